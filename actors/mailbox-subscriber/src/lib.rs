@@ -1,0 +1,2 @@
+//! One actor per mailbox: check, subscribe, catch up, listen; its errors.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Notifications become decisions: coalesce, fetch, decide, store; full pull.
+#![forbid(unsafe_code)]

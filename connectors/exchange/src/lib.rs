@@ -1,0 +1,2 @@
+//! Exchange over HTTPS behind the port CalendarSource.
+#![forbid(unsafe_code)]

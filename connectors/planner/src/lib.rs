@@ -1,0 +1,2 @@
+//! Planner over HTTPS through DFDG.
+#![forbid(unsafe_code)]

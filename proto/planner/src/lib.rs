@@ -1,0 +1,2 @@
+//! Planner's external calendar service on the wire.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Wiring of Kommuneklient.
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Command line of Kommuneklient.
+#![forbid(unsafe_code)]
+fn main() {}

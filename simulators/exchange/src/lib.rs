@@ -1,0 +1,2 @@
+//! A stand-in for Exchange that independent clients accept, with fault injection.
+#![forbid(unsafe_code)]

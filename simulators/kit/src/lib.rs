@@ -1,0 +1,2 @@
+//! What the simulators share: HTTP serving, capture, faults.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! PostgreSQL: migrations, durable queues, leases with fencing, embedded server.
+#![forbid(unsafe_code)]

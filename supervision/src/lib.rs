@@ -1,0 +1,2 @@
+//! Supervision trees on actix, without domain knowledge.
+#![forbid(unsafe_code)]

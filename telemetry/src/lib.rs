@@ -1,0 +1,2 @@
+//! Logs, traces and metrics; event codes are given to it.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! TLS configuration: roots, client certificates, the one crypto provider.
+#![forbid(unsafe_code)]
