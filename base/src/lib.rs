@@ -1,2 +1,20 @@
-//! What every crate may use: clock, disposition of an error, back-off, typed ids.
+//! What every crate may use: the clock, what to do about an error, back-off, typed identifiers, the
+//! trace context that travels through the store, and the form of an event code.
+//!
+//! Nothing here knows calendars, Exchange or Planner, and nothing here does I/O. Failure behaviour:
+//! constructors refuse impossible values with a typed error; everything else cannot fail.
 #![forbid(unsafe_code)]
+
+pub mod backoff;
+pub mod clock;
+pub mod disposition;
+pub mod event_code;
+pub mod id;
+pub mod trace_context;
+
+pub use backoff::{Backoff, BackoffError};
+pub use clock::{Clock, SharedClock, SystemClock};
+pub use disposition::Disposition;
+pub use event_code::{EventCode, Severity};
+pub use id::Id;
+pub use trace_context::TraceContext;
