@@ -1,0 +1,452 @@
+//! The pull reader: elements by (namespace, local name), within limits.
+//!
+//! A decoder gets an [`Element`] and asks the reader for what stands in it: [`Reader::text`],
+//! [`Reader::children`], [`Reader::node`]. Whatever it leaves unread is skipped when its parent goes on, so
+//! unknown elements need no care. Elements are positions in one pass: each can be read once, in document
+//! order; asking again for one that is over gives nothing (no text, no children).
+
+use std::borrow::Cow;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use quick_xml::NsReader;
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::name::ResolveResult;
+
+use crate::{Error, Limits};
+
+pub(crate) mod escape;
+#[cfg(test)]
+mod tests;
+
+/// How many namespace names a reader keeps shared; messages here use about five.
+const NAMESPACES_KEPT: usize = 16;
+/// Longest name of an element or attribute, in bytes.
+const NAME_BYTES_MAX: usize = 1024;
+
+/// An attribute; namespace declarations are not among them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    /// Namespace, empty for a name without prefix.
+    pub namespace: Arc<str>,
+    /// Name without prefix.
+    pub local: Box<str>,
+    /// Value with references resolved and white space normalised.
+    pub value: Box<str>,
+}
+
+/// The start of an element: its name and attributes. Its content is still to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Element {
+    namespace: Arc<str>,
+    local: Box<str>,
+    attributes: Vec<Attribute>,
+    /// Number of open elements, this one included: names the element while it is open.
+    depth: usize,
+    at: u64,
+}
+
+impl Element {
+    /// Namespace (empty when it has none) and local name, made for `match`:
+    /// `match child.name() { (TYPES, "Subject") => …, _ => … }`.
+    pub fn name(&self) -> (&str, &str) {
+        (&self.namespace, &self.local)
+    }
+
+    /// The namespace, empty when the element has none.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The name without prefix.
+    pub fn local(&self) -> &str {
+        &self.local
+    }
+
+    /// Is this the element `local` of `namespace`?
+    pub fn is(&self, namespace: &str, local: &str) -> bool {
+        *self.namespace == *namespace && *self.local == *local
+    }
+
+    /// Its attributes in document order.
+    pub fn attributes(&self) -> &[Attribute] {
+        &self.attributes
+    }
+
+    /// Value of the attribute `local` that has no prefix.
+    pub fn attribute(&self, local: &str) -> Option<&str> {
+        self.attribute_ns("", local)
+    }
+
+    /// Value of the attribute `local` of `namespace`.
+    pub fn attribute_ns(&self, namespace: &str, local: &str) -> Option<&str> {
+        let found = self.attributes.iter().find(|a| *a.namespace == *namespace && *a.local == *local);
+        found.map(|a| &*a.value)
+    }
+
+    /// Value of an attribute that must be there.
+    pub fn require(&self, local: &'static str) -> Result<&str, Error> {
+        self.attribute(local).ok_or(Error::Missing { name: local })
+    }
+
+    /// Value of an attribute read as a `T`; surrounding white space does not count.
+    pub fn parse_attribute<T: FromStr>(&self, local: &str) -> Result<Option<T>, Error> {
+        let Some(value) = self.attribute(local) else { return Ok(None) };
+        let value = value.trim().parse();
+        value.map(Some).map_err(|_| Error::Value { name: Error::name(local), at: self.at })
+    }
+
+    /// Is `xsi:nil` true?
+    pub fn is_nil(&self) -> bool {
+        matches!(self.attribute_ns(crate::XSI_NS, "nil").map(str::trim), Some("true" | "1"))
+    }
+
+    /// An error that says that the value of this element does not fit its type.
+    pub fn value_error(&self) -> Error {
+        Error::Value { name: Error::name(&self.local), at: self.at }
+    }
+}
+
+/// One step of the reader.
+enum Step<'i> {
+    Open(Element),
+    Close,
+    Text(Cow<'i, str>),
+    End,
+}
+
+/// The pull reader over one message.
+#[derive(Debug)]
+pub struct Reader<'i> {
+    xml: NsReader<&'i [u8]>,
+    limits: Limits,
+    depth: usize,
+    elements: usize,
+    namespaces: Vec<Arc<str>>,
+}
+
+impl<'i> Reader<'i> {
+    /// A reader over one message; refuses what is too large, not UTF-8, or damaged by a proxy. A byte order
+    /// mark is passed over.
+    pub fn new(message: &'i [u8], limits: Limits) -> Result<Self, Error> {
+        if message.len() > limits.bytes {
+            return Err(Error::TooLarge { bytes: message.len(), limit: limits.bytes });
+        }
+        let text = std::str::from_utf8(message).map_err(|e| Error::NotUtf8 { at: e.valid_up_to() as u64 })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if begins_with_chunk_length(text) {
+            return Err(Error::BrokenProxy);
+        }
+        let mut xml = NsReader::from_str(text);
+        let config = xml.config_mut();
+        config.expand_empty_elements = true;
+        config.check_end_names = true;
+        let limits = Limits { depth: limits.depth.min(Limits::DEPTH_MAX), ..limits };
+        Ok(Self { xml, limits, depth: 0, elements: 0, namespaces: Vec::new() })
+    }
+
+    /// The document's root element.
+    pub fn root(&mut self) -> Result<Element, Error> {
+        loop {
+            match self.step()? {
+                Step::Open(element) => return Ok(element),
+                Step::Text(text) if is_blank(&text) => {}
+                Step::Text(_) => return Err(self.malformed("text before the first element")),
+                Step::Close | Step::End => return Err(self.malformed("no element")),
+            }
+        }
+    }
+
+    /// Reads to the end of the document; an error when anything but white space follows the root.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        loop {
+            match self.step()? {
+                Step::End => return Ok(()),
+                Step::Open(_) if self.depth == 1 => return Err(self.malformed("a second root element")),
+                Step::Text(text) if self.depth == 0 && !is_blank(&text) => {
+                    return Err(self.malformed("text after the root element"));
+                }
+                Step::Open(_) | Step::Close | Step::Text(_) => {}
+            }
+        }
+    }
+
+    /// Calls `visit` for each child element of `parent`, in order, and skips what the visitor leaves
+    /// unread; afterwards `parent` is over.
+    pub fn children<E: From<Error>>(
+        &mut self,
+        parent: &Element,
+        mut visit: impl FnMut(&mut Self, &Element) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while let Some(child) = self.child(parent)? {
+            visit(self, &child)?;
+            self.skip(&child)?;
+        }
+        Ok(())
+    }
+
+    /// The next child element of `parent`, or `None` when `parent` is over. What was left unread of the
+    /// child before is skipped; text between children is passed over.
+    pub fn child(&mut self, parent: &Element) -> Result<Option<Element>, Error> {
+        self.close_below(parent.depth)?;
+        while self.depth == parent.depth {
+            match self.step()? {
+                Step::Open(element) => return Ok(Some(element)),
+                Step::Close | Step::Text(_) => {}
+                Step::End => return Err(self.malformed("the document ends inside an element")),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The text of `element`, without that of elements inside it; afterwards `element` is over. White
+    /// space is kept.
+    pub fn text(&mut self, element: &Element) -> Result<String, Error> {
+        self.close_below(element.depth)?;
+        let mut text = String::new();
+        while self.depth >= element.depth {
+            match self.step()? {
+                Step::Text(piece) if self.depth == element.depth => self.append(&mut text, &piece)?,
+                Step::Open(_) | Step::Close | Step::Text(_) => {}
+                Step::End => return Err(self.malformed("the document ends inside an element")),
+            }
+        }
+        Ok(text)
+    }
+
+    /// The text of `element` read as a `T`; surrounding white space does not count.
+    pub fn parse<T: FromStr>(&mut self, element: &Element) -> Result<T, Error> {
+        self.text(element)?.trim().parse().map_err(|_| element.value_error())
+    }
+
+    /// The text of `element` as an XML boolean: `true`, `false`, `1`, `0`.
+    pub fn boolean(&mut self, element: &Element) -> Result<bool, Error> {
+        match self.text(element)?.trim() {
+            "true" | "1" => Ok(true),
+            "false" | "0" => Ok(false),
+            _ => Err(element.value_error()),
+        }
+    }
+
+    /// Skips the rest of `element`.
+    pub fn skip(&mut self, element: &Element) -> Result<(), Error> {
+        self.close_below(element.depth.saturating_sub(1))
+    }
+
+    /// Resolves a prefixed name that stands in a text (`a:ErrorServerBusy`) by the declarations in scope
+    /// now: the namespace when the prefix is declared, and the local name. The declarations of an element
+    /// still hold right after its [`text`](Self::text) was read, until the reader goes on.
+    pub fn resolve<'n>(&self, name: &'n str) -> (Option<String>, &'n str) {
+        let Some((prefix, local)) = name.split_once(':') else { return (None, name) };
+        let probe = format!("{prefix}:x");
+        match self.xml.resolver().resolve_element(quick_xml::name::QName(&probe)).0 {
+            ResolveResult::Bound(namespace) => (Some(namespace.into_inner().to_owned()), local),
+            ResolveResult::Unbound | ResolveResult::Unknown(_) => (None, local),
+        }
+    }
+
+    /// Byte offset of the reader in the message.
+    pub fn at(&self) -> u64 {
+        self.xml.buffer_position()
+    }
+
+    /// Text collected piece by piece, within the limit.
+    pub(crate) fn append(&self, text: &mut String, piece: &str) -> Result<(), Error> {
+        if text.len() + piece.len() > self.limits.text {
+            return Err(self.over("bytes of text", self.limits.text));
+        }
+        text.push_str(piece);
+        Ok(())
+    }
+
+    /// The next piece of `element`'s own text or its next child, for trees.
+    pub(crate) fn piece(&mut self, element: &Element) -> Result<Option<Piece<'i>>, Error> {
+        self.close_below(element.depth)?;
+        while self.depth == element.depth {
+            match self.step()? {
+                Step::Open(child) => return Ok(Some(Piece::Child(child))),
+                Step::Text(text) => return Ok(Some(Piece::Text(text))),
+                Step::Close => {}
+                Step::End => return Err(self.malformed("the document ends inside an element")),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads on until at most `depth` elements are open.
+    fn close_below(&mut self, depth: usize) -> Result<(), Error> {
+        while self.depth > depth {
+            if let Step::End = self.step()? {
+                return Err(self.malformed("the document ends inside an element"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The next step; everything that is refused is refused here, also in parts that are skipped.
+    fn step(&mut self) -> Result<Step<'i>, Error> {
+        loop {
+            let event = match self.xml.read_event() {
+                Ok(event) => event,
+                Err(error) => return Err(self.xml_error(&error)),
+            };
+            match event {
+                Event::Start(start) | Event::Empty(start) => return self.open(&start).map(Step::Open),
+                Event::End(_) => {
+                    self.depth = self.depth.saturating_sub(1);
+                    return Ok(Step::Close);
+                }
+                Event::Text(text) => return self.text_step(text.xml10_content()),
+                Event::CData(text) => {
+                    if self.depth == 0 {
+                        return Err(self.malformed("CDATA outside of the root element"));
+                    }
+                    return self.text_step(text.xml10_content());
+                }
+                Event::GeneralRef(name) => {
+                    let at = self.at();
+                    let character = escape::reference(&name, at)?;
+                    return Ok(Step::Text(Cow::Owned(character.into())));
+                }
+                Event::Decl(declaration) => self.check_encoding(&declaration)?,
+                Event::DocType(_) => return Err(Error::Doctype { at: self.at() }),
+                Event::Comment(_) | Event::PI(_) => {}
+                Event::Eof => {
+                    if self.depth > 0 {
+                        return Err(self.malformed("the document ends inside an element"));
+                    }
+                    return Ok(Step::End);
+                }
+            }
+        }
+    }
+
+    fn text_step(&self, text: Cow<'i, str>) -> Result<Step<'i>, Error> {
+        if text.len() > self.limits.text {
+            return Err(self.over("bytes of text", self.limits.text));
+        }
+        Ok(Step::Text(escape::legal(text)))
+    }
+
+    fn open(&mut self, start: &BytesStart<'_>) -> Result<Element, Error> {
+        if self.depth >= self.limits.depth {
+            return Err(self.over("open elements", self.limits.depth));
+        }
+        if self.elements >= self.limits.elements {
+            return Err(self.over("elements", self.limits.elements));
+        }
+        self.depth += 1;
+        self.elements += 1;
+        let at = self.at();
+        let name = start.name();
+        if name.into_inner().len() > NAME_BYTES_MAX {
+            return Err(self.over("bytes in a name", NAME_BYTES_MAX));
+        }
+        let (resolved, local) = self.xml.resolver().resolve_element(name);
+        let namespace = match bound(&resolved) {
+            Some(namespace) => intern(&mut self.namespaces, namespace),
+            None => return Err(self.malformed("undeclared prefix of an element")),
+        };
+        let local = local.into_inner().into();
+        let attributes = self.attributes(start)?;
+        Ok(Element { namespace, local, attributes, depth: self.depth, at })
+    }
+
+    fn attributes(&mut self, start: &BytesStart<'_>) -> Result<Vec<Attribute>, Error> {
+        let mut attributes = Vec::new();
+        for (number, attribute) in start.attributes().enumerate() {
+            if number >= self.limits.attributes {
+                return Err(self.over("attributes", self.limits.attributes));
+            }
+            let attribute = attribute.map_err(|_| self.malformed("malformed attribute"))?;
+            if attribute.key.into_inner().len() > NAME_BYTES_MAX {
+                return Err(self.over("bytes in a name", NAME_BYTES_MAX));
+            }
+            if attribute.value.len() > self.limits.text {
+                return Err(self.over("bytes in an attribute", self.limits.text));
+            }
+            if attribute.key.as_namespace_binding().is_some() {
+                continue;
+            }
+            let (resolved, local) = self.xml.resolver().resolve_attribute(attribute.key);
+            let namespace = match bound(&resolved) {
+                Some(namespace) => intern(&mut self.namespaces, namespace),
+                None => return Err(self.malformed("undeclared prefix of an attribute")),
+            };
+            let value = escape::attribute_value(&attribute.value, self.at())?.into();
+            attributes.push(Attribute { namespace, local: local.into_inner().into(), value });
+        }
+        Ok(attributes)
+    }
+
+    /// UTF-8 was checked already; a declaration that says otherwise belongs to a message whose bytes mean
+    /// something else. ASCII is a part of UTF-8.
+    fn check_encoding(&self, declaration: &quick_xml::events::BytesDecl<'_>) -> Result<(), Error> {
+        match declaration.encoding() {
+            None => Ok(()),
+            Some(Ok(name)) if ["utf-8", "utf8", "us-ascii"].iter().any(|n| name.eq_ignore_ascii_case(n)) => {
+                Ok(())
+            }
+            Some(Ok(_)) => Err(Error::NotUtf8 { at: self.at() }),
+            Some(Err(_)) => Err(self.malformed("malformed XML declaration")),
+        }
+    }
+
+    fn over(&self, what: &'static str, limit: usize) -> Error {
+        Error::Limit { what, limit, at: self.at() }
+    }
+
+    fn malformed(&self, what: &'static str) -> Error {
+        Error::Malformed { what, at: self.at() }
+    }
+
+    /// The parser's error without the names that it repeats from the message.
+    fn xml_error(&self, error: &quick_xml::Error) -> Error {
+        let what = match error {
+            quick_xml::Error::Syntax(_) => "markup that does not end",
+            quick_xml::Error::IllFormed(_) => "ill-formed XML",
+            quick_xml::Error::InvalidAttr(_) => "malformed attribute",
+            quick_xml::Error::Escape(_) => "malformed reference",
+            quick_xml::Error::Namespace(_) => "malformed namespace declaration",
+            _ => "unreadable XML",
+        };
+        Error::Malformed { what, at: self.xml.error_position() }
+    }
+}
+
+/// A piece of an element's content.
+pub(crate) enum Piece<'i> {
+    Child(Element),
+    Text(Cow<'i, str>),
+}
+
+/// The namespace that a name is in, empty for none; `None` for an undeclared prefix.
+fn bound<'n>(resolved: &'n ResolveResult<'_>) -> Option<&'n str> {
+    match resolved {
+        ResolveResult::Bound(namespace) => Some(namespace.0),
+        ResolveResult::Unbound => Some(""),
+        ResolveResult::Unknown(_) => None,
+    }
+}
+
+/// One shared copy of a namespace name, as long as there are few of them.
+fn intern(kept: &mut Vec<Arc<str>>, namespace: &str) -> Arc<str> {
+    if let Some(found) = kept.iter().find(|n| ***n == *namespace) {
+        return Arc::clone(found);
+    }
+    let namespace: Arc<str> = namespace.into();
+    if kept.len() < NAMESPACES_KEPT {
+        kept.push(Arc::clone(&namespace));
+    }
+    namespace
+}
+
+fn is_blank(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'))
+}
+
+/// The first bytes are hexadecimal digits and CRLF: the length line of an HTTP chunk.
+fn begins_with_chunk_length(text: &str) -> bool {
+    let digits = text.bytes().take(9).take_while(u8::is_ascii_hexdigit).count();
+    (1..=8).contains(&digits) && text[digits..].starts_with("\r\n")
+}

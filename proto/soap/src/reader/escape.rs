@@ -1,0 +1,75 @@
+//! References and characters, with the one leniency that the field demands: references to characters that
+//! XML forbids (`&#x0;` in subjects, Exchange writes them) become U+FFFD instead of losing the message.
+
+use std::borrow::Cow;
+
+use crate::Error;
+
+/// What stands for a character that XML 1.0 forbids.
+const REPLACEMENT: char = '\u{fffd}';
+
+/// May XML 1.0 hold this character?
+pub(crate) const fn is_legal(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
+}
+
+/// The text with every forbidden character replaced.
+pub(super) fn legal(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.chars().all(is_legal) {
+        return text;
+    }
+    Cow::Owned(text.chars().map(|c| if is_legal(c) { c } else { REPLACEMENT }).collect())
+}
+
+/// The character that a reference (`amp`, `#38`, `#x26`; without `&` and `;`) stands for.
+pub(super) fn reference(name: &str, at: u64) -> Result<char, Error> {
+    let number = match name {
+        "lt" => return Ok('<'),
+        "gt" => return Ok('>'),
+        "amp" => return Ok('&'),
+        "apos" => return Ok('\''),
+        "quot" => return Ok('"'),
+        _ => name.strip_prefix('#').ok_or(Error::Entity { at })?,
+    };
+    let (digits, radix) = match number.strip_prefix('x') {
+        Some(hex) => (hex, 16),
+        None => (number, 10),
+    };
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        return Err(Error::Malformed { what: "malformed character reference", at });
+    }
+    // A number too large for u32 is no character either.
+    let code = u32::from_str_radix(digits, radix).ok().and_then(char::from_u32);
+    Ok(code.filter(|c| is_legal(*c)).unwrap_or(REPLACEMENT))
+}
+
+/// The value of an attribute: white space becomes blanks, references their characters.
+pub(super) fn attribute_value(raw: &str, at: u64) -> Result<String, Error> {
+    let mut value = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(position) = rest.find('&') {
+        push_literal(&mut value, &rest[..position]);
+        rest = &rest[position + 1..];
+        let end = rest.find(';').ok_or(Error::Malformed { what: "reference without an end", at })?;
+        value.push(reference(&rest[..end], at)?);
+        rest = &rest[end + 1..];
+    }
+    push_literal(&mut value, rest);
+    Ok(value)
+}
+
+fn push_literal(value: &mut String, literal: &str) {
+    let mut characters = literal.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\r' => {
+                // CRLF is one line end.
+                characters.next_if_eq(&'\n');
+                value.push(' ');
+            }
+            '\n' | '\t' => value.push(' '),
+            c if is_legal(c) => value.push(c),
+            _ => value.push(REPLACEMENT),
+        }
+    }
+}
