@@ -1,2 +1,23 @@
-//! PostgreSQL: migrations, durable queues, leases with fencing, embedded server.
+//! PostgreSQL, the one place where the stages meet: migrations, one module per table group, durable
+//! queues, leases with fencing, wake-ups, and an embedded server.
+//!
+//! Protocol: a [`Store`] is a pool; every function takes one connection, does one transaction, and says in
+//! its error what it was doing. Writes that a lease protects call [`lease::guard`] first. Work is handed on
+//! by rows; [`wake`] only shortens the wait for them.
+//!
+//! Failure: a connection that breaks is an error with disposition `Retry` and a new connection next time;
+//! a lost lease is `Escalate` (the part that held it must end); anything else is a defect and escalates too.
 #![forbid(unsafe_code)]
+
+pub mod embedded;
+pub mod error;
+pub mod lease;
+pub mod migrations;
+pub mod pool;
+pub mod state;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod wake;
+
+pub use error::StoreError;
+pub use pool::{Store, StoreOptions};

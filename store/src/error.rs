@@ -1,0 +1,112 @@
+//! What can go wrong with the database.
+
+use base::Disposition;
+use tokio_postgres::error::SqlState;
+
+/// A failed database operation. `operation` says what was being done, in words for a log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The connection string cannot be used.
+    #[error("database.url cannot be used: {reason}")]
+    Url {
+        /// What is wrong with it; never the string itself, it holds a password.
+        reason: String,
+    },
+    /// No connection could be had (8901).
+    #[error("cannot open a connection to the database to {operation}")]
+    Connect {
+        /// What it was for.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A statement failed (3906).
+    #[error("the database failed to {operation}")]
+    Query {
+        /// What it was for.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// A stored value is not what this version expects.
+    #[error("the database holds something that this version does not understand while trying to {operation}: {reason}")]
+    Content {
+        /// What it was for.
+        operation: &'static str,
+        /// What was found.
+        reason: String,
+    },
+    /// Migrations could not be brought up to date.
+    #[error("the database schema cannot be brought up to date")]
+    Migrate {
+        /// Why.
+        #[source]
+        source: Box<refinery::Error>,
+    },
+    /// Somebody else owns it now: whoever meets this must stop what the lease covered.
+    #[error("the lease {key} is no longer held")]
+    LeaseLost {
+        /// Which lease.
+        key: String,
+    },
+    /// Somebody else owns it, and did not let go in time.
+    #[error("the lease {key} is held by another instance")]
+    LeaseTaken {
+        /// Which lease.
+        key: String,
+    },
+    /// The embedded server could not be started.
+    #[error("the embedded PostgreSQL server cannot {operation}: {reason}")]
+    Embedded {
+        /// What it was to do.
+        operation: &'static str,
+        /// Why not, with the next step.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// Wraps the error of a statement; for `map_err`.
+    pub fn query(operation: &'static str) -> impl Fn(tokio_postgres::Error) -> Self {
+        move |source| Self::Query { operation, source }
+    }
+
+    /// What to do about it: a connection that broke, a server that restarts and a transaction that lost a
+    /// race are tried again; everything else ends the part that met it.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Connect { .. } => Disposition::RETRY,
+            Self::Query { source, .. } if passes(source) => Disposition::RETRY,
+            _ => Disposition::Escalate,
+        }
+    }
+
+    /// Is the database away (and not our statement wrong)?
+    pub fn is_outage(&self) -> bool {
+        self.disposition().is_retry()
+    }
+}
+
+fn passes(error: &tokio_postgres::Error) -> bool {
+    const PASSING: [SqlState; 10] = [
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::TOO_MANY_CONNECTIONS,
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::LOCK_NOT_AVAILABLE,
+        SqlState::DISK_FULL,
+        SqlState::OUT_OF_MEMORY,
+        SqlState::QUERY_CANCELED,
+    ];
+    match error.code() {
+        Some(code) => code.code().starts_with("08") || PASSING.contains(code),
+        // no SQLSTATE: the error did not come from the server, so the connection is at fault, unless our own
+        // types do not fit the statement
+        None => error.is_closed() || std::error::Error::source(error).is_some_and(|s| s.is::<std::io::Error>()),
+    }
+}

@@ -1,0 +1,149 @@
+//! The pool of connections.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::error::StoreError;
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// `postgres://user:password@host/database` or the key=value form.
+    pub url: SecretString,
+    /// Most connections of this process (the wake-up connection comes on top).
+    pub pool_size: usize,
+    /// How long to wait for a connection.
+    pub patience: Duration,
+    /// Trust for a server on another machine.
+    pub tls: rustls::ClientConfig,
+    /// Shown in pg_stat_activity.
+    pub application_name: String,
+}
+
+/// The database. A clone is a handle on the same pool.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    config: tokio_postgres::Config,
+    tls: MakeRustlsConnect,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("pool", &self.pool.status()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Prepares the pool; connections are opened when they are needed, so that a database that is away at
+    /// start is an error of the first use, not of this.
+    pub fn open(options: StoreOptions) -> Result<Self, StoreError> {
+        let mut config: tokio_postgres::Config = options
+            .url
+            .expose_secret()
+            .parse()
+            .map_err(|error: tokio_postgres::Error| StoreError::Url { reason: reason_of(&error) })?;
+        if config.get_hosts().is_empty() {
+            return Err(StoreError::Url { reason: "it names no host".into() });
+        }
+        config.application_name(&options.application_name);
+        config.connect_timeout(options.patience);
+        config.keepalives_idle(Duration::from_secs(30));
+        config.ssl_mode(transport(&config));
+        let tls = MakeRustlsConnect::new(options.tls);
+        let manager = Manager::from_config(
+            config.clone(),
+            tls.clone(),
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(options.pool_size)
+            .runtime(Runtime::Tokio1)
+            .timeouts(Timeouts {
+                wait: Some(options.patience),
+                create: Some(options.patience),
+                recycle: Some(options.patience),
+            })
+            .build()
+            .map_err(|error| StoreError::Url { reason: error.to_string() })?;
+        Ok(Self { pool, config, tls })
+    }
+
+    /// A connection of the pool, to do `operation`.
+    pub async fn client(&self, operation: &'static str) -> Result<Object, StoreError> {
+        self.pool
+            .get()
+            .await
+            .map_err(|source| StoreError::Connect { operation, source: Box::new(source) })
+    }
+
+    /// Connections in use and open, for metrics.
+    pub fn pool_status(&self) -> deadpool_postgres::Status {
+        self.pool.status()
+    }
+
+    /// Closes the pool: later calls fail at once.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+
+    /// A connection outside the pool, with its driver; for LISTEN.
+    pub(crate) async fn direct(
+        &self,
+    ) -> Result<
+        (
+            tokio_postgres::Client,
+            tokio_postgres::Connection<
+                tokio_postgres::Socket,
+                <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<tokio_postgres::Socket>>::Stream,
+            >,
+        ),
+        StoreError,
+    > {
+        self.config
+            .connect(self.tls.clone())
+            .await
+            .map_err(|source| StoreError::Connect { operation: "listen for wake-ups", source: Box::new(source) })
+    }
+}
+
+/// TLS is never silently given up: what the driver calls "prefer" would send the password in clear when the
+/// server (or somebody in between) says no, so it becomes "require" unless the server is on this machine.
+fn transport(config: &tokio_postgres::Config) -> SslMode {
+    let local = config.get_hosts().iter().all(|host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        }
+    });
+    match config.get_ssl_mode() {
+        SslMode::Prefer if local => SslMode::Disable,
+        SslMode::Prefer => SslMode::Require,
+        other => other,
+    }
+}
+
+/// The innermost reason of a parse error; the text never holds the string that was parsed.
+fn reason_of(error: &tokio_postgres::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| "it is not a connection string".to_owned(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tls_is_required_beyond_this_machine() {
+        let mode = |url: &str| transport(&url.parse().unwrap());
+        assert_eq!(mode("postgres://u:p@localhost/d"), SslMode::Disable);
+        assert_eq!(mode("postgres://u:p@127.0.0.1/d"), SslMode::Disable);
+        assert_eq!(mode("host=/run/postgresql dbname=d"), SslMode::Disable);
+        assert_eq!(mode("postgres://u:p@db.kommune.dk/d"), SslMode::Require);
+        assert_eq!(mode("postgres://u:p@db.kommune.dk/d?sslmode=disable"), SslMode::Disable);
+        assert_eq!(mode("postgres://u:p@localhost/d?sslmode=require"), SslMode::Require);
+    }
+}

@@ -1,0 +1,139 @@
+//! Wake-ups by LISTEN / NOTIFY on a connection of their own.
+//!
+//! They only shorten a wait: whoever waits also polls at an interval, and correctness never depends on a
+//! notification. When the connection breaks it is made again with back-off, and every channel is woken once
+//! then, because something may have been missed.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::Backoff;
+use tokio::sync::watch;
+use tokio_postgres::AsyncMessage;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::error::StoreError;
+use crate::pool::Store;
+
+/// What there may be news about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// Notifications were stored.
+    Notification,
+    /// Decisions were stored, or something became sendable.
+    Decision,
+    /// The resource list changed.
+    Resource,
+    /// A lease was handed back.
+    Lease,
+}
+
+impl Channel {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Notification, Self::Decision, Self::Resource, Self::Lease];
+
+    /// The name in PostgreSQL.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Notification => "kommuneklient_notification",
+            Self::Decision => "kommuneklient_decision",
+            Self::Resource => "kommuneklient_resource",
+            Self::Lease => "kommuneklient_lease",
+        }
+    }
+
+    const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// Announces news on `channel` when the caller's transaction commits. Call it once a transaction.
+pub async fn notify(
+    transaction: &tokio_postgres::Transaction<'_>,
+    channel: Channel,
+) -> Result<(), StoreError> {
+    transaction
+        .batch_execute(&format!("notify {}", channel.name()))
+        .await
+        .map_err(StoreError::query("announce news"))?;
+    Ok(())
+}
+
+/// The listening end. A clone listens on the same connection.
+#[derive(Clone, Debug)]
+pub struct Wake {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    senders: Arc<[watch::Sender<u64>; 4]>,
+    _listener: AbortOnDropHandle<()>,
+}
+
+impl Wake {
+    /// Starts listening in a task of the current runtime; it ends with the last clone.
+    pub fn start(store: Store) -> Self {
+        let senders: Arc<[watch::Sender<u64>; 4]> = Arc::new(std::array::from_fn(|_| watch::Sender::new(0)));
+        let listener = tokio::spawn(run(store, Arc::clone(&senders)));
+        Self { inner: Arc::new(Inner { senders, _listener: AbortOnDropHandle::new(listener) }) }
+    }
+
+    /// A receiver that changes whenever there may be news.
+    pub fn subscribe(&self, channel: Channel) -> watch::Receiver<u64> {
+        self.inner.senders[channel.index()].subscribe()
+    }
+}
+
+fn bump(sender: &watch::Sender<u64>) {
+    sender.send_modify(|count| *count = count.wrapping_add(1));
+}
+
+async fn run(store: Store, senders: Arc<[watch::Sender<u64>; 4]>) {
+    let backoff = Backoff::doubling(Duration::from_millis(100), Duration::from_secs(10));
+    let mut failures = 0;
+    loop {
+        match listen(&store, &senders, &mut failures).await {
+            Ok(()) => tracing::warn!("the connection for wake-ups was closed, the intervals go on"),
+            Err(error) => tracing::warn!(
+                event_id = 8901,
+                error = &error as &dyn std::error::Error,
+                "no connection for wake-ups, the intervals go on"
+            ),
+        }
+        failures += 1;
+        tokio::time::sleep(backoff.delay_jittered(failures)).await;
+    }
+}
+
+/// Listens until the connection ends.
+async fn listen(
+    store: &Store,
+    senders: &[watch::Sender<u64>; 4],
+    failures: &mut u32,
+) -> Result<(), StoreError> {
+    let (client, mut connection) = store.direct().await?;
+    let (messages, mut received) = tokio::sync::mpsc::channel(64);
+    let driver = AbortOnDropHandle::new(tokio::spawn(async move {
+        while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
+            if let AsyncMessage::Notification(notification) = message {
+                // the receiver only counts, so waiting here is short and nothing is dropped
+                if messages.send(notification.channel().to_owned()).await.is_err() {
+                    break;
+                }
+            }
+        }
+    }));
+    let statements: String = Channel::ALL.iter().map(|channel| format!("listen {};", channel.name())).collect();
+    client.batch_execute(&statements).await.map_err(StoreError::query("listen for wake-ups"))?;
+    *failures = 0;
+    senders.iter().for_each(bump);
+    while let Some(name) = received.recv().await {
+        if let Some(channel) = Channel::ALL.into_iter().find(|channel| channel.name() == name) {
+            bump(&senders[channel.index()]);
+        }
+    }
+    drop(driver);
+    Ok(())
+}
