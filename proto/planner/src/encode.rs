@@ -18,6 +18,8 @@ use crate::{
 };
 
 mod check;
+#[cfg(test)]
+mod tests;
 
 /// The request as an envelope.
 ///
@@ -245,6 +247,3 @@ fn write_optional_id(w: &mut Writer, name: &str, id: Option<Uuid>) {
 fn write_time(w: &mut Writer, name: &str, instant: Timestamp, time: &WireTime) {
     w.leaf(name, &time.write(instant));
 }
-
-#[cfg(test)]
-mod tests;

@@ -27,6 +27,8 @@ mod headers;
 mod message;
 mod names;
 mod operation;
+#[cfg(test)]
+mod properties;
 mod time;
 
 pub use decode::{decode_request, decode_response};
