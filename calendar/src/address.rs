@@ -35,8 +35,7 @@ impl MailAddress {
         if domain.chars().count() > 64 {
             return refuse("the part after @ is longer than 64 characters");
         }
-        let forbidden =
-            |c: char| c.is_whitespace() || c.is_control() || ">()[]\\,;:@".contains(c);
+        let forbidden = |c: char| c.is_whitespace() || c.is_control() || ">()[]\\,;:@".contains(c);
         if local.contains(forbidden) || domain.contains(forbidden) {
             return refuse("it holds a character that is not allowed");
         }
@@ -51,10 +50,9 @@ impl MailAddress {
     /// The bucket (0 to `BUCKETS` - 1) that decides which qualifier shard handles this mailbox (B1). Part
     /// of the stored data: FNV-1a over the address, so it must never change.
     pub fn bucket(&self) -> u8 {
-        let hash = self
-            .0
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let hash = self.0.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
         // The low bits of FNV are weak for short inputs; fold the halves.
         ((hash ^ (hash >> 32)) % u64::from(Self::BUCKETS)) as u8
     }

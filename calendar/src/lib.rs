@@ -8,6 +8,7 @@
 
 pub mod address;
 pub mod appointment;
+pub mod codes;
 pub mod ids;
 pub mod source;
 

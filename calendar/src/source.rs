@@ -210,7 +210,12 @@ impl SourceError {
     pub fn disposition(&self) -> Disposition {
         use SourceErrorKind as K;
         match self.kind {
-            K::Unavailable | K::Resubscribe | K::Missed | K::Rediscover | K::Credentials | K::BadAnswer
+            K::Unavailable
+            | K::Resubscribe
+            | K::Missed
+            | K::Rediscover
+            | K::Credentials
+            | K::BadAnswer
             | K::Unknown => Disposition::Retry { after: self.after },
             K::SyncStateRejected | K::TooMuch => Disposition::RETRY,
             K::Mailbox | K::OwnBug => Disposition::SetAside,
@@ -251,11 +256,8 @@ pub trait CalendarSource: Send + Sync + 'static {
     async fn listen(&self, affinity: &Affinity, ids: &[SubscriptionId]) -> Result<HintStream, SourceError>;
 
     /// Fetches one page of what changed since `state`; from the beginning where `state` is `None`.
-    async fn catch_up(
-        &self,
-        mailbox: &Mailbox,
-        state: Option<&SyncState>,
-    ) -> Result<ChangePage, SourceError>;
+    async fn catch_up(&self, mailbox: &Mailbox, state: Option<&SyncState>)
+    -> Result<ChangePage, SourceError>;
 
     /// Reads items; one reading for each, in the same order. Fails as a whole only when nothing was read.
     async fn read_items(&self, mailbox: &Mailbox, items: &[ItemId]) -> Result<Vec<Reading>, SourceError>;
