@@ -13,8 +13,12 @@ pub mod embedded;
 pub mod error;
 pub mod lease;
 pub mod migrations;
+pub mod notifications;
 pub mod pool;
+pub mod resources;
 pub mod state;
+pub mod subscriptions;
+pub mod sync_states;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod wake;

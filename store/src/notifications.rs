@@ -1,0 +1,185 @@
+//! The append half of the notification table (B7): hints that something changed, made durable before they
+//! count as received. (Taking and finishing them is the qualifier's half, another module.)
+//!
+//! Protocol: one `INSERT` a batch, one NOTIFY a transaction. Storing a hint twice is harmless, so an append
+//! needs no fence. What a catch-up found is stored in the same transaction as the sync state that covers it,
+//! guarded by the affinity group's lease: a paused former owner cannot move a sync state back.
+//! Failure: an error means that nothing of the batch was stored, or that this is unknown; append it again.
+
+use base::TraceContext;
+use calendar::ids::SyncState;
+use calendar::{ItemId, MailAddress};
+use jiff::Timestamp;
+
+use crate::lease::{self, Fence};
+use crate::wake::{self, Channel};
+use crate::{Store, StoreError, sync_states};
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;
+
+/// What sort of hint a notification is; the text is what the table holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NotificationKind {
+    /// An item is new.
+    Created,
+    /// An item changed.
+    Modified,
+    /// An item is gone.
+    Deleted,
+    /// An item moved between folders and has a new identifier.
+    Moved,
+    /// An item was copied.
+    Copied,
+    /// The free/busy time of an item changed.
+    FreeBusyChanged,
+    /// A catch-up found this item new or changed.
+    SyncChange,
+    /// A catch-up found this item gone.
+    SyncDelete,
+    /// The whole window of the mailbox is to be read.
+    FullRead,
+}
+
+impl NotificationKind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Created,
+        Self::Modified,
+        Self::Deleted,
+        Self::Moved,
+        Self::Copied,
+        Self::FreeBusyChanged,
+        Self::SyncChange,
+        Self::SyncDelete,
+        Self::FullRead,
+    ];
+
+    /// The text in column `event_type`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "CreatedEvent",
+            Self::Modified => "ModifiedEvent",
+            Self::Deleted => "DeletedEvent",
+            Self::Moved => "MovedEvent",
+            Self::Copied => "CopiedEvent",
+            Self::FreeBusyChanged => "FreeBusyChangedEvent",
+            Self::SyncChange => "SyncChange",
+            Self::SyncDelete => "SyncDelete",
+            Self::FullRead => "FullRead",
+        }
+    }
+
+    /// The kind that column `event_type` names; `None` for a text of another version.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// A notification that is to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewNotification {
+    /// Whose calendar.
+    pub mail: MailAddress,
+    /// What sort of hint.
+    pub kind: NotificationKind,
+    /// The item; `None` only for [`NotificationKind::FullRead`].
+    pub item_id: Option<ItemId>,
+    /// The item's identifier before a move.
+    pub old_item_id: Option<ItemId>,
+    /// The source's time of it (whole seconds), where it gave one.
+    pub exchange_timestamp: Option<Timestamp>,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// The trace that it began.
+    pub trace: Option<TraceContext>,
+}
+
+impl NewNotification {
+    /// A hint that the whole window of `mail` is to be read.
+    pub fn full_read(mail: MailAddress, received_at: Timestamp, trace: Option<TraceContext>) -> Self {
+        Self {
+            mail,
+            kind: NotificationKind::FullRead,
+            item_id: None,
+            old_item_id: None,
+            exchange_timestamp: None,
+            received_at,
+            trace,
+        }
+    }
+}
+
+impl Store {
+    /// Stores a batch of notifications, in its order, and wakes the qualifiers. An empty batch does nothing.
+    pub async fn append(&self, batch: &[NewNotification]) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let operation = "store notifications";
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        insert(&tx, batch).await?;
+        wake::notify(&tx, Channel::Notification).await?;
+        tx.commit().await.map_err(StoreError::query(operation))
+    }
+
+    /// Stores what a catch-up found together with the sync state that covers it, under the fence of the
+    /// affinity group. The batch may be empty; the state is saved all the same.
+    pub async fn append_with_sync_state(
+        &self,
+        fence: &Fence,
+        mail: &MailAddress,
+        state: &SyncState,
+        batch: &[NewNotification],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let operation = "store what a catch-up found";
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        lease::guard(&tx, fence).await?;
+        if !batch.is_empty() {
+            insert(&tx, batch).await?;
+            wake::notify(&tx, Channel::Notification).await?;
+        }
+        sync_states::save(&tx, mail, state, now).await?;
+        tx.commit().await.map_err(StoreError::query(operation))
+    }
+}
+
+/// One `INSERT` for the whole batch; ids follow its order.
+async fn insert(
+    tx: &deadpool_postgres::Transaction<'_>,
+    batch: &[NewNotification],
+) -> Result<(), StoreError> {
+    let operation = "store notifications";
+    let statement = tx
+        .prepare_cached(
+            "insert into notification (mail, bucket, event_type, item_id, old_item_id, exchange_timestamp, \
+             received_at, trace_context) \
+             select mail, bucket, event_type, item_id, old_item_id, exchange_timestamp, received_at, trace_context \
+             from unnest($1::text[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], \
+             $7::timestamptz[], $8::text[]) with ordinality \
+             as n (mail, bucket, event_type, item_id, old_item_id, exchange_timestamp, received_at, trace_context, \
+             position) order by position",
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+    let mails: Vec<&str> = batch.iter().map(|n| n.mail.as_str()).collect();
+    let buckets: Vec<i16> = batch.iter().map(|n| i16::from(n.mail.bucket())).collect();
+    let kinds: Vec<&str> = batch.iter().map(|n| n.kind.as_str()).collect();
+    let items: Vec<Option<&str>> = batch.iter().map(|n| n.item_id.as_ref().map(ItemId::as_str)).collect();
+    let old_items: Vec<Option<&str>> =
+        batch.iter().map(|n| n.old_item_id.as_ref().map(ItemId::as_str)).collect();
+    let exchange_times: Vec<Option<Timestamp>> = batch.iter().map(|n| n.exchange_timestamp).collect();
+    let received: Vec<Timestamp> = batch.iter().map(|n| n.received_at).collect();
+    let traces: Vec<Option<&str>> =
+        batch.iter().map(|n| n.trace.as_ref().map(TraceContext::as_str)).collect();
+    tx.execute(
+        &statement,
+        &[&mails, &buckets, &kinds, &items, &old_items, &exchange_times, &received, &traces],
+    )
+    .await
+    .map_err(StoreError::query(operation))?;
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Goal: what is appended is what the qualifier will find, in its order, and a sync state never gets ahead of
+//! what it covers or falls into the hands of a former owner. Method: a real database a test.
+
+use std::time::Duration;
+
+use base::SystemClock;
+use calendar::MailAddress;
+
+use super::*;
+use crate::lease::LeaseBook;
+use crate::testing::{TestDatabase, database};
+
+fn mail(n: u32) -> MailAddress {
+    MailAddress::parse(&format!("m{n:04}@sim.test")).unwrap()
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_900_000_000 + second).unwrap()
+}
+
+fn modified(n: u32, item: &str) -> NewNotification {
+    NewNotification {
+        mail: mail(n),
+        kind: NotificationKind::Modified,
+        item_id: Some(ItemId::new(item)),
+        old_item_id: None,
+        exchange_timestamp: Some(at(0)),
+        received_at: at(1),
+        trace: None,
+    }
+}
+
+async fn stored(database: &TestDatabase) -> Vec<(String, i16, String, Option<String>, Option<String>)> {
+    let client = database.store.client("test").await.unwrap();
+    let rows = client
+        .query(
+            "select mail, bucket, event_type, item_id, old_item_id from notification \
+             where claim is null and attempts = 0 and set_aside_at is null order by id",
+            &[],
+        )
+        .await
+        .unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4))).collect()
+}
+
+#[test]
+fn kinds_come_back_from_their_text() {
+    for kind in NotificationKind::ALL {
+        assert_eq!(NotificationKind::parse(kind.as_str()), Some(kind));
+    }
+    assert_eq!(NotificationKind::parse("NewMailEvent"), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_keeps_its_order_and_all_its_fields() {
+    let database = database().await;
+    let trace: TraceContext = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap();
+    let moved = NewNotification {
+        kind: NotificationKind::Moved,
+        old_item_id: Some(ItemId::new("old")),
+        trace: Some(trace.clone()),
+        ..modified(2, "new")
+    };
+    let batch = [modified(3, "a"), moved, NewNotification::full_read(mail(1), at(2), None)];
+    database.store.append(&batch).await.unwrap();
+    database.store.append(&[]).await.unwrap();
+    let text = |t: &str| Some(t.to_owned());
+    assert_eq!(
+        stored(&database).await,
+        vec![
+            ("m0003@sim.test".into(), i16::from(mail(3).bucket()), "ModifiedEvent".into(), text("a"), None),
+            (
+                "m0002@sim.test".into(),
+                i16::from(mail(2).bucket()),
+                "MovedEvent".into(),
+                text("new"),
+                text("old")
+            ),
+            ("m0001@sim.test".into(), i16::from(mail(1).bucket()), "FullRead".into(), None, None),
+        ]
+    );
+    let client = database.store.client("test").await.unwrap();
+    let row = client
+        .query_one(
+            "select trace_context, exchange_timestamp, received_at from notification where item_id = 'new'",
+            &[],
+        )
+        .await
+        .unwrap();
+    assert_eq!(row.get::<_, String>(0), trace.as_str());
+    assert_eq!((row.get::<_, Timestamp>(1), row.get::<_, Timestamp>(2)), (at(0), at(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_wakes_the_qualifier() {
+    let database = database().await;
+    let wake = wake::Wake::start(database.store.clone());
+    let mut news = wake.subscribe(Channel::Notification);
+    // the connection announces itself once when it is ready
+    news.changed().await.unwrap();
+    database.store.append(&[modified(1, "a")]).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), news.changed()).await.expect("woken").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_state_is_saved_with_what_it_covers_and_only_by_the_owner() {
+    let database = database().await;
+    let book =
+        LeaseBook::new(database.store.clone(), SystemClock::shared(), "test".into(), Duration::from_secs(60));
+    let lease = book.acquire("affinity-group/1", Duration::ZERO).await.unwrap();
+    let store = &database.store;
+    assert_eq!(store.sync_state(&mail(1)).await.unwrap(), None);
+    let first = SyncState::new("first");
+    store.append_with_sync_state(&lease.fence(), &mail(1), &first, &[modified(1, "a")], at(0)).await.unwrap();
+    assert_eq!(store.sync_state(&mail(1)).await.unwrap(), Some(first));
+    assert_eq!(stored(&database).await.len(), 1);
+
+    // an empty page moves the state alone
+    let second = SyncState::new("second");
+    store.append_with_sync_state(&lease.fence(), &mail(1), &second, &[], at(1)).await.unwrap();
+    assert_eq!(store.sync_state(&mail(1)).await.unwrap(), Some(second.clone()));
+
+    // a former owner changes nothing, not even by its notifications
+    let stale = Fence { token: lease.fence().token - 1, ..lease.fence() };
+    let refused = store
+        .append_with_sync_state(&stale, &mail(1), &SyncState::new("stale"), &[modified(1, "b")], at(2))
+        .await;
+    assert!(matches!(refused, Err(StoreError::LeaseLost { .. })), "{refused:?}");
+    assert!(matches!(store.drop_sync_state(&stale, &mail(1)).await, Err(StoreError::LeaseLost { .. })));
+    assert_eq!(store.sync_state(&mail(1)).await.unwrap(), Some(second));
+    assert_eq!(stored(&database).await.len(), 1);
+
+    store.drop_sync_state(&lease.fence(), &mail(1)).await.unwrap();
+    assert_eq!(store.sync_state(&mail(1)).await.unwrap(), None);
+}

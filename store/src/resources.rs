@@ -1,0 +1,204 @@
+//! The state of resources as mailboxes (B12): where each was located, why it cannot be listened to, when it
+//! is tried again, and when listening began. (The list itself, B10, is another module's.)
+//!
+//! Protocol: `deleted_date is null` means in use. These columns describe, they own nothing, so they are
+//! written without a fence; the last writer is right soon enough. A mailbox that fails keeps its error until
+//! a success clears it.
+
+use calendar::MailAddress;
+use calendar::source::Location;
+use jiff::Timestamp;
+
+use crate::{Store, StoreError};
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;
+
+/// A resource in use, as the listener sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveResource {
+    /// Its mailbox.
+    pub mail: MailAddress,
+    /// Where it was located, if ever.
+    pub location: Option<Location>,
+    /// Why it cannot be listened to now.
+    pub error: Option<ResourceError>,
+}
+
+/// The recorded failure of a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceError {
+    /// The service's response code or a name of ours.
+    pub code: String,
+    /// How often in a row.
+    pub count: u32,
+    /// When to try again; `None` = at once.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// A failure to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceFailure {
+    /// The service's response code or a name of ours.
+    pub code: String,
+    /// In words; no appointment content.
+    pub description: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// When it is tried again.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// Longest description that is kept, in characters.
+const DESCRIPTION_MAX: usize = 1_000;
+
+impl Store {
+    /// Has a resource list ever been fetched (B1: the stages wait for it)?
+    pub async fn has_resource_list(&self) -> Result<bool, StoreError> {
+        let operation = "look for a resource list";
+        let client = self.client(operation).await?;
+        let row = client
+            .query_one(
+                "select exists (select from planner_resource) \
+                 or exists (select from store_state where name = 'resource_list_fetched_at')",
+                &[],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        row.try_get(0).map_err(StoreError::query(operation))
+    }
+
+    /// All resources in use, by address. A row whose address is no mail address is left out.
+    pub async fn active_resources(&self) -> Result<Vec<ActiveResource>, StoreError> {
+        let operation = "load the resources in use";
+        let client = self.client(operation).await?;
+        let statement = client
+            .prepare_cached(
+                "select mail, endpoint, grouping_value, error_code, error_count, retry_at \
+                 from planner_resource where deleted_date is null order by mail",
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let rows = client.query(&statement, &[]).await.map_err(StoreError::query(operation))?;
+        let mut resources = Vec::with_capacity(rows.len());
+        for row in rows {
+            let text: &str = row.try_get("mail").map_err(StoreError::query(operation))?;
+            let Ok(mail) = MailAddress::parse(text) else {
+                tracing::warn!(length = text.len(), "a resource row holds no mail address and is left out");
+                continue;
+            };
+            resources.push(active_resource(mail, &row).map_err(StoreError::query(operation))?);
+        }
+        Ok(resources)
+    }
+
+    /// Records where mailboxes were located and clears their errors.
+    pub async fn located(&self, found: &[(MailAddress, Location)], now: Timestamp) -> Result<(), StoreError> {
+        if found.is_empty() {
+            return Ok(());
+        }
+        let operation = "record where mailboxes live";
+        let client = self.client(operation).await?;
+        let statement = client
+            .prepare_cached(
+                "update planner_resource r set endpoint = n.endpoint, grouping_value = n.grouping_value, \
+                 located_at = $4, error_code = null, error_description = null, error_date = null, \
+                 error_count = 0, retry_at = null \
+                 from unnest($1::text[], $2::text[], $3::text[]) as n (mail, endpoint, grouping_value) \
+                 where r.mail = n.mail",
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let mails: Vec<&str> = found.iter().map(|(mail, _)| mail.as_str()).collect();
+        let endpoints: Vec<&str> = found.iter().map(|(_, location)| location.endpoint.as_str()).collect();
+        let groupings: Vec<&str> = found.iter().map(|(_, location)| location.grouping.as_str()).collect();
+        client
+            .execute(&statement, &[&mails, &endpoints, &groupings, &now])
+            .await
+            .map_err(StoreError::query(operation))?;
+        Ok(())
+    }
+
+    /// Forgets where a mailbox lives, so that the listener locates it anew.
+    pub async fn forget_location(&self, mail: &MailAddress) -> Result<(), StoreError> {
+        let operation = "forget where a mailbox lives";
+        let client = self.client(operation).await?;
+        client
+            .execute(
+                "update planner_resource set endpoint = null, grouping_value = null, located_at = null \
+                 where mail = $1",
+                &[&mail.as_str()],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        Ok(())
+    }
+
+    /// Records failures of mailboxes; counts them up.
+    pub async fn failed(&self, failures: &[(MailAddress, ResourceFailure)]) -> Result<(), StoreError> {
+        if failures.is_empty() {
+            return Ok(());
+        }
+        let operation = "record failures of mailboxes";
+        let client = self.client(operation).await?;
+        let statement = client
+            .prepare_cached(
+                "update planner_resource r set error_code = n.code, error_description = n.description, \
+                 error_date = n.at, error_count = r.error_count + 1, retry_at = n.retry_at \
+                 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[]) \
+                 as n (mail, code, description, at, retry_at) where r.mail = n.mail",
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let mails: Vec<&str> = failures.iter().map(|(mail, _)| mail.as_str()).collect();
+        let codes: Vec<&str> = failures.iter().map(|(_, failure)| failure.code.as_str()).collect();
+        let descriptions: Vec<String> = failures
+            .iter()
+            // PostgreSQL's text takes no NUL; the description comes from outside.
+            .map(|(_, failure)| {
+                failure.description.chars().filter(|c| *c != '\0').take(DESCRIPTION_MAX).collect()
+            })
+            .collect();
+        let dates: Vec<Timestamp> = failures.iter().map(|(_, failure)| failure.at).collect();
+        let retries: Vec<Option<Timestamp>> = failures.iter().map(|(_, failure)| failure.retry_at).collect();
+        client
+            .execute(&statement, &[&mails, &codes, &descriptions, &dates, &retries])
+            .await
+            .map_err(StoreError::query(operation))?;
+        Ok(())
+    }
+
+    /// Records that mailboxes are listened to: clears their errors.
+    pub async fn listened_to(&self, mails: &[MailAddress], now: Timestamp) -> Result<(), StoreError> {
+        if mails.is_empty() {
+            return Ok(());
+        }
+        let operation = "record that mailboxes are listened to";
+        let client = self.client(operation).await?;
+        let statement = client
+            .prepare_cached(
+                "update planner_resource set last_success = $2, error_code = null, error_description = null, \
+                 error_date = null, error_count = 0, retry_at = null where mail = any($1)",
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let mails: Vec<&str> = mails.iter().map(MailAddress::as_str).collect();
+        client.execute(&statement, &[&mails, &now]).await.map_err(StoreError::query(operation))?;
+        Ok(())
+    }
+}
+
+fn active_resource(
+    mail: MailAddress,
+    row: &tokio_postgres::Row,
+) -> Result<ActiveResource, tokio_postgres::Error> {
+    let endpoint: Option<String> = row.try_get("endpoint")?;
+    let grouping: Option<String> = row.try_get("grouping_value")?;
+    let location = endpoint.zip(grouping).map(|(endpoint, grouping)| Location { endpoint, grouping });
+    let code: Option<String> = row.try_get("error_code")?;
+    let count: i32 = row.try_get("error_count")?;
+    let retry_at: Option<Timestamp> = row.try_get("retry_at")?;
+    let error =
+        code.map(|code| ResourceError { code, count: u32::try_from(count).unwrap_or_default(), retry_at });
+    Ok(ActiveResource { mail, location, error })
+}

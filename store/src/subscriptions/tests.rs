@@ -1,0 +1,113 @@
+//! Goal: memberships change as planned in one transaction, by the holder of the duty alone, and a mailbox
+//! that leaves is read in full when it comes back. Method: a real database a test.
+
+use std::time::Duration;
+
+use base::SystemClock;
+use calendar::ids::SyncState;
+
+use super::*;
+use crate::lease::{Lease, LeaseBook};
+use crate::testing::{TestDatabase, database};
+
+fn mail(n: u32) -> MailAddress {
+    MailAddress::parse(&format!("m{n:04}@sim.test")).unwrap()
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_900_000_000 + second).unwrap()
+}
+
+fn here(grouping: &str) -> Location {
+    Location { endpoint: "https://mail/EWS".into(), grouping: grouping.into() }
+}
+
+async fn with_resources(count: u32) -> (TestDatabase, Lease) {
+    let database = database().await;
+    let client = database.store.client("test").await.unwrap();
+    for n in 1..=count {
+        client
+            .execute(
+                "insert into planner_resource (mail, bucket, name, rid, is_case_worker) values ($1, 0, '', '', true)",
+                &[&mail(n).as_str()],
+            )
+            .await
+            .unwrap();
+    }
+    let book =
+        LeaseBook::new(database.store.clone(), SystemClock::shared(), "test".into(), Duration::from_secs(60));
+    let lease = book.acquire("listener", Duration::ZERO).await.unwrap();
+    (database, lease)
+}
+
+fn members(group: &StoredGroup) -> Vec<String> {
+    group.members.iter().map(|member| member.mail.to_string()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_form_grow_shrink_and_dissolve() {
+    let (database, lease) = with_resources(5).await;
+    let store = &database.store;
+    let formed = Regrouping {
+        formed: vec![
+            (here("A"), vec![mail(1), mail(2), mail(99)]),
+            (here("A"), vec![mail(3)]),
+            (here("B"), vec![mail(4)]),
+        ],
+        ..Regrouping::default()
+    };
+    store.regroup(&lease.fence(), &formed).await.unwrap();
+    let groups = store.affinity_groups().await.unwrap();
+    assert_eq!(groups.len(), 3);
+    assert_eq!(members(&groups[0]), ["m0001@sim.test", "m0002@sim.test"], "99 is no resource");
+    let (a1, a2, b) = (groups[0].id, groups[1].id, groups[2].id);
+
+    store.append_with_sync_state(&lease.fence(), &mail(1), &SyncState::new("s1"), &[], at(0)).await.unwrap();
+    store.append_with_sync_state(&lease.fence(), &mail(3), &SyncState::new("s3"), &[], at(0)).await.unwrap();
+    let changed = Regrouping {
+        leaving: vec![mail(1)],
+        dissolved: vec![a2],
+        joining: vec![(a1, mail(3)), (b, mail(5))],
+        formed: vec![],
+    };
+    store.regroup(&lease.fence(), &changed).await.unwrap();
+    let groups = store.affinity_groups().await.unwrap();
+    assert_eq!(groups.iter().map(|group| group.id).collect::<Vec<_>>(), [a1, b]);
+    assert_eq!(members(&groups[0]), ["m0002@sim.test", "m0003@sim.test"]);
+    assert_eq!(members(&groups[1]), ["m0004@sim.test", "m0005@sim.test"]);
+    assert_eq!(store.sync_state(&mail(1)).await.unwrap(), None, "left: starts over when it returns");
+    assert_eq!(store.sync_state(&mail(3)).await.unwrap(), Some(SyncState::new("s3")), "moved: goes on");
+    assert_eq!(store.affinity_group(a2).await.unwrap(), None);
+    assert_eq!(store.affinity_group(b).await.unwrap().as_ref(), Some(&groups[1]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_holder_of_the_duty_regroups() {
+    let (database, lease) = with_resources(1).await;
+    let stale = Fence { token: lease.fence().token - 1, ..lease.fence() };
+    let plan = Regrouping { formed: vec![(here("A"), vec![mail(1)])], ..Regrouping::default() };
+    let refused = database.store.regroup(&stale, &plan).await;
+    assert!(matches!(refused, Err(StoreError::LeaseLost { .. })), "{refused:?}");
+    assert_eq!(database.store.affinity_groups().await.unwrap(), vec![]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_is_recorded_for_a_member_of_the_group_only() {
+    let (database, lease) = with_resources(2).await;
+    let store = &database.store;
+    let plan = Regrouping {
+        formed: vec![(here("A"), vec![mail(1)]), (here("B"), vec![mail(2)])],
+        ..Regrouping::default()
+    };
+    store.regroup(&lease.fence(), &plan).await.unwrap();
+    let a = store.affinity_groups().await.unwrap()[0].id;
+    let id = SubscriptionId::new("sub-1");
+    let both = [(mail(1), Some(id.clone())), (mail(2), Some(id.clone()))];
+    store.record_subscriptions(&lease.fence(), a, &both, at(0)).await.unwrap();
+    let subscriptions = |groups: Vec<StoredGroup>| {
+        groups.iter().map(|group| group.members[0].subscription.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(subscriptions(store.affinity_groups().await.unwrap()), [Some(id), None]);
+    store.record_subscriptions(&lease.fence(), a, &[(mail(1), None)], at(1)).await.unwrap();
+    assert_eq!(subscriptions(store.affinity_groups().await.unwrap()), [None, None]);
+}
