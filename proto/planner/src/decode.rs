@@ -92,7 +92,7 @@ fn read_active_organisation(reader: &mut Reader<'_>, parent: &Element) -> Result
     reader.children(parent, |reader, child| {
         match child.name() {
             (ACTIVE_ORGANISATION, "OrganisationTypeIdentifier") => {
-                organisation_type = Some(reader.parse(child)?)
+                organisation_type = Some(reader.parse(child)?);
             }
             (ACTIVE_ORGANISATION, "OrganisationCode") => code = Some(reader.text(child)?),
             _ => {}
@@ -126,7 +126,7 @@ fn read_user_metadata(
         (ORGANISATION, "RequestOrganisationStructure") => reader.children(part, |reader, child| {
             match child.name() {
                 (ORGANISATION, "OrganisationTypeIdentifier") => {
-                    organisation_type = Some(read_code(reader, child)?)
+                    organisation_type = Some(read_code(reader, child)?);
                 }
                 (ORGANISATION, "OrganisationCode") => organisation_code = Some(reader.text(child)?),
                 _ => {}
@@ -201,10 +201,10 @@ fn read_query(reader: &mut Reader<'_>, parent: &Element, wire_time: &WireTime) -
         match child.name() {
             (EVENTS, "CalendarResource") => query.resources.push(read_resource(reader, child)?),
             (EVENTS, "EventStartFromDateTime") => {
-                query.start_from = read_optional_time(reader, child, wire_time)?
+                query.start_from = read_optional_time(reader, child, wire_time)?;
             }
             (EVENTS, "EventStartToDateTime") => {
-                query.start_to = read_optional_time(reader, child, wire_time)?
+                query.start_to = read_optional_time(reader, child, wire_time)?;
             }
             _ => {}
         }

@@ -44,7 +44,7 @@ pub fn encode_request(envelope: &RequestEnvelope, time: &WireTime) -> Result<Str
                 Request::CreateEvents(events)
                 | Request::UpdateEvents(events)
                 | Request::DeleteEvents(events) => {
-                    events.iter().for_each(|event| write_event(w, event, time))
+                    events.iter().for_each(|event| write_event(w, event, time));
                 }
                 Request::GetEvents(query) => write_query(w, query, time),
                 Request::GetResources(addresses) => {
