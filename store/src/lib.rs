@@ -9,11 +9,13 @@
 //! a lost lease is `Escalate` (the part that held it must end); anything else is a defect and escalates too.
 #![forbid(unsafe_code)]
 
+pub mod application_log;
 pub mod embedded;
 pub mod error;
 pub mod lease;
 pub mod migrations;
 pub mod notifications;
+pub mod overview;
 pub mod pool;
 pub mod resources;
 pub mod state;
