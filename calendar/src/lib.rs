@@ -9,10 +9,21 @@
 pub mod address;
 pub mod appointment;
 pub mod codes;
+pub mod decide;
+pub mod identity;
 pub mod ids;
+pub mod placing;
+pub mod reconcile;
 pub mod source;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod window;
+pub mod zone;
 
 pub use address::{MailAddress, MailAddressError};
 pub use appointment::{Appointment, AppointmentKind, FreeBusy, Slot};
+pub use decide::{Known, Policy};
 pub use ids::{ItemId, OriginId, Uid};
 pub use source::{CalendarSource, SourceError};
+pub use window::Window;
+pub use zone::Zones;

@@ -1,0 +1,77 @@
+//! Identity (B2): which origin id an appointment has.
+//!
+//! A single appointment is its UID. An occurrence is `UID$yyyyMMdd-HHmmss` with its original start as local
+//! time in the configured zone. Several items that would get one name: the smallest item id keeps it, the
+//! others get the name with `#` and a hash of their item id. An item without a UID is `ITEM#` and that hash.
+//!
+//! Which of several items with one name counts first matters: items that are wanted come before those that
+//! are not, because unwanted ones are invisible to a path that only reads what it knows (a free item of the
+//! same UID, one beyond the window). So every path names the wanted ones alike.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
+
+use crate::appointment::{Appointment, AppointmentKind};
+use crate::ids::{ItemId, OriginId};
+
+#[cfg(test)]
+mod tests;
+
+/// Longest UID in bytes that is taken. Real ones have 36 to 200; the limit keeps keys within what a
+/// database index and Planner bear.
+pub const UID_BYTES_MAX: usize = 1_000;
+
+/// The original start of an occurrence; `None` for a single appointment.
+///
+/// An item with a recurrence id is an occurrence whatever its type says. An occurrence whose recurrence id
+/// nobody told is taken to be where the pattern has it.
+pub fn recurrence_time(item: &Appointment) -> Option<Timestamp> {
+    match (item.recurrence_id, item.kind) {
+        (Some(original), _) => Some(crate::placing::to_second(original)),
+        (None, AppointmentKind::Occurrence | AppointmentKind::Exception) => {
+            Some(crate::placing::to_second(item.slot.start))
+        }
+        (None, AppointmentKind::Single | AppointmentKind::RecurringMaster) => None,
+    }
+}
+
+/// Is this a stretch of time of its own (and not the pattern of a series)?
+pub fn is_appointment(item: &Appointment) -> bool {
+    item.kind != AppointmentKind::RecurringMaster || item.recurrence_id.is_some()
+}
+
+/// Can its identifiers be stored and sent? Not when they are empty or too long, or hold characters that XML
+/// cannot carry.
+pub fn is_representable(item: &Appointment) -> bool {
+    let fits = |text: &str| {
+        !text.is_empty()
+            && text.len() <= UID_BYTES_MAX
+            && text.chars().all(|c| c >= ' ' && c < '\u{fffe}' || c > '\u{ffff}')
+    };
+    fits(item.item_id.as_str()) && item.uid.as_ref().is_none_or(|uid| fits(uid.as_str()))
+}
+
+/// The name that an item has when no other claims it.
+pub fn first_choice(item: &Appointment, zone: &TimeZone) -> OriginId {
+    let Some(uid) = &item.uid else { return nameless(&item.item_id) };
+    OriginId::new(match recurrence_time(item) {
+        Some(original) => format!("{uid}${}", original.to_zoned(zone.clone()).strftime("%Y%m%d-%H%M%S")),
+        None => uid.as_str().to_owned(),
+    })
+}
+
+/// The name that an item has when another one holds its first choice.
+pub fn second_choice(item: &Appointment, zone: &TimeZone) -> OriginId {
+    OriginId::new(format!("{}#{}", first_choice(item, zone), hash(&item.item_id)))
+}
+
+fn nameless(item: &ItemId) -> OriginId {
+    OriginId::new(format!("ITEM#{}", hash(item)))
+}
+
+/// The first 16 hexadecimal digits of SHA-256 of an item id.
+fn hash(item: &ItemId) -> String {
+    let digest = Sha256::digest(item.as_str().as_bytes());
+    hex::encode(&digest[..8])
+}

@@ -1,0 +1,56 @@
+//! Goal: the names that real servers send give the right offsets, everything else the configured zone.
+use jiff::Timestamp;
+
+use super::*;
+
+fn offset_hours(zone: &TimeZone, at: &str) -> i32 {
+    zone.to_offset(at.parse::<Timestamp>().unwrap()).seconds() / 3600
+}
+
+#[test]
+fn windows_names_have_their_offsets_in_winter_and_summer() {
+    for (name, winter, summer) in [
+        ("Romance Standard Time", 1, 2),
+        ("W. Europe Standard Time", 1, 2),
+        ("Central Europe Standard Time", 1, 2),
+        ("Central European Standard Time", 1, 2),
+        ("GMT Standard Time", 0, 1),
+        ("Greenwich Standard Time", 0, 0),
+        ("Greenland Standard Time", -2, -1),
+        ("FLE Standard Time", 2, 3),
+        ("Turkey Standard Time", 3, 3),
+        ("Eastern Standard Time", -5, -4),
+        ("Pacific Standard Time", -8, -7),
+        ("Tokyo Standard Time", 9, 9),
+        ("UTC", 0, 0),
+        ("UTC-11", -11, -11),
+        ("Kamchatka Standard Time", 12, 12),
+        ("tzone://Microsoft/Utc", 0, 0),
+        ("Europe/Copenhagen", 1, 2),
+        ("  Europe/Copenhagen ", 1, 2),
+    ] {
+        let zone = lookup(name).unwrap_or_else(|| panic!("{name} is not known"));
+        assert_eq!(offset_hours(&zone, "2026-01-15T12:00:00Z"), winter, "{name} in winter");
+        assert_eq!(offset_hours(&zone, "2026-07-15T12:00:00Z"), summer, "{name} in summer");
+    }
+}
+
+#[test]
+fn unknown_names_give_the_configured_zone() {
+    let zones = Zones::named("Europe/Copenhagen").unwrap();
+    let long = "x".repeat(10_000);
+    for name in ["", "   ", "Customized Time Zone", "tzone://Microsoft/Custom", "Nowhere/Land", long.as_str()]
+    {
+        assert_eq!(lookup(name), None, "{name:.40}");
+        assert_eq!(zones.of_item(Some(name)), *zones.configured());
+    }
+    assert_eq!(zones.of_item(None), *zones.configured());
+}
+
+#[test]
+fn an_unknown_configured_zone_is_an_error() {
+    assert_eq!(
+        Zones::named("Europe/Kopenhagen").unwrap_err().to_string(),
+        "there is no time zone named \"Europe/Kopenhagen\"; write an IANA name such as Europe/Copenhagen"
+    );
+}
