@@ -301,6 +301,9 @@ impl Core {
 
     /// Stops a child and forgets it. `Forget` follows at once when it is not alive.
     pub fn remove(&mut self, child: &ChildId, now: Instant) -> Result<Vec<Directive>, SupervisorError> {
+        if self.mode == Mode::Gone {
+            return Err(SupervisorError::Stopping);
+        }
         let Some(&order) = self.order_of.get(child) else {
             return Err(SupervisorError::NotFound { child: child.clone() });
         };
