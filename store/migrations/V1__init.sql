@@ -185,7 +185,8 @@ create table calendar_event (
     refused_code                 integer,
     set_aside_version            bigint,
     set_aside_reason             text,
-    attempts                     integer not null default 0,       -- failures of this key alone
+    attempts                     integer not null default 0,       -- receipts in a row that said "not now"
+    unanswered                   integer not null default 0,       -- calls in a row that brought no receipt for it: spaces the resends
     next_attempt_at              timestamptz,     -- null = at once
     calendar_event_identifier    uuid,
     planner_resource_identifier  uuid,
@@ -203,7 +204,9 @@ create table calendar_event (
     check (version = 0 or wanted is not null),
     check (wanted is not true or (start_at is not null and end_at is not null and end_at > start_at))
 );
-create index calendar_event_pending on calendar_event (mail, decided_at) where pending;
+-- the walk over mailboxes with something to send, live changes and bulk work apart
+create index calendar_event_pending on calendar_event (bulk, mail, decided_at) where pending;
+create index calendar_event_retry on calendar_event (next_attempt_at) where pending and next_attempt_at is not null;
 create index calendar_event_oldest on calendar_event (decided_at) where pending;
 create index calendar_event_uid on calendar_event (mail, uid);
 create index calendar_event_item on calendar_event (mail, item_id);

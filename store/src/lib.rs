@@ -9,14 +9,18 @@
 //! a lost lease is `Escalate` (the part that held it must end); anything else is a defect and escalates too.
 #![forbid(unsafe_code)]
 
+pub mod adoption;
 pub mod application_log;
+pub mod calls;
 pub mod embedded;
 pub mod error;
 pub mod lease;
 pub mod migrations;
 pub mod notifications;
+pub mod outbox;
 pub mod overview;
 pub mod pool;
+pub mod resource_list;
 pub mod resources;
 pub mod state;
 pub mod subscriptions;

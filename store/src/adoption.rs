@@ -1,0 +1,299 @@
+//! Adoption: taking over from Planner what it holds for a mailbox, before anything is sent for it, and
+//! again after an outcome that is unknown (B9).
+//!
+//! Protocol: a mailbox is due from `adopt_due_at` on. The caller asks Planner (GetEvents, the begin of the
+//! call being recorded by the database's clock) and hands the answer to [`Store::adopt`], which in one
+//! transaction makes the acknowledged state of every key that overlaps the window what Planner holds, and
+//! learns the keys that only Planner knew (version 0: no decision yet). Keys in flight, and keys for which
+//! anything was logged since the call began, are left: the answer may be older than they are.
+//!
+//! The first adoption opens the mailbox for sending once it has been read in full afterwards; a reading that
+//! was complete before is forgotten and asked for again, since it could not know the learned keys.
+//!
+//! Failure: an error means that nothing was taken over (or that this is unknown); adopt again. An unknown
+//! outcome shortly before or during an adoption makes the mailbox due once more, for Planner may apply late.
+
+use std::time::Duration;
+
+use calendar::{MailAddress, OriginId, Slot};
+use jiff::Timestamp;
+use tokio_postgres::Transaction;
+use uuid::Uuid;
+
+use crate::lease::{self, Fence};
+use crate::notifications::NotificationKind;
+use crate::wake::{self, Channel};
+use crate::{Store, StoreError};
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;
+
+/// A mailbox that is to be adopted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueAdoption {
+    /// Whose.
+    pub mail: MailAddress,
+    /// The earliest start among its keys that overlap the window (decided or acknowledged): Planner filters
+    /// by the start, so the question must reach back to it.
+    pub earliest: Option<Timestamp>,
+}
+
+/// What Planner holds for one mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// Whose.
+    pub mail: MailAddress,
+    /// When the call began, by the database's clock ([`crate::calls::CallStart::began`]).
+    pub began: Timestamp,
+    /// The window (B3); what overlaps it is taken over.
+    pub window: Slot,
+    /// What Planner holds, one row a key, times to the second.
+    pub held: Vec<HeldEvent>,
+    /// How long after an unknown outcome a mailbox is adopted.
+    pub after_unknown_outcome: Duration,
+    /// The time of this process; stands as the moment of a first adoption.
+    pub now: Timestamp,
+}
+
+/// One appointment that Planner holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldEvent {
+    /// Its origin id.
+    pub origin_id: OriginId,
+    /// Its times.
+    pub slot: Slot,
+    /// Planner's identifier of it.
+    pub calendar_event_identifier: Option<Uuid>,
+    /// Planner's identifier of the resource.
+    pub planner_resource_identifier: Option<Uuid>,
+}
+
+/// What an adoption changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Adopted {
+    /// Known keys whose acknowledged state changed.
+    pub corrected: u64,
+    /// Keys that only Planner knew.
+    pub learned: u64,
+    /// It was the mailbox's first adoption.
+    pub first: bool,
+    /// A full reading was asked for.
+    pub full_read: bool,
+}
+
+/// SQL: does the key `e` overlap the window `$2`..`$3`, as decided or as acknowledged?
+const OVERLAPS: &str = "((e.end_at > $2 and e.start_at < $3) or (e.ack_end > $2 and e.ack_start < $3))";
+
+impl Store {
+    /// Up to `limit` mailboxes that are due, the longest waiting first, without those in `busy`.
+    pub async fn adoptions_due(
+        &self,
+        limit: u32,
+        busy: &[MailAddress],
+        window: Slot,
+    ) -> Result<Vec<DueAdoption>, StoreError> {
+        let operation = "look for mailboxes to be adopted";
+        let client = self.client(operation).await?;
+        let statement = client
+            .prepare_cached(&format!(
+                "select r.mail, (select min(least(e.start_at, e.ack_start)) from calendar_event e \
+                                 where e.mail = r.mail and {OVERLAPS}) \
+                 from planner_resource r \
+                 where r.adopt_due_at <= now() and r.deleted_date is null and not (r.mail = any ($1)) \
+                 order by r.adopt_due_at, r.mail limit $4"
+            ))
+            .await
+            .map_err(StoreError::query(operation))?;
+        let busy: Vec<&str> = busy.iter().map(MailAddress::as_str).collect();
+        let rows = client
+            .query(&statement, &[&busy, &window.start, &window.end, &i64::from(limit)])
+            .await
+            .map_err(StoreError::query(operation))?;
+        let mut due = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mail: &str = row.try_get(0).map_err(StoreError::query(operation))?;
+            let Ok(mail) = MailAddress::parse(mail) else { continue };
+            due.push(DueAdoption { mail, earliest: row.try_get(1).map_err(StoreError::query(operation))? });
+        }
+        Ok(due)
+    }
+
+    /// The time until the next mailbox is due; zero when one is, `None` when none will be.
+    pub async fn next_adoption(&self) -> Result<Option<Duration>, StoreError> {
+        let operation = "look when a mailbox is to be adopted";
+        let client = self.client(operation).await?;
+        let statement = client
+            .prepare_cached(
+                "select extract(epoch from min(adopt_due_at) - now())::float8 from planner_resource \
+                 where adopt_due_at is not null and deleted_date is null",
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let seconds: Option<f64> = client
+            .query_one(&statement, &[])
+            .await
+            .and_then(|row| row.try_get(0))
+            .map_err(StoreError::query(operation))?;
+        Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
+    }
+
+    /// Takes over what Planner holds. `None` when the mailbox is not in use any more.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] when `fence` is not the current one.
+    pub async fn adopt(&self, fence: &Fence, adoption: &Adoption) -> Result<Option<Adopted>, StoreError> {
+        let operation = "adopt what Planner holds";
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        lease::guard(&tx, fence).await?;
+        let mail = adoption.mail.as_str();
+        let mut adopted = Adopted::default();
+        (adopted.corrected, adopted.learned) = take_over(&tx, adoption).await?;
+        // The resource row comes last, as everywhere: keys before resources, so that no two wait for each other.
+        let row = tx
+            .query_opt(
+                "select adopted_at is null, full_read_began_at is not null from planner_resource \
+                 where mail = $1 and deleted_date is null for update",
+                &[&mail],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let Some(row) = row else { return Ok(None) };
+        adopted.first = row.try_get(0).map_err(StoreError::query(operation))?;
+        let read_before: bool = row.try_get(1).map_err(StoreError::query(operation))?;
+        if adopted.first {
+            adopted.full_read = needs_full_read(&tx, mail, read_before).await?;
+            if adopted.full_read {
+                ask_for_full_read(&tx, &adoption.mail, adoption.now).await?;
+                wake::notify(&tx, Channel::Notification).await?;
+            }
+        }
+        tx.execute(
+            "update planner_resource r \
+             set adopted_at = coalesce(r.adopted_at, $2), \
+                 full_read_began_at = case when r.adopted_at is null then null else r.full_read_began_at end, \
+                 adopt_due_at = (select max(l.at) + make_interval(secs => $4) from sync_log l \
+                                 where l.mail = $1 and l.outcome = 'unknown' \
+                                   and l.at > $3::timestamptz - make_interval(secs => $4)) \
+             where r.mail = $1",
+            &[&mail, &adoption.now, &adoption.began, &adoption.after_unknown_outcome.as_secs_f64()],
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+        wake::notify(&tx, Channel::Decision).await?;
+        tx.commit().await.map_err(StoreError::query(operation))?;
+        Ok(Some(adopted))
+    }
+
+    /// Puts the adoption of mailboxes off, because Planner could not be asked about them.
+    pub async fn postpone_adoption(
+        &self,
+        fence: &Fence,
+        mails: &[MailAddress],
+        after: Duration,
+    ) -> Result<(), StoreError> {
+        let operation = "put off an adoption";
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        lease::guard(&tx, fence).await?;
+        let mails: Vec<&str> = mails.iter().map(MailAddress::as_str).collect();
+        tx.execute(
+            "update planner_resource set adopt_due_at = now() + make_interval(secs => $2) \
+             where mail = any ($1) and adopt_due_at is not null",
+            &[&mails, &after.as_secs_f64()],
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+        tx.commit().await.map_err(StoreError::query(operation))
+    }
+}
+
+/// Corrects known keys and inserts learned ones; answers how many of each.
+async fn take_over(tx: &Transaction<'_>, adoption: &Adoption) -> Result<(u64, u64), StoreError> {
+    let operation = "adopt what Planner holds";
+    let held = &adoption.held;
+    let mail = adoption.mail.as_str();
+    let origin_ids: Vec<&str> = held.iter().map(|event| event.origin_id.as_str()).collect();
+    let starts: Vec<Timestamp> = held.iter().map(|event| event.slot.start).collect();
+    let ends: Vec<Timestamp> = held.iter().map(|event| event.slot.end).collect();
+    let events: Vec<Option<Uuid>> = held.iter().map(|event| event.calendar_event_identifier).collect();
+    let resources: Vec<Option<Uuid>> = held.iter().map(|event| event.planner_resource_identifier).collect();
+    let (from, to) = (adoption.window.start, adoption.window.end);
+    let corrected = tx
+        .execute(
+            &format!(
+                "with held as ( \
+                     select * from unnest($4::text[], $5::timestamptz[], $6::timestamptz[], $7::uuid[], $8::uuid[]) \
+                     as h (origin_id, start_at, end_at, event_identifier, resource_identifier)), \
+                 fact as ( \
+                     select e.origin_id, h.start_at, h.end_at, h.event_identifier, h.resource_identifier \
+                     from calendar_event e left join held h on h.origin_id = e.origin_id \
+                     where e.mail = $1 and ({OVERLAPS} or (h.end_at > $2 and h.start_at < $3)) \
+                       and not exists (select from key_in_flight f \
+                                       where f.mail = $1 and f.origin_id = e.origin_id) \
+                       and not exists (select from sync_log l \
+                                       where l.mail = $1 and l.origin_id = e.origin_id and l.at >= $9)) \
+                 update calendar_event e set \
+                     ack_there = f.start_at is not null, ack_start = f.start_at, ack_end = f.end_at, \
+                     ack_at = clock_timestamp(), uncertain = false, next_operation = null, \
+                     unanswered = 0, next_attempt_at = null, \
+                     calendar_event_identifier = coalesce(f.event_identifier, e.calendar_event_identifier), \
+                     planner_resource_identifier = coalesce(f.resource_identifier, e.planner_resource_identifier) \
+                 from fact f \
+                 where e.mail = $1 and e.origin_id = f.origin_id \
+                   and (e.ack_there, e.ack_start, e.ack_end, e.uncertain) \
+                       is distinct from (f.start_at is not null, f.start_at, f.end_at, false)"
+            ),
+            &[&mail, &from, &to, &origin_ids, &starts, &ends, &events, &resources, &adoption.began],
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+    let learned = tx
+        .execute(
+            "insert into calendar_event (mail, origin_id, ack_there, ack_start, ack_end, ack_at, \
+                                         calendar_event_identifier, planner_resource_identifier) \
+             select $1, h.origin_id, true, h.start_at, h.end_at, clock_timestamp(), \
+                    h.event_identifier, h.resource_identifier \
+             from unnest($4::text[], $5::timestamptz[], $6::timestamptz[], $7::uuid[], $8::uuid[]) \
+                  as h (origin_id, start_at, end_at, event_identifier, resource_identifier) \
+             where h.end_at > $2 and h.start_at < $3 \
+             on conflict (mail, origin_id) do nothing",
+            &[&mail, &from, &to, &origin_ids, &starts, &ends, &events, &resources],
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+    Ok((corrected, learned))
+}
+
+async fn ask_for_full_read(
+    tx: &Transaction<'_>,
+    mail: &MailAddress,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "insert into notification (mail, bucket, event_type, received_at) values ($1, $2, $3, $4)",
+        &[&mail.as_str(), &i16::from(mail.bucket()), &NotificationKind::FullRead.as_str(), &now],
+    )
+    .await
+    .map(drop)
+    .map_err(StoreError::query("ask for a full reading"))
+}
+
+/// Must the mailbox be read in full once more? Yes when it was read already, or when a reading may be under
+/// way; not when one is queued that has not begun, or when its first catch-up will ask for it.
+async fn needs_full_read(tx: &Transaction<'_>, mail: &str, read_before: bool) -> Result<bool, StoreError> {
+    let operation = "look for a queued full reading";
+    let row = tx
+        .query_one(
+            "select exists (select from notification where mail = $1 and event_type = 'FullRead' \
+                            and set_aside_at is null and claim is null), \
+                    exists (select from notification where mail = $1 and event_type = 'FullRead' \
+                            and set_aside_at is null and claim is not null)",
+            &[&mail],
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+    let queued: bool = row.try_get(0).map_err(StoreError::query(operation))?;
+    let claimed: bool = row.try_get(1).map_err(StoreError::query(operation))?;
+    Ok(!queued && (read_before || claimed))
+}
