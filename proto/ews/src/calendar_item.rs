@@ -227,3 +227,6 @@ impl TimeZoneDefinition {
         Self { id: Some(id.into()), ..Self::default() }
     }
 }
+
+mod codec;
+mod time_zone;

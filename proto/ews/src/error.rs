@@ -38,13 +38,13 @@ impl Error {
         }
     }
 
+    /// An operation that this program does not know.
+    pub(crate) fn unknown_operation(name: &str) -> Self {
+        Self::UnknownOperation { name: name.chars().take(64).collect() }
+    }
+
     /// An element or attribute that must be there is missing.
     pub(crate) const fn missing(name: &'static str) -> Self {
         Self::Soap(proto_soap::Error::Missing { name })
-    }
-
-    /// Is only one value wrong, with the XML around it in order? Then the reader can go on.
-    pub(crate) const fn is_of_value(&self) -> bool {
-        matches!(self, Self::Soap(proto_soap::Error::Value { .. } | proto_soap::Error::Missing { .. }))
     }
 }

@@ -95,3 +95,5 @@ impl Target {
         }
     }
 }
+
+mod codec;

@@ -66,3 +66,5 @@ pub struct EffectiveRights {
     /// May read private items; not told by 2007.
     pub view_private_items: Option<bool>,
 }
+
+mod codec;

@@ -145,3 +145,5 @@ impl fmt::Display for SubscriptionId {
         f.write_str(&self.0)
     }
 }
+
+mod codec;

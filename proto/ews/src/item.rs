@@ -51,3 +51,5 @@ impl From<CalendarItem> for Item {
         Self::Calendar(Box::new(item))
     }
 }
+
+mod codec;

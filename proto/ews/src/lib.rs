@@ -39,6 +39,7 @@ pub mod recurrence;
 pub mod shape;
 pub mod stream;
 pub mod time;
+mod wire;
 
 pub use calendar_item::{Body, CalendarItem, DeletedOccurrence, OccurrenceInfo, TimeZoneDefinition};
 pub use code::ResponseCode;

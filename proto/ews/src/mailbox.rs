@@ -33,3 +33,5 @@ pub struct Attendee {
     /// When the answer came.
     pub last_response_time: Option<Timestamp>,
 }
+
+mod codec;

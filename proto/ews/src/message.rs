@@ -183,3 +183,7 @@ fn back_off_ms(code: &ResponseCode, xml: &MessageXml, text: &str) -> Option<u64>
 fn back_off(ms: Option<u64>) -> Option<Duration> {
     ms.filter(|ms| *ms > 0).map(|ms| Duration::from_millis(ms).min(BACK_OFF_MAX))
 }
+
+pub(crate) mod codec;
+#[cfg(test)]
+mod tests;

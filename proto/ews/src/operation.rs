@@ -412,3 +412,6 @@ pub struct MoveItem {
     /// Tell the new identifiers? They are told when absent.
     pub return_new_item_ids: Option<bool>,
 }
+
+mod request;
+mod response;

@@ -87,3 +87,5 @@ pub enum RecurrenceRange {
         occurrences: i32,
     },
 }
+
+mod codec;

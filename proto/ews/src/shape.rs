@@ -117,3 +117,5 @@ pub enum ExtendedValue {
     /// `Values`.
     Multiple(Vec<String>),
 }
+
+mod codec;
