@@ -101,6 +101,14 @@ impl Server {
         format!("{} listening on {}", self.name, self.url())
     }
 
+    /// Prints the ready line on standard output, for whoever started this process and waits for it.
+    pub fn announce(&self) {
+        use std::io::Write as _;
+        let mut out = std::io::stdout().lock();
+        // A reader that has gone away is no reason to end.
+        let _ = writeln!(out, "{}", self.ready_line()).and_then(|()| out.flush());
+    }
+
     /// Waits for the end, which only a signal or [`Server::stop`] brings.
     ///
     /// # Errors
