@@ -1,0 +1,212 @@
+//! What can go wrong with a call to Planner, and what is known about the change then.
+
+use base::{Disposition, EventCode};
+use calendar::codes;
+use proto_planner::{Operation, WireError};
+
+/// What is known about the change that a failed call asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CallOutcome {
+    /// Planner was not reached: nothing was done.
+    NotApplied,
+    /// Planner answered that it failed. It will hardly have done it; B9 treats this as passing.
+    Failed,
+    /// The request left and no usable answer came: Planner may have done it, or may do it later.
+    Unknown,
+}
+
+/// A failed call. No variant holds content of an appointment or of the answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlannerError {
+    /// The HTTP client cannot be built from the options.
+    #[error("the client for planner cannot be built")]
+    Client(#[source] reqwest::Error),
+    /// The TLS files cannot be used.
+    #[error("the TLS configuration for planner cannot be used")]
+    Tls(#[from] trust::TrustError),
+    /// These appointments (by position) have values that the service's schema refuses.
+    #[error("{operation}: {} of the appointments cannot be sent", positions.len())]
+    Unsendable {
+        /// The operation.
+        operation: Operation,
+        /// Positions in the call; empty when it is not the appointments' fault.
+        positions: Vec<usize>,
+        /// What the encoder said.
+        #[source]
+        source: WireError,
+    },
+    /// The time for the call was over before its request could leave (the process was paused).
+    #[error("{operation}: the deadline passed before the request left")]
+    TooLate {
+        /// The operation.
+        operation: Operation,
+    },
+    /// No connection: refused, no such host, TLS not agreed.
+    #[error("{operation}: no connection to planner")]
+    Connect {
+        /// The operation.
+        operation: Operation,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// No complete answer before the deadline.
+    #[error("{operation}: planner did not answer in time")]
+    Timeout {
+        /// The operation.
+        operation: Operation,
+    },
+    /// The connection broke after the request left.
+    #[error("{operation}: the connection to planner broke")]
+    Broken {
+        /// The operation.
+        operation: Operation,
+        /// How.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// An HTTP status instead of an answer.
+    #[error("{operation}: planner answered with HTTP status {status}")]
+    Http {
+        /// The operation.
+        operation: Operation,
+        /// The status.
+        status: u16,
+    },
+    /// A SOAP fault. Planner's own number does not change what it is (its words stay out: they may repeat
+    /// what was sent).
+    #[error("{operation}: planner answered with a fault ({code}{})", number.map_or_else(String::new, |n| format!(", error {n}")))]
+    Fault {
+        /// The operation.
+        operation: Operation,
+        /// The fault code.
+        code: String,
+        /// Planner's number for it.
+        number: Option<i32>,
+        /// Were there details?
+        detailed: bool,
+    },
+    /// The answer is longer than the limit.
+    #[error("{operation}: the answer of planner is longer than {limit_bytes} bytes")]
+    TooLarge {
+        /// The operation.
+        operation: Operation,
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// The answer is not what the operation's answer looks like.
+    #[error("{operation}: the answer of planner cannot be read")]
+    Answer {
+        /// The operation.
+        operation: Operation,
+        /// What the decoder said.
+        #[source]
+        source: WireError,
+    },
+    /// Another number of receipts than appointments.
+    #[error("{operation}: planner sent {received} receipts for {sent} appointments")]
+    ReceiptCount {
+        /// The operation.
+        operation: Operation,
+        /// Appointments in the call.
+        sent: usize,
+        /// Receipts in the answer.
+        received: usize,
+    },
+    /// A receipt is not for the appointment at its position.
+    #[error("{operation}: the receipt at position {position} is for another appointment")]
+    ReceiptMismatch {
+        /// The operation.
+        operation: Operation,
+        /// Counted from 0.
+        position: usize,
+    },
+}
+
+impl PlannerError {
+    /// What is known about the change.
+    pub const fn outcome(&self) -> CallOutcome {
+        match self {
+            Self::Client(_)
+            | Self::Tls(_)
+            | Self::Unsendable { .. }
+            | Self::TooLate { .. }
+            | Self::Connect { .. } => CallOutcome::NotApplied,
+            // Redirects and client errors are answers of whatever stands before the service.
+            Self::Http { status, .. } if *status < 500 => CallOutcome::NotApplied,
+            Self::Http { .. } | Self::Fault { .. } => CallOutcome::Failed,
+            Self::Timeout { .. }
+            | Self::Broken { .. }
+            | Self::TooLarge { .. }
+            | Self::Answer { .. }
+            | Self::ReceiptCount { .. }
+            | Self::ReceiptMismatch { .. } => CallOutcome::Unknown,
+        }
+    }
+
+    /// The event that operators know it by (B13).
+    pub const fn event(&self) -> EventCode {
+        match self {
+            Self::Client(_) | Self::Tls(_) => codes::COMMUNICATOR_SETUP_FAILED,
+            Self::Unsendable { .. } | Self::TooLate { .. } | Self::Http { .. } => codes::PLANNER_CALL_FAILED,
+            Self::Fault { detailed: false, .. } => codes::PLANNER_FAULT,
+            Self::Fault { detailed: true, .. } => codes::PLANNER_FAULT_DETAILED,
+            Self::Timeout { .. } => codes::PLANNER_TIMEOUT,
+            Self::Connect { .. } | Self::Broken { .. } => codes::PLANNER_TRANSPORT_FAILED,
+            Self::TooLarge { .. }
+            | Self::Answer { .. }
+            | Self::ReceiptCount { .. }
+            | Self::ReceiptMismatch { .. } => codes::PLANNER_ANSWER_UNUSABLE,
+        }
+    }
+
+    /// What to do about it. Everything but a wrong configuration and an unsendable value is tried again;
+    /// how soon, and after what, is the caller's knowledge (B9).
+    pub const fn disposition(&self) -> Disposition {
+        match self {
+            Self::Client(_) | Self::Tls(_) => Disposition::Escalate,
+            Self::Unsendable { .. } => Disposition::SetAside,
+            _ => Disposition::RETRY,
+        }
+    }
+
+    /// Did the time run out (6904)? Repeated timeouts make batches smaller.
+    pub const fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The original let a fault's own number take the place of 6903, and such calls were never sent again.
+    #[test]
+    fn a_faults_number_does_not_change_its_event() {
+        let fault = |number, detailed| PlannerError::Fault {
+            operation: Operation::CreateEvents,
+            code: "Server".into(),
+            number,
+            detailed,
+        };
+        for number in [None, Some(0), Some(8), Some(6901), Some(-5)] {
+            let error = fault(number, true);
+            assert_eq!(error.event().id, 6903);
+            assert!(error.disposition().is_retry());
+            assert_eq!(error.outcome(), CallOutcome::Failed);
+        }
+        assert_eq!(fault(None, false).event().id, 6902);
+    }
+
+    /// The original did not send again after 6901.
+    #[test]
+    fn a_general_failure_is_tried_again() {
+        for status in [301, 400, 403, 404, 500, 503] {
+            let error = PlannerError::Http { operation: Operation::DeleteEvents, status };
+            assert_eq!(error.event().id, 6901);
+            assert!(error.disposition().is_retry(), "{status}");
+            assert_eq!(error.outcome() == CallOutcome::Failed, status >= 500, "{status}");
+        }
+    }
+}
