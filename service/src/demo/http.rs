@@ -56,15 +56,19 @@ impl Admin {
 
     /// POST of JSON.
     pub async fn post(&self, path: &str, body: &serde_json::Value) -> Result<(), DemoError> {
+        let request = self.http.post(format!("{}{path}", self.base));
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        Self::change(path, request).await
+    }
+
+    /// DELETE.
+    pub async fn delete(&self, path: &str) -> Result<(), DemoError> {
+        Self::change(path, self.http.delete(format!("{}{path}", self.base))).await
+    }
+
+    async fn change(path: &str, request: reqwest::RequestBuilder) -> Result<(), DemoError> {
         let fail = |reason: String| DemoError::Admin { path: path.to_owned(), reason };
-        let answer = self
-            .http
-            .post(format!("{}{path}", self.base))
-            .header("content-type", "application/json")
-            .body(body.to_string())
-            .send()
-            .await
-            .map_err(|error| fail(error.to_string()))?;
+        let answer = request.send().await.map_err(|error| fail(error.to_string()))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());
@@ -72,4 +76,11 @@ impl Admin {
         let text = read_bounded(answer, 4096).await.unwrap_or_default();
         Err(fail(format!("HTTP {status}: {}", String::from_utf8_lossy(&text))))
     }
+}
+
+/// GET, as text.
+pub async fn text(url: &str) -> Result<String, String> {
+    let answer = reqwest::get(url).await.map_err(|error| error.to_string())?;
+    let bytes = read_bounded(answer, LISTING_BYTES_MAX).await?;
+    String::from_utf8(bytes).map_err(|error| error.to_string())
 }

@@ -1,0 +1,229 @@
+//! Everything that runs during a demo: the database, both simulators and the service, with the service's
+//! configuration written for them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base::SharedClock;
+use jiff::tz::TimeZone;
+use secrecy::ExposeSecret;
+use store::embedded::{Embedded, EmbeddedOptions};
+
+use super::Settings;
+use super::error::DemoError;
+use super::http::Admin;
+use super::planner_view::PlannerView;
+use super::world::{Process, Workplace};
+
+/// The job centre that the simulated Planner serves.
+pub const JOBCENTER: &str = "10100";
+/// The domain of the simulated mailboxes.
+pub const DOMAIN: &str = "sim.test";
+/// The service account that the product uses.
+pub const USER: &str = "svc";
+/// Its password, which only the simulator knows.
+pub const PASSWORD: &str = "demo-password";
+/// Calls to Planner that may be in flight at once.
+const CALLS_IN_FLIGHT: u32 = 4;
+
+/// What is running.
+#[derive(Debug)]
+pub struct Stage {
+    /// The folder of this run.
+    pub workplace: Workplace,
+    database: Embedded,
+    exchange_process: Process,
+    planner_process: Process,
+    service: Option<Process>,
+    configuration: PathBuf,
+    /// The simulated Exchange's admin side.
+    pub exchange: Admin,
+    /// The simulated Planner.
+    pub planner: PlannerView,
+}
+
+impl Stage {
+    /// Starts everything but the service.
+    pub async fn start(settings: &Settings, clock: &SharedClock, zone: &TimeZone) -> Result<Self, DemoError> {
+        let workplace = Workplace::new()?;
+        let database = Embedded::start(&EmbeddedOptions {
+            data_dir: workplace.path("postgres"),
+            binaries: None,
+            throw_away: false,
+            patience: Duration::from_secs(60),
+        })
+        .await?;
+        let exchange_process = Process::start(
+            "simulated Exchange",
+            &exchange_arguments(settings),
+            &workplace.path("exchange.log"),
+        )
+        .await?;
+        let planner_process =
+            Process::start("simulated Planner", &planner_arguments(settings), &workplace.path("planner.log")).await?;
+        let configuration = workplace.write(
+            "kommuneklient.toml",
+            &configuration(
+                settings,
+                database.url().expose_secret(),
+                &exchange_process.url,
+                &planner_process.url,
+            ),
+        )?;
+        let exchange = Admin::new(&exchange_process.url)?;
+        let planner = PlannerView::new(&planner_process.url, JOBCENTER, zone.clone(), clock.clone())?;
+        let mut stage = Self {
+            workplace,
+            database,
+            exchange_process,
+            planner_process,
+            service: None,
+            configuration,
+            exchange,
+            planner,
+        };
+        stage.start_service().await?;
+        Ok(stage)
+    }
+
+    /// Where the simulated Exchange listens.
+    pub fn exchange_url(&self) -> &str {
+        &self.exchange_process.url
+    }
+
+    /// Starts the service.
+    pub async fn start_service(&mut self) -> Result<(), DemoError> {
+        let arguments = ["run".to_owned(), "--config".to_owned(), self.configuration.display().to_string()];
+        let log = self.workplace.path("service.log");
+        self.service = Some(Process::start("service", &arguments, &log).await?);
+        Ok(())
+    }
+
+    /// Kills the service, as a crash would, and starts it anew.
+    pub async fn kill_service(&mut self) -> Result<(), DemoError> {
+        if let Some(service) = self.service.take() {
+            service.kill().await?;
+        }
+        self.start_service().await
+    }
+
+    /// Is the service ready, by its own word? The second value says what is not.
+    pub async fn service_ready(&self) -> Result<(), String> {
+        let Some(service) = &self.service else { return Err("the service is not running".into()) };
+        let admin = Admin::new(&service.url).map_err(|error| error.to_string())?;
+        admin.get::<serde_json::Value>("/health/ready").await.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// A child that has ended although nobody asked it to.
+    pub fn casualty(&mut self) -> Option<String> {
+        let named = [("simulated Exchange", &mut self.exchange_process), ("simulated Planner", &mut self.planner_process)];
+        let simulators = named.into_iter().map(|(name, process)| (name, Some(process)));
+        let all = simulators.chain([("service", self.service.as_mut())]);
+        all.filter_map(|(name, process)| Some(format!("{name} ended with {}", process?.ended()?))).next()
+    }
+
+    /// A number from the service's metrics; 0 where it is not there.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let Some(service) = &self.service else { return 0.0 };
+        let Ok(text) = super::http::text(&format!("{}/metrics", service.url)).await else { return 0.0 };
+        let value = text.lines().find_map(|line| {
+            let (found, value) = line.split_once(' ')?;
+            (found.split('{').next() == Some(name)).then(|| value.trim().parse().ok())?
+        });
+        value.unwrap_or(0.0)
+    }
+
+    /// Ends everything in order. With `keep` the folder with the logs stays and is returned.
+    pub async fn end(mut self, keep: bool) -> Result<Option<PathBuf>, DemoError> {
+        let mut outcome = Ok(());
+        if let Some(service) = self.service.take() {
+            outcome = service.stop().await;
+        }
+        for process in [self.exchange_process, self.planner_process] {
+            outcome = outcome.and(process.stop().await);
+        }
+        outcome = outcome.and(self.database.stop().await.map_err(DemoError::from));
+        let kept = (keep || outcome.is_err()).then(|| self.workplace.keep());
+        outcome.map(|()| kept)
+    }
+}
+
+fn exchange_arguments(settings: &Settings) -> Vec<String> {
+    let mut arguments: Vec<String> = ["simulate", "exchange", "--listen", "127.0.0.1:0", "--domain", DOMAIN]
+        .into_iter()
+        .chain(["--user", USER, "--password", PASSWORD])
+        .map(ToOwned::to_owned)
+        .collect();
+    arguments.extend(["--mailboxes".to_owned(), settings.mailboxes.to_string()]);
+    if settings.faults {
+        // a stream that says nothing for 3 s is dead by the demo's configuration
+        arguments.extend(["--heartbeat-ms".to_owned(), "1000".to_owned()]);
+    }
+    if let Some(folder) = &settings.calendars {
+        arguments.extend(["--calendars".to_owned(), folder.display().to_string()]);
+    }
+    if let Some(folder) = &settings.capture {
+        arguments.extend(["--capture".to_owned(), folder.join("exchange").display().to_string()]);
+    }
+    arguments
+}
+
+fn planner_arguments(settings: &Settings) -> Vec<String> {
+    let mut arguments: Vec<String> =
+        ["simulate", "planner", "--listen", "127.0.0.1:0", "--jobcenter", JOBCENTER, "--domain", DOMAIN]
+            .into_iter()
+            .map(ToOwned::to_owned)
+            .collect();
+    arguments.extend(["--mailboxes".to_owned(), settings.mailboxes.to_string()]);
+    arguments.extend(["--allowed-items".to_owned(), "20".to_owned()]);
+    arguments.extend(["--allowed-in-flight".to_owned(), CALLS_IN_FLIGHT.to_string()]);
+    arguments.extend(["--allowed-calls-per-minute".to_owned(), calls_per_minute(settings).to_string()]);
+    if let Some(folder) = &settings.capture {
+        arguments.extend(["--capture".to_owned(), folder.join("planner").display().to_string()]);
+    }
+    arguments
+}
+
+/// The agreed load of the demo: three times what its changes need, and room for the first adoption.
+fn calls_per_minute(settings: &Settings) -> u32 {
+    (settings.changes_per_second * 180 + settings.mailboxes * 2).max(600)
+}
+
+/// The service's configuration. Without faults everything is at its default but the addresses and the agreed load;
+/// with faults the patience is shortened, so that a run of seconds shows what takes minutes in real life.
+fn configuration(settings: &Settings, database: &str, exchange: &str, planner: &str) -> String {
+    let text = |value: &str| toml::Value::from(value).to_string();
+    let mut lines = vec![
+        "[database]".to_owned(),
+        format!("url = {}", text(database)),
+        "[exchange]".to_owned(),
+        format!("autodiscover_url = {}", text(&format!("{exchange}/autodiscover/autodiscover.svc"))),
+        format!("user = {}", text(USER)),
+        format!("password = {}", text(PASSWORD)),
+    ];
+    if settings.faults {
+        lines.push("request_timeout = \"5s\"".to_owned());
+    }
+    lines.extend([
+        "[planner]".to_owned(),
+        format!("service_url = {}", text(&format!("{planner}{}", proto_planner::SERVICE_PATH))),
+        format!("jobcenter_number = {}", text(JOBCENTER)),
+        "request_user_identifier = \"CVR:12345678-UUID:00000000-0000-4000-8000-000000000000\"".to_owned(),
+        format!("simultaneous_calls = {CALLS_IN_FLIGHT}"),
+        format!("sla_calls_per_minute = {}", calls_per_minute(settings)),
+    ]);
+    if settings.faults {
+        lines.extend(
+            ["call_timeout = \"2s\"", "retry_initial = \"200ms\"", "retry_cap = \"2s\"", "adopt_after_unknown_outcome = \"3s\""]
+                .map(ToOwned::to_owned),
+        );
+        lines.extend(["[listener]", "stream_silence_limit = \"3s\"", "catch_up_jitter = \"200ms\""].map(ToOwned::to_owned));
+        lines.extend(["[leases]", "ttl = \"3s\"", "renew = \"1s\""].map(ToOwned::to_owned));
+    }
+    lines.extend(["[telemetry]", "log_format = \"json\""].map(ToOwned::to_owned));
+    if let Some(url) = &settings.otlp {
+        lines.push(format!("otlp_endpoint = {}", text(url)));
+    }
+    lines.extend(["[http]", "listen = \"127.0.0.1:0\"", ""].map(ToOwned::to_owned));
+    lines.join("\n")
+}
