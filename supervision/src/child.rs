@@ -99,7 +99,10 @@ pub(crate) enum Kind {
 
 impl fmt::Debug for ChildSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChildSpec").field("id", &self.id).field("restart", &self.restart).finish_non_exhaustive()
+        f.debug_struct("ChildSpec")
+            .field("id", &self.id)
+            .field("restart", &self.restart)
+            .finish_non_exhaustive()
     }
 }
 
@@ -113,11 +116,7 @@ impl ChildSpec {
         F: FnMut(ChildContext) -> A + 'static,
     {
         let launch = ActorLaunch { reference: reference.clone(), factory };
-        Self::new(
-            id.into(),
-            Some(DEFAULT_SHUTDOWN_DEADLINE),
-            Kind::Actor(RefCell::new(Box::new(launch))),
-        )
+        Self::new(id.into(), Some(DEFAULT_SHUTDOWN_DEADLINE), Kind::Actor(RefCell::new(Box::new(launch))))
     }
 
     /// A supervisor below a supervisor. It has no shutdown deadline unless one is given: each of its

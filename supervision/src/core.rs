@@ -343,8 +343,9 @@ impl Core {
         let child = slot.member.id.clone();
         if !self.log.grant(now) {
             let Intensity { max_restarts, window } = self.policy.intensity;
-            let reason =
-                format!("more than {max_restarts} restarts in {window:?}, the last one for {child}: {reason}");
+            let reason = format!(
+                "more than {max_restarts} restarts in {window:?}, the last one for {child}: {reason}"
+            );
             self.set_phase(order, Phase::Ended);
             return self.end(Outcome::Escalated { reason: crate::exit::cut(reason) });
         }
@@ -373,7 +374,8 @@ impl Core {
     /// Begins to end; what is not alive stays so.
     fn end(&mut self, outcome: Outcome) {
         self.mode = Mode::Ending(outcome);
-        let idle: Vec<u64> = self.orders(|slot| matches!(slot.phase, Phase::Waiting | Phase::BackingOff { .. }));
+        let idle: Vec<u64> =
+            self.orders(|slot| matches!(slot.phase, Phase::Waiting | Phase::BackingOff { .. }));
         for order in idle {
             self.set_phase(order, Phase::Ended);
         }
@@ -497,14 +499,8 @@ impl Core {
         self.dynamic_children += usize::from(dynamic);
         self.order_of.insert(member.id.clone(), order);
         let attempts = Attempts::default();
-        let slot = Slot {
-            member,
-            dynamic,
-            removing: false,
-            phase: Phase::Waiting,
-            started_at: None,
-            attempts,
-        };
+        let slot =
+            Slot { member, dynamic, removing: false, phase: Phase::Waiting, started_at: None, attempts };
         self.slots.insert(order, slot);
     }
 

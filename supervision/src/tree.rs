@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::SharedClock;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -15,6 +15,10 @@ use crate::exit::ExitReason;
 use crate::health::{Board, ChildState, Node, Readiness, TreeStatus};
 use crate::supervisor::{SupervisorRef, SupervisorSpec, task};
 
+#[cfg(test)]
+mod outside_tests;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -66,17 +70,12 @@ impl Tree {
         let path = root.path.clone();
         let shared = Shared::new(spec.id.clone(), path, 1, Arc::clone(&clock), Arc::clone(&board));
         root.begin(Arc::new(shared), 1);
-        root.set_state(ChildState::Running);
+        root.set_state(ChildState::Starting);
         let stop = CancellationToken::new();
-        let run = actix_rt::spawn(task::run(task::Parts::of(&spec, &root, &clock), None, stop.clone()));
+        let (up, is_up) = oneshot::channel();
+        let run = actix_rt::spawn(task::run(task::Parts::of(&spec, &root, &clock), up, stop.clone()));
         let (tell_ended, ended) = watch::channel(None);
-        actix_rt::spawn(watch_root(
-            run,
-            Arc::clone(&root),
-            Arc::clone(&board),
-            Arc::clone(&clock),
-            tell_ended,
-        ));
+        actix_rt::spawn(watch_root(run, is_up, Arc::clone(&root), Arc::clone(&clock), tell_ended));
         Self { root, reference, clock, stop, ended }
     }
 
@@ -162,15 +161,23 @@ impl Tree {
 /// Waits for the root's task and tells how it ended; meanwhile shows that the thread runs.
 async fn watch_root(
     mut run: actix_rt::task::JoinHandle<ExitReason>,
+    mut is_up: oneshot::Receiver<()>,
     root: Arc<Node>,
-    board: Arc<Board>,
     clock: SharedClock,
     tell_ended: watch::Sender<Option<Ended>>,
 ) {
+    let mut starting = true;
     let finished = loop {
-        board.set_beat(clock.monotonic());
+        root.board().set_beat(clock.monotonic());
         tokio::select! {
             finished = &mut run => break finished,
+            up = &mut is_up, if starting => {
+                starting = false;
+                // Else it ended before it was up, and that comes next.
+                if up.is_ok() {
+                    root.set_state(ChildState::Running);
+                }
+            }
             () = tokio::time::sleep(BEAT_EVERY) => {}
         }
     };
@@ -191,7 +198,7 @@ async fn watch_root(
     info!(root = %root.id, ?ended, "supervision tree ended");
     // Whoever waits for it may have gone.
     let _ = tell_ended.send(Some(ended));
-    board.changed();
+    root.board().changed();
 }
 
 impl Tree {

@@ -8,8 +8,7 @@ use crate::exit::ExitReason;
 use crate::strategy::{Restart, Strategy};
 
 fn three(strategy: Strategy, restart: Restart) -> Paper {
-    let members =
-        [member("a", Restart::Permanent), member("b", restart), member("c", Restart::Permanent)];
+    let members = [member("a", Restart::Permanent), member("b", restart), member("c", Restart::Permanent)];
     Paper::new(policy(strategy, 3), members)
 }
 

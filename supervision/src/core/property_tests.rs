@@ -155,7 +155,8 @@ impl Run {
     fn settle(&mut self) {
         for _ in 0..1_000 {
             let mut words = self.paper.bring_up();
-            let told: Vec<_> = self.paper.live.iter().filter(|(_, live)| live.told).map(|(id, _)| id.clone()).collect();
+            let told: Vec<_> =
+                self.paper.live.iter().filter(|(_, live)| live.told).map(|(id, _)| id.clone()).collect();
             for id in &told {
                 let more = self.paper.exit(id.as_str(), &ExitReason::Normal);
                 check_stops(&self.paper, &self.order, self.strategy, &more);

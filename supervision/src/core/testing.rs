@@ -82,7 +82,8 @@ impl Paper {
     /// Reports every starting child as up, until none is starting.
     pub(crate) fn bring_up(&mut self) -> Vec<String> {
         let mut all = Vec::new();
-        while let Some(id) = self.live.iter().find(|(_, live)| !live.up && !live.told).map(|(id, _)| id.clone())
+        while let Some(id) =
+            self.live.iter().find(|(_, live)| !live.up && !live.told).map(|(id, _)| id.clone())
         {
             all.extend(self.up(id.as_str()));
         }
@@ -144,8 +145,7 @@ impl Paper {
                 assert_eq!(starting, 0, "{child} was started while another child is starting");
                 let before = self.incarnations.insert(child.clone(), incarnation).unwrap_or(0);
                 assert_eq!(incarnation, before + 1, "incarnations of {child} count by one");
-                self.live
-                    .insert(child.clone(), Live { incarnation, up: false, told: false, killed: false });
+                self.live.insert(child.clone(), Live { incarnation, up: false, told: false, killed: false });
                 format!("start {child}#{incarnation}")
             }
             Directive::Stop { child, incarnation } => {

@@ -46,11 +46,7 @@ impl Parts {
 }
 
 /// Runs one incarnation of a supervisor until it has ended and all its children with it.
-pub(crate) async fn run(
-    parts: Parts,
-    started: Option<oneshot::Sender<()>>,
-    stop: CancellationToken,
-) -> ExitReason {
+pub(crate) async fn run(parts: Parts, started: oneshot::Sender<()>, stop: CancellationToken) -> ExitReason {
     if let Some(child) = &parts.duplicate_child {
         return ExitReason::failed(format_args!("two children have the name {child}"));
     }
@@ -121,17 +117,18 @@ impl Supervisor {
     async fn run(
         mut self,
         mut commands: mpsc::Receiver<Command>,
-        mut started: Option<oneshot::Sender<()>>,
+        started: oneshot::Sender<()>,
         stop: CancellationToken,
     ) -> Outcome {
         let mut told_to_stop = false;
+        let mut started = Some(started);
         let mut directives = self.core.start(self.clock.monotonic());
         loop {
             if let Some(outcome) = self.perform(directives) {
                 return outcome;
             }
             if self.core.settled() {
-                // Nobody may be waiting: the root has no parent.
+                // Nobody waits any longer when the parent is told to stop meanwhile.
                 let _ = started.take().map(|started| started.send(()));
             }
             let event = self.next_event(&mut commands, &stop, told_to_stop).await;
@@ -363,6 +360,6 @@ impl Child {
 fn launch_supervisor(parts: Parts, up: oneshot::Sender<()>) -> Launched {
     let stop = CancellationToken::new();
     let told_to_stop = stop.clone();
-    let run: LocalBoxFuture<'static, ExitReason> = Box::pin(run(parts, Some(up), told_to_stop));
+    let run: LocalBoxFuture<'static, ExitReason> = Box::pin(run(parts, up, told_to_stop));
     Launched { run, stop: Box::new(move || stop.cancel()) }
 }
