@@ -344,7 +344,7 @@ impl<'i> Reader<'i> {
         }
         let (resolved, local) = self.xml.resolver().resolve_element(name);
         let namespace = match bound(&resolved) {
-            Some(namespace) => intern(&mut self.namespaces, namespace),
+            Some(namespace) => intern(&mut self.namespaces, namespace, at)?,
             None => return Err(self.malformed("undeclared prefix of an element")),
         };
         let local = local.into_inner().into();
@@ -370,7 +370,7 @@ impl<'i> Reader<'i> {
             }
             let (resolved, local) = self.xml.resolver().resolve_attribute(attribute.key);
             let namespace = match bound(&resolved) {
-                Some(namespace) => intern(&mut self.namespaces, namespace),
+                Some(namespace) => intern(&mut self.namespaces, namespace, self.xml.buffer_position())?,
                 None => return Err(self.malformed("undeclared prefix of an attribute")),
             };
             let value = escape::attribute_value(&attribute.value, self.at())?.into();
@@ -429,16 +429,21 @@ fn bound<'n>(resolved: &'n ResolveResult<'_>) -> Option<&'n str> {
     }
 }
 
-/// One shared copy of a namespace name, as long as there are few of them.
-fn intern(kept: &mut Vec<Arc<str>>, namespace: &str) -> Arc<str> {
+/// One shared copy of a namespace name, as long as there are few of them. The parser gives the name as it
+/// was written, with its references.
+fn intern(kept: &mut Vec<Arc<str>>, raw: &str, at: u64) -> Result<Arc<str>, Error> {
+    let namespace = match raw.contains('&') {
+        true => Cow::Owned(escape::attribute_value(raw, at)?),
+        false => Cow::Borrowed(raw),
+    };
     if let Some(found) = kept.iter().find(|n| ***n == *namespace) {
-        return Arc::clone(found);
+        return Ok(Arc::clone(found));
     }
     let namespace: Arc<str> = namespace.into();
     if kept.len() < NAMESPACES_KEPT {
         kept.push(Arc::clone(&namespace));
     }
-    namespace
+    Ok(namespace)
 }
 
 fn is_blank(text: &str) -> bool {

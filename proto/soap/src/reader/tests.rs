@@ -1,1 +1,331 @@
+//! Goal: elements are known by namespace and local name whatever the prefixes; every limit holds; what
+//! SOAP forbids is refused even where nobody looks; no input panics.
 
+use proptest::prelude::*;
+
+use super::*;
+
+fn reader(text: &str) -> Reader<'_> {
+    Reader::new(text.as_bytes(), Limits::standard()).unwrap()
+}
+
+/// Reads everything as a tree, to the end of the document.
+fn read_all(message: &[u8], limits: Limits) -> Result<crate::Node, Error> {
+    let mut reader = Reader::new(message, limits)?;
+    let root = reader.root()?;
+    let node = reader.node(&root)?;
+    reader.finish()?;
+    Ok(node)
+}
+
+fn error_of(text: &str) -> Error {
+    read_all(text.as_bytes(), Limits::standard()).unwrap_err()
+}
+
+#[test]
+fn prefixes_do_not_matter() {
+    for text in [
+        r#"<a:r xmlns:a="urn:x"><a:c k="1">v</a:c></a:r>"#,
+        r#"<r xmlns="urn:x"><c k="1">v</c></r>"#,
+        r#"<r xmlns="urn:x"><z:c xmlns:z="urn:x" k="1">v</z:c></r>"#,
+        "\u{feff}<?xml version='1.0' encoding='UTF-8'?>\r\n<!-- c --><?pi x?><r xmlns='urn:x'><c k='1'>v</c></r>\n",
+    ] {
+        let mut reader = reader(text);
+        let root = reader.root().unwrap();
+        assert_eq!(root.name(), ("urn:x", "r"), "{text}");
+        let child = reader.child(&root).unwrap().unwrap();
+        assert!(child.is("urn:x", "c"));
+        assert_eq!(child.attribute("k"), Some("1"), "attributes without prefix have no namespace");
+        assert_eq!(reader.text(&child).unwrap(), "v");
+        assert_eq!(reader.child(&root).unwrap(), None);
+        reader.finish().unwrap();
+    }
+}
+
+#[test]
+fn namespace_names_may_hold_references() {
+    let mut reader = reader("<r xmlns='urn:a?x&amp;y'/>");
+    assert_eq!(reader.root().unwrap().namespace(), "urn:a?x&y");
+}
+
+#[test]
+fn text_is_put_together_and_decoded() {
+    for (inner, expected) in [
+        ("a &amp; b &lt;&gt;&quot;&apos;", "a & b <>\"'"),
+        ("&#229;&#xE5;&#x1F600;", "åå\u{1f600}"),
+        ("<![CDATA[<not> &amp;]]>tail", "<not> &amp;tail"),
+        ("one<!-- c -->two<?pi?>three", "onetwothree"),
+        ("one<inner>no</inner>two", "onetwo"),
+        ("a\r\nb\rc", "a\nb\nc"),
+        ("  kept  ", "  kept  "),
+        ("", ""),
+    ] {
+        let text = format!("<r>{inner}</r>");
+        let mut reader = reader(&text);
+        let root = reader.root().unwrap();
+        assert_eq!(reader.text(&root).unwrap(), expected, "{inner}");
+        assert_eq!(reader.text(&root).unwrap(), "", "an element is read once");
+        reader.finish().unwrap();
+    }
+}
+
+#[test]
+fn forbidden_characters_become_replacements() {
+    for inner in ["a&#x0;b", "a&#0;b", "a&#x1F;b", "a&#xFFFF;b", "a&#xD800;b", "a&#x110000;b", "a\u{1}b"] {
+        let text = format!("<r k=\"{inner}\">{inner}</r>");
+        let mut reader = reader(&text);
+        let root = reader.root().unwrap();
+        assert_eq!(root.attribute("k"), Some("a\u{fffd}b"), "{inner:?}");
+        assert_eq!(reader.text(&root).unwrap(), "a\u{fffd}b", "{inner:?}");
+    }
+}
+
+#[test]
+fn attributes_are_normalised() {
+    let mut reader = reader("<r xmlns:p='urn:p' a='x\r\ny\tz\n&#xA;' p:a='&amp;&lt;' b=' 7 ' c='x'/>");
+    let root = reader.root().unwrap();
+    assert_eq!(root.attribute("a"), Some("x y z \n"));
+    assert_eq!(root.attribute_ns("urn:p", "a"), Some("&<"));
+    assert_eq!(root.attributes().len(), 4, "declarations are not attributes");
+    assert_eq!(root.parse_attribute::<u8>("b"), Ok(Some(7)));
+    assert_eq!(root.parse_attribute::<u8>("none"), Ok(None));
+    assert!(matches!(root.parse_attribute::<u8>("c"), Err(Error::Value { name, .. }) if name == "c"));
+    assert_eq!(root.require("none"), Err(Error::Missing { name: "none" }));
+}
+
+#[test]
+fn unread_parts_are_skipped() {
+    let text = "<r><a><b>1</b><b>2</b></a><c>3</c><d><e/></d></r>";
+    let mut reader = reader(text);
+    let root = reader.root().unwrap();
+    let mut seen = Vec::new();
+    reader
+        .children(&root, |reader, child| {
+            match child.local() {
+                // Leaves the second b and the rest of a unread.
+                "a" => {
+                    let b = reader.child(child)?.unwrap();
+                    seen.push(reader.text(&b)?);
+                }
+                "c" => seen.push(reader.text(child)?),
+                other => seen.push(other.to_owned()),
+            }
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert_eq!(seen, ["1", "3", "d"]);
+    reader.finish().unwrap();
+}
+
+#[test]
+fn typed_texts() {
+    let text = "<r><a> true </a><a>0</a><a>yes</a><n>\n42 </n><n>x</n></r>";
+    let mut reader = reader(text);
+    let root = reader.root().unwrap();
+    let next = |reader: &mut Reader<'_>| reader.child(&root).unwrap().unwrap();
+    let child = next(&mut reader);
+    assert_eq!(reader.boolean(&child), Ok(true));
+    let child = next(&mut reader);
+    assert_eq!(reader.boolean(&child), Ok(false));
+    let child = next(&mut reader);
+    assert!(matches!(reader.boolean(&child), Err(Error::Value { .. })));
+    let child = next(&mut reader);
+    assert_eq!(reader.parse::<i32>(&child), Ok(42));
+    let child = next(&mut reader);
+    assert!(matches!(reader.parse::<i32>(&child), Err(Error::Value { name, .. }) if name == "n"));
+}
+
+#[test]
+fn nil_and_names_in_text() {
+    let text = r#"<r xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"><c xmlns:a="urn:a">a:X</c></r>"#;
+    let mut reader = reader(text);
+    let root = reader.root().unwrap();
+    assert!(root.is_nil());
+    let child = reader.child(&root).unwrap().unwrap();
+    assert!(!child.is_nil());
+    assert_eq!(reader.text(&child).unwrap(), "a:X");
+    assert_eq!(reader.resolve("a:X"), (Some("urn:a".to_owned()), "X"));
+    assert_eq!(reader.resolve("b:X"), (None, "X"));
+    assert_eq!(reader.resolve("X"), (None, "X"));
+}
+
+#[test]
+fn what_soap_forbids_is_refused_even_in_skipped_parts() {
+    assert!(matches!(error_of("<!DOCTYPE r><r/>"), Error::Doctype { .. }));
+    assert!(matches!(error_of("<!DOCTYPE r [<!ENTITY a 'x'>]><r>&a;</r>"), Error::Doctype { .. }));
+    assert!(matches!(error_of("<r>&a;</r>"), Error::Entity { .. }));
+    assert!(matches!(error_of("<r k='&a;'/>"), Error::Entity { .. }));
+    let mut reader = reader("<r><skipped>&nbsp;</skipped></r>");
+    let root = reader.root().unwrap();
+    assert!(matches!(reader.skip(&root), Err(Error::Entity { .. })));
+}
+
+#[test]
+fn damaged_documents_are_errors() {
+    for text in [
+        "",
+        "  ",
+        "text",
+        "<r>",
+        "<r><c></r>",
+        "</r>",
+        "<r></s>",
+        "<r/><r/>",
+        "<r/>text",
+        "text<r/>",
+        "<r>&#xZ;</r>",
+        "<r>&#;</r>",
+        "<r>& b</r>",
+        "<r k='&amp'/>",
+        "<r k=1/>",
+        "<r k='1' k='2'/>",
+        "<p:r/>",
+        "<r p:k='1'/>",
+        "<r",
+        "<r k='",
+        "<r><![CDATA[",
+        "<r><!-- ",
+        "<![CDATA[x]]><r/>",
+        "<r/><![CDATA[x]]>",
+    ] {
+        let error = error_of(text);
+        assert!(matches!(error, Error::Malformed { .. }), "{text:?}: {error:?}");
+        assert!(error.disposition().is_retry());
+    }
+}
+
+#[test]
+fn other_encodings_are_refused() {
+    for message in [
+        &b"<r>\xe5</r>"[..],
+        b"\xff\xfe<\0r\0/\0>\0",
+        b"<?xml version='1.0' encoding='iso-8859-1'?><r/>",
+        b"<?xml version='1.0' encoding='utf-16'?><r/>",
+    ] {
+        let error = read_all(message, Limits::standard()).unwrap_err();
+        assert!(matches!(error, Error::NotUtf8 { .. }), "{error:?}");
+    }
+    assert!(read_all(b"<?xml version='1.0' encoding='US-ASCII'?><r/>", Limits::standard()).is_ok());
+}
+
+#[test]
+fn chunk_lengths_are_a_broken_proxy() {
+    for text in ["1f4\r\n<r/>", "0\r\n", "00001F40\r\n<?xml version='1.0'?><r/>"] {
+        let error = Reader::new(text.as_bytes(), Limits::standard()).unwrap_err();
+        assert_eq!(error, Error::BrokenProxy, "{text:?}");
+    }
+    for text in ["abc", "000000001\r\n<r/>", "\r\n<r/>", "12\n<r/>"] {
+        assert!(Reader::new(text.as_bytes(), Limits::standard()).is_ok(), "{text:?}");
+    }
+}
+
+#[test]
+fn every_limit_holds_exactly() {
+    let small = Limits { bytes: 1000, depth: 3, text: 10, attributes: 2, elements: 5 };
+    let passes = |text: &str| read_all(text.as_bytes(), small).is_ok();
+    let what = |text: &str| match read_all(text.as_bytes(), small) {
+        Err(Error::Limit { what, .. }) => what,
+        other => panic!("{text}: {other:?}"),
+    };
+    assert!(passes("<a><b><c/></b></a>"));
+    assert_eq!(what("<a><b><c><d/></c></b></a>"), "open elements");
+    assert!(passes("<a><b/><b/><b/><b/></a>"));
+    assert_eq!(what("<a><b/><b/><b/><b/><b/></a>"), "elements");
+    assert!(passes("<a>0123456789</a>"));
+    assert_eq!(what("<a>0123456789x</a>"), "bytes of text");
+    assert_eq!(what("<a>012345678<![CDATA[9x]]></a>"), "bytes of text", "pieces count together");
+    assert_eq!(what("<a>0123456789&amp;</a>"), "bytes of text");
+    assert!(passes("<a x='1' y='2'/>"));
+    assert_eq!(what("<a x='1' y='2' z='3'/>"), "attributes");
+    assert_eq!(what("<a xmlns:x='1' xmlns:y='2' z='3'/>"), "attributes");
+    assert_eq!(what("<a x='0123456789x'/>"), "bytes in an attribute");
+    let long = format!("<{}/>", "n".repeat(NAME_BYTES_MAX + 1));
+    let error = read_all(long.as_bytes(), Limits::standard()).unwrap_err();
+    assert!(matches!(error, Error::Limit { what: "bytes in a name", .. }));
+    let large = format!("<a>{}</a>", " ".repeat(1000));
+    assert_eq!(
+        Reader::new(large.as_bytes(), small).unwrap_err(),
+        Error::TooLarge { bytes: 1007, limit: 1000 }
+    );
+}
+
+#[test]
+fn depth_has_a_limit_of_its_own() {
+    let deep = "<a>".repeat(100_000);
+    let error = read_all(deep.as_bytes(), Limits { depth: usize::MAX, ..Limits::standard() }).unwrap_err();
+    assert!(matches!(error, Error::Limit { what: "open elements", limit: Limits::DEPTH_MAX, .. }));
+}
+
+#[test]
+fn errors_repeat_no_text_of_the_message() {
+    let secret = "hemmeligt";
+    for text in [
+        format!("<r><{secret}></r>"),
+        format!("<r></{secret}>"),
+        format!("<r>&{secret};</r>"),
+        format!("<r {secret}/>"),
+        format!("<r>{secret}"),
+    ] {
+        let error = error_of(&text);
+        assert!(!format!("{error} {error:?}").contains(secret), "{error:?}");
+    }
+}
+
+/// Depth, elements, longest text and most attributes of a tree.
+fn measure(node: &crate::Node) -> (usize, usize, usize, usize) {
+    let own = (1, 1, node.text.len(), node.attributes.len());
+    node.children.iter().map(measure).fold(own, |all, child| {
+        (all.0.max(child.0 + 1), all.1 + child.1, all.2.max(child.2), all.3.max(child.3))
+    })
+}
+
+/// Markup that is often nearly right.
+fn markup() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "<a>",
+        "</a>",
+        "<b x='1'>",
+        "</b>",
+        "<a/>",
+        "text",
+        "&amp;",
+        "&#x0;",
+        "&x;",
+        "<![CDATA[c]]>",
+        "<!--c-->",
+        "<?p?>",
+        "xmlns='u'",
+        "<",
+        ">",
+        "'",
+        "\"",
+        "&",
+        ";",
+        "<!DOCTYPE a>",
+        "<p:a xmlns:p='q'>",
+        "</p:a>",
+        "\r\n",
+        "]]>",
+        "å",
+        "<a b='",
+    ]);
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(message in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = read_all(&message, Limits::standard());
+    }
+
+    #[test]
+    fn near_xml_never_panics_and_stays_within_limits(text in markup(), depth in 0usize..6,
+                                                     elements in 0usize..12, attributes in 0usize..3,
+                                                     length in 0usize..8) {
+        let limits = Limits { bytes: 10_000, depth, text: length, attributes, elements };
+        if let Ok(node) = read_all(text.as_bytes(), limits) {
+            let seen = measure(&node);
+            prop_assert!(seen.0 <= depth && seen.1 <= elements && seen.2 <= length && seen.3 <= attributes);
+        }
+    }
+}
