@@ -1,0 +1,130 @@
+//! Response codes to classes: the table of the EWS reference, section 6, with the field notes.
+//!
+//! Pure. The same code can come as a fault or inside an answer and means the same. Texts are never looked
+//! at: they are localised (field note 22).
+
+use calendar::SourceError;
+use calendar::source::SourceErrorKind;
+use proto_ews::{Fault, Problem, ResponseCode};
+
+#[cfg(test)]
+mod tests;
+
+/// Longest text of a server that is kept, in characters.
+const TEXT_MAX: usize = 300;
+
+/// Our own code for a mailbox of which Autodiscover tells no endpoint (4930).
+pub const NO_ENDPOINT: &str = "no endpoint";
+
+/// The class of a response code.
+pub fn kind_of(code: &str) -> SourceErrorKind {
+    use SourceErrorKind as K;
+    match code {
+        // the subscription is dead
+        "ErrorSubscriptionNotFound"
+        | "ErrorInvalidSubscription"
+        | "ErrorExpiredSubscription"
+        | "ErrorReadEventsFailed"
+        | "ErrorInvalidWatermark"
+        | "ErrorSubscriptionUnsubscribed"
+        | "ErrorProxyRequestNotAllowed" => K::Resubscribe,
+        "ErrorMissedNotificationEvents" => K::Missed,
+        // wait, then the same request
+        "ErrorServerBusy"
+        | "ErrorInternalServerTransientError"
+        | "ErrorInternalServerError"
+        | "ErrorConnectionFailed"
+        | "ErrorConnectionFailedTransientError"
+        | "ErrorMailboxStoreUnavailable"
+        | "ErrorMailboxFailover"
+        | "ErrorTimeoutExpired"
+        | "ErrorTooManyObjectsOpened"
+        | "ErrorADUnavailable"
+        | "ErrorADOperation"
+        | "ErrorNoRespondingCASInDestinationSite"
+        | "ErrorExceededConnectionCount"
+        | "ErrorExceededSubscriptionCount"
+        | "ErrorInsufficientResources"
+        | "ErrorBatchProcessingStopped"
+        // another stream took the subscriptions over; they live on
+        | "ErrorNewEventStreamConnectionOpened"
+        // Autodiscover's own words
+        | "ServerBusy"
+        | "InternalServerError"
+        | "InternalServiceFault" => K::Unavailable,
+        // the mailbox moved, or is moving
+        "ErrorMailboxMoveInProgress"
+        | "ErrorCrossSiteRequest"
+        | "ErrorWrongServerVersion"
+        | "ErrorMailboxConfiguration" => K::Rediscover,
+        // this mailbox cannot be used
+        "ErrorNonExistentMailbox"
+        | "ErrorCannotFindUser"
+        | "ErrorImpersonateUserDenied"
+        | "ErrorImpersonationDenied"
+        | "ErrorImpersonationFailed"
+        | "ErrorInvalidExchangeImpersonationHeaderData"
+        | "ErrorAccessDenied"
+        | "ErrorAccountDisabled"
+        | "ErrorSubscriptionAccessDenied"
+        | "ErrorFolderNotFound"
+        | "InvalidUser"
+        | "InvalidDomain"
+        | "NotFederated" => K::Mailbox,
+        "ErrorItemNotFound"
+        | "ErrorCalendarOccurrenceIsDeletedFromRecurrence"
+        | "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange" => K::Gone,
+        "ErrorInvalidSyncStateData" | "ErrorSyncFolderNotFound" => K::SyncStateRejected,
+        "ErrorExceededFindCountLimit" | "ErrorCalendarViewRangeTooBig" => K::TooMuch,
+        "ErrorSchemaValidation"
+        | "ErrorInvalidRequest"
+        | "ErrorInvalidId"
+        | "ErrorInvalidIdMalformed"
+        | "ErrorCorruptData"
+        | "ErrorInvalidServerVersion"
+        | "ErrorInvalidSubscriptionRequest"
+        | "ErrorCalendarFolderIsInvalidForCalendarView"
+        | "InvalidRequest"
+        | "InvalidSetting" => K::OwnBug,
+        other if other.contains("Transient") => K::Unavailable,
+        _ => K::Unknown,
+    }
+}
+
+/// Does the code ask every caller on the account to wait?
+pub fn holds_for_account(code: &str) -> bool {
+    matches!(
+        code,
+        "ErrorServerBusy" | "ErrorExceededConnectionCount" | "ErrorInsufficientResources" | "ServerBusy"
+    )
+}
+
+/// The error of a response message.
+pub fn of_problem(operation: &'static str, problem: &Problem) -> SourceError {
+    of(operation, &problem.effective_code(), &problem.text, problem.back_off())
+}
+
+/// The error of a fault.
+pub fn of_fault(operation: &'static str, fault: &Fault) -> SourceError {
+    of(operation, &fault.effective_code(), &fault.text, fault.back_off())
+}
+
+fn of(
+    operation: &'static str,
+    code: &ResponseCode,
+    text: &str,
+    after: Option<std::time::Duration>,
+) -> SourceError {
+    let code = clean(code.as_str(), 80);
+    SourceError { operation, kind: kind_of(&code), code, text: clean(text, TEXT_MAX), after }
+}
+
+/// An error of our own making.
+pub(crate) fn own(operation: &'static str, kind: SourceErrorKind, code: &str, text: &str) -> SourceError {
+    SourceError { operation, kind, code: code.to_owned(), text: clean(text, TEXT_MAX), after: None }
+}
+
+/// Text from outside: one line, bounded, nothing that confuses a terminal or a log.
+fn clean(text: &str, max: usize) -> String {
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(max).collect()
+}

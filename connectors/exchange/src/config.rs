@@ -1,0 +1,93 @@
+//! Options of the connector.
+
+use std::time::Duration;
+
+use base::Backoff;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::ExchangeError;
+
+/// How to reach Exchange. One service account.
+#[derive(Debug, Clone)]
+pub struct ExchangeOptions {
+    /// The EWS address for all mailboxes, when Autodiscover is not to be used.
+    pub service_url: Option<Url>,
+    /// Autodiscover's SOAP address; goes before `service_url`.
+    pub autodiscover_url: Option<Url>,
+    /// The service account.
+    pub user: String,
+    /// Its password.
+    pub password: SecretString,
+    /// Act as the mailbox's owner (`true`) or with rights on the folder.
+    pub use_impersonation: bool,
+    /// `RequestServerVersion`.
+    pub server_version: String,
+    /// Roots and client certificate.
+    pub tls: trust::ClientTls,
+    /// Longest time of one ordinary call, and of opening a stream.
+    pub request_timeout: Duration,
+    /// When the server ends a stream as planned: 1 to 30 minutes.
+    pub stream_timeout_minutes: u8,
+    /// Ordinary calls at one time.
+    pub simultaneous_calls: usize,
+    /// Largest answer in bytes, and largest envelope of a stream.
+    pub answer_limit_bytes: usize,
+    /// Back-off of the account where the server names no time. Its first pause is also the least that is
+    /// waited after a time that the server named.
+    pub back_off: Backoff,
+    /// Longest time that a call waits for the account's back-off to end before it gives up.
+    pub back_off_patience: Duration,
+}
+
+impl ExchangeOptions {
+    /// Options with usual values for everything but address and account.
+    pub fn new(user: impl Into<String>, password: SecretString) -> Self {
+        Self {
+            service_url: None,
+            autodiscover_url: None,
+            user: user.into(),
+            password,
+            use_impersonation: true,
+            server_version: "Exchange2013_SP1".to_owned(),
+            tls: trust::ClientTls::default(),
+            request_timeout: Duration::from_secs(60),
+            stream_timeout_minutes: 30,
+            simultaneous_calls: 10,
+            answer_limit_bytes: 16 << 20,
+            back_off: Backoff::doubling(Duration::from_millis(500), Duration::from_secs(60)),
+            back_off_patience: Duration::from_secs(60),
+        }
+    }
+
+    /// Refuses what cannot work.
+    pub(crate) fn check(&self) -> Result<(), ExchangeError> {
+        let setting = |key, reason| Err(ExchangeError::Setting { key, reason });
+        if self.service_url.is_none() && self.autodiscover_url.is_none() {
+            return Err(ExchangeError::NoAddress);
+        }
+        if self.service_url.as_ref().is_some_and(|url| !is_http(url)) {
+            return setting("service_url", "it must begin with https:// or http://");
+        }
+        if self.autodiscover_url.as_ref().is_some_and(|url| !is_http(url)) {
+            return setting("autodiscover_url", "it must begin with https:// or http://");
+        }
+        if self.user.is_empty() || self.user.contains(':') {
+            return setting("user", "it must not be empty and must not hold a colon (basic authentication)");
+        }
+        if !(1..=30).contains(&self.stream_timeout_minutes) {
+            return setting("exchange_connection_timeout", "it must lie from 1 to 30 minutes");
+        }
+        if self.simultaneous_calls == 0 {
+            return setting("simultaneous_calls", "it must be 1 or more");
+        }
+        if self.answer_limit_bytes < 64 << 10 {
+            return setting("answer_limit_bytes", "it must be 64 KiB or more");
+        }
+        Ok(())
+    }
+}
+
+fn is_http(url: &Url) -> bool {
+    matches!(url.scheme(), "https" | "http") && url.has_host()
+}

@@ -1,0 +1,151 @@
+//! One back-off for a whole account, and the limit of ordinary calls at one time (B12).
+//!
+//! Protocol: every call asks to [`pass`](Throttle::pass). A busy answer closes the gate for the time that the
+//! server named, or for a capped exponential back-off with jitter where it named none; at least the first pause
+//! of the policy, since servers have been seen to ask for 0 ms for days. Calls wait at the closed gate
+//! up to a patience, then give up with the time that is left, so that nothing waits without end.
+//! Answers of calls that were sent before the gate closed do not lengthen it again and again.
+
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use base::{Backoff, SharedClock};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+#[cfg(test)]
+mod tests;
+
+/// The gate of one account.
+#[derive(Debug)]
+pub struct Throttle {
+    clock: SharedClock,
+    policy: Backoff,
+    patience: Duration,
+    calls: Semaphore,
+    gate: Mutex<Gate>,
+}
+
+/// The pure part: when may the next call be sent?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gate {
+    /// Closed until then.
+    until: Instant,
+    /// Busy answers in a row, each to a call that was sent after the one before.
+    failures: u32,
+}
+
+impl Gate {
+    /// An open gate.
+    pub const fn open(now: Instant) -> Self {
+        Self { until: now, failures: 0 }
+    }
+
+    /// How long a call has to wait at `now`.
+    pub fn wait(&self, now: Instant) -> Duration {
+        self.until.saturating_duration_since(now)
+    }
+
+    /// A call that was sent at `sent` found the server busy. `random` lies in 0..1. Returns the pause when this
+    /// closed the gate or moved it.
+    pub fn busy(
+        &mut self,
+        policy: &Backoff,
+        sent: Instant,
+        now: Instant,
+        asked: Option<Duration>,
+        random: f64,
+    ) -> Option<Duration> {
+        // calls in flight when the gate closed say nothing new, except a longer time asked for
+        let new = sent >= self.until || self.failures == 0;
+        if new {
+            self.failures = self.failures.saturating_add(1);
+        }
+        let least = policy.delay(1, 1.0);
+        let pause = match asked {
+            Some(asked) => asked.max(least),
+            None if new => policy.delay(self.failures, random).max(least),
+            None => return None,
+        };
+        if now + pause <= self.until {
+            return None;
+        }
+        self.until = now + pause;
+        Some(pause)
+    }
+
+    /// A call that was sent at `sent` got a proper answer.
+    pub fn worked(&mut self, sent: Instant) {
+        if sent >= self.until {
+            self.failures = 0;
+        }
+    }
+}
+
+/// The gate stayed closed longer than a call waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StillClosed {
+    /// How long it stays closed from now on.
+    pub left: Duration,
+}
+
+impl Throttle {
+    /// An open gate for `calls` ordinary calls at one time.
+    pub fn new(clock: SharedClock, policy: Backoff, patience: Duration, calls: usize) -> Self {
+        let gate = Mutex::new(Gate::open(clock.monotonic()));
+        Self { clock, policy, patience, calls: Semaphore::new(calls), gate }
+    }
+
+    /// Waits until an ordinary call may be sent; the permit is held until its answer is read.
+    pub async fn pass(&self) -> Result<SemaphorePermit<'_>, StillClosed> {
+        loop {
+            self.pass_stream().await?;
+            let permit = self.calls.acquire().await.expect("this semaphore is never closed");
+            // the gate may have closed while this call waited for its turn
+            if self.gate().wait(self.clock.monotonic()).is_zero() {
+                return Ok(permit);
+            }
+        }
+    }
+
+    /// Waits until a stream may be opened: streams do not count against the limit of ordinary calls.
+    pub async fn pass_stream(&self) -> Result<(), StillClosed> {
+        let give_up = self.clock.monotonic() + self.patience;
+        loop {
+            let now = self.clock.monotonic();
+            let left = self.gate().wait(now);
+            if left.is_zero() {
+                return Ok(());
+            }
+            if now + left > give_up {
+                return Err(StillClosed { left });
+            }
+            tokio::time::sleep(left).await;
+        }
+    }
+
+    /// A call that was sent at `sent` found the server busy.
+    pub fn busy(&self, sent: Instant, asked: Option<Duration>) {
+        let now = self.clock.monotonic();
+        let paused = self.gate().busy(&self.policy, sent, now, asked, rand::random());
+        if let Some(pause) = paused {
+            tracing::warn!(
+                pause_ms = pause.as_millis() as u64,
+                "exchange is busy, all calls of the account wait"
+            );
+        }
+    }
+
+    /// A call that was sent at `sent` got a proper answer.
+    pub fn worked(&self, sent: Instant) {
+        self.gate().worked(sent);
+    }
+
+    /// The instant to hand to [`busy`](Self::busy) and [`worked`](Self::worked).
+    pub fn now(&self) -> Instant {
+        self.clock.monotonic()
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().expect("no holder of this lock can panic")
+    }
+}

@@ -1,0 +1,465 @@
+//! One SOAP call over HTTP: headers, account, limits, the status, and what a failed connection means.
+//!
+//! HTTP 200 and 500 are decoded alike (a fault is found by what stands in the body). Redirects are not
+//! followed: Exchange answers 302 to an error page when it is out of order for a moment. Cookies are not kept by
+//! the client; the one that matters (`X-BackEndOverrideCookie`) belongs to a group and is handed in and out.
+
+use std::time::{Duration, Instant};
+
+use base::SharedClock;
+use base64::Engine;
+use calendar::source::{Affinity, SourceErrorKind};
+use calendar::{MailAddress, SourceError};
+use proto_ews::{Impersonation, Limits, Request, RequestEnvelope, Response, decode_response, encode_request};
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, StatusCode};
+use secrecy::ExposeSecret;
+use tracing::Instrument;
+
+use crate::classify::{self, own};
+use crate::throttle::{StillClosed, Throttle};
+use crate::{ExchangeError, ExchangeOptions};
+
+#[cfg(test)]
+mod tests;
+
+const ANCHOR: HeaderName = HeaderName::from_static("x-anchormailbox");
+const PREFER_AFFINITY: HeaderName = HeaderName::from_static("x-preferserveraffinity");
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The cookie that pins a group to its back end.
+const AFFINITY_COOKIE: &str = "X-BackEndOverrideCookie";
+/// Longest affinity cookie that is believed.
+const COOKIE_MAX: usize = 1_024;
+
+/// Whose call it is and by which way it goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Route<'a> {
+    /// Where to.
+    pub(crate) endpoint: &'a str,
+    /// Whose mailbox.
+    pub(crate) mailbox: &'a MailAddress,
+    /// The group whose back end is to answer; `None` for ordinary calls.
+    pub(crate) affinity: Option<&'a Affinity>,
+}
+
+/// An answer with the affinity cookie that it set.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) response: Response,
+    pub(crate) cookie: Option<String>,
+}
+
+/// The HTTP side of one account.
+pub(crate) struct Transport {
+    calls: Client,
+    streams: Client,
+    account: HeaderValue,
+    pub(crate) throttle: Throttle,
+    pub(crate) options: ExchangeOptions,
+}
+
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport").field("user", &self.options.user).finish_non_exhaustive()
+    }
+}
+
+impl Transport {
+    pub(crate) fn new(options: ExchangeOptions, clock: SharedClock) -> Result<Self, ExchangeError> {
+        options.check()?;
+        let tls = options.tls.client_config().map_err(ExchangeError::Trust)?;
+        let client = || {
+            Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .http1_only()
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(options.request_timeout.min(Duration::from_secs(20)))
+                .tcp_keepalive(Duration::from_secs(30))
+                .user_agent(concat!("Kommuneklient/", env!("CARGO_PKG_VERSION")))
+        };
+        let calls = client()
+            .timeout(options.request_timeout)
+            .pool_max_idle_per_host(options.simultaneous_calls)
+            .build()
+            .map_err(ExchangeError::Client)?;
+        let streams = client().pool_max_idle_per_host(0).build().map_err(ExchangeError::Client)?;
+        let throttle =
+            Throttle::new(clock, options.back_off, options.back_off_patience, options.simultaneous_calls);
+        Ok(Self { calls, streams, account: basic(&options)?, throttle, options })
+    }
+
+    /// One ordinary call. The answer's operation is the request's.
+    pub(crate) async fn call(&self, route: Route<'_>, request: Request) -> Result<Answer, SourceError> {
+        let operation = request.name();
+        let span = span_of(operation, route.mailbox);
+        async {
+            let permit = self.throttle.pass().await.map_err(|closed| still_closed(operation, closed))?;
+            let sent = self.throttle.now();
+            let body = self.encode(&route, request)?;
+            let headers = self.headers(&route, telemetry::trace::current());
+            let outcome = self.exchange(operation, route.endpoint, headers, body).await;
+            drop(permit);
+            self.learn(sent, outcome.as_ref().map(|answer| answer_problem(&answer.response)));
+            outcome
+        }
+        .instrument(span)
+        .await
+        .inspect_err(|error| note(error, route.mailbox))
+    }
+
+    /// Posts a body that is no EWS envelope (Autodiscover) and gives the bounded answer with its status.
+    pub(crate) async fn post(
+        &self,
+        operation: &'static str,
+        url: &str,
+        body: String,
+    ) -> Result<(StatusCode, Vec<u8>), SourceError> {
+        let permit = self.throttle.pass().await.map_err(|closed| still_closed(operation, closed))?;
+        let sent = self.throttle.now();
+        let outcome = async {
+            let mut headers = HeaderMap::new();
+            self.add_common(&mut headers, telemetry::trace::current());
+            let response = self
+                .calls
+                .post(url)
+                .headers(headers)
+                .body(body)
+                .send()
+                .await
+                .map_err(|error| broken(operation, &error))?;
+            let status = response.status();
+            check_status(operation, &response)?;
+            let bytes = read(operation, response, self.options.answer_limit_bytes).await?;
+            Ok((status, bytes))
+        }
+        .await;
+        drop(permit);
+        self.learn(sent, outcome.as_ref().map(|_| None));
+        outcome
+    }
+
+    /// Opens a stream: returns when the server has answered with its headers.
+    pub(crate) async fn open_stream(
+        &self,
+        route: Route<'_>,
+        request: Request,
+    ) -> Result<reqwest::Response, SourceError> {
+        let operation = request.name();
+        let span = span_of(operation, route.mailbox);
+        async {
+            self.throttle.pass_stream().await.map_err(|closed| still_closed(operation, closed))?;
+            let sent = self.throttle.now();
+            let body = self.encode(&route, request)?;
+            let headers = self.headers(&route, telemetry::trace::current());
+            let outcome = self.open(operation, route.endpoint, headers, body).await;
+            self.learn(sent, outcome.as_ref().map(|_| None));
+            outcome
+        }
+        .instrument(span)
+        .await
+        .inspect_err(|error| note(error, route.mailbox))
+    }
+
+    async fn open(
+        &self,
+        operation: &'static str,
+        endpoint: &str,
+        headers: HeaderMap,
+        body: String,
+    ) -> Result<reqwest::Response, SourceError> {
+        let sending = self.streams.post(endpoint).headers(headers).body(body).send();
+        let response = tokio::time::timeout(self.options.request_timeout, sending)
+            .await
+            .map_err(|_| {
+                own(operation, SourceErrorKind::Unavailable, "timeout", "no answer to opening a stream")
+            })?
+            .map_err(|error| broken(operation, &error))?;
+        check_status(operation, &response)?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let read = read(operation, response, self.options.answer_limit_bytes);
+        let bytes = tokio::time::timeout(self.options.request_timeout, read)
+            .await
+            .map_err(|_| own(operation, SourceErrorKind::Unavailable, "timeout", "reading a fault"))??;
+        match decode(operation, &bytes, self.limits(), StatusCode::INTERNAL_SERVER_ERROR) {
+            Ok(_) => {
+                Err(own(operation, SourceErrorKind::BadAnswer, "HTTP 500", "status 500 without a fault"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        operation: &'static str,
+        endpoint: &str,
+        headers: HeaderMap,
+        body: String,
+    ) -> Result<Answer, SourceError> {
+        let response = self
+            .calls
+            .post(endpoint)
+            .headers(headers)
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| broken(operation, &error))?;
+        let status = response.status();
+        check_status(operation, &response)?;
+        let cookie = affinity_cookie(response.headers());
+        let bytes = read(operation, response, self.options.answer_limit_bytes).await?;
+        let response = decode(operation, &bytes, self.limits(), status)?;
+        if response.name() != operation {
+            return Err(own(
+                operation,
+                SourceErrorKind::BadAnswer,
+                "other operation",
+                "the answer is to another question",
+            ));
+        }
+        Ok(Answer { response, cookie })
+    }
+
+    /// Tells the account's gate how a call went. An error inside a good answer can ask to wait, too.
+    fn learn(&self, sent: Instant, outcome: Result<Option<SourceError>, &SourceError>) {
+        let error = match &outcome {
+            Ok(None) => return self.throttle.worked(sent),
+            Ok(Some(error)) => error,
+            Err(error) => error,
+        };
+        let holds = classify::holds_for_account(&error.code)
+            || matches!(error.code.as_str(), "HTTP 503" | "HTTP 429" | "HTTP 401");
+        if holds {
+            self.throttle.busy(sent, error.after);
+        } else if !error.is_outage() {
+            self.throttle.worked(sent);
+        }
+    }
+
+    /// Tells the gate of an error that came in a stream.
+    pub(crate) fn learn_from_stream(&self, error: &SourceError) {
+        if classify::holds_for_account(&error.code) {
+            self.throttle.busy(self.throttle.now(), error.after);
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits::standard().with_bytes(self.options.answer_limit_bytes)
+    }
+
+    fn encode(&self, route: &Route<'_>, request: Request) -> Result<String, SourceError> {
+        let operation = request.name();
+        // a stream is charged to its anchor
+        let whom = match (&request, route.affinity) {
+            (Request::GetStreamingEvents(_), Some(affinity)) => &affinity.anchor,
+            _ => route.mailbox,
+        };
+        let envelope = RequestEnvelope {
+            server_version: Some(self.options.server_version.clone()),
+            impersonation: self
+                .options
+                .use_impersonation
+                .then(|| Impersonation::SmtpAddress(whom.as_str().to_owned())),
+            time_zone_context: None,
+            request,
+        };
+        encode_request(&envelope)
+            .map_err(|error| own(operation, SourceErrorKind::OwnBug, "not encoded", &error.to_string()))
+    }
+
+    fn headers(&self, route: &Route<'_>, trace: Option<base::TraceContext>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        self.add_common(&mut headers, trace);
+        let anchor = route.affinity.map_or(route.mailbox, |affinity| &affinity.anchor);
+        // an address has no control characters, so this holds for every address
+        if let Ok(value) = HeaderValue::from_bytes(anchor.as_str().as_bytes()) {
+            headers.insert(ANCHOR, value);
+        }
+        if let Some(affinity) = route.affinity {
+            headers.insert(PREFER_AFFINITY, HeaderValue::from_static("true"));
+            let cookie = affinity.cookie.as_ref().map(|value| format!("{AFFINITY_COOKIE}={value}"));
+            if let Some(Ok(mut value)) = cookie.map(HeaderValue::try_from) {
+                value.set_sensitive(true);
+                headers.insert(header::COOKIE, value);
+            }
+        }
+        headers
+    }
+
+    fn add_common(&self, headers: &mut HeaderMap, trace: Option<base::TraceContext>) {
+        headers.insert(header::AUTHORIZATION, self.account.clone());
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
+        headers.insert(header::ACCEPT, HeaderValue::from_static("text/xml"));
+        if let Some(Ok(value)) = trace.map(|trace| HeaderValue::try_from(trace.as_str())) {
+            headers.insert(TRACE_PARENT, value);
+        }
+    }
+}
+
+fn basic(options: &ExchangeOptions) -> Result<HeaderValue, ExchangeError> {
+    let pair = format!("{}:{}", options.user, options.password.expose_secret());
+    let text = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
+    let mut value = HeaderValue::try_from(text)
+        .map_err(|_| ExchangeError::Setting { key: "password", reason: "it cannot be sent" })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Statuses that tell all there is to know; 200 and 500 are left to the decoder.
+fn check_status(operation: &'static str, response: &reqwest::Response) -> Result<(), SourceError> {
+    use SourceErrorKind as K;
+    let status = response.status();
+    let (kind, text) = match status.as_u16() {
+        200 | 500 => return Ok(()),
+        401 | 403 => (K::Credentials, "user name or password not accepted, or the account may not use ews"),
+        300..=399 => (K::Unavailable, "redirected, as exchange does when it is out of order"),
+        404 | 405 | 410 | 421 => (K::Rediscover, "there is no exchange at this address"),
+        413 => (K::TooMuch, "the request is too large for the server"),
+        429 | 502..=504 => (K::Unavailable, "the server or a proxy before it is busy or away"),
+        _ => (K::BadAnswer, "a status that exchange does not use"),
+    };
+    let mut error = own(operation, kind, &format!("HTTP {}", status.as_u16()), text);
+    error.after = retry_after(response.headers());
+    Err(error)
+}
+
+/// `Retry-After` in seconds, at most an hour.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    (seconds > 0).then(|| Duration::from_secs(seconds.min(3_600)))
+}
+
+/// Reads a body, at most `limit` bytes.
+async fn read(
+    operation: &'static str,
+    mut response: reqwest::Response,
+    limit: usize,
+) -> Result<Vec<u8>, SourceError> {
+    let oversized = || {
+        own(
+            operation,
+            SourceErrorKind::BadAnswer,
+            "oversized",
+            "the answer is larger than answer_limit_bytes",
+        )
+    };
+    if response.content_length().is_some_and(|length| length > limit as u64) {
+        return Err(oversized());
+    }
+    let mut bytes = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| broken(operation, &error))? {
+        if bytes.len() + piece.len() > limit {
+            return Err(oversized());
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
+fn decode(
+    operation: &'static str,
+    bytes: &[u8],
+    limits: Limits,
+    status: StatusCode,
+) -> Result<Response, SourceError> {
+    match decode_response(bytes, limits) {
+        Ok(envelope) => envelope.body.map_err(|fault| classify::of_fault(operation, &fault)),
+        // the error page of a server or proxy
+        Err(error) if status == StatusCode::INTERNAL_SERVER_ERROR => {
+            Err(own(operation, SourceErrorKind::Unavailable, "HTTP 500", &chain(&error)))
+        }
+        Err(error) => Err(own(operation, SourceErrorKind::BadAnswer, "malformed", &chain(&error))),
+    }
+}
+
+/// The first problem of an answer that asks every call of the account to wait.
+fn answer_problem(response: &Response) -> Option<SourceError> {
+    let operation = response.name();
+    let mut problems: Box<dyn Iterator<Item = &proto_ews::Problem>> = match response {
+        Response::GetFolder(messages) => Box::new(messages.iter().filter_map(|m| m.problem())),
+        Response::Subscribe(messages) => Box::new(messages.iter().filter_map(|m| m.problem())),
+        Response::Unsubscribe(messages) => Box::new(messages.iter().filter_map(|m| m.problem())),
+        Response::SyncFolderItems(messages) => Box::new(messages.iter().filter_map(|m| m.problem())),
+        Response::FindItem(messages) => Box::new(messages.iter().filter_map(|m| m.problem())),
+        Response::GetItem(messages) => Box::new(messages.iter().filter_map(|m| m.problem())),
+        _ => return None,
+    };
+    problems
+        .find(|problem| classify::holds_for_account(problem.effective_code().as_str()))
+        .map(|problem| classify::of_problem(operation, problem))
+}
+
+/// A connection that failed or broke, or ran into the timeout. The words hold no address and no content.
+pub(crate) fn broken(operation: &'static str, error: &reqwest::Error) -> SourceError {
+    let (code, text) = if error.is_timeout() {
+        ("timeout", "no complete answer in time".to_owned())
+    } else if error.is_connect() {
+        ("no connection", chain(error))
+    } else {
+        ("broken connection", chain(error))
+    };
+    own(operation, SourceErrorKind::Unavailable, code, &text)
+}
+
+/// The innermost reason; the outer layers only repeat the address.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+fn still_closed(operation: &'static str, closed: StillClosed) -> SourceError {
+    let mut error =
+        own(operation, SourceErrorKind::Unavailable, "back-off", "exchange is busy, the account waits");
+    error.after = Some(closed.left);
+    error
+}
+
+/// The affinity cookie that an answer sets. Never logged: it names servers.
+fn affinity_cookie(headers: &HeaderMap) -> Option<String> {
+    headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .filter_map(|cookie| cookie.split(';').next()?.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case(AFFINITY_COOKIE))
+        .map(|(_, value)| value.trim())
+        .filter(|value| {
+            !value.is_empty()
+                && value.len() <= COOKIE_MAX
+                && value.bytes().all(|b| b.is_ascii_graphic() && !b"\",;\\".contains(&b))
+        })
+        .map(str::to_owned)
+}
+
+fn note(error: &SourceError, mailbox: &MailAddress) {
+    tracing::debug!(
+        mailbox = %mailbox,
+        operation = error.operation,
+        code = error.code,
+        kind = ?error.kind,
+        "a call to exchange failed"
+    );
+}
+
+/// Names of spans must be known when the program is built.
+fn span_of(operation: &'static str, mailbox: &MailAddress) -> tracing::Span {
+    macro_rules! named {
+        ($name:literal) => {
+            tracing::info_span!($name, mailbox = %mailbox)
+        };
+    }
+    match operation {
+        "GetItem" => named!("exchange.get_item"),
+        "FindItem" => named!("exchange.find_item"),
+        "GetFolder" => named!("exchange.get_folder"),
+        "Subscribe" => named!("exchange.subscribe"),
+        "Unsubscribe" => named!("exchange.unsubscribe"),
+        "SyncFolderItems" => named!("exchange.sync_folder_items"),
+        "GetStreamingEvents" => named!("exchange.open_stream"),
+        _ => named!("exchange.call"),
+    }
+}
