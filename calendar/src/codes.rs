@@ -144,6 +144,13 @@ codes! {
     SETTINGS_CHANGED = 9105 EPS Information "zone, months or busy statuses changed, everything is decided anew";
 
     // 92xx communicator
+    RESOURCE_ADDRESS_INVALID = 9201 PCS Warning "the resource list names something that is no mail address, it is skipped";
+    RESOURCE_DROP_WITHHELD = 9202 PCS Error "the resource list would drop more than 10 and more than 10 % of the resources, the drops are withheld";
+    KEY_SET_ASIDE = 9203 PCS Error "an appointment cannot be brought to Planner as decided and was set aside";
+    CALL_ABANDONED = 9204 PCS Warning "a call to Planner ended without a recorded answer, its appointments are sent again";
+    BATCHES_SMALLER = 9205 PCS Warning "repeated timeouts made the calls to Planner smaller";
+    SENDING_PAUSED = 9206 PCS Warning "calls to Planner fail, sending pauses";
+    SENDING_RESUMED = 9207 PCS Information "calls to Planner succeed again";
 }
 
 /// Number of codes for refused items: 6200 to 6249.
