@@ -47,7 +47,7 @@ pub fn is_representable(item: &Appointment) -> bool {
     let fits = |text: &str| {
         !text.is_empty()
             && text.len() <= UID_BYTES_MAX
-            && text.chars().all(|c| c >= ' ' && c < '\u{fffe}' || c > '\u{ffff}')
+            && text.chars().all(|c| c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'))
     };
     fits(item.item_id.as_str()) && item.uid.as_ref().is_none_or(|uid| fits(uid.as_str()))
 }

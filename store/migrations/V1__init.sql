@@ -125,7 +125,9 @@ create table notification (
     last_error          text,
     set_aside_at        timestamptz           -- kept failing by itself (B7)
 );
-create index notification_todo on notification (bucket, id) where set_aside_at is null;
+-- hints and full reads apart, so that a backlog of the one is not walked through for the other
+create index notification_live on notification (bucket, id) where set_aside_at is null and event_type <> 'FullRead';
+create index notification_bulk on notification (bucket, id) where set_aside_at is null and event_type = 'FullRead';
 create index notification_mail on notification (mail);
 
 create table notification_log (
@@ -172,12 +174,11 @@ create table calendar_event (
     decision_trace               text,
     -- the acknowledgement
     ack_there                    boolean not null default false,
-    ack_start                    timestamptz,
+    ack_start                    timestamptz,     -- null although there: a receipt 8 told that Planner has it, not when
     ack_end                      timestamptz,
     ack_version                  bigint,
     ack_at                       timestamptz,
     uncertain                    boolean not null default false,   -- outcome of the last call unknown
-    next_operation               "char",          -- C or U: a receipt said so (8 → U, 10 → C)
     converted_to_update_version  bigint,          -- one conversion each way per decision
     converted_to_create_version  bigint,
     planner_own                  boolean not null default false,   -- receipt 13: never sent again
@@ -196,7 +197,6 @@ create table calendar_event (
         and refused_version is distinct from version
         and set_aside_version is distinct from version
         and (uncertain
-             or next_operation is not null
              or (wanted and (not ack_there or ack_start is distinct from start_at or ack_end is distinct from end_at))
              or (not wanted and ack_there))
     ) stored,

@@ -235,7 +235,7 @@ async fn take_over(tx: &Transaction<'_>, adoption: &Adoption) -> Result<(u64, u6
                                        where l.mail = $1 and l.origin_id = e.origin_id and l.at >= $9)) \
                  update calendar_event e set \
                      ack_there = f.start_at is not null, ack_start = f.start_at, ack_end = f.end_at, \
-                     ack_at = clock_timestamp(), uncertain = false, next_operation = null, \
+                     ack_at = clock_timestamp(), uncertain = false, \
                      unanswered = 0, next_attempt_at = null, \
                      calendar_event_identifier = coalesce(f.event_identifier, e.calendar_event_identifier), \
                      planner_resource_identifier = coalesce(f.resource_identifier, e.planner_resource_identifier) \

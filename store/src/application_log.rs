@@ -74,7 +74,10 @@ mod tests {
         append(&database.store, "one", &[event.clone(), event.clone()]).await.unwrap();
         append(&database.store, "one", &[]).await.unwrap();
         let client = database.store.client("test").await.unwrap();
-        let rows = client.query("select at, event_id, message, fields, instance from application_log", &[]).await.unwrap();
+        let rows = client
+            .query("select at, event_id, message, fields, instance from application_log", &[])
+            .await
+            .unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0].get::<_, Timestamp>(0), event.at);
         assert_eq!(rows[0].get::<_, i32>(1), 6904);

@@ -165,10 +165,8 @@ impl Embedded {
         config.host_path(&self.socket).user(NAME).dbname("postgres");
         let (client, connection) = config.connect(tokio_postgres::NoTls).await.map_err(text)?;
         let driver = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(connection));
-        let there = client
-            .query_opt("select 1 from pg_database where datname = $1", &[&NAME])
-            .await
-            .map_err(text)?;
+        let there =
+            client.query_opt("select 1 from pg_database where datname = $1", &[&NAME]).await.map_err(text)?;
         if there.is_none()
             && let Err(error) = client.batch_execute(&format!("create database {NAME}")).await
             && error.code() != Some(&tokio_postgres::error::SqlState::DUPLICATE_DATABASE)
@@ -214,7 +212,8 @@ fn account() -> Result<Option<Account>, StoreError> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }
-    let users = fs::read_to_string("/etc/passwd").map_err(|error| failed("look for the user postgres", error))?;
+    let users =
+        fs::read_to_string("/etc/passwd").map_err(|error| failed("look for the user postgres", error))?;
     let found = users.lines().find_map(|line| {
         let mut fields = line.split(':');
         (fields.next() == Some("postgres")).then_some(())?;
@@ -236,7 +235,8 @@ pub fn find_binaries() -> Result<PathBuf, StoreError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     if let Some(folder) = std::env::split_paths(&path).find(usable) {
         // the entries may be links into a folder that holds the rest
-        let real = fs::canonicalize(folder.join("postgres")).ok().and_then(|p| p.parent().map(Path::to_owned));
+        let real =
+            fs::canonicalize(folder.join("postgres")).ok().and_then(|p| p.parent().map(Path::to_owned));
         return Ok(real.filter(usable).unwrap_or(folder));
     }
     let mut versions: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
@@ -261,7 +261,10 @@ pub fn find_binaries() -> Result<PathBuf, StoreError> {
 fn prepare_folder(folder: &Path, account: Option<Account>) -> Result<PathBuf, StoreError> {
     let bad = |error: std::io::Error| StoreError::Embedded {
         operation: "use its data folder",
-        reason: format!("{}: {error}; set database.data_dir to a folder that can be written", folder.display()),
+        reason: format!(
+            "{}: {error}; set database.data_dir to a folder that can be written",
+            folder.display()
+        ),
     };
     fs::create_dir_all(folder).map_err(bad)?;
     let folder = fs::canonicalize(folder).map_err(bad)?;
@@ -269,7 +272,8 @@ fn prepare_folder(folder: &Path, account: Option<Account>) -> Result<PathBuf, St
         give(&folder, account).map_err(bad)?;
         for parent in folder.ancestors().skip(1) {
             let mode = fs::metadata(parent).map_err(bad)?;
-            let enterable = mode.mode() & 0o001 != 0 || (mode.uid() == account.uid && mode.mode() & 0o100 != 0);
+            let enterable =
+                mode.mode() & 0o001 != 0 || (mode.uid() == account.uid && mode.mode() & 0o100 != 0);
             if !enterable {
                 return Err(StoreError::Embedded {
                     operation: "use its data folder",

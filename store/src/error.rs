@@ -32,7 +32,9 @@ pub enum StoreError {
         source: tokio_postgres::Error,
     },
     /// A stored value is not what this version expects.
-    #[error("the database holds something that this version does not understand while trying to {operation}: {reason}")]
+    #[error(
+        "the database holds something that this version does not understand while trying to {operation}: {reason}"
+    )]
     Content {
         /// What it was for.
         operation: &'static str,
@@ -107,6 +109,8 @@ fn passes(error: &tokio_postgres::Error) -> bool {
         Some(code) => code.code().starts_with("08") || PASSING.contains(code),
         // no SQLSTATE: the error did not come from the server, so the connection is at fault, unless our own
         // types do not fit the statement
-        None => error.is_closed() || std::error::Error::source(error).is_some_and(|s| s.is::<std::io::Error>()),
+        None => {
+            error.is_closed() || std::error::Error::source(error).is_some_and(|s| s.is::<std::io::Error>())
+        }
     }
 }

@@ -206,11 +206,8 @@ impl LeaseBook {
 
     /// Hands all leases back, so that others can take over at once.
     pub async fn release_all(&self) -> Result<(), StoreError> {
-        let mine: Vec<Fence> = self
-            .held()
-            .iter()
-            .map(|(key, entry)| Fence { key: key.clone(), token: entry.token })
-            .collect();
+        let mine: Vec<Fence> =
+            self.held().iter().map(|(key, entry)| Fence { key: key.clone(), token: entry.token }).collect();
         self.release(&mine).await
     }
 

@@ -12,10 +12,13 @@
 pub mod adoption;
 pub mod application_log;
 pub mod calls;
+pub mod decisions;
 pub mod embedded;
 pub mod error;
+pub mod full_reads;
 pub mod lease;
 pub mod migrations;
+pub mod notification_queue;
 pub mod notifications;
 pub mod outbox;
 pub mod overview;

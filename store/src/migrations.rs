@@ -18,10 +18,7 @@ const LOCK: i64 = 0x6b6f_6d6d_756e_6501;
 pub async fn migrate(store: &Store) -> Result<Vec<String>, StoreError> {
     let operation = "migrate the schema";
     let mut client = store.client(operation).await?;
-    client
-        .execute("select pg_advisory_lock($1)", &[&LOCK])
-        .await
-        .map_err(StoreError::query(operation))?;
+    client.execute("select pg_advisory_lock($1)", &[&LOCK]).await.map_err(StoreError::query(operation))?;
     let report = embedded::migrations::runner()
         .set_abort_missing(false)
         .set_abort_divergent(true)

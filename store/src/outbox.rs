@@ -183,24 +183,6 @@ impl Store {
             .map_err(StoreError::query(operation))?;
         Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
     }
-
-    /// The age of the oldest decision that Planner was not told yet, of mailboxes in use; for metrics.
-    pub async fn oldest_unsent(&self) -> Result<Option<Duration>, StoreError> {
-        let operation = "look for the oldest change that was not sent";
-        let client = self.client(operation).await?;
-        let statement = client
-            .prepare_cached(
-                "select extract(epoch from now() - e.decided_at)::float8 \
-                 from calendar_event e join planner_resource r on r.mail = e.mail \
-                 where e.pending and r.deleted_date is null order by e.decided_at limit 1",
-            )
-            .await
-            .map_err(StoreError::query(operation))?;
-        let row = client.query_opt(&statement, &[]).await.map_err(StoreError::query(operation))?;
-        let Some(row) = row else { return Ok(None) };
-        let seconds: f64 = row.try_get(0).map_err(StoreError::query(operation))?;
-        Ok(Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
-    }
 }
 
 /// The walk goes from mailbox to mailbox by the index instead of over all rows, so that its cost follows

@@ -75,10 +75,7 @@ impl Store {
 
     /// A connection of the pool, to do `operation`.
     pub async fn client(&self, operation: &'static str) -> Result<Object, StoreError> {
-        self.pool
-            .get()
-            .await
-            .map_err(|source| StoreError::Connect { operation, source: Box::new(source) })
+        self.pool.get().await.map_err(|source| StoreError::Connect { operation, source: Box::new(source) })
     }
 
     /// Connections in use and open, for metrics.
@@ -104,10 +101,10 @@ impl Store {
         ),
         StoreError,
     > {
-        self.config
-            .connect(self.tls.clone())
-            .await
-            .map_err(|source| StoreError::Connect { operation: "listen for wake-ups", source: Box::new(source) })
+        self.config.connect(self.tls.clone()).await.map_err(|source| StoreError::Connect {
+            operation: "listen for wake-ups",
+            source: Box::new(source),
+        })
     }
 }
 
@@ -129,7 +126,8 @@ fn transport(config: &tokio_postgres::Config) -> SslMode {
 
 /// The innermost reason of a parse error; the text never holds the string that was parsed.
 fn reason_of(error: &tokio_postgres::Error) -> String {
-    std::error::Error::source(error).map_or_else(|| "it is not a connection string".to_owned(), ToString::to_string)
+    std::error::Error::source(error)
+        .map_or_else(|| "it is not a connection string".to_owned(), ToString::to_string)
 }
 
 #[cfg(test)]

@@ -134,7 +134,11 @@ impl Drop for TestDatabase {
         // a thread of its own: the test's runtime may be ending or have its time paused
         let done = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(admin(&socket, "postgres", &format!("drop database if exists {name} with (force)")));
+            runtime.block_on(admin(
+                &socket,
+                "postgres",
+                &format!("drop database if exists {name} with (force)"),
+            ));
             Ok::<_, std::io::Error>(())
         });
         let _ = done.join();

@@ -125,7 +125,8 @@ async fn listen(
             }
         }
     }));
-    let statements: String = Channel::ALL.iter().map(|channel| format!("listen {};", channel.name())).collect();
+    let statements: String =
+        Channel::ALL.iter().map(|channel| format!("listen {};", channel.name())).collect();
     client.batch_execute(&statements).await.map_err(StoreError::query("listen for wake-ups"))?;
     *failures = 0;
     senders.iter().for_each(bump);

@@ -235,7 +235,6 @@ const ANSWER: &str = "with told as ( \
          ack_version = case when s.word = 'acknowledged' then s.version else e.ack_version end, \
          ack_at = case when s.there is null then e.ack_at else clock_timestamp() end, \
          uncertain = coalesce(s.uncertain, e.uncertain), \
-         next_operation = null, \
          converted_to_update_version = case when s.word = 'converted' and s.there then s.version \
                                             else e.converted_to_update_version end, \
          converted_to_create_version = case when s.word = 'converted' and not s.there then s.version \

@@ -1,0 +1,123 @@
+//! Asking for full reads (B8), and where a mailbox that is to be read lives.
+//!
+//! Protocol: a full read is a notification like any other ([`NotificationKind::FullRead`]), so it survives a
+//! restart and each mailbox resumes by itself. The settings that decisions depend on are remembered for each
+//! bucket (`full_read_settings/<bucket>` in `store_state`), so that a shard notices by itself that they
+//! changed, also when the number of shards changed too.
+//!
+//! Failure: an error means that nothing was asked for, or that this is unknown; asking twice is harmless.
+
+use calendar::MailAddress;
+use jiff::Timestamp;
+use tokio_postgres::Transaction;
+
+use crate::lease::{self, Fence};
+use crate::notifications::NotificationKind;
+use crate::wake::{self, Channel};
+use crate::{Store, StoreError, state};
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;
+
+/// What is known of the mailbox of a notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// It is in use, and this is the service's address for it.
+    Located(String),
+    /// It is in use, but the listener has not found out yet where it lives.
+    NotLocated,
+    /// It is no longer in use.
+    NotInUse,
+    /// There never was such a resource.
+    Unknown,
+}
+
+/// Why full reads were asked for at the start of a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AskedAtStart {
+    /// How many mailboxes are to be read.
+    pub mailboxes: u64,
+    /// Buckets whose settings had changed.
+    pub changed_buckets: usize,
+}
+
+impl Store {
+    /// Where the mailbox of a notification lives.
+    pub async fn target(&self, mail: &MailAddress) -> Result<Target, StoreError> {
+        let operation = "look a mailbox up";
+        let client = self.client(operation).await?;
+        let statement = client
+            .prepare_cached("select deleted_date is null, endpoint from planner_resource where mail = $1")
+            .await
+            .map_err(StoreError::query(operation))?;
+        let row =
+            client.query_opt(&statement, &[&mail.as_str()]).await.map_err(StoreError::query(operation))?;
+        let Some(row) = row else { return Ok(Target::Unknown) };
+        let in_use: bool = row.try_get(0).map_err(StoreError::query(operation))?;
+        let endpoint: Option<String> = row.try_get(1).map_err(StoreError::query(operation))?;
+        Ok(match endpoint {
+            _ if !in_use => Target::NotInUse,
+            Some(endpoint) => Target::Located(endpoint),
+            None => Target::NotLocated,
+        })
+    }
+
+    /// Asks for a full read of the resources in use of these buckets: of all when `all` says so, else of
+    /// those in buckets whose decisions were made with other settings than `fingerprint`, which is
+    /// remembered. A mailbox for which a full read waits already is not asked for again.
+    pub async fn ask_for_full_reads_at_start(
+        &self,
+        fence: &Fence,
+        buckets: &[i16],
+        fingerprint: &str,
+        all: bool,
+        now: Timestamp,
+    ) -> Result<AskedAtStart, StoreError> {
+        let operation = "ask for full reads";
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        lease::guard(&tx, fence).await?;
+        let names: Vec<String> = buckets.iter().map(|bucket| settings_of(*bucket)).collect();
+        let rows = tx
+            .query("select name, value from store_state where name = any ($1)", &[&names])
+            .await
+            .map_err(StoreError::query(operation))?;
+        let mut changed = Vec::new();
+        for bucket in buckets {
+            let name = settings_of(*bucket);
+            let stored =
+                rows.iter().find(|row| row.get::<_, &str>(0) == name).map(|row| row.get::<_, &str>(1));
+            if stored != Some(fingerprint) {
+                state::put(&tx, &name, fingerprint).await?;
+            }
+            if stored.is_some_and(|stored| stored != fingerprint) {
+                changed.push(*bucket);
+            }
+        }
+        let mailboxes = ask(&tx, if all { buckets } else { &changed }, now).await?;
+        if mailboxes > 0 {
+            wake::notify(&tx, Channel::Notification).await?;
+        }
+        tx.commit().await.map_err(StoreError::query(operation))?;
+        Ok(AskedAtStart { mailboxes, changed_buckets: changed.len() })
+    }
+}
+
+fn settings_of(bucket: i16) -> String {
+    format!("full_read_settings/{bucket}")
+}
+
+async fn ask(tx: &Transaction<'_>, buckets: &[i16], now: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(
+        "insert into notification (mail, bucket, event_type, received_at) \
+         select r.mail, r.bucket, $2, $3 from planner_resource r \
+         where r.bucket = any ($1) and r.deleted_date is null \
+           and not exists (select from notification n \
+                           where n.mail = r.mail and n.event_type = 'FullRead' and n.set_aside_at is null \
+                             and n.claim is null) \
+         order by r.mail",
+        &[&buckets, &NotificationKind::FullRead.as_str(), &now],
+    )
+    .await
+    .map_err(StoreError::query("ask for full reads"))
+}

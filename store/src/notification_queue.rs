@@ -1,0 +1,293 @@
+//! The taking half of the notification table (B7): a qualifier shard claims notifications, and each ends in
+//! the log with an outcome, or waits for another try, or is set aside with its error.
+//!
+//! Protocol: each incarnation of a shard has a number of its own ([`Store::new_claim`]). It claims rows that
+//! do not bear it: new ones, and those that a predecessor had in hand when it ended, so a crash between
+//! claiming and finishing loses nothing. Whoever claims or finishes does it under the shard's fence.
+//! Handing a row back (for a retry) takes the number off again.
+//!
+//! Failure: an error means that nothing was done, or that this is unknown; a claim that was committed
+//! without its answer being seen is found again by the next incarnation.
+
+use base::TraceContext;
+use calendar::{ItemId, MailAddress};
+use jiff::Timestamp;
+use tokio_postgres::{Row, Transaction};
+
+use crate::lease::{self, Fence};
+use crate::{Store, StoreError};
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;
+
+/// Longest error or outcome text that is kept, in characters.
+const TEXT_MAX: usize = 1_000;
+
+/// A notification that was claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Its row.
+    pub id: i64,
+    /// Whose calendar.
+    pub mail: MailAddress,
+    /// What it is about.
+    pub subject: Subject,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// The trace that it began.
+    pub trace: Option<TraceContext>,
+    /// How often it has failed by itself.
+    pub attempts: u32,
+}
+
+/// What a notification is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A hint about an item.
+    Item {
+        /// The item.
+        id: ItemId,
+        /// Its identifier before a move.
+        old: Option<ItemId>,
+    },
+    /// The whole window is to be read.
+    FullRead,
+}
+
+/// Which notifications to claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Hints about items.
+    Live,
+    /// Full reads.
+    Bulk,
+}
+
+/// What to claim.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimRequest<'a> {
+    /// The shard's lease.
+    pub fence: &'a Fence,
+    /// The number of this incarnation.
+    pub claim: i64,
+    /// The buckets of the shard.
+    pub buckets: &'a [i16],
+    /// Which sort.
+    pub class: Class,
+    /// Mailboxes that are left out: in back-off, or with much in hand already.
+    pub without: &'a [MailAddress],
+    /// The present.
+    pub now: Timestamp,
+    /// The most to claim.
+    pub limit: u32,
+}
+
+/// The end of a notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// Its row.
+    pub id: i64,
+    /// What came of it, in one word or two.
+    pub outcome: &'static str,
+    /// Details; no appointment content.
+    pub text: Option<String>,
+}
+
+/// A notification that failed by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// Its row.
+    pub id: i64,
+    /// Why; no appointment content.
+    pub error: String,
+    /// When it is tried again; `None` sets it aside.
+    pub again_at: Option<Timestamp>,
+}
+
+impl Store {
+    /// A number for a new incarnation of a shard.
+    pub async fn new_claim(&self) -> Result<i64, StoreError> {
+        let operation = "begin to claim notifications";
+        let client = self.client(operation).await?;
+        let row = client
+            .query_one("select nextval('notification_claim')", &[])
+            .await
+            .map_err(StoreError::query(operation))?;
+        row.try_get(0).map_err(StoreError::query(operation))
+    }
+
+    /// Claims notifications, the oldest first. Rows that nothing can be done with (an address that is none,
+    /// a hint without an item) are set aside on the way.
+    pub async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<Claimed>, StoreError> {
+        let operation = "claim notifications";
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        lease::guard(&tx, request.fence).await?;
+        // Written out twice, so that each uses its own partial index.
+        let of_class = match request.class {
+            Class::Live => "event_type <> 'FullRead'",
+            Class::Bulk => "event_type = 'FullRead'",
+        };
+        let statement = tx
+            .prepare_cached(&format!(
+                "with due as ( \
+                     select id from notification \
+                     where bucket = any ($2) and set_aside_at is null and {of_class} \
+                       and claim is distinct from $1 and (next_attempt_at is null or next_attempt_at <= $3) \
+                       and not (mail = any ($4)) \
+                     order by id limit $5 for update) \
+                 update notification n set claim = $1 from due where n.id = due.id \
+                 returning n.id, n.mail, n.event_type, n.item_id, n.old_item_id, n.received_at, n.trace_context, \
+                           n.attempts"
+            ))
+            .await
+            .map_err(StoreError::query(operation))?;
+        let without: Vec<&str> = request.without.iter().map(MailAddress::as_str).collect();
+        let rows = tx
+            .query(
+                &statement,
+                &[&request.claim, &request.buckets, &request.now, &without, &i64::from(request.limit)],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let mut claimed = Vec::with_capacity(rows.len());
+        let mut unusable = Vec::new();
+        for row in &rows {
+            match claimed_row(row).map_err(StoreError::query(operation))? {
+                Ok(one) => claimed.push(one),
+                Err(failed) => unusable.push(failed),
+            }
+        }
+        fail(&tx, &unusable, request.now).await?;
+        tx.commit().await.map_err(StoreError::query(operation))?;
+        claimed.sort_by_key(|one| one.id);
+        Ok(claimed)
+    }
+
+    /// Records failures of notifications by themselves: one more try is counted for each.
+    pub async fn notifications_failed(
+        &self,
+        fence: &Fence,
+        failures: &[Failed],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if failures.is_empty() {
+            return Ok(());
+        }
+        let operation = "record failures of notifications";
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        lease::guard(&tx, fence).await?;
+        fail(&tx, failures, now).await?;
+        tx.commit().await.map_err(StoreError::query(operation))
+    }
+
+    /// Hands notifications back until `again_at`, without counting a try: what failed was more than they.
+    pub async fn postpone_notifications(
+        &self,
+        fence: &Fence,
+        ids: &[i64],
+        error: &str,
+        again_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let operation = "put notifications off";
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        lease::guard(&tx, fence).await?;
+        tx.execute(
+            "update notification set claim = null, next_attempt_at = $2, last_error = $3 where id = any ($1)",
+            &[&ids, &again_at, &bounded(error)],
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+        tx.commit().await.map_err(StoreError::query(operation))
+    }
+}
+
+/// Moves notifications to the log, inside the caller's transaction.
+pub async fn finish(
+    tx: &Transaction<'_>,
+    finished: &[Finished],
+    handled_at: Timestamp,
+) -> Result<(), StoreError> {
+    if finished.is_empty() {
+        return Ok(());
+    }
+    let operation = "move notifications to the log";
+    let ids: Vec<i64> = finished.iter().map(|one| one.id).collect();
+    let outcomes: Vec<&str> = finished.iter().map(|one| one.outcome).collect();
+    let texts: Vec<Option<String>> = finished.iter().map(|one| one.text.as_deref().map(bounded)).collect();
+    tx.execute(
+        "with done as ( \
+             delete from notification n \
+             using unnest($1::bigint[], $2::text[], $3::text[]) as f (id, outcome, text) \
+             where n.id = f.id returning n.*, f.outcome, f.text) \
+         insert into notification_log (id, mail, event_type, item_id, old_item_id, exchange_timestamp, \
+                                       received_at, handled_at, attempts, outcome, text, trace_context) \
+         select id, mail, event_type, item_id, old_item_id, exchange_timestamp, received_at, $4, attempts, \
+                outcome, text, trace_context \
+         from done on conflict (id) do nothing",
+        &[&ids, &outcomes, &texts, &handled_at],
+    )
+    .await
+    .map(drop)
+    .map_err(StoreError::query(operation))
+}
+
+async fn fail(tx: &Transaction<'_>, failures: &[Failed], now: Timestamp) -> Result<(), StoreError> {
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let operation = "record failures of notifications";
+    let ids: Vec<i64> = failures.iter().map(|one| one.id).collect();
+    let errors: Vec<String> = failures.iter().map(|one| bounded(&one.error)).collect();
+    let again: Vec<Option<Timestamp>> = failures.iter().map(|one| one.again_at).collect();
+    tx.execute(
+        "update notification n \
+         set attempts = n.attempts + 1, claim = null, last_error = f.error, next_attempt_at = f.again_at, \
+             set_aside_at = case when f.again_at is null then $4::timestamptz end \
+         from unnest($1::bigint[], $2::text[], $3::timestamptz[]) as f (id, error, again_at) where n.id = f.id",
+        &[&ids, &errors, &again, &now],
+    )
+    .await
+    .map(drop)
+    .map_err(StoreError::query(operation))
+}
+
+/// Reads a row; the inner error is for a row that nothing can be done with.
+fn claimed_row(row: &Row) -> Result<Result<Claimed, Failed>, tokio_postgres::Error> {
+    let id: i64 = row.try_get("id")?;
+    let unusable = |reason: String| Ok(Err(Failed { id, error: reason, again_at: None }));
+    let mail: &str = row.try_get("mail")?;
+    let mail = match MailAddress::parse(mail) {
+        Ok(mail) => mail,
+        Err(error) => return unusable(error.to_string()),
+    };
+    let kind: &str = row.try_get("event_type")?;
+    let item: Option<String> = row.try_get("item_id")?;
+    let old: Option<String> = row.try_get("old_item_id")?;
+    let subject = match item {
+        _ if kind == "FullRead" => Subject::FullRead,
+        // A type that another version stored is a hint like any other.
+        Some(item) => Subject::Item { id: item.into(), old: old.map(ItemId::from) },
+        None => return unusable(format!("a notification of type {kind} names no item")),
+    };
+    let trace: Option<&str> = row.try_get("trace_context")?;
+    let attempts: i32 = row.try_get("attempts")?;
+    Ok(Ok(Claimed {
+        id,
+        mail,
+        subject,
+        received_at: row.try_get("received_at")?,
+        trace: trace.and_then(|text| text.parse().ok()),
+        attempts: u32::try_from(attempts).unwrap_or_default(),
+    }))
+}
+
+/// PostgreSQL's text takes no NUL, and errors come from outside.
+fn bounded(text: &str) -> String {
+    text.chars().filter(|c| *c != '\0').take(TEXT_MAX).collect()
+}
