@@ -1,2 +1,28 @@
-//! Wiring of Kommuneklient.
+//! Wiring of Kommuneklient: configuration, the tree of actors, the command line and the pages for health
+//! and metrics.
+//!
+//! Responsibility: everything that knows all parts. The rules stand in `calendar`, the stages in `actors/`;
+//! here they get their settings and their place in the tree.
+//!
+//! Failure behaviour: a wrong configuration ends the process with status 2 before anything starts; what
+//! fails later is the tree's business until the root gives up, which ends the process with status 1 and
+//! leaves the restart to the orchestrator.
 #![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod config;
+pub mod database;
+#[cfg(feature = "simulators")]
+pub mod demo;
+mod event_log;
+mod gauges;
+pub mod http;
+mod lease_keeper;
+pub mod migrate;
+pub mod run;
+#[cfg(feature = "simulators")]
+pub mod simulate;
+
+mod error;
+
+pub use error::ServiceError;

@@ -1,3 +1,8 @@
-//! Command line of Kommuneklient.
+//! Command line of Kommuneklient: `kommuneklient --help` explains.
 #![forbid(unsafe_code)]
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kommuneklient::cli::main()
+}

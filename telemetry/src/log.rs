@@ -11,6 +11,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::TelemetryError;
 use crate::fields::Fields;
 
 /// The form of a log line.
@@ -49,6 +50,14 @@ impl LogOutput {
             }
         };
     }
+}
+
+/// Can the filter be read? For a configuration that is checked before anything starts.
+///
+/// # Errors
+/// [`TelemetryError::Filter`] with what is wrong.
+pub fn check_filter(filter: &str) -> Result<(), TelemetryError> {
+    crate::start::log_filter(filter).map(drop)
 }
 
 /// The layer that writes log lines.

@@ -207,7 +207,7 @@ fn resource(options: &Options) -> Resource {
         .build()
 }
 
-fn log_filter(text: &str) -> Result<EnvFilter, TelemetryError> {
+pub(crate) fn log_filter(text: &str) -> Result<EnvFilter, TelemetryError> {
     EnvFilter::builder()
         .parse(format!("{QUIET_TARGETS},{text}"))
         .map_err(|source| TelemetryError::Filter { filter: text.to_owned(), source })

@@ -17,6 +17,9 @@ pub enum Roots {
     SystemAnd(PathBuf),
     /// Only those of a PEM file.
     Only(PathBuf),
+    /// None: every TLS connection fails. For connections that are never encrypted (a Unix socket, plain
+    /// http to a simulator), so that they work on a machine without any certificates.
+    Nobody,
 }
 
 /// The certificate that this side shows, as two PEM files.
@@ -70,6 +73,7 @@ impl ClientTls {
                 add_file(&mut store, path)?;
             }
             Roots::Only(path) => add_file(&mut store, path)?,
+            Roots::Nobody => {}
         }
         Ok(store)
     }

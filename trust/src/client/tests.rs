@@ -152,6 +152,13 @@ fn refuses_another_authority_and_another_name() {
 }
 
 #[test]
+fn nobody_means_nobody() {
+    let client = ClientTls { roots: Roots::Nobody, client_certificate: None }.client_config().unwrap();
+    let error = shake(client, Authority::new().server("localhost", false)).unwrap_err();
+    assert!(matches!(error, rustls::Error::InvalidCertificate(_)), "{error}");
+}
+
+#[test]
 fn shows_its_certificate_when_asked() {
     let (folder, authority) = (TempDir::new().unwrap(), Authority::new());
     let root = authority.write_root(&folder);

@@ -1,0 +1,166 @@
+//! The command line: parses, dispatches, prints, and turns errors into an exit status.
+//!
+//! Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
+
+#[cfg(feature = "simulators")]
+mod demo_args;
+#[cfg(feature = "simulators")]
+mod simulate;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+#[cfg(feature = "simulators")]
+pub use demo_args::{DemoArgs, DemoFaults};
+#[cfg(feature = "simulators")]
+pub use simulate::{SimulateCommand, SimulateExchangeArgs};
+
+use crate::ServiceError;
+use crate::config::Config;
+
+/// Keeps Jobcenter Planner aware of every appointment in Exchange calendars, one way, within a second.
+#[derive(Debug, Parser)]
+#[command(name = "kommuneklient", version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  kommuneklient demo                                   see it work, with nothing but PostgreSQL installed
+  kommuneklient config check kommuneklient.toml        is this configuration usable?
+  kommuneklient migrate --config kommuneklient.toml    bring the database schema up to date
+  kommuneklient run --config kommuneklient.toml        run the service
+
+Every setting of the file can be replaced by an environment variable, with two underscores for each dot:
+  KOMMUNEKLIENT__PLANNER__SERVICE_URL=https://…  kommuneklient run --config kommuneklient.toml
+
+config.example.toml documents every setting.
+
+Exit status: 0 done, 1 failed, 2 wrong usage or configuration.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the service until SIGTERM or SIGINT.
+    ///
+    /// Needs a configuration with at least database.url, exchange.service_url (or
+    /// exchange.autodiscover_url), exchange.user, exchange.password, planner.service_url,
+    /// planner.jobcenter_number and planner.request_user_identifier. Health and metrics are served on
+    /// http.listen: /health/live, /health/ready, /metrics.
+    Run(ConfigFile),
+    /// Bring the database schema up to date and end.
+    ///
+    /// `run` does the same at its start; this is for installations where another account owns the schema.
+    /// Safe to run at any time and by several at once.
+    Migrate(ConfigFile),
+    /// Work with configuration files.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Run a stand-in for Exchange or for Jobcenter Planner.
+    #[cfg(feature = "simulators")]
+    #[command(subcommand)]
+    Simulate(SimulateCommand),
+    /// Show calendars being kept in step, on this machine alone.
+    ///
+    /// Starts an embedded PostgreSQL, both simulators and the service as processes, changes calendars, stops
+    /// changing, and compares what Planner then holds with what it should hold. Status 0 only when equal.
+    #[cfg(feature = "simulators")]
+    Demo(DemoArgs),
+}
+
+/// Which configuration.
+#[derive(Debug, Args)]
+pub struct ConfigFile {
+    /// The configuration file (TOML; config.example.toml documents every key).
+    #[arg(long, value_name = "FILE", env = "KOMMUNEKLIENT_CONFIG")]
+    pub config: PathBuf,
+}
+
+/// What to do with a configuration file.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check a file as `run` would, with this environment and the secret files that it names.
+    ///
+    /// Prints every problem with its place, key and remedy. Connects to nothing.
+    Check {
+        /// The configuration file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+/// Parses this process's arguments and does what they say.
+pub fn main() -> ExitCode {
+    trust::install_provider();
+    match perform(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when standard error is closed.
+            let _closed = writeln!(std::io::stderr(), "error: {}", telemetry::chain(&error));
+            error.exit_code()
+        }
+    }
+}
+
+fn perform(command: Command) -> Result<(), ServiceError> {
+    match command {
+        Command::Run(ConfigFile { config }) => crate::run::run(&Config::load(&config)?),
+        Command::Migrate(ConfigFile { config }) => migrate(&Config::load(&config)?),
+        Command::Config(ConfigCommand::Check { file }) => check(&file),
+        #[cfg(feature = "simulators")]
+        Command::Simulate(simulator) => crate::simulate::simulate(simulator),
+        #[cfg(feature = "simulators")]
+        Command::Demo(arguments) => demo(arguments),
+    }
+}
+
+/// Runs the demonstration and prints what it found. Only a Planner that is in step is a success.
+#[cfg(feature = "simulators")]
+fn demo(arguments: DemoArgs) -> Result<(), ServiceError> {
+    let failed = |source| ServiceError::Command { command: "demo", source };
+    let json = arguments.json;
+    let settings = arguments.settings();
+    let runtime = tokio::runtime::Runtime::new().map_err(ServiceError::Runtime)?;
+    let report = runtime.block_on(crate::demo::run(&settings)).map_err(|error| failed(error.into()))?;
+    if json {
+        print(&serde_json::to_string(&report).map_err(|error| failed(error.into()))?);
+    } else {
+        print(&report.table());
+    }
+    if report.converged { Ok(()) } else { Err(failed("Planner is not in step with Exchange".into())) }
+}
+
+fn migrate(config: &Config) -> Result<(), ServiceError> {
+    let applied = crate::migrate::migrate(config)?;
+    for name in &applied {
+        print(&format!("applied {name}"));
+    }
+    if applied.is_empty() {
+        print("the schema is up to date");
+    }
+    Ok(())
+}
+
+fn check(file: &Path) -> Result<(), ServiceError> {
+    let config = Config::load(file)?;
+    config.for_run()?;
+    for warning in config.warnings() {
+        print(&format!("warning: {warning}"));
+    }
+    print(&format!("{} is usable", file.display()));
+    Ok(())
+}
+
+/// A line on standard output. A reader that went away (`| head`) is no failure of the command.
+fn print(line: &str) {
+    let _closed = writeln!(std::io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests;

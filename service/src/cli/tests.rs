@@ -1,0 +1,118 @@
+//! Goal: the command line takes what the documentation says, refuses the rest with status 2, and explains
+//! itself.
+
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Command, clap::Error> {
+    Cli::try_parse_from(line.split_whitespace()).map(|cli| cli.command)
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_explains_itself() {
+    fn visit(command: &clap::Command, path: &str) {
+        assert!(command.get_about().is_some(), "{path} has no explanation");
+        for argument in command.get_arguments() {
+            assert!(argument.get_help().is_some(), "{path} --{} has no explanation", argument.get_id());
+        }
+        for inner in command.get_subcommands() {
+            visit(inner, &format!("{path} {}", inner.get_name()));
+        }
+    }
+    let mut command = Cli::command();
+    command.build();
+    for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+        visit(inner, inner.get_name());
+    }
+    let help = command.render_long_help().to_string();
+    for part in ["Examples:", "KOMMUNEKLIENT__PLANNER__SERVICE_URL", "config.example.toml", "Exit status:"] {
+        assert!(help.contains(part), "{part} is missing in\n{help}");
+    }
+}
+
+#[test]
+fn run_and_migrate_take_a_file() {
+    let Command::Run(ConfigFile { config }) = parse("kommuneklient run --config a.toml").unwrap() else {
+        panic!("not run")
+    };
+    assert_eq!(config, PathBuf::from("a.toml"));
+    assert!(matches!(parse("kommuneklient migrate --config a.toml"), Ok(Command::Migrate(_))));
+    assert!(matches!(
+        parse("kommuneklient config check a.toml"),
+        Ok(Command::Config(ConfigCommand::Check { file })) if file == Path::new("a.toml")
+    ));
+}
+
+#[test]
+fn wrong_usage_is_refused() {
+    for (line, kind) in [
+        ("kommuneklient", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
+        ("kommuneklient walk", ErrorKind::InvalidSubcommand),
+        ("kommuneklient migrate --config", ErrorKind::InvalidValue),
+        ("kommuneklient run --config a --faults none", ErrorKind::UnknownArgument),
+    ] {
+        let error = parse(line).unwrap_err();
+        assert_eq!(error.kind(), kind, "{line}");
+        assert_eq!(error.exit_code(), 2, "{line}");
+    }
+}
+
+#[cfg(feature = "simulators")]
+#[test]
+fn demo_has_its_defaults_and_options() {
+    let Command::Demo(defaults) = parse("kommuneklient demo").unwrap() else { panic!("not demo") };
+    let expected = DemoArgs {
+        mailboxes: 50,
+        changes_per_second: 10,
+        seconds: 60,
+        faults: DemoFaults::None,
+        calendars: None,
+        capture: None,
+        json: false,
+        otlp: None,
+        seed: None,
+    };
+    assert_eq!(defaults, expected);
+    let line = "kommuneklient demo --mailboxes 200 --changes-per-second 20 --seconds 20 --faults default \
+                --calendars c --capture d --json --otlp http://127.0.0.1:4317 --seed 7";
+    let Command::Demo(given) = parse(line).unwrap() else { panic!("not demo") };
+    let expected = DemoArgs {
+        mailboxes: 200,
+        changes_per_second: 20,
+        seconds: 20,
+        faults: DemoFaults::Default,
+        calendars: Some("c".into()),
+        capture: Some("d".into()),
+        json: true,
+        otlp: Some("http://127.0.0.1:4317".into()),
+        seed: Some(7),
+    };
+    assert_eq!(given, expected);
+    let settings = given.settings();
+    assert!(settings.faults && settings.seed == 7 && settings.changes_per_second == 20);
+    assert_eq!(parse("kommuneklient demo --mailboxes 0").unwrap_err().exit_code(), 2);
+    assert_eq!(parse("kommuneklient demo --faults all").unwrap_err().exit_code(), 2);
+}
+
+#[cfg(feature = "simulators")]
+#[test]
+fn simulators_take_the_documented_options() {
+    let line = "kommuneklient simulate exchange --listen 127.0.0.1:8081 --mailboxes 5 --domain sim.test --user svc \
+                --password pw --accounts 2 --calendars c --capture d";
+    let Command::Simulate(SimulateCommand::Exchange(exchange)) = parse(line).unwrap() else {
+        panic!("not exchange")
+    };
+    assert_eq!((exchange.mailboxes, exchange.accounts, exchange.listen.port()), (5, 2, 8081));
+    let line = "kommuneklient simulate planner --listen 127.0.0.1:0 --jobcenter 10100 --mailboxes 5 --domain sim.test";
+    let Command::Simulate(SimulateCommand::Planner(planner)) = parse(line).unwrap() else {
+        panic!("not planner")
+    };
+    assert_eq!((planner.jobcenter.as_str(), planner.mailboxes), ("10100", 5));
+}

@@ -1,0 +1,354 @@
+//! The configuration: a TOML file, environment variables over it, secrets from files, everything checked
+//! before anything starts.
+//!
+//! Protocol: [`Config::load`] reads and checks; it finds every problem it can, not just the first.
+//! [`Config::for_run`] adds what only `run` needs: values that have no default because a guess could
+//! harm. `config.example.toml` documents every key; a test keeps it complete.
+//!
+//! An environment variable `KOMMUNEKLIENT__<SECTION>__<KEY>` replaces a value of the file and takes the
+//! type of the key that it replaces. Unknown keys are refused in both, because a misspelt limit that is
+//! silently ignored is worse than a program that does not start.
+//!
+//! Failure behaviour: every error names where the value came from (file and line, or variable), the key,
+//! and what to write instead. No error contains the value of a secret.
+
+mod calendar;
+mod daily_time;
+mod database;
+mod duration;
+mod exchange;
+mod http;
+mod leases;
+mod listener;
+mod node;
+mod origin;
+mod planner;
+mod problem;
+mod qualifier;
+mod secret;
+mod telemetry;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+pub use calendar::CalendarConfig;
+pub use daily_time::DailyTime;
+pub use database::{Database, DatabaseConfig};
+pub use duration::HumanDuration;
+pub use exchange::{ExchangeConfig, RequiredExchange};
+pub use http::HttpConfig;
+pub use leases::LeasesConfig;
+pub use listener::ListenerConfig;
+pub use planner::{PlannerConfig, RequiredPlanner};
+pub use problem::{Problem, Problems};
+pub use qualifier::QualifierConfig;
+pub use telemetry::{LogFormat, TelemetryConfig};
+
+use crate::ServiceError;
+use node::Node;
+use origin::Origins;
+
+/// What environment variables that set a value begin with.
+pub const ENVIRONMENT_PREFIX: &str = "KOMMUNEKLIENT__";
+
+/// The largest configuration file that is read.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The whole configuration, one member a section.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// `[database]`
+    pub database: DatabaseConfig,
+    /// `[exchange]`
+    pub exchange: ExchangeConfig,
+    /// `[listener]`
+    pub listener: ListenerConfig,
+    /// `[qualifier]`
+    pub qualifier: QualifierConfig,
+    /// `[planner]`
+    pub planner: PlannerConfig,
+    /// `[calendar]`
+    pub calendar: CalendarConfig,
+    /// `[leases]`
+    pub leases: LeasesConfig,
+    /// `[telemetry]`
+    pub telemetry: TelemetryConfig,
+    /// `[http]`
+    pub http: HttpConfig,
+    origins: Origins,
+}
+
+/// What `run` needs and has no default for.
+#[derive(Debug, Clone)]
+pub struct Required {
+    /// Which database.
+    pub database: Database,
+    /// Which Exchange.
+    pub exchange: RequiredExchange,
+    /// Which Planner, and who asks it.
+    pub planner: RequiredPlanner,
+}
+
+/// One section: its name in the file and its rules.
+trait Section: DeserializeOwned + Default {
+    /// The name between the brackets.
+    const NAME: &'static str;
+
+    /// Reports values that are out of range or do not go together.
+    fn check(&self, check: &mut Problems);
+
+    /// Reads the secrets that are kept in files of their own.
+    fn read_secrets(&mut self, _problems: &mut Problems) {}
+}
+
+impl Config {
+    /// Reads the file and this process's environment.
+    ///
+    /// # Errors
+    /// [`ServiceError::ReadConfiguration`], [`ServiceError::ConfigurationSyntax`] or
+    /// [`ServiceError::Configuration`] with every problem found.
+    pub fn load(file: &Path) -> Result<Self, ServiceError> {
+        // A variable that is no UTF-8 cannot be one of ours: our values are text.
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::read(file, environment)
+    }
+
+    /// The same with an environment that is given.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn read(
+        file: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ServiceError> {
+        let read = |source| ServiceError::ReadConfiguration { file: file.to_owned(), source };
+        let mut text = String::new();
+        let opened = File::open(file).map_err(read)?;
+        opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(read)?;
+        if text.len() as u64 > FILE_BYTES_MAX {
+            return Err(read(std::io::Error::other("larger than 1 MiB")));
+        }
+        Self::parse(file, &text, environment)
+    }
+
+    /// The same with a text that is given; `file` only names it in errors.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(
+        file: &Path,
+        text: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ServiceError> {
+        let mut origins = Origins::of(file, text)?;
+        let table = text.parse::<toml::Table>().map_err(|error| origin::syntax(file, text, &error))?;
+        let mut sections: BTreeMap<String, Node> =
+            table.into_iter().map(|(name, value)| (name, Node::from(value))).collect();
+        let mut problems = Problems::default();
+        for (name, value) in environment {
+            if let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX) {
+                overlay(&mut sections, &mut origins, key, &name, value, &mut problems);
+            }
+        }
+        let mut config = Self {
+            database: section(&mut sections, &mut problems),
+            exchange: section(&mut sections, &mut problems),
+            listener: section(&mut sections, &mut problems),
+            qualifier: section(&mut sections, &mut problems),
+            planner: section(&mut sections, &mut problems),
+            calendar: section(&mut sections, &mut problems),
+            leases: section(&mut sections, &mut problems),
+            telemetry: section(&mut sections, &mut problems),
+            http: section(&mut sections, &mut problems),
+            origins,
+        };
+        for name in sections.keys() {
+            problems.add(name, format!("is no known section; known are {}", SECTIONS.join(", ")));
+        }
+        config.finish(&mut problems);
+        config.answer(problems)?;
+        Ok(config)
+    }
+
+    /// Reads secrets from files and checks every section.
+    fn finish(&mut self, problems: &mut Problems) {
+        fn each<S: Section>(section: &mut S, problems: &mut Problems) {
+            problems.enter(S::NAME);
+            section.read_secrets(problems);
+            section.check(problems);
+            problems.leave();
+        }
+        each(&mut self.database, problems);
+        each(&mut self.exchange, problems);
+        each(&mut self.listener, problems);
+        each(&mut self.qualifier, problems);
+        each(&mut self.planner, problems);
+        each(&mut self.calendar, problems);
+        each(&mut self.leases, problems);
+        each(&mut self.telemetry, problems);
+        each(&mut self.http, problems);
+    }
+
+    /// What `run` needs and has no default for.
+    ///
+    /// # Errors
+    /// [`ServiceError::Configuration`] with every value that is missing and what to write.
+    pub fn for_run(&self) -> Result<Required, ServiceError> {
+        let mut problems = Problems::default();
+        let database = self.database.required(&mut problems);
+        let exchange = self.exchange.required(&mut problems);
+        let planner = self.planner.required(&mut problems);
+        match (database, exchange, planner) {
+            (Some(database), Some(exchange), Some(planner)) => Ok(Required { database, exchange, planner }),
+            _ => Err(self.refuse(problems)),
+        }
+    }
+
+    /// What `migrate` needs: which database.
+    ///
+    /// # Errors
+    /// As [`Config::for_run`].
+    pub fn for_migrate(&self) -> Result<Database, ServiceError> {
+        let mut problems = Problems::default();
+        self.database.required(&mut problems).ok_or_else(|| self.refuse(problems))
+    }
+
+    /// What works and should still be looked at, one sentence each, for the log at start.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let urls = [
+            ("exchange.service_url", &self.exchange.service_url, "the password of the service account"),
+            (
+                "exchange.autodiscover_url",
+                &self.exchange.autodiscover_url,
+                "the password of the service account",
+            ),
+            ("planner.service_url", &self.planner.service_url, "every appointment"),
+        ];
+        for (key, url, what) in urls {
+            if let Some(url) = url
+                && url.scheme() == "http"
+                && !is_loopback(url)
+            {
+                warnings.push(format!("{key} is plain http: {what} crosses the network unencrypted"));
+            }
+        }
+        warnings
+    }
+
+    fn answer(&self, problems: Problems) -> Result<(), ServiceError> {
+        if problems.is_empty() { Ok(()) } else { Err(self.refuse(problems)) }
+    }
+
+    fn refuse(&self, mut problems: Problems) -> ServiceError {
+        problems.locate(&self.origins);
+        ServiceError::Configuration { file: self.origins.file().to_owned(), problems }
+    }
+}
+
+/// The names of all sections.
+pub const SECTIONS: &[&str] = &[
+    DatabaseConfig::NAME,
+    ExchangeConfig::NAME,
+    ListenerConfig::NAME,
+    QualifierConfig::NAME,
+    PlannerConfig::NAME,
+    CalendarConfig::NAME,
+    LeasesConfig::NAME,
+    TelemetryConfig::NAME,
+    HttpConfig::NAME,
+];
+
+/// Whom a connection to these addresses trusts: the system's authorities and those of `extra`; nobody where
+/// nothing is encrypted, so that a simulator can be used on a machine without certificates.
+fn roots(urls: &[Option<&url::Url>], extra: Option<&Path>) -> trust::Roots {
+    let encrypted = urls.iter().flatten().any(|url| url.scheme() == "https");
+    match extra {
+        Some(file) => trust::Roots::SystemAnd(file.to_owned()),
+        None if encrypted => trust::Roots::System,
+        None => trust::Roots::Nobody,
+    }
+}
+
+fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Puts the value of one environment variable over what the file says.
+fn overlay(
+    sections: &mut BTreeMap<String, Node>,
+    origins: &mut Origins,
+    key: &str,
+    variable: &str,
+    value: String,
+    problems: &mut Problems,
+) {
+    let dotted = key.to_ascii_lowercase().replace("__", ".");
+    origins.overlay(&dotted, variable);
+    let Some((section, key)) = dotted
+        .split_once('.')
+        .filter(|(section, key)| !section.is_empty() && !key.is_empty() && !key.contains('.'))
+    else {
+        problems.add(
+            &dotted,
+            format!("names no value; write {ENVIRONMENT_PREFIX}<SECTION>__<KEY>, like {ENVIRONMENT_PREFIX}PLANNER__SERVICE_URL"),
+        );
+        return;
+    };
+    let entry = sections.entry(section.to_owned()).or_insert_with(|| Node::Table(BTreeMap::new()));
+    // Where the file has no table here, that is reported with the section itself.
+    if let Node::Table(table) = entry {
+        table.insert(key.to_owned(), Node::Text(value));
+    }
+}
+
+/// Takes one section out of the whole and reads it. What cannot be read is reported and takes its
+/// default, so that the rest is checked all the same.
+fn section<S: Section>(sections: &mut BTreeMap<String, Node>, problems: &mut Problems) -> S {
+    let mut table = match sections.remove(S::NAME) {
+        None => return S::default(),
+        Some(Node::Table(table)) => table,
+        Some(_) => {
+            problems.add(S::NAME, format!("is a section; write [{}] and its keys below", S::NAME));
+            return S::default();
+        }
+    };
+    problems.enter(S::NAME);
+    let known = node::keys::<S>();
+    table.retain(|key, _| {
+        let is_known = known.contains(&key.as_str());
+        if !is_known {
+            problems.add(key, problem::unknown_key(key, known));
+        }
+        is_known
+    });
+    let section = loop {
+        match serde_path_to_error::deserialize(Node::Table(table.clone())) {
+            Ok(section) => break section,
+            Err(error) => {
+                let path = error.path().to_string();
+                let key = path.split(['.', '[']).next().unwrap_or_default().to_owned();
+                problems.add(&path, problem::plain(error.inner().message()));
+                // Without its key the next attempt finds the next problem; a problem of no key is the last.
+                if table.remove(&key).is_none() {
+                    break S::default();
+                }
+            }
+        }
+    };
+    problems.leave();
+    section
+}
+
+#[cfg(test)]
+mod tests;

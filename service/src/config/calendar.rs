@@ -1,0 +1,60 @@
+//! `[calendar]`
+
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use super::{Problems, Section};
+
+/// The rules of what is kept in step (B2, B3, B4).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CalendarConfig {
+    /// The IANA name of the zone in which days begin.
+    pub zone: String,
+    /// How many months ahead appointments are kept in step.
+    pub calendar_events_period_in_months: u8,
+    /// Which free/busy states block time.
+    pub busy_statuses: Vec<String>,
+}
+
+/// The free/busy states of Exchange.
+const STATUSES: &[&str] = &["Free", "Tentative", "Busy", "OOF", "WorkingElsewhere", "NoData"];
+
+impl Default for CalendarConfig {
+    fn default() -> Self {
+        Self {
+            zone: "Europe/Copenhagen".to_owned(),
+            calendar_events_period_in_months: 3,
+            busy_statuses: ["Busy", "Tentative", "OOF"].map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+impl CalendarConfig {
+    /// The zone. UTC only where [`Section::check`] was not asked: it refuses names that do not exist.
+    pub fn time_zone(&self) -> TimeZone {
+        TimeZone::get(&self.zone).unwrap_or(TimeZone::UTC)
+    }
+}
+
+impl Section for CalendarConfig {
+    const NAME: &'static str = "calendar";
+
+    fn check(&self, check: &mut Problems) {
+        if TimeZone::get(&self.zone).is_err() {
+            check.add("zone", "is no IANA time zone; write it like \"Europe/Copenhagen\"");
+        }
+        check.range("calendar_events_period_in_months", self.calendar_events_period_in_months, 1..=24);
+        if self.busy_statuses.is_empty() {
+            check.add("busy_statuses", "must not be empty: nothing would ever be sent");
+        }
+        for (index, status) in self.busy_statuses.iter().enumerate() {
+            if !STATUSES.contains(&status.as_str()) {
+                check.add(
+                    &format!("busy_statuses[{index}]"),
+                    format!("must be one of {}", STATUSES.join(", ")),
+                );
+            }
+        }
+    }
+}

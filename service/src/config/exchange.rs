@@ -1,0 +1,132 @@
+//! `[exchange]`
+
+use std::path::PathBuf;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use trust::ClientTls;
+use url::Url;
+
+use super::{HumanDuration, Problems, Section, roots, secret};
+
+/// The Exchange that appointments come from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExchangeConfig {
+    /// The EWS address for all mailboxes. Needed where `autodiscover_url` is absent.
+    pub service_url: Option<Url>,
+    /// The Autodiscover address; goes before `service_url`.
+    pub autodiscover_url: Option<Url>,
+    /// The service account.
+    pub user: Option<String>,
+    /// Its password.
+    #[serde(deserialize_with = "secret::optional")]
+    pub password: Option<SecretString>,
+    /// A file that holds the password instead.
+    pub password_file: Option<PathBuf>,
+    /// Act as the owner of each mailbox (`true`), or with rights on its calendar folder (B12).
+    pub use_impersonation: bool,
+    /// A PEM file with certificate authorities that are trusted besides the system's.
+    pub root_certificates: Option<PathBuf>,
+    /// The longest time of one ordinary call.
+    pub request_timeout: HumanDuration,
+    /// Minutes (1-30) after which the server ends a stream as planned.
+    pub exchange_connection_timeout: u8,
+    /// Ordinary calls at one time; streams do not count.
+    pub simultaneous_calls: usize,
+    /// The schema version that requests ask for.
+    pub server_version: String,
+}
+
+/// What `run` needs of this section.
+#[derive(Debug, Clone)]
+pub struct RequiredExchange {
+    /// The service account.
+    pub user: String,
+    /// Its password.
+    pub password: SecretString,
+}
+
+/// The versions that know streaming notifications.
+const SERVER_VERSIONS: &[&str] =
+    &["Exchange2010_SP1", "Exchange2010_SP2", "Exchange2013", "Exchange2013_SP1", "Exchange2016"];
+
+impl Default for ExchangeConfig {
+    fn default() -> Self {
+        Self {
+            service_url: None,
+            autodiscover_url: None,
+            user: None,
+            password: None,
+            password_file: None,
+            use_impersonation: true,
+            root_certificates: None,
+            request_timeout: HumanDuration::seconds(60),
+            exchange_connection_timeout: 2,
+            simultaneous_calls: 10,
+            server_version: "Exchange2013_SP1".to_owned(),
+        }
+    }
+}
+
+impl ExchangeConfig {
+    /// Whom the connection trusts.
+    pub fn tls(&self) -> ClientTls {
+        let urls = [self.service_url.as_ref(), self.autodiscover_url.as_ref()];
+        ClientTls { roots: roots(&urls, self.root_certificates.as_deref()), client_certificate: None }
+    }
+
+    pub(super) fn required(&self, problems: &mut Problems) -> Option<RequiredExchange> {
+        if self.service_url.is_none() && self.autodiscover_url.is_none() {
+            problems.add(
+                "exchange.service_url",
+                "is missing, and so is exchange.autodiscover_url; write one of them, like \
+                 service_url = \"https://mail.example.dk/EWS/Exchange.asmx\"",
+            );
+        }
+        if self.user.is_none() {
+            problems.add(
+                "exchange.user",
+                "is missing; write the service account, like user = \"svc@example.dk\"",
+            );
+        }
+        if self.password.is_none() {
+            problems.add(
+                "exchange.password",
+                "is missing; write password_file = \"/path/to/file\" (or password = \"…\")",
+            );
+        }
+        let (Some(user), Some(password)) = (self.user.clone(), self.password.clone()) else { return None };
+        problems.is_empty().then_some(RequiredExchange { user, password })
+    }
+}
+
+impl Section for ExchangeConfig {
+    const NAME: &'static str = "exchange";
+
+    fn read_secrets(&mut self, problems: &mut Problems) {
+        secret::from_file("password", &mut self.password, self.password_file.as_deref(), problems);
+    }
+
+    fn check(&self, check: &mut Problems) {
+        check.web_address("service_url", self.service_url.as_ref());
+        check.web_address("autodiscover_url", self.autodiscover_url.as_ref());
+        if let Some(user) = &self.user {
+            check.not_empty("user", user);
+            // Basic authentication ends the user's name at the first colon.
+            if user.contains(':') {
+                check.add("user", "must not hold a colon");
+            }
+        }
+        if self.password.as_ref().is_some_and(|password| password.expose_secret().is_empty()) {
+            check.add("password", "must not be empty");
+        }
+        let (second, hour) = (HumanDuration::seconds(1), HumanDuration::minutes(60));
+        check.range("request_timeout", self.request_timeout, second..=hour);
+        check.range("exchange_connection_timeout", self.exchange_connection_timeout, 1..=30);
+        check.range("simultaneous_calls", self.simultaneous_calls, 1..=100);
+        if !SERVER_VERSIONS.contains(&self.server_version.as_str()) {
+            check.add("server_version", format!("must be one of {}", SERVER_VERSIONS.join(", ")));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What is wrong with a configuration, collected.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use url::Url;
+
+use super::origin::Origins;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The dotted key: `planner.simultaneous_calls`.
+    pub key: String,
+    /// Where its value comes from: a file and line, or an environment variable.
+    pub place: String,
+    /// What is wrong and what to write instead.
+    pub reason: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.place, self.key, self.reason)
+    }
+}
+
+/// Everything that is wrong, in the order of the sections.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Problems {
+    found: Vec<Problem>,
+    section: Option<&'static str>,
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.found.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Problems {
+    /// Is nothing wrong?
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// All that was found.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.found.iter()
+    }
+
+    /// From now on keys are those of this section.
+    pub(super) fn enter(&mut self, section: &'static str) {
+        self.section = Some(section);
+    }
+
+    /// From now on keys are whole again.
+    pub(super) fn leave(&mut self) {
+        self.section = None;
+    }
+
+    /// Reports a key. One report a key is enough: the first is the cause.
+    pub(super) fn add(&mut self, key: &str, reason: impl Into<String>) {
+        let key = match self.section {
+            Some(section) => format!("{section}.{key}"),
+            None => key.to_owned(),
+        };
+        if !self.found.iter().any(|problem| problem.key == key) {
+            self.found.push(Problem { key, place: String::new(), reason: reason.into() });
+        }
+    }
+
+    /// Reports a key whose value does not lie in the range.
+    pub(super) fn range<T: PartialOrd + fmt::Display>(
+        &mut self,
+        key: &str,
+        value: T,
+        range: RangeInclusive<T>,
+    ) {
+        if !range.contains(&value) {
+            self.add(key, format!("must lie from {} to {}, not {value}", range.start(), range.end()));
+        }
+    }
+
+    /// Reports an address that is not one of a web service.
+    pub(super) fn web_address(&mut self, key: &str, url: Option<&Url>) {
+        let Some(url) = url else { return };
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            self.add(key, "must begin with https:// (or http:// for a simulator) and name a host");
+        } else if !url.username().is_empty() || url.password().is_some() {
+            self.add(key, "must not hold a user or password; there are keys of their own for these");
+        }
+    }
+
+    /// Reports a text that is there and has nothing in it.
+    pub(super) fn not_empty(&mut self, key: &str, value: &str) {
+        if value.trim().is_empty() {
+            self.add(key, "must not be empty");
+        }
+    }
+
+    /// Says for each where its value comes from.
+    pub(super) fn locate(&mut self, origins: &Origins) {
+        for problem in &mut self.found {
+            problem.place = origins.place(&problem.key);
+        }
+    }
+}
+
+/// A deserializer's message in the words of people who write TOML and not Rust.
+pub(super) fn plain(message: &str) -> String {
+    let mut plain = message.trim().replace("expected a sequence", "expected a list like [\"a\", \"b\"]");
+    for kind in ["usize", "u8", "u16", "u32", "u64"] {
+        if let Some(start) = plain.strip_suffix(&format!("expected {kind}")) {
+            plain = format!("{start}expected a whole number that fits, not below 0");
+        }
+    }
+    plain
+}
+
+/// The reason for a key that does not exist, with the nearest one that does.
+pub(super) fn unknown_key(key: &str, known: &[&str]) -> String {
+    let nearest = known.iter().min_by_key(|candidate| distance(key, candidate));
+    match nearest {
+        Some(nearest) if distance(key, nearest) <= key.len().max(6) / 3 => {
+            format!("is no known key; did you mean {nearest}?")
+        }
+        _ => format!("is no known key; known here are {}", known.join(", ")),
+    }
+}
+
+/// The number of letters to insert, drop or change to get from one text to the other.
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (number, letter) in from.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], number + 1);
+        for (column, other) in to.iter().enumerate() {
+            let change = diagonal + usize::from(letter != *other);
+            diagonal = row[column + 1];
+            row[column + 1] = change.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}

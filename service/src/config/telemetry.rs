@@ -1,0 +1,78 @@
+//! `[telemetry]`
+
+use serde::Deserialize;
+
+use super::{Problems, Section};
+
+/// Logs and traces.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetryConfig {
+    /// Where traces go; absent = nowhere.
+    pub otlp_endpoint: Option<String>,
+    /// `text` or `json`.
+    pub log_format: LogFormat,
+    /// What is logged, like `info,store=debug`.
+    pub log_filter: String,
+    /// The name of this service in traces.
+    pub service_name: String,
+    /// The share of traces that is recorded, 0 to 1.
+    pub trace_sample_ratio: f64,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self {
+            otlp_endpoint: None,
+            log_format: LogFormat::Text,
+            log_filter: "info".to_owned(),
+            service_name: "kommuneklient".to_owned(),
+            trace_sample_ratio: 1.0,
+        }
+    }
+}
+
+impl TelemetryConfig {
+    /// Options for [`telemetry::Telemetry::start`]; the caller adds the registry of codes.
+    pub fn options(&self) -> telemetry::Options {
+        telemetry::Options {
+            service_name: self.service_name.clone(),
+            service_version: env!("CARGO_PKG_VERSION").to_owned(),
+            otlp_endpoint: self.otlp_endpoint.clone(),
+            trace_sample_ratio: self.trace_sample_ratio,
+            log_format: match self.log_format {
+                LogFormat::Text => telemetry::LogFormat::Text,
+                LogFormat::Json => telemetry::LogFormat::Json,
+            },
+            log_filter: self.log_filter.clone(),
+            ..telemetry::Options::default()
+        }
+    }
+}
+
+impl Section for TelemetryConfig {
+    const NAME: &'static str = "telemetry";
+
+    fn check(&self, check: &mut Problems) {
+        if let Some(endpoint) = &self.otlp_endpoint
+            && let Err(error) = telemetry::otlp::endpoint(endpoint)
+        {
+            check.add("otlp_endpoint", error.to_string());
+        }
+        if let Err(error) = telemetry::log::check_filter(&self.log_filter) {
+            check.add("log_filter", telemetry::chain(&error).to_string());
+        }
+        check.not_empty("service_name", &self.service_name);
+        check.range("trace_sample_ratio", self.trace_sample_ratio, 0.0..=1.0);
+    }
+}

@@ -1,0 +1,60 @@
+//! Opening the database that the configuration names.
+
+use std::time::Duration;
+
+use store::embedded::{Embedded, EmbeddedOptions};
+use store::{Store, StoreOptions};
+use trust::{ClientTls, Roots};
+
+use crate::ServiceError;
+use crate::config::{Database, DatabaseConfig};
+
+/// How long the embedded server may take to answer: after a crash it reads its log first.
+const EMBEDDED_PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait for a connection.
+const CONNECTION_PATIENCE: Duration = Duration::from_secs(10);
+
+/// An opened database. Stop the embedded server last.
+#[derive(Debug)]
+pub struct Opened {
+    /// The pool.
+    pub store: Store,
+    /// The server, when it is embedded.
+    pub embedded: Option<Embedded>,
+}
+
+/// Opens the database, starting the embedded server where `which` says so.
+///
+/// # Errors
+/// [`ServiceError::Database`] when the embedded server does not start or the address cannot be used;
+/// [`ServiceError::Trust`] without certificate authorities. A server that is away is found by the first use.
+pub async fn open(config: &DatabaseConfig, which: &Database) -> Result<Opened, ServiceError> {
+    let failed = |operation| move |source| ServiceError::Database { operation, source };
+    let (embedded, url, roots) = match which {
+        Database::Embedded => {
+            let options = EmbeddedOptions {
+                data_dir: config.data_dir.clone(),
+                binaries: config.postgres_bin.clone(),
+                throw_away: false,
+                patience: EMBEDDED_PATIENCE,
+            };
+            let embedded = Embedded::start(&options).await.map_err(failed("start the embedded database"))?;
+            let url = embedded.url();
+            // A Unix socket: nothing is encrypted.
+            (Some(embedded), url, Roots::Nobody)
+        }
+        Database::Url(url) => (None, url.clone(), Roots::System),
+    };
+    let tls = ClientTls { roots, client_certificate: None }
+        .client_config()
+        .map_err(|source| ServiceError::Trust { what: "the database", source })?;
+    let store = Store::open(StoreOptions {
+        url,
+        pool_size: config.pool_size,
+        patience: CONNECTION_PATIENCE,
+        tls,
+        application_name: "kommuneklient".to_owned(),
+    })
+    .map_err(failed("open the database"))?;
+    Ok(Opened { store, embedded })
+}

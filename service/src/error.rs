@@ -1,0 +1,122 @@
+//! What can go wrong in the binary.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use base::Disposition;
+
+use crate::config::Problems;
+
+/// A failure of a command.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// The configuration file cannot be read.
+    #[error("cannot read the configuration {}", file.display())]
+    ReadConfiguration {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The configuration file is not TOML.
+    #[error("{}:{line}:{column}: not readable as TOML: {reason}", file.display())]
+    ConfigurationSyntax {
+        /// The file.
+        file: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in characters.
+        column: usize,
+        /// The parser's words.
+        reason: String,
+    },
+    /// The configuration says something that cannot be done.
+    #[error("the configuration {} cannot be used:\n{problems}", file.display())]
+    Configuration {
+        /// The file.
+        file: PathBuf,
+        /// Everything that is wrong.
+        problems: Problems,
+    },
+    /// Telemetry cannot start.
+    #[error("telemetry cannot start")]
+    Telemetry(#[source] telemetry::TelemetryError),
+    /// Certificates or keys cannot be used.
+    #[error("TLS cannot be set up for {what}")]
+    Trust {
+        /// Which connection.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: trust::TrustError,
+    },
+    /// The database cannot be used.
+    #[error("cannot {operation}")]
+    Database {
+        /// What was being done.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: store::StoreError,
+    },
+    /// The address of the health and metrics pages cannot be had.
+    #[error("cannot listen on {address} (http.listen)")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The health and metrics pages ended.
+    #[error("the pages on {address} ended")]
+    Pages {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The asynchronous runtime cannot be started.
+    #[error("the runtime cannot be started")]
+    Runtime(#[source] std::io::Error),
+    /// A simulator cannot be run.
+    #[error("the simulator of {what} failed")]
+    Simulator {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A command failed for a reason of its own.
+    #[error("{command} failed")]
+    Command {
+        /// Which command.
+        command: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl ServiceError {
+    /// The status that the process ends with: 2 for a configuration that must be changed before another
+    /// attempt makes sense, 1 for anything else.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::ReadConfiguration { .. }
+            | Self::ConfigurationSyntax { .. }
+            | Self::Configuration { .. } => 2,
+            _ => 1,
+        })
+    }
+
+    /// All of these end the command; the orchestrator decides about another attempt.
+    pub const fn disposition(&self) -> Disposition {
+        Disposition::Escalate
+    }
+}

@@ -1,0 +1,202 @@
+//! The service's own pages: `/health/live`, `/health/ready` and `/metrics`.
+//!
+//! `live` answers as long as the process can answer at all: a broken database is no reason to kill it.
+//! `ready` answers 200 when the whole tree is ready, else 503 with the names of what is not. `metrics` is
+//! Prometheus text.
+//!
+//! Limits: [`CONNECTIONS_MAX`] connections, requests must arrive within [`REQUEST_TIMEOUT`], no request has
+//! a body. The pages are for the orchestrator and the operators, on loopback unless configured otherwise;
+//! they show states and numbers, no mail address and no secret.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::http::Method;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use serde::Serialize;
+use supervision::TreeStatus;
+use telemetry::Metrics;
+use tokio::task::JoinHandle;
+
+use crate::ServiceError;
+
+/// Connections at one time; one more waits.
+pub const CONNECTIONS_MAX: usize = 64;
+/// The time that a request has to arrive in.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// An idle connection is closed after this time; scrapers come every 15 s or so.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Requests in progress at the end have this long.
+const SHUTDOWN_SECONDS: u64 = 2;
+
+/// Is the service ready, and if not, what is missing?
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Readiness {
+    /// Everything that has a bearing on readiness is ready.
+    pub ready: bool,
+    /// The paths of the parts that are not, with their state.
+    pub not_ready: Vec<String>,
+    /// The whole tree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tree: Option<TreeStatus>,
+}
+
+/// Who knows whether the service is ready. Asked for each request; must not wait.
+pub trait ReadinessSource: Send + Sync + 'static {
+    /// The readiness now.
+    fn readiness(&self) -> Readiness;
+}
+
+impl<F: Fn() -> Readiness + Send + Sync + 'static> ReadinessSource for F {
+    fn readiness(&self) -> Readiness {
+        self()
+    }
+}
+
+impl From<TreeStatus> for Readiness {
+    /// Names the deepest parts that are not ready: the root is not ready whenever one of them is not.
+    fn from(tree: TreeStatus) -> Self {
+        fn collect(status: &TreeStatus, missing: &mut Vec<String>) {
+            if status.ready {
+                return;
+            }
+            let before = missing.len();
+            for child in &status.children {
+                collect(child, missing);
+            }
+            if missing.len() == before {
+                let state = serde_json::to_value(status.state).unwrap_or_default();
+                missing.push(format!("{} ({})", status.path, state.as_str().unwrap_or("unknown")));
+            }
+        }
+        let mut not_ready = Vec::new();
+        collect(&tree, &mut not_ready);
+        Self { ready: tree.ready, not_ready, tree: Some(tree) }
+    }
+}
+
+/// What the pages show.
+#[derive(Clone)]
+pub struct Sources {
+    /// For `/health/ready`.
+    pub readiness: Arc<dyn ReadinessSource>,
+    /// For `/metrics`.
+    pub metrics: Metrics,
+}
+
+/// The pages being served. Dropping it ends them.
+#[derive(Debug)]
+pub struct Pages {
+    address: SocketAddr,
+    handle: ServerHandle,
+    served: JoinHandle<io::Result<()>>,
+}
+
+/// Serves the pages from threads of their own, so that a busy product cannot starve them. Call it inside a
+/// tokio runtime; the pages end with it.
+///
+/// # Errors
+/// [`ServiceError::Listen`] when the address cannot be had.
+pub fn serve(listen: SocketAddr, sources: Sources) -> Result<Pages, ServiceError> {
+    let failed = |source| ServiceError::Listen { address: listen, source };
+    let listener = TcpListener::bind(listen).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(web::Data::new(sources.clone()))
+            .route("/health/live", web::get().to(live))
+            .route("/health/ready", web::get().to(ready))
+            .route("/metrics", web::get().to(metrics))
+            .default_service(web::to(elsewhere))
+    })
+    .workers(1)
+    .max_connections(CONNECTIONS_MAX)
+    .client_request_timeout(REQUEST_TIMEOUT)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .disable_signals()
+    .listen(listener)
+    .map_err(failed)?
+    .run();
+    let handle = server.handle();
+    tracing::info!(%address, "listening");
+    Ok(Pages { address, handle, served: tokio::spawn(server) })
+}
+
+impl Pages {
+    /// The address with its real port.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The line that says on standard output that the service listens:
+    /// `kommuneklient listening on http://127.0.0.1:PORT`.
+    pub fn ready_line(&self) -> String {
+        format!("kommuneklient listening on http://{}", self.address)
+    }
+
+    /// Waits until the pages end, which only a failure or [`Pages::stop`] brings. Cancel-safe; not to be
+    /// asked again after its answer.
+    ///
+    /// # Errors
+    /// [`ServiceError::Pages`] when they failed.
+    pub async fn ended(&mut self) -> Result<(), ServiceError> {
+        let outcome = (&mut self.served).await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        outcome.map_err(|source| ServiceError::Pages { address: self.address, source })
+    }
+
+    /// Ends the pages; requests in progress have 2 s.
+    ///
+    /// # Errors
+    /// [`ServiceError::Pages`] when they had failed.
+    pub async fn stop(mut self) -> Result<(), ServiceError> {
+        self.handle.stop(true).await;
+        self.ended().await
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        self.served.abort();
+    }
+}
+
+async fn live() -> HttpResponse {
+    let body = serde_json::json!({ "status": "live", "version": env!("CARGO_PKG_VERSION") });
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
+}
+
+async fn ready(sources: web::Data<Sources>) -> HttpResponse {
+    let readiness = sources.readiness.readiness();
+    let mut answer = if readiness.ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    answer.insert_header((CACHE_CONTROL, "no-store")).json(readiness)
+}
+
+async fn metrics(sources: web::Data<Sources>) -> HttpResponse {
+    match sources.metrics.encode() {
+        Ok(text) => HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, telemetry::metrics::CONTENT_TYPE))
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .body(text),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "metrics not encoded");
+            HttpResponse::InternalServerError().finish()
+        }
+    }
+}
+
+async fn elsewhere(request: HttpRequest) -> HttpResponse {
+    let known = ["/health/live", "/health/ready", "/metrics"];
+    if known.contains(&request.path()) {
+        let allow = [Method::GET, Method::HEAD].map(|method| method.to_string()).join(", ");
+        return HttpResponse::MethodNotAllowed().insert_header(("allow", allow)).finish();
+    }
+    HttpResponse::NotFound().json(serde_json::json!({ "pages": known }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Goal: an orchestrator that asks over a socket learns what is true: live while the process answers, ready
+//! only when the tree is, what is missing when it is not, and the numbers. Method: real requests on port 0.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use supervision::{ChildId, ChildState};
+
+use super::*;
+
+async fn get(pages: &Pages, path: &str) -> (u16, String, String) {
+    let url = format!("http://{}{path}", pages.address());
+    ask(reqwest::Method::GET, &url).await
+}
+
+async fn ask(method: reqwest::Method, url: &str) -> (u16, String, String) {
+    trust::install_provider();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut answer = client.request(method, url).send().await.unwrap();
+    let kind = answer.headers().get("content-type").map(|v| v.to_str().unwrap().to_owned());
+    let status = answer.status().as_u16();
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.unwrap() {
+        body.extend_from_slice(&chunk);
+    }
+    (status, kind.unwrap_or_default(), String::from_utf8(body).unwrap())
+}
+
+fn pages(readiness: impl ReadinessSource, metrics: Metrics) -> Pages {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    serve(listen, Sources { readiness: Arc::new(readiness), metrics }).unwrap()
+}
+
+fn child(id: &str, path: &str, ready: bool, state: ChildState, children: Vec<TreeStatus>) -> TreeStatus {
+    TreeStatus {
+        id: ChildId::from(id),
+        path: path.to_owned(),
+        supervisor: !children.is_empty(),
+        state,
+        incarnation: 1,
+        restarts: 0,
+        last_exit: None,
+        ready,
+        children,
+    }
+}
+
+#[tokio::test]
+async fn ready_follows_the_source_and_live_does_not() {
+    let is_ready = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&is_ready);
+    let source = move || {
+        let ready = asked.load(Ordering::Relaxed);
+        let not_ready = if ready { Vec::new() } else { vec!["root/listener (starting)".to_owned()] };
+        Readiness { ready, not_ready, tree: None }
+    };
+    let pages = pages(source, Metrics::new());
+    let (status, kind, body) = get(&pages, "/health/ready").await;
+    assert_eq!((status, kind.as_str()), (503, "application/json"));
+    assert_eq!(body, r#"{"ready":false,"not_ready":["root/listener (starting)"]}"#);
+    assert_eq!(get(&pages, "/health/live").await.0, 200);
+    is_ready.store(true, Ordering::Relaxed);
+    assert_eq!(get(&pages, "/health/ready").await.0, 200);
+    pages.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn metrics_are_text_for_prometheus() {
+    let metrics = Metrics::new();
+    metrics.gauge("oldest_unsent_seconds", "Age of the oldest unsent change", &[]).set(2.5);
+    let pages = pages(Readiness::default, metrics);
+    let (status, kind, body) = get(&pages, "/metrics").await;
+    assert_eq!((status, kind.as_str()), (200, telemetry::metrics::CONTENT_TYPE));
+    assert!(body.contains("\noldest_unsent_seconds 2.5\n"), "{body}");
+}
+
+#[tokio::test]
+async fn other_pages_and_methods_are_refused() {
+    let pages = pages(Readiness::default, Metrics::new());
+    assert_eq!(get(&pages, "/admin").await.0, 404);
+    let url = format!("http://{}/metrics", pages.address());
+    assert_eq!(ask(reqwest::Method::POST, &url).await.0, 405);
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_told() {
+    let pages = pages(Readiness::default, Metrics::new());
+    let sources = Sources { readiness: Arc::new(Readiness::default), metrics: Metrics::new() };
+    let error = serve(pages.address(), sources).unwrap_err();
+    assert!(error.to_string().contains(&pages.address().to_string()), "{error}");
+    assert!(matches!(error, ServiceError::Listen { .. }));
+}
+
+#[test]
+fn a_tree_names_its_deepest_unready_parts() {
+    let leaf =
+        |path: &str, ready, state| child(path.rsplit('/').next().unwrap(), path, ready, state, Vec::new());
+    let listener = child(
+        "listener",
+        "root/listener",
+        false,
+        ChildState::Running,
+        vec![
+            leaf("root/listener/affinity-group-1", false, ChildState::BackingOff),
+            leaf("root/listener/affinity-group-2", true, ChildState::Running),
+        ],
+    );
+    let qualifier = leaf("root/qualifier", true, ChildState::Running);
+    let tree = child("root", "root", false, ChildState::Running, vec![listener, qualifier]);
+    let readiness = Readiness::from(tree);
+    assert!(!readiness.ready);
+    assert_eq!(readiness.not_ready, ["root/listener/affinity-group-1 (backing_off)"]);
+}
