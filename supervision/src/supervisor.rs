@@ -118,7 +118,7 @@ impl fmt::Debug for SupervisorRef {
 
 /// A request to a supervisor's task.
 enum Command {
-    Add { spec: ChildSpec, reply: Reply },
+    Add { spec: Box<ChildSpec>, reply: Reply },
     Remove { child: ChildId, reply: Reply },
 }
 
@@ -170,6 +170,7 @@ impl SupervisorRef {
     /// # Errors
     /// All but [`SupervisorError::NotFound`]; the specification is dropped then.
     pub async fn add_child(&self, spec: ChildSpec) -> Result<(), SupervisorError> {
+        let spec = Box::new(spec);
         self.request(|reply| Command::Add { spec, reply }).await
     }
 

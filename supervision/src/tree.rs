@@ -57,6 +57,9 @@ impl fmt::Debug for Tree {
 impl Tree {
     /// Starts a tree on this thread, which must run an actix `System` (its arbiter's thread). The children
     /// are started after this returns; wait with [`wait_ready`](Self::wait_ready).
+    ///
+    /// # Panics
+    /// Where no actix system runs.
     pub fn start(spec: SupervisorSpec, clock: SharedClock) -> Self {
         let board = Arc::new(Board::new(clock.monotonic()));
         let reference = spec.reference.clone();
@@ -77,6 +80,11 @@ impl Tree {
         let (tell_ended, ended) = watch::channel(None);
         actix_rt::spawn(watch_root(run, is_up, Arc::clone(&root), Arc::clone(&clock), tell_ended));
         Self { root, reference, clock, stop, ended }
+    }
+
+    /// The name of the root.
+    pub fn id(&self) -> &ChildId {
+        &self.root.id
     }
 
     /// The root supervisor.
@@ -199,11 +207,4 @@ async fn watch_root(
     // Whoever waits for it may have gone.
     let _ = tell_ended.send(Some(ended));
     root.board().changed();
-}
-
-impl Tree {
-    /// The name of the root.
-    pub fn id(&self) -> &ChildId {
-        &self.root.id
-    }
 }

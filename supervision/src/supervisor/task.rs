@@ -196,7 +196,7 @@ impl Supervisor {
                 self.child_ended(task, reason)
             }
             Event::Request(Command::Add { spec, reply }) => {
-                let result = self.add(spec);
+                let result = self.add(*spec);
                 let (answer, directives) = match result {
                     Ok(directives) => (Ok(()), directives),
                     Err(error) => (Err(error), Vec::new()),

@@ -159,6 +159,32 @@ impl Handler<Do> for Puppet {
     }
 }
 
+/// Answered by a future that actix spawns, and that panics.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub(crate) struct PanicInResponseFuture;
+
+impl Handler<PanicInResponseFuture> for Puppet {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: PanicInResponseFuture, _: &mut Self::Context) -> Self::Result {
+        Box::pin(async { panic!("in a response") })
+    }
+}
+
+/// Answered by a future of the context, which panics.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub(crate) struct PanicInResponseActFuture;
+
+impl Handler<PanicInResponseActFuture> for Puppet {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: PanicInResponseActFuture, _: &mut Self::Context) -> Self::Result {
+        Box::pin(async { panic!("in a response") }.into_actor(self))
+    }
+}
+
 /// Makes specifications of puppets that write into one journal.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stage {

@@ -40,6 +40,18 @@ fn a_panic_in_a_future_of_the_context_restarts() {
 }
 
 #[test]
+fn a_panic_in_a_response_future_keeps_the_actor_and_one_in_a_response_act_future_does_not() {
+    on_paused_time(async {
+        let (spec, child) = Stage::default().puppet("a");
+        let tree = started(root(Strategy::OneForOne, 3).child(spec)).await;
+        assert_eq!(child.send(PanicInResponseFuture).await, Err(ChildError::Lost));
+        assert_eq!((child.send(Do::Nothing).await, tree.restarts_total()), (Ok(1), 0));
+        assert_eq!(child.send(PanicInResponseActFuture).await, Err(ChildError::Lost));
+        incarnation(&tree, "root/a", 2).await;
+    });
+}
+
+#[test]
 fn content_in_a_panic_message_is_withheld() {
     on_paused_time(async {
         let (spec, child) = Stage::default().puppet("a");
