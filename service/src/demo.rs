@@ -23,11 +23,13 @@ pub mod stage;
 pub mod world;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base::{SharedClock, SystemClock};
 use jiff::tz::TimeZone;
+use tokio_util::task::AbortOnDropHandle;
 
 use changes::Horizon;
 use driver::{Change, Driver};
@@ -112,7 +114,7 @@ async fn play(
         (1..=settings.mailboxes).map(|number| format!("m{number:04}@{}", stage::DOMAIN)).collect();
     let outlook = Outlook::new(stage.exchange_url(), stage::USER, stage::PASSWORD)?;
     let horizon = Horizon::at(clock.now(), zone, MONTHS);
-    let driver = Driver::new(outlook, clock.clone(), horizon, &mailboxes, settings.seed);
+    let driver = Arc::new(Driver::new(outlook, clock.clone(), horizon, &mailboxes, settings.seed));
     let (changes, mut counts) = change_calendars(settings, stage, &driver, clock, progress).await?;
     let stopped = clock.monotonic();
     if settings.faults {
@@ -147,7 +149,11 @@ async fn play(
     ))
 }
 
-async fn wait_until_ready(stage: &mut Stage, clock: &SharedClock, progress: &Progress) -> Result<(), DemoError> {
+async fn wait_until_ready(
+    stage: &mut Stage,
+    clock: &SharedClock,
+    progress: &Progress,
+) -> Result<(), DemoError> {
     let give_up = clock.monotonic() + READY_PATIENCE;
     loop {
         let Err(last) = stage.service_ready().await else {
@@ -168,7 +174,7 @@ async fn wait_until_ready(stage: &mut Stage, clock: &SharedClock, progress: &Pro
 async fn change_calendars(
     settings: &Settings,
     stage: &mut Stage,
-    driver: &Driver,
+    driver: &Arc<Driver>,
     clock: &SharedClock,
     progress: &Progress,
 ) -> Result<(Vec<Change>, Counts), DemoError> {
@@ -179,13 +185,18 @@ async fn change_calendars(
     let begin = clock.monotonic();
     let duration = Duration::from_secs(settings.seconds);
     let made = driver.made();
-    let changing = driver.run(f64::from(settings.changes_per_second), duration);
-    tokio::pin!(changing);
+    // a task of its own: people do not wait while the service is started anew
+    let (people, per_second) = (Arc::clone(driver), f64::from(settings.changes_per_second));
+    let mut changing =
+        AbortOnDropHandle::new(tokio::spawn(async move { people.run(per_second, duration).await }));
     let mut blows = faults::BLOWS.iter().filter(|_| settings.faults).peekable();
     let mut looks = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
-            changes = &mut changing => return Ok((changes?, counts)),
+            changes = &mut changing => {
+                let changes = changes.map_err(|error| DemoError::Exchange { what: error.to_string(), source: None })?;
+                return Ok((changes?, counts));
+            }
             _ = looks.tick() => {}
         }
         let passed = clock.monotonic().saturating_duration_since(begin);
@@ -219,7 +230,8 @@ async fn converge(
     clock: &SharedClock,
     zone: &TimeZone,
     progress: &Progress,
-) -> Result<(std::collections::BTreeMap<oracle::Key, changes::Times>, Option<std::time::Instant>), DemoError> {
+) -> Result<(std::collections::BTreeMap<oracle::Key, changes::Times>, Option<std::time::Instant>), DemoError>
+{
     let begin = clock.monotonic();
     let mut said = begin;
     loop {
@@ -247,7 +259,8 @@ async fn converge(
 }
 
 fn show_differences(differences: &Differences, progress: &Progress) {
-    let kinds = [("missing", &differences.missing), ("stale", &differences.stale), ("extra", &differences.extra)];
+    let kinds =
+        [("missing", &differences.missing), ("stale", &differences.stale), ("extra", &differences.extra)];
     for (kind, keys) in kinds {
         for (mail, origin) in keys.iter().take(10) {
             progress.say(&format!("{kind}: {mail} {origin}"));

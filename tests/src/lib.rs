@@ -1,2 +1,12 @@
-//! End-to-end tests on real PostgreSQL and both simulators over sockets.
+//! End-to-end tests: the harness.
+//!
+//! A [`Scene`] is a database of its own, both simulators on sockets of their own, and the product as a process
+//! of its own, configured with short patience. Nothing is shared between tests but the PostgreSQL cluster.
+//! Nothing sleeps for effect: [`wait_for`] looks until a condition holds and reports the last status it saw.
 #![forbid(unsafe_code)]
+
+pub mod scene;
+pub mod wait;
+
+pub use scene::{Scene, Setting};
+pub use wait::wait_for;

@@ -159,7 +159,8 @@ impl Series {
 impl Entry {
     /// Every key of this entry with the times that Planner should hold, `None` where it should hold nothing.
     pub fn expected(&self, horizon: &Horizon) -> Vec<Expected> {
-        let blocks = !self.away && matches!(self.free_busy, FreeBusy::Busy | FreeBusy::Tentative | FreeBusy::Oof);
+        let blocks =
+            !self.away && matches!(self.free_busy, FreeBusy::Busy | FreeBusy::Tentative | FreeBusy::Oof);
         let wanted = |times: Times| {
             let (start, end) = times;
             (blocks && start < end && end > horizon.start && start < horizon.end).then_some(times)
@@ -205,7 +206,8 @@ pub fn draw_act(rng: &mut impl Rng, entry: &Entry, horizon: &Horizon) -> Act {
     }
     match (&entry.content, rng.random_range(0..100)) {
         (Content::Series(series), 0..60) => {
-            let alive: Vec<i32> = (1..=series.count).filter(|index| !series.deleted.contains(index)).collect();
+            let alive: Vec<i32> =
+                (1..=series.count).filter(|index| !series.deleted.contains(index)).collect();
             match alive.choose(rng) {
                 Some(&index) if rng.random_bool(0.7) => {
                     let (start, end) = series.original(index, &horizon.zone);

@@ -60,7 +60,13 @@ struct Calendar {
 
 impl Driver {
     /// Hands for `mailboxes`, whose random choices follow from `seed`.
-    pub fn new(outlook: Outlook, clock: SharedClock, horizon: Horizon, mailboxes: &[String], seed: u64) -> Self {
+    pub fn new(
+        outlook: Outlook,
+        clock: SharedClock,
+        horizon: Horizon,
+        mailboxes: &[String],
+        seed: u64,
+    ) -> Self {
         let calendars = mailboxes
             .iter()
             .enumerate()
@@ -131,12 +137,13 @@ impl Calendar {
         clock: &SharedClock,
         horizon: &Horizon,
     ) -> Result<Option<Change>, DemoError> {
-        let creates = self.entries.len() < 2
-            || (self.entries.len() < ENTRIES_MAX && self.rng.random_bool(0.4));
+        let creates =
+            self.entries.len() < 2 || (self.entries.len() < ENTRIES_MAX && self.rng.random_bool(0.4));
         let at = clock.now();
         if creates {
             self.made += 1;
-            let uid = format!("040000008200E00074C5B7101A82E008{:016X}{:08X}", self.rng.random::<u64>(), self.made);
+            let uid =
+                format!("040000008200E00074C5B7101A82E008{:016X}{:08X}", self.rng.random::<u64>(), self.made);
             let entry = changes::draw_entry(&mut self.rng, &self.mailbox, uid, horizon);
             let id = outlook.create(&self.mailbox, to_item(&entry, &horizon.zone)).await?;
             self.entries.push((entry.clone(), id));
@@ -170,7 +177,9 @@ impl Calendar {
                 let times = changes::draw_times(&mut self.rng, horizon);
                 // an all-day entry becomes one with times
                 let updates = match entry.content {
-                    Content::AllDay { .. } => vec![(field::IS_ALL_DAY_EVENT, with(|i| i.is_all_day = Some(false)))],
+                    Content::AllDay { .. } => {
+                        vec![(field::IS_ALL_DAY_EVENT, with(|i| i.is_all_day = Some(false)))]
+                    }
                     _ => vec![],
                 };
                 entry.content = Content::Single { times };
@@ -286,7 +295,10 @@ fn to_recurrence(series: &Series) -> Recurrence {
         },
         Rhythm::Monthly(day) => RecurrencePattern::AbsoluteMonthly { interval: 1, day_of_month: day },
     };
-    Recurrence { pattern, range: RecurrenceRange::Numbered { start: series.first, occurrences: series.count } }
+    Recurrence {
+        pattern,
+        range: RecurrenceRange::Numbered { start: series.first, occurrences: series.count },
+    }
 }
 
 fn day_of_week(day: jiff::civil::Date) -> DayOfWeek {

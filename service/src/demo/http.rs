@@ -31,9 +31,10 @@ pub struct Admin {
 impl Admin {
     /// The admin side of the simulator at `base_url`.
     pub fn new(base_url: &str) -> Result<Self, DemoError> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().map_err(|error| {
-            DemoError::Admin { path: base_url.to_owned(), reason: error.to_string() }
-        })?;
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .build()
+            .map_err(|error| DemoError::Admin { path: base_url.to_owned(), reason: error.to_string() })?;
         Ok(Self { http, base: base_url.trim_end_matches('/').to_owned() })
     }
 

@@ -73,9 +73,8 @@ pub fn expected(listed: &[Listed], horizon: &Horizon) -> BTreeMap<Key, Times> {
     let mut all = BTreeMap::new();
     for item in listed {
         let (start, end) = placed(item, horizon);
-        let blocks = !item.cancelled
-            && matches!(item.free_busy.as_str(), "Busy" | "Tentative" | "OOF")
-            && start < end;
+        let blocks =
+            !item.cancelled && matches!(item.free_busy.as_str(), "Busy" | "Tentative" | "OOF") && start < end;
         if !blocks || end <= horizon.start || start >= horizon.end {
             continue;
         }
@@ -202,10 +201,14 @@ mod tests {
     #[test]
     fn tells_missing_stale_and_extra() {
         let key = |origin: &str| ("m".to_owned(), origin.to_owned());
-        let times = |second| (Timestamp::from_second(second).unwrap(), Timestamp::from_second(second + 60).unwrap());
+        let times =
+            |second| (Timestamp::from_second(second).unwrap(), Timestamp::from_second(second + 60).unwrap());
         let expected = BTreeMap::from([(key("a"), times(0)), (key("b"), times(0)), (key("c"), times(0))]);
         let there = BTreeMap::from([(key("b"), times(9)), (key("c"), times(0)), (key("d"), times(0))]);
         let found = compare(&expected, &there);
-        assert_eq!((found.missing, found.stale, found.extra), (vec![key("a")], vec![key("b")], vec![key("d")]));
+        assert_eq!(
+            (found.missing, found.stale, found.extra),
+            (vec![key("a")], vec![key("b")], vec![key("d")])
+        );
     }
 }

@@ -34,7 +34,10 @@ impl Outlook {
             .timeout(Duration::from_secs(20))
             .pool_max_idle_per_host(8)
             .build()
-            .map_err(|source| DemoError::Exchange { what: "make a client".into(), source: Some(Box::new(source)) })?;
+            .map_err(|source| DemoError::Exchange {
+                what: "make a client".into(),
+                source: Some(Box::new(source)),
+            })?;
         Ok(Self {
             http,
             url: format!("{}/EWS/Exchange.asmx", base_url.trim_end_matches('/')),
@@ -128,7 +131,9 @@ impl Outlook {
             match self.attempt(mailbox, body.clone()).await {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(fault)) if fault == "ErrorServerBusy" => last = fault,
-                Ok(Err(fault)) => return Err(DemoError::Exchange { what: format!("{name}: {fault}"), source: None }),
+                Ok(Err(fault)) => {
+                    return Err(DemoError::Exchange { what: format!("{name}: {fault}"), source: None });
+                }
                 Err(reason) => last = reason,
             }
             tokio::time::sleep(PAUSE).await;
@@ -149,7 +154,8 @@ impl Outlook {
             .await
             .map_err(|error| error.to_string())?;
         let status = answer.status();
-        let bytes = super::http::read_bounded(answer, ANSWER_BYTES_MAX).await.map_err(|error| error.to_string())?;
+        let bytes =
+            super::http::read_bounded(answer, ANSWER_BYTES_MAX).await.map_err(|error| error.to_string())?;
         match decode_response(&bytes, Limits::default()) {
             Ok(envelope) => Ok(envelope.body.map_err(|fault| fault.code.as_str().to_owned())),
             Err(_) => Err(format!("HTTP {status}")),

@@ -8,7 +8,8 @@ use base::SharedClock;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use proto_planner::{
-    Answer, EventsQuery, Headers, Operation, Request, RequestEnvelope, Response, SERVICE_PATH, TimeForm, WireTime,
+    Answer, EventsQuery, Headers, Operation, Request, RequestEnvelope, Response, SERVICE_PATH, TimeForm,
+    WireTime,
 };
 use serde::Deserialize;
 
@@ -81,10 +82,16 @@ struct LogLine {
 
 impl PlannerView {
     /// A view on the simulator at `base_url`.
-    pub fn new(base_url: &str, jobcenter: &str, zone: TimeZone, clock: SharedClock) -> Result<Self, DemoError> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().map_err(|error| {
-            DemoError::Admin { path: base_url.to_owned(), reason: error.to_string() }
-        })?;
+    pub fn new(
+        base_url: &str,
+        jobcenter: &str,
+        zone: TimeZone,
+        clock: SharedClock,
+    ) -> Result<Self, DemoError> {
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .build()
+            .map_err(|error| DemoError::Admin { path: base_url.to_owned(), reason: error.to_string() })?;
         Ok(Self {
             admin: Admin::new(base_url)?,
             http,
@@ -128,11 +135,18 @@ impl PlannerView {
         let operation = Operation::GetEvents;
         let now = self.clock.now();
         let envelope = RequestEnvelope {
-            headers: Headers::of_system(&self.jobcenter, "CVR:12345678-FID:1", "Kommuneklient demo", operation, now),
+            headers: Headers::of_system(
+                &self.jobcenter,
+                "CVR:12345678-FID:1",
+                "Kommuneklient demo",
+                operation,
+                now,
+            ),
             request: Request::GetEvents(EventsQuery::of_addresses(mailboxes, None, None)),
         };
         let wire_time = WireTime { zone: self.zone.clone(), form: TimeForm::Utc };
-        let body = proto_planner::encode_request(&envelope, &wire_time).map_err(|error| fail(error.to_string()))?;
+        let body =
+            proto_planner::encode_request(&envelope, &wire_time).map_err(|error| fail(error.to_string()))?;
         let answer = self
             .http
             .post(&self.url)
@@ -143,7 +157,9 @@ impl PlannerView {
             .await
             .map_err(|error| fail(error.to_string()))?;
         let bytes = read_bounded(answer, proto_planner::MESSAGE_BYTES_MAX).await.map_err(&fail)?;
-        match proto_planner::decode_response(operation, &bytes, &wire_time).map_err(|error| fail(error.to_string()))? {
+        match proto_planner::decode_response(operation, &bytes, &wire_time)
+            .map_err(|error| fail(error.to_string()))?
+        {
             Answer::Response(Response::GetEvents(answer)) => Ok(answer.events),
             Answer::Response(_) => Err(fail("answered another operation".into())),
             Answer::Fault(_) => Err(fail("answered with a fault".into())),

@@ -105,7 +105,7 @@ impl Report {
     /// The table for people.
     pub fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(["", "result"]);
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["", "result"]);
         let percentiles = |p: &Percentiles, count| {
             format!("p50 {} ms · p95 {} ms · p99 {} ms ({count} changes)", p.p50, p.p95, p.p99)
         };
@@ -119,9 +119,15 @@ impl Report {
             ("appointments Planner should hold", self.appointments.to_string()),
             ("calls to Planner", self.planner_calls.to_string()),
             ("change to receipt", percentiles(&self.latency_ms, self.latency_count)),
-            ("  same key again within 5 s", percentiles(&self.latency_repeated_ms, self.latency_repeated_count)),
+            (
+                "  same key again within 5 s",
+                percentiles(&self.latency_repeated_ms, self.latency_repeated_count),
+            ),
             ("  overtaken before sending", self.overtaken.to_string()),
-            ("faults injected", format!("{} (streams {}, kills {})", self.faults_injected, self.stream_faults, self.kills)),
+            (
+                "faults injected",
+                format!("{} (streams {}, kills {})", self.faults_injected, self.stream_faults, self.kills),
+            ),
             ("actors restarted", self.actor_restarts.to_string()),
             ("in step", converged),
             ("missing / stale / extra", format!("{} / {} / {}", self.missing, self.stale, self.extra)),

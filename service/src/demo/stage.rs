@@ -60,7 +60,8 @@ impl Stage {
         )
         .await?;
         let planner_process =
-            Process::start("simulated Planner", &planner_arguments(settings), &workplace.path("planner.log")).await?;
+            Process::start("simulated Planner", &planner_arguments(settings), &workplace.path("planner.log"))
+                .await?;
         let configuration = workplace.write(
             "kommuneklient.toml",
             &configuration(
@@ -116,7 +117,10 @@ impl Stage {
 
     /// A child that has ended although nobody asked it to.
     pub fn casualty(&mut self) -> Option<String> {
-        let named = [("simulated Exchange", &mut self.exchange_process), ("simulated Planner", &mut self.planner_process)];
+        let named = [
+            ("simulated Exchange", &mut self.exchange_process),
+            ("simulated Planner", &mut self.planner_process),
+        ];
         let simulators = named.into_iter().map(|(name, process)| (name, Some(process)));
         let all = simulators.chain([("service", self.service.as_mut())]);
         all.filter_map(|(name, process)| Some(format!("{name} ended with {}", process?.ended()?))).next()
@@ -157,7 +161,7 @@ fn exchange_arguments(settings: &Settings) -> Vec<String> {
     arguments.extend(["--mailboxes".to_owned(), settings.mailboxes.to_string()]);
     if settings.faults {
         // a stream that says nothing for 3 s is dead by the demo's configuration
-        arguments.extend(["--heartbeat-ms".to_owned(), "1000".to_owned()]);
+        arguments.extend(["--heartbeat-seconds".to_owned(), "1".to_owned()]);
     }
     if let Some(folder) = &settings.calendars {
         arguments.extend(["--calendars".to_owned(), folder.display().to_string()]);
@@ -214,10 +218,18 @@ fn configuration(settings: &Settings, database: &str, exchange: &str, planner: &
     ]);
     if settings.faults {
         lines.extend(
-            ["call_timeout = \"2s\"", "retry_initial = \"200ms\"", "retry_cap = \"2s\"", "adopt_after_unknown_outcome = \"3s\""]
+            [
+                "call_timeout = \"2s\"",
+                "retry_initial = \"200ms\"",
+                "retry_cap = \"2s\"",
+                "adopt_after_unknown_outcome = \"3s\"",
+            ]
+            .map(ToOwned::to_owned),
+        );
+        lines.extend(
+            ["[listener]", "stream_silence_limit = \"3s\"", "catch_up_jitter = \"200ms\""]
                 .map(ToOwned::to_owned),
         );
-        lines.extend(["[listener]", "stream_silence_limit = \"3s\"", "catch_up_jitter = \"200ms\""].map(ToOwned::to_owned));
         lines.extend(["[leases]", "ttl = \"3s\"", "renew = \"1s\""].map(ToOwned::to_owned));
     }
     lines.extend(["[telemetry]", "log_format = \"json\""].map(ToOwned::to_owned));

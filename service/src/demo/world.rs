@@ -41,9 +41,11 @@ impl Process {
         arguments: &[String],
         log: &Path,
     ) -> Result<Self, DemoError> {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(log).map_err(|source| {
-            DemoError::File { path: log.display().to_string(), source }
-        })?;
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .map_err(|source| DemoError::File { path: log.display().to_string(), source })?;
         let mut child = Command::new(program)
             .args(arguments)
             .stdin(Stdio::null())
@@ -170,8 +172,14 @@ mod tests {
     #[test]
     fn finds_the_address_in_a_ready_line() {
         let url = |line| address_in(line);
-        assert_eq!(url("simulated Planner listening on http://127.0.0.1:3210").as_deref(), Some("http://127.0.0.1:3210"));
-        assert_eq!(url("x listening on http://127.0.0.1:1/, 50 mailboxes").as_deref(), Some("http://127.0.0.1:1"));
+        assert_eq!(
+            url("simulated Planner listening on http://127.0.0.1:3210").as_deref(),
+            Some("http://127.0.0.1:3210")
+        );
+        assert_eq!(
+            url("x listening on http://127.0.0.1:1/, 50 mailboxes").as_deref(),
+            Some("http://127.0.0.1:1")
+        );
         assert_eq!(url("listening"), None);
     }
 }

@@ -1,0 +1,256 @@
+//! A database, both simulators, and the product as a process.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use base::{SharedClock, SystemClock};
+use jiff::tz::TimeZone;
+use kommuneklient::demo::changes::{Horizon, Times};
+use kommuneklient::demo::http::Admin;
+use kommuneklient::demo::listing;
+use kommuneklient::demo::oracle::{self, Key};
+use kommuneklient::demo::outlook::Outlook;
+use kommuneklient::demo::planner_view::PlannerView;
+use kommuneklient::demo::world::Process;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use store::testing::TestDatabase;
+
+use crate::wait::wait_for;
+
+const ZONE: &str = "Europe/Copenhagen";
+const JOBCENTER: &str = "10100";
+const PASSWORD: &str = "marked-password-5cb1";
+
+/// What differs from the usual scene.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Mailboxes in Exchange and resources in Planner.
+    pub mailboxes: u32,
+    /// Lines of the configuration by section, which replace or add to the usual ones:
+    /// `("planner", "call_timeout", "\"1s\"")`.
+    pub configuration: Vec<(&'static str, &'static str, &'static str)>,
+    /// Grouping values that Autodiscover tells.
+    pub groups: u16,
+    /// The folder of simulated calendars to begin with.
+    pub calendars: Option<PathBuf>,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self { mailboxes: 3, configuration: Vec::new(), groups: 1, calendars: None }
+    }
+}
+
+/// A running scene.
+pub struct Scene {
+    /// The product's database.
+    pub database: TestDatabase,
+    /// The simulated Exchange's admin side.
+    pub exchange: Admin,
+    /// The simulated Planner.
+    pub planner: PlannerView,
+    /// The hands of the people.
+    pub outlook: Outlook,
+    /// The clock of all.
+    pub clock: SharedClock,
+    /// The product, while it runs.
+    pub service: Option<Process>,
+    /// The configuration's file.
+    pub configuration: PathBuf,
+    program: PathBuf,
+    folder: tempfile::TempDir,
+    exchange_simulator: simulator_exchange::Simulator,
+    _planner_simulator: simulator_planner::Simulator,
+}
+
+impl Scene {
+    /// Starts the database and the simulators; the product is started by [`start_service`](Self::start_service).
+    /// `program` is `env!("CARGO_BIN_EXE_kommuneklient-under-test")`.
+    pub async fn new(program: &str, setting: Setting) -> Self {
+        trust::install_provider();
+        let database = store::testing::database().await;
+        let exchange_simulator = simulator_exchange::Simulator::start(simulator_exchange::Options {
+            mailboxes: setting.mailboxes,
+            password: PASSWORD.into(),
+            groups: setting.groups,
+            calendars: setting.calendars.clone(),
+            heartbeat: std::time::Duration::from_secs(1),
+            ..simulator_exchange::Options::default()
+        })
+        .await
+        .expect("the simulated Exchange starts");
+        let planner_simulator = simulator_planner::Simulator::start(simulator_planner::Options {
+            mailboxes: setting.mailboxes,
+            jobcenter: JOBCENTER.into(),
+            ..simulator_planner::Options::default()
+        })
+        .await
+        .expect("the simulated Planner starts");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let configuration = folder.path().join("kommuneklient.toml");
+        let text = configuration_text(
+            &setting,
+            database.url.expose_secret(),
+            &exchange_simulator.autodiscover_url(),
+            &planner_simulator.endpoint(),
+        );
+        std::fs::write(&configuration, text).expect("the configuration is written");
+        let clock = SystemClock::shared();
+        let zone = TimeZone::get(ZONE).expect("a zone that exists");
+        Self {
+            exchange: Admin::new(exchange_simulator.url()).expect("a client"),
+            planner: PlannerView::new(&planner_simulator.url(), JOBCENTER, zone, clock.clone()).expect("a client"),
+            outlook: Outlook::new(exchange_simulator.url(), "svc", PASSWORD).expect("a client"),
+            clock,
+            service: None,
+            configuration,
+            program: program.into(),
+            folder,
+            exchange_simulator,
+            _planner_simulator: planner_simulator,
+            database,
+        }
+    }
+
+    /// A scene in which the product is listening to every mailbox.
+    pub async fn ready(program: &str, setting: Setting) -> Self {
+        let mut scene = Self::new(program, setting).await;
+        scene.start_service().await;
+        scene.until_ready().await;
+        scene
+    }
+
+    /// Where the simulated Exchange listens.
+    pub fn exchange_url(&self) -> &str {
+        self.exchange_simulator.url()
+    }
+
+    /// Starts the product.
+    pub async fn start_service(&mut self) {
+        let arguments = ["run".to_owned(), "--config".to_owned(), self.configuration.display().to_string()];
+        let service = Process::start_program("service", &self.program, &arguments, &self.log_path()).await;
+        self.service = Some(service.unwrap_or_else(|error| panic!("the service starts: {error}\n{}", self.log())));
+    }
+
+    /// Kills the product as a crash would.
+    pub async fn kill_service(&mut self) {
+        let service = self.service.take().expect("the service is running");
+        service.kill().await.expect("a child can be killed");
+    }
+
+    /// Ends the product in order (SIGTERM).
+    pub async fn stop_service(&mut self) {
+        let service = self.service.take().expect("the service is running");
+        service.stop().await.unwrap_or_else(|error| panic!("the service ends in order: {error}\n{}", self.log()));
+    }
+
+    /// Waits until the product says that it is ready.
+    pub async fn until_ready(&self) {
+        let url = self.service.as_ref().expect("the service is running").url.clone();
+        let admin = Admin::new(&url).expect("a client");
+        wait_for("the service's readiness", async || {
+            admin.get::<Value>("/health/ready").await.map(drop).map_err(|error| error.to_string())
+        })
+        .await;
+    }
+
+    /// The product's log so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("service.log")
+    }
+
+    /// What Planner should hold now, by the oracle.
+    pub async fn expected(&self) -> BTreeMap<Key, Times> {
+        let zone = TimeZone::get(ZONE).expect("a zone that exists");
+        let horizon = Horizon::at(self.clock.now(), &zone, 3);
+        let listed = listing::listed(&self.exchange, &horizon).await.expect("Exchange tells its state");
+        oracle::expected(&listed, &horizon)
+    }
+
+    /// Waits until Planner holds exactly what the oracle says, and returns it.
+    pub async fn until_in_step(&self) -> BTreeMap<Key, Times> {
+        wait_for("Planner being in step", async || {
+            let expected = self.expected().await;
+            let there = self.planner.listing().await.map_err(|error| error.to_string())?;
+            let differences = oracle::compare(&expected, &there);
+            if differences.is_empty() { Ok(expected) } else { Err(format!("{differences:?}")) }
+        })
+        .await
+    }
+
+    /// Asserts that the agreement on the form and load of calls was kept.
+    pub async fn assert_no_violations(&self) {
+        let meter = self.planner.meter().await.expect("the meter answers");
+        assert_eq!(meter.violations_total, 0, "{:?}", meter.violations);
+    }
+
+    /// One number from the product's database.
+    pub async fn count(&self, query: &str) -> i64 {
+        let client = self.database.store.client("count").await.expect("a connection");
+        client.query_one(query, &[]).await.expect("a query that works").get(0)
+    }
+
+    /// Adds a fault to the simulated Planner.
+    pub async fn planner_fault(&self, rule: Value) {
+        self.planner.admin().post("/admin/faults", &rule).await.expect("the fault is taken");
+    }
+
+    /// Adds a fault to the simulated Exchange.
+    pub async fn exchange_fault(&self, rule: Value) {
+        self.exchange.post("/admin/faults", &rule).await.expect("the fault is taken");
+    }
+
+    /// Lets something happen at the simulated Exchange at once.
+    pub async fn exchange_act(&self, act: Value) {
+        self.exchange.post("/admin/acts", &act).await.expect("the act is taken");
+    }
+
+    /// Ends all faults.
+    pub async fn end_faults(&self) {
+        self.exchange.delete("/admin/faults").await.expect("the faults end");
+        self.planner.admin().delete("/admin/faults").await.expect("the faults end");
+    }
+}
+
+/// The usual configuration of a scene: everything at its default but addresses and patience.
+fn configuration_text(setting: &Setting, database: &str, autodiscover: &str, planner: &str) -> String {
+    let quote = |text: &str| format!("{text:?}");
+    let mut sections: BTreeMap<&str, BTreeMap<&str, String>> = BTreeMap::new();
+    let mut set = |section, key, value: String| {
+        sections.entry(section).or_default().insert(key, value);
+    };
+    set("database", "url", quote(database));
+    set("exchange", "autodiscover_url", quote(autodiscover));
+    set("exchange", "user", quote("svc"));
+    set("exchange", "password", quote(PASSWORD));
+    set("exchange", "request_timeout", quote("5s"));
+    set("listener", "stream_silence_limit", quote("3s"));
+    set("listener", "catch_up_jitter", quote("50ms"));
+    set("planner", "service_url", quote(planner));
+    set("planner", "jobcenter_number", quote(JOBCENTER));
+    set("planner", "request_user_identifier", quote("CVR:12345678-UUID:00000000-0000-4000-8000-000000000000"));
+    set("planner", "call_timeout", quote("2s"));
+    set("planner", "retry_initial", quote("100ms"));
+    set("planner", "retry_cap", quote("1s"));
+    set("planner", "adopt_after_unknown_outcome", quote("2s"));
+    set("leases", "ttl", quote("2s"));
+    set("leases", "renew", quote("600ms"));
+    set("telemetry", "log_format", quote("json"));
+    set("http", "listen", quote("127.0.0.1:0"));
+    for (section, key, value) in &setting.configuration {
+        set(section, key, (*value).to_owned());
+    }
+    let mut text = String::new();
+    for (section, values) in sections {
+        text.push_str(&format!("[{section}]\n"));
+        for (key, value) in values {
+            text.push_str(&format!("{key} = {value}\n"));
+        }
+    }
+    text
+}
