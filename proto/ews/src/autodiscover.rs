@@ -8,9 +8,6 @@ use proto_soap::{Body, Element, EnvelopeWriter, Reader, Writer, XSI_NS, read_env
 use crate::wire::read_all;
 use crate::{Error, Limits};
 
-#[cfg(test)]
-mod tests;
-
 /// Namespace of WS-Addressing.
 const ADDRESSING_NS: &str = "http://www.w3.org/2005/08/addressing";
 /// Action of the request; the answer's has `Response` after it.

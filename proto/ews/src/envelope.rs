@@ -5,9 +5,6 @@ use proto_soap::{Body, Element, EnvelopeWriter, FaultCode, Limits, Reader, SOAP_
 use crate::wire::write_attribute;
 use crate::{ERRORS_NS, Error, Fault, MESSAGES_NS, MessageXml, Request, Response, ResponseCode, TYPES_NS};
 
-#[cfg(test)]
-mod tests;
-
 /// A request with its header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestEnvelope {

@@ -9,9 +9,6 @@
 
 use base::Disposition;
 
-#[cfg(test)]
-mod tests;
-
 /// Longest name of a root element, with its prefix.
 const ROOT_NAME_MAX: usize = 256;
 /// What follows `<!` where CDATA begins.

@@ -19,6 +19,10 @@ const OFFSET_MINUTES_MAX: i32 = 14 * 60;
 /// Reads a time; `None` when it is none.
 pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
     let text = text.trim();
+    // What the library would read besides: a zone's name in brackets.
+    if text.contains('[') {
+        return None;
+    }
     let clock_from = text.find('T')? + 1;
     let zone_from = text[clock_from..].find(['Z', '+', '-']).map_or(text.len(), |at| clock_from + at);
     let local: DateTime = text[..zone_from].parse().ok()?;
