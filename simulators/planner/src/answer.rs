@@ -39,8 +39,9 @@ pub(crate) enum Reply {
 }
 
 /// Do the headers allow the call?
-pub(crate) fn check_headers(headers: &Headers, jobcenter: &str) -> Result<(), PlannerFault> {
-    let refused = |number, text: &str| Err(fault(FaultCode::Client, "the call was refused", number, text));
+pub(crate) fn check_headers(headers: &Headers, jobcenter: &str) -> Result<(), Box<PlannerFault>> {
+    let refused =
+        |number, text: &str| Err(Box::new(fault(FaultCode::Client, "the call was refused", number, text)));
     let Some(organisation) = &headers.active_organisation else {
         return refused(error_code::NO_ORGANISATION, "the header ActiveOrganisationHeader is missing");
     };

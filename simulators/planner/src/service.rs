@@ -67,8 +67,8 @@ fn is_soap(http: &HttpRequest) -> bool {
 }
 
 /// The request, when it can be read, its action fits and its headers allow it.
-fn accept(shared: &Shared, http: &HttpRequest, body: &[u8]) -> Result<Request, PlannerFault> {
-    let client_fault = |text: String| PlannerFault { code: FaultCode::Client, text, details: None };
+fn accept(shared: &Shared, http: &HttpRequest, body: &[u8]) -> Result<Request, Box<PlannerFault>> {
+    let client_fault = |text: String| Box::new(PlannerFault { code: FaultCode::Client, text, details: None });
     let action = http.headers().get("soapaction").and_then(|value| value.to_str().ok());
     let action = action.and_then(Operation::from_soap_action);
     let action = action.ok_or_else(|| client_fault("SOAPAction names none of the operations".to_owned()))?;

@@ -7,6 +7,9 @@ use simulator_kit::{Server, ServerOptions};
 use crate::shared::Shared;
 use crate::{Options, SimulatorError, admin, service};
 
+#[cfg(test)]
+mod tests;
+
 /// How many threads answer requests.
 const WORKERS: usize = 2;
 

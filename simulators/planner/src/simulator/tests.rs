@@ -13,10 +13,11 @@ use proto_planner::{
     SERVICE_PATH, WireTime, decode_response, encode_request,
 };
 use serde_json::Value;
-use simulator_planner::meter::{MeterReport, Violation};
-use simulator_planner::{Options, Simulator};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+
+use crate::meter::{MeterReport, Violation};
+use crate::{Options, Simulator};
 
 /// How long a condition may take before the test gives up; far more than any of them needs.
 const PATIENCE: Duration = Duration::from_secs(30);
