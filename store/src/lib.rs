@@ -13,6 +13,7 @@ pub mod adoption;
 pub mod application_log;
 pub mod calls;
 pub mod decisions;
+pub mod duty;
 pub mod embedded;
 pub mod error;
 pub mod full_reads;

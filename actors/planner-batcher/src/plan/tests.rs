@@ -1,0 +1,163 @@
+//! Goal: batches keep to one mailbox, one operation and the size, lose no key and keep the order; every
+//! mailbox is served within a round, whatever the others have waiting; bulk work has its fifth.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use calendar::{OriginId, Slot};
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+
+fn key(mail: &str, id: &str, operation: Operation, decided_s: i64) -> PendingKey {
+    PendingKey {
+        mail: MailAddress::parse(mail).unwrap(),
+        origin_id: OriginId::new(id),
+        operation,
+        version: 1,
+        slot: Slot { start: Timestamp::UNIX_EPOCH, end: Timestamp::UNIX_EPOCH },
+        decided_at: Timestamp::from_second(decided_s).unwrap(),
+        trace: None,
+        attempts: 0,
+        unanswered: 0,
+        converted: false,
+    }
+}
+
+fn shape(batches: &[Batch]) -> Vec<(String, char, Vec<String>)> {
+    let ids = |batch: &Batch| batch.keys.iter().map(|key| key.origin_id.to_string()).collect();
+    batches.iter().map(|b| (b.mail.to_string(), b.operation.letter(), ids(b))).collect()
+}
+
+#[test]
+fn one_mailbox_one_operation_oldest_first_all_mailboxes_in_turn() {
+    use Operation::{Create, Delete, Update};
+    let page = vec![
+        key("a@x", "1", Delete, 1),
+        key("a@x", "2", Create, 2),
+        key("a@x", "3", Create, 3),
+        key("a@x", "4", Create, 4),
+        key("b@x", "1", Update, 9),
+        key("b@x", "2", Create, 9),
+    ];
+    let planned = shape(&batches(page, Class::Live, 2));
+    let of = |mail: &str, letter, ids: &[&str]| {
+        (mail.to_owned(), letter, ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>())
+    };
+    let wanted = [
+        of("a@x", 'D', &["1"]),
+        of("b@x", 'C', &["2"]),
+        of("a@x", 'C', &["2", "3"]),
+        of("b@x", 'U', &["1"]),
+        of("a@x", 'C', &["4"]),
+    ];
+    assert_eq!(planned, wanted);
+}
+
+fn arbitrary_keys() -> impl Strategy<Value = Vec<PendingKey>> {
+    prop::collection::btree_map((0u8..5, 0u8..40), (0usize..3, 0i64..100), 0..120).prop_map(|keys| {
+        let mut keys: Vec<PendingKey> = keys
+            .into_iter()
+            .map(|((mail, id), (op, at))| key(&format!("m{mail}@x"), &id.to_string(), Operation::ALL[op], at))
+            .collect();
+        keys.sort_by_key(|key| (key.mail.clone(), key.decided_at));
+        keys
+    })
+}
+
+proptest! {
+    #[test]
+    fn batches_keep_the_rules_and_lose_nothing(keys in arbitrary_keys(), size in 0usize..25) {
+        let planned = batches(keys.clone(), Class::Bulk, size);
+        let mut seen = BTreeSet::new();
+        for batch in &planned {
+            prop_assert!(!batch.keys.is_empty() && batch.keys.len() <= size.max(1));
+            for key in &batch.keys {
+                prop_assert_eq!((&key.mail, key.operation), (&batch.mail, batch.operation));
+                prop_assert!(seen.insert((key.mail.clone(), key.origin_id.to_string())), "a key in two batches");
+            }
+        }
+        prop_assert_eq!(seen.len(), keys.len());
+        // within a mailbox and an operation the oldest goes first
+        let mut last: BTreeMap<(MailAddress, Operation), Timestamp> = BTreeMap::new();
+        for key in planned.iter().flat_map(|batch| &batch.keys) {
+            let before = last.insert((key.mail.clone(), key.operation), key.decided_at);
+            prop_assert!(before.is_none_or(|before| before <= key.decided_at));
+        }
+        // every mailbox is served before any is served twice
+        let mailboxes: BTreeSet<_> = keys.iter().map(|key| key.mail.clone()).collect();
+        let first: BTreeSet<_> = planned.iter().take(mailboxes.len()).map(|b| b.mail.clone()).collect();
+        prop_assert_eq!(first, mailboxes);
+    }
+
+    /// A store with mailboxes that always have more to send, some of them blocked, walked in small pages: with
+    /// news before every look, each sendable mailbox is served within one round.
+    #[test]
+    fn no_mailbox_starves(count in 1usize..40, page_size in 1usize..7,
+                          blocked in prop::collection::btree_set(0usize..40, 0..10)) {
+        let mails: Vec<String> = (0..count).map(|n| format!("m{n:03}@x")).collect();
+        let page = |after: &str| {
+            let walked: Vec<&String> = mails.iter().filter(|mail| mail.as_str() > after).take(page_size).collect();
+            let next = (walked.len() == page_size).then(|| walked[walked.len() - 1].clone());
+            let open = |mail: &String| !blocked.contains(&mails.iter().position(|m| m == mail).unwrap());
+            let keys = walked.into_iter().filter(|mail| open(mail)).map(|mail| key(mail, "1", Operation::Create, 1));
+            Page { keys: keys.collect(), next }
+        };
+        let mut picker = Picker::default();
+        let mut served = Vec::new();
+        let open = (0..count).filter(|n| !blocked.contains(n)).count();
+        for _ in 0..open {
+            picker.forget_live();
+            for _ in 0..=2 * count {
+                let after = picker.after(Class::Live).to_owned();
+                if picker.offer(Class::Live, page(&after), 20) == Walk::Found { break; }
+            }
+            let batch = picker.take(Class::Live);
+            prop_assert!(batch.is_some(), "something can be sent and was not found");
+            let mail = batch.unwrap().mail;
+            picker.served(Class::Live, &mail);
+            served.push(mail);
+        }
+        served.sort();
+        served.dedup();
+        prop_assert_eq!(served.len(), open);
+    }
+
+    /// A walk that finds nothing ends, and leaves the picker at the start.
+    #[test]
+    fn a_walk_over_blocked_mailboxes_ends(count in 0usize..40, page_size in 1usize..7, after in "[a-z]{0,3}") {
+        let mails: Vec<String> = (0..count).map(|n| format!("m{n:03}@x")).collect();
+        let mut picker = Picker::default();
+        picker.served(Class::Live, &MailAddress::parse(&format!("{after}m@x")).unwrap());
+        let mut steps = 0;
+        loop {
+            let after = picker.after(Class::Live).to_owned();
+            let walked: Vec<&String> = mails.iter().filter(|mail| **mail > after).take(page_size).collect();
+            let next = (walked.len() == page_size).then(|| walked[walked.len() - 1].clone());
+            if picker.offer(Class::Live, Page { keys: Vec::new(), next }, 20) == Walk::Nothing { break; }
+            steps += 1;
+            prop_assert!(steps <= 2 * count + 3);
+        }
+        prop_assert_eq!(picker.after(Class::Live), "");
+    }
+}
+
+#[test]
+fn bulk_work_has_every_fifth_turn_while_it_waits() {
+    let mail = MailAddress::parse("a@x").unwrap();
+    let mut picker = Picker::default();
+    let mut turns = String::new();
+    for _ in 0..15 {
+        let class = picker.order()[0];
+        picker.served(class, &mail);
+        turns.push(if class == Class::Bulk { 'b' } else { 'l' });
+    }
+    assert_eq!(turns, "llllbllllbllllb");
+    // and gives it away when there is none
+    for _ in 0..4 {
+        picker.served(Class::Live, &mail);
+    }
+    assert_eq!(picker.order()[0], Class::Bulk);
+    picker.nothing(Class::Bulk);
+    assert_eq!(picker.order()[0], Class::Live);
+}

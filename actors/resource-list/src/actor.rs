@@ -1,0 +1,235 @@
+//! The actor: it only coordinates; a fetch runs on the runtime.
+
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, ActorFutureExt as _, AsyncContext, Context, Handler, SpawnHandle, fut};
+use calendar::codes;
+use store::{Store, duty};
+use store::lease::Lease;
+use supervision::{ChildContext, ChildRef, ChildSpec, Stop};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::config::{Deps, ResourceListOptions};
+use crate::error::ResourceListError;
+use crate::fetch::{self, Fetched};
+use crate::messages::{Ended, Held, Looked, Lost, Refresh};
+use crate::policy::{Directive, Event, Policy};
+
+/// The pause before the database is asked again whether there is a list.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Keeps the resource list.
+#[derive(Debug)]
+pub struct ResourceList {
+    child: ChildContext,
+    deps: Deps,
+    options: ResourceListOptions,
+    policy: Policy,
+    lease: Option<Lease>,
+    has_list: bool,
+    timer: Option<SpawnHandle>,
+    fetch: Option<AbortOnDropHandle<()>>,
+    watches: Vec<AbortOnDropHandle<()>>,
+}
+
+impl ResourceList {
+    /// A resource list that has not begun.
+    pub fn new(child: ChildContext, deps: Deps, options: ResourceListOptions) -> Self {
+        let policy = Policy::new(options.retry);
+        Self {
+            child,
+            deps,
+            options,
+            policy,
+            lease: None,
+            has_list: false,
+            timer: None,
+            fetch: None,
+            watches: Vec::new(),
+        }
+    }
+
+    /// The child `resource-list`: ready when there is a list.
+    pub fn child(deps: &Deps, options: &ResourceListOptions, reference: &ChildRef<Self>) -> ChildSpec {
+        let (deps, options) = (deps.clone(), options.clone());
+        ChildSpec::actor("resource-list", reference, move |child| {
+            Self::new(child, deps.clone(), options.clone())
+        })
+        .reports_readiness()
+    }
+
+    fn tell(&mut self, event: Event, context: &mut Context<Self>) {
+        let Some(fence) = self.lease.as_ref().map(Lease::fence) else { return };
+        match self.policy.on(event, self.deps.clock.monotonic(), rand::random()) {
+            None => {}
+            Some(Directive::WakeAfter(pause)) => {
+                if let Some(timer) = self.timer.take() {
+                    context.cancel_future(timer);
+                }
+                self.timer = Some(context.run_later(pause, |actor, context| {
+                    actor.timer = None;
+                    actor.tell(Event::Timer, context);
+                }));
+            }
+            Some(Directive::Fetch) => {
+                let (deps, options, address) = (self.deps.clone(), self.options.clone(), context.address());
+                self.fetch = Some(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+                    let ended = fetch::fetch(&deps, &options, &fence).await;
+                    // an actor that is gone has a successor with a lease of its own
+                    let _ = address.send(Ended(ended)).await;
+                })));
+            }
+        }
+    }
+
+    fn escalate(&self, error: &ResourceListError) {
+        tracing::error!(
+            event_id = error.event().id,
+            error = %telemetry::chain(error),
+            "the resource list cannot go on"
+        );
+        self.child.fail(telemetry::chain(error));
+    }
+}
+
+/// Is there a list? Waits while the database is away.
+async fn has_list(store: &Store) -> bool {
+    loop {
+        match store.has_resource_list().await {
+            Ok(there) => return there,
+            Err(error) => tracing::warn!(
+                event_id = codes::COMMUNICATOR_DATABASE_FAILED.id,
+                error = %telemetry::chain(&error),
+                "the database cannot be asked for a resource list"
+            ),
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+impl Actor for ResourceList {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let address = context.address();
+        let store = self.deps.book.store().clone();
+        let (leases, key) = (self.deps.leases.clone(), self.options.lease.clone());
+        self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+            // Readiness first: another instance may keep the list, this one is ready all the same.
+            let there = has_list(&store).await;
+            if address.send(Looked(there)).await.is_err() {
+                return;
+            }
+            let wait_for_list = async {
+                if !there {
+                    while !has_list(&store).await {
+                        tokio::time::sleep(LOOK_AGAIN).await;
+                    }
+                    let _ = address.send(Looked(true)).await;
+                }
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                held = duty::hold(&leases, &key) => {
+                    let _ = address.send(Held(held)).await;
+                }
+                () = wait_for_list => {}
+            }
+        })));
+    }
+}
+
+impl Handler<Looked> for ResourceList {
+    type Result = ();
+
+    fn handle(&mut self, Looked(there): Looked, _: &mut Self::Context) {
+        self.has_list = there;
+        self.child.ready(there);
+    }
+}
+
+impl Handler<Held> for ResourceList {
+    type Result = ();
+
+    fn handle(&mut self, Held(result): Held, context: &mut Self::Context) {
+        let lease = match result {
+            Ok(lease) => lease,
+            Err(error) => return self.escalate(&ResourceListError::Lease(error)),
+        };
+        let (lost, address) = (lease.lost_signal(), context.address());
+        self.watches = vec![AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+            lost.await;
+            let _ = address.send(Lost).await;
+        }))];
+        self.lease = Some(lease);
+        if (self.options.update_at_startup || !self.has_list) && !self.child.stopping() {
+            self.tell(Event::Wanted, context);
+        }
+    }
+}
+
+impl Handler<Lost> for ResourceList {
+    type Result = ();
+
+    fn handle(&mut self, _: Lost, _: &mut Self::Context) {
+        if self.lease.is_some() {
+            self.child.fail("the lease of the duty is lost");
+        }
+    }
+}
+
+impl Handler<Refresh> for ResourceList {
+    type Result = ();
+
+    fn handle(&mut self, _: Refresh, context: &mut Self::Context) {
+        if self.lease.is_none() {
+            tracing::info!("another instance keeps the resource list, it is not refreshed here");
+        }
+        self.tell(Event::Wanted, context);
+    }
+}
+
+impl Handler<Ended> for ResourceList {
+    type Result = ();
+
+    fn handle(&mut self, Ended(result): Ended, context: &mut Self::Context) {
+        self.fetch = None;
+        let event = match result {
+            Ok(Fetched::Refreshed(_) | Fetched::Kept) => {
+                self.has_list = true;
+                self.child.ready(true);
+                Event::Fetched
+            }
+            Err(error) if error.disposition().is_retry() => {
+                tracing::error!(
+                    event_id = error.event().id,
+                    error = %telemetry::chain(&error),
+                    "the resource list could not be refreshed, it is tried again"
+                );
+                Event::Failed
+            }
+            Err(error) => return self.escalate(&error),
+        };
+        self.tell(event, context);
+    }
+}
+
+impl Handler<Stop> for ResourceList {
+    type Result = ();
+
+    /// A fetch in flight is given up: it changes nothing at Planner. The lease goes back.
+    fn handle(&mut self, _: Stop, context: &mut Self::Context) {
+        self.fetch = None;
+        let Some(lease) = self.lease.take() else {
+            context.stop();
+            return;
+        };
+        let released = self.deps.runtime.spawn(lease.release());
+        context.spawn(fut::wrap_future(released).map(|result, _: &mut Self, context| {
+            if !matches!(result, Ok(Ok(()))) {
+                tracing::warn!("the lease of the resource list could not be handed back, it runs out by itself");
+            }
+            context.stop();
+        }));
+    }
+}

@@ -1,0 +1,45 @@
+//! What can go wrong with a fetch.
+
+use base::{Disposition, EventCode};
+use calendar::codes;
+use connector_planner::PlannerError;
+use store::StoreError;
+
+/// Why the list could not be fetched or applied. The last good list stays.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResourceListError {
+    /// The lease of the duty could not be had.
+    #[error("the lease of the duty cannot be taken")]
+    Lease(#[source] StoreError),
+    /// Planner could not be asked.
+    #[error("the resource list cannot be fetched")]
+    Fetch(#[source] PlannerError),
+    /// Planner named no usable resource (3202).
+    #[error("planner returned no resources")]
+    Empty,
+    /// The call or the list could not be recorded.
+    #[error("the resource list cannot be stored")]
+    Store(#[source] StoreError),
+}
+
+impl ResourceListError {
+    /// What to do about it.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Lease(source) | Self::Store(source) => source.disposition(),
+            Self::Fetch(source) => source.disposition(),
+            Self::Empty => Disposition::RETRY,
+        }
+    }
+
+    /// The event that operators know it by.
+    pub fn event(&self) -> EventCode {
+        match self {
+            Self::Fetch(source) => source.event(),
+            Self::Empty => codes::RESOURCE_LIST_EMPTY,
+            Self::Lease(source) | Self::Store(source) if source.is_outage() => codes::COMMUNICATOR_DATABASE_FAILED,
+            Self::Lease(_) | Self::Store(_) => codes::RESOURCE_SYNC_UNKNOWN_ERROR,
+        }
+    }
+}

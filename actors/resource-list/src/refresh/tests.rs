@@ -1,0 +1,141 @@
+//! Goal: B10, rule by rule, and that no answer whatever touches a blacklisted row or drops many at once.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn mail(text: &str) -> MailAddress {
+    MailAddress::parse(text).unwrap()
+}
+
+fn answer(addresses: &[&str]) -> Reading {
+    read(addresses.iter().map(|address| CalendarResource::of_address(address)).collect())
+}
+
+fn known(rows: &[(&str, bool)]) -> KnownList {
+    let resource = |(address, in_use): &(&str, bool)| KnownResource {
+        mail: mail(address),
+        in_use: *in_use,
+        deleted_reason: (!in_use).then(|| NOT_IN_PLANNER.to_owned()),
+    };
+    KnownList { resources: rows.iter().map(resource).collect(), ..KnownList::default() }
+}
+
+fn mails(resources: &[ListedResource]) -> Vec<String> {
+    resources.iter().map(|resource| resource.mail.to_string()).collect()
+}
+
+#[test]
+fn new_returned_kept_and_missing() {
+    let list = known(&[("kept@x", true), ("missing@x", true), ("returned@x", false), ("long-gone@x", false)]);
+    let (changes, summary) = plan(&answer(&["New@x", "kept@x", "returned@x"]), &list);
+    assert_eq!(changes.added.len(), 1);
+    assert_eq!((changes.added[0].0.mail.as_str(), changes.added[0].1), ("new@x", None));
+    assert_eq!(mails(&changes.kept), ["kept@x"]);
+    assert_eq!(mails(&changes.revived), ["returned@x"]);
+    assert_eq!(changes.dropped, [(mail("missing@x"), NOT_IN_PLANNER)]);
+    assert_eq!(summary, Summary { added: 1, revived: 1, dropped: 1, withheld: 0, in_use_before: 2 });
+}
+
+#[test]
+fn an_address_that_occurs_twice_is_skipped_and_its_row_stays() {
+    let reading = answer(&["a@x", "A@X ", "b@x", "no address"]);
+    assert_eq!(reading.duplicates, BTreeSet::from([mail("a@x")]));
+    assert_eq!(reading.invalid, 1);
+    let (changes, _) = plan(&reading, &known(&[("a@x", true)]));
+    assert_eq!(changes.dropped, []);
+    assert_eq!(changes.added.len(), 1);
+    // thrice is no once
+    assert_eq!(answer(&["a@x", "a@x", "a@x"]).usable, []);
+}
+
+#[test]
+fn the_whitelist_is_everyone_when_empty_and_nobody_else_otherwise() {
+    let list = KnownList {
+        whitelist: BTreeSet::from([mail("a@x"), mail("d@x")]),
+        ..known(&[("a@x", true), ("b@x", true), ("c@x", false), ("d@x", false)])
+    };
+    let (changes, summary) = plan(&answer(&["a@x", "b@x", "c@x", "d@x", "e@x"]), &list);
+    assert_eq!(mails(&changes.kept), ["a@x"]);
+    assert_eq!(mails(&changes.revived), ["d@x"]);
+    assert_eq!(changes.dropped, [(mail("b@x"), NON_WHITELIST)]);
+    assert_eq!(changes.added[0].1, Some(NON_WHITELIST));
+    assert_eq!(summary.added, 0);
+}
+
+#[test]
+fn the_blacklist_beats_the_whitelist_and_is_never_touched() {
+    let list = KnownList {
+        whitelist: BTreeSet::from([mail("a@x"), mail("b@x"), mail("c@x")]),
+        blacklist: BTreeSet::from([mail("a@x"), mail("b@x"), mail("c@x")]),
+        ..known(&[("a@x", true), ("b@x", false)])
+    };
+    // listed or not, known or not: nothing
+    assert_eq!(plan(&answer(&["a@x", "b@x", "c@x"]), &list).0, ListChanges::default());
+    assert_eq!(plan(&answer(&["z@x"]), &list).0.dropped, []);
+}
+
+#[test]
+fn many_missing_at_once_are_withheld_and_the_rest_goes_on() {
+    let rows: Vec<String> = (0..100).map(|n| format!("m{n:03}@x")).collect();
+    let rows: Vec<(&str, bool)> = rows.iter().map(|row| (row.as_str(), true)).collect();
+    let listed = |present: usize| {
+        let mut addresses: Vec<&str> = rows.iter().take(present).map(|row| row.0).collect();
+        addresses.push("new@x");
+        plan(&answer(&addresses), &known(&rows))
+    };
+    let (changes, summary) = listed(90);
+    assert_eq!((changes.dropped.len(), summary.withheld), (10, 0), "10 of 100 is neither more");
+    let (changes, summary) = listed(89);
+    assert_eq!((changes.dropped.len(), summary.withheld, summary.added), (0, 11, 1));
+    // ten of ten are not more than ten
+    let (changes, _) = plan(&answer(&["new@x"]), &known(&rows[..10]));
+    assert_eq!(changes.dropped.len(), 10);
+    // a new whitelist of three is an operator's decision
+    let list = KnownList { whitelist: BTreeSet::from([mail("m000@x")]), ..known(&rows) };
+    let all: Vec<&str> = rows.iter().map(|row| row.0).collect();
+    assert_eq!(plan(&answer(&all), &list).0.dropped.len(), 99);
+}
+
+proptest! {
+    #[test]
+    fn any_answer_keeps_the_promises(
+        present in prop::collection::vec(0u8..60, 0..80),
+        rows in prop::collection::btree_map(0u8..60, any::<bool>(), 0..60),
+        black in prop::collection::btree_set(0u8..60, 0..10),
+        white in prop::collection::btree_set(0u8..60, 0..10),
+    ) {
+        let address = |n: &u8| format!("m{n}@x");
+        let reading = read(present.iter().map(|n| CalendarResource::of_address(&address(n))).collect());
+        let list = KnownList {
+            resources: rows.iter().map(|(n, in_use)| KnownResource {
+                mail: mail(&address(n)), in_use: *in_use, deleted_reason: None }).collect(),
+            whitelist: white.iter().map(|n| mail(&address(n))).collect(),
+            blacklist: black.iter().map(|n| mail(&address(n))).collect(),
+        };
+        let (changes, summary) = plan(&reading, &list);
+        let touched: Vec<MailAddress> = changes.added.iter().map(|(r, _)| r.mail.clone())
+            .chain(changes.kept.iter().map(|r| r.mail.clone()))
+            .chain(changes.revived.iter().map(|r| r.mail.clone()))
+            .chain(changes.dropped.iter().map(|(m, _)| m.clone()))
+            .collect();
+        let once: BTreeSet<_> = touched.iter().collect();
+        prop_assert_eq!(once.len(), touched.len(), "no address is touched twice");
+        for mail in &touched {
+            prop_assert!(!list.blacklist.contains(mail) && !reading.duplicates.contains(mail));
+        }
+        let missing = changes.dropped.iter().filter(|(_, reason)| *reason == NOT_IN_PLANNER).count();
+        prop_assert!(missing <= DROP_GUARD_COUNT || missing * 100 <= summary.in_use_before * DROP_GUARD_PERCENT);
+        prop_assert!(missing == 0 || summary.withheld == 0);
+        // the same answer again changes nothing
+        let after: BTreeSet<MailAddress> = list.resources.iter().filter(|r| r.in_use).map(|r| r.mail.clone())
+            .filter(|m| !changes.dropped.iter().any(|(d, _)| d == m))
+            .chain(changes.added.iter().filter(|(_, reason)| reason.is_none()).map(|(r, _)| r.mail.clone()))
+            .chain(changes.revived.iter().map(|r| r.mail.clone()))
+            .collect();
+        for mail in reading.usable.iter().map(|r| &r.mail).filter(|m| !list.blacklist.contains(*m)) {
+            let allowed = list.whitelist.is_empty() || list.whitelist.contains(mail);
+            prop_assert_eq!(after.contains(mail), allowed);
+        }
+    }
+}
