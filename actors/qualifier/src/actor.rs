@@ -1,0 +1,560 @@
+//! The actor of a shard: it only coordinates. Reading, deciding and storing run as tasks on the runtime and
+//! come back here; what to do next is [`Schedule`]'s decision.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::{Actor, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, StreamHandler};
+use actix::{ActorContext, fut};
+use base::{Backoff, Disposition};
+use calendar::source::SourceErrorKind;
+use calendar::{MailAddress, codes};
+use jiff::Timestamp;
+use store::StoreError;
+use store::notification_queue::{ClaimRequest, Claimed, Class};
+use store::wake::Channel;
+use supervision::{ChildContext, ChildRef, ChildSpec, Intensity, Stop, Strategy, SupervisorSpec};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::config::{QualifierOptions, Services};
+use crate::error::QualifierError;
+use crate::messages::Woken;
+use crate::office::{self, Incumbency, Shared};
+use crate::schedule::{Batch, Limits, Schedule, until};
+use crate::work::{Failure, Office, Report, later};
+use crate::{full, live};
+
+#[cfg(test)]
+mod tests;
+
+/// Most notifications claimed in one statement.
+const CLAIM_MAX: usize = 500;
+/// Full reads in memory; the others wait in the database.
+const FULL_READS_AHEAD: usize = 50;
+/// Restarts of shards that are normal.
+const INTENSITY: Intensity = Intensity { max_restarts: 10, window: Duration::from_secs(60) };
+/// How long a shard may take to finish what it is handling when it is told to stop.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The supervisor `qualifier` with one child `qualifier/<n>` for each shard.
+///
+/// # Errors
+/// [`QualifierError::Options`] for options that cannot work.
+pub fn supervisor(options: QualifierOptions, services: Services) -> Result<SupervisorSpec, QualifierError> {
+    options.check()?;
+    let shared = Shared::new(&options);
+    let options = Arc::new(options);
+    let mut spec = SupervisorSpec::new("qualifier", Strategy::OneForOne, INTENSITY);
+    for n in 0..options.shards {
+        let (options, services, shared) = (Arc::clone(&options), services.clone(), shared.clone());
+        // A handling has a deadline of its own; beyond twice that the actor itself is stuck.
+        let progress_deadline = options.job_deadline * 2;
+        let factory =
+            move |child| Shard::new(n, Arc::clone(&options), services.clone(), shared.clone(), child);
+        let child = ChildSpec::actor(format!("qualifier/{n}"), &ChildRef::new(), factory)
+            .shutdown_deadline(SHUTDOWN_DEADLINE)
+            .progress_deadline(progress_deadline)
+            .reports_readiness();
+        spec = spec.child(child);
+    }
+    Ok(spec)
+}
+
+/// One shard of the qualifier.
+pub struct Shard {
+    n: u8,
+    options: Arc<QualifierOptions>,
+    services: Services,
+    shared: Shared,
+    child: ChildContext,
+    schedule: Schedule,
+    incumbency: Option<(Incumbency, Arc<Office>)>,
+    /// Counts terms of office: what belongs to an earlier one is not heard.
+    term: u64,
+    running: usize,
+    claiming: bool,
+    claim_again: bool,
+    full_read_requested: bool,
+    timer: Option<SpawnHandle>,
+    stopping: bool,
+}
+
+impl std::fmt::Debug for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shard").field("n", &self.n).field("term", &self.term).finish_non_exhaustive()
+    }
+}
+
+type Ctx = Context<Shard>;
+
+impl Shard {
+    fn new(
+        n: u8,
+        options: Arc<QualifierOptions>,
+        services: Services,
+        shared: Shared,
+        child: ChildContext,
+    ) -> Self {
+        let schedule = Schedule::new(limits(&options));
+        Self {
+            n,
+            options,
+            services,
+            shared,
+            child,
+            schedule,
+            incumbency: None,
+            term: 0,
+            running: 0,
+            claiming: false,
+            claim_again: false,
+            full_read_requested: false,
+            timer: None,
+            stopping: false,
+        }
+    }
+
+    /// Runs `task` on the runtime and hands its answer, or the fact that it panicked, to `done`, unless the
+    /// term of office is over by then. The task ends with the actor.
+    fn run<T: Send + 'static>(
+        &self,
+        ctx: &mut Ctx,
+        task: impl Future<Output = T> + Send + 'static,
+        done: impl FnOnce(&mut Self, &mut Ctx, Option<T>) + 'static,
+    ) {
+        let term = self.term;
+        let handle = AbortOnDropHandle::new(self.services.runtime.spawn(task));
+        ctx.spawn(fut::wrap_future::<_, Self>(handle).map(move |answer, act, ctx| {
+            act.child.progress();
+            if act.term == term {
+                done(act, ctx, answer.ok());
+            }
+        }));
+    }
+
+    fn take_office(&self, ctx: &mut Ctx) {
+        let task = office::take(
+            self.n,
+            Arc::clone(&self.options),
+            self.services.clone(),
+            self.shared.clone(),
+            self.child.clone(),
+        );
+        self.run(ctx, task, |act, ctx, incumbency| match incumbency {
+            Some(incumbency) => act.in_office(ctx, incumbency),
+            None => act.child.fail("coming into office panicked"),
+        });
+    }
+
+    fn in_office(&mut self, ctx: &mut Ctx, incumbency: Incumbency) {
+        let lost = incumbency.lease.lost_signal();
+        self.run(ctx, lost, |act, ctx, _| act.lost(ctx));
+        let office = Office::new(Arc::clone(&self.options), self.services.clone(), incumbency.lease.fence());
+        self.incumbency = Some((incumbency, Arc::new(office)));
+        self.claim(ctx);
+    }
+
+    /// The lease is lost: nothing of what is in memory is ours any more.
+    fn lost(&mut self, ctx: &mut Ctx) {
+        if self.stopping || self.incumbency.take().is_none() {
+            return;
+        }
+        tracing::warn!(shard = self.n, "qualifier shard lost its lease, its work stops");
+        self.term += 1;
+        self.schedule = Schedule::new(limits(&self.options));
+        self.running = 0;
+        self.claiming = false;
+        self.claim_again = false;
+        self.full_read_requested = false;
+        self.child.busy(false);
+        self.take_office(ctx);
+    }
+
+    /// Claims what there is, as far as there is room.
+    fn claim(&mut self, ctx: &mut Ctx) {
+        let Some((incumbency, office)) = &self.incumbency else { return };
+        if self.stopping {
+            return;
+        }
+        if self.claiming {
+            self.claim_again = true;
+            return;
+        }
+        let live_max = self.schedule.room().min(CLAIM_MAX);
+        let full_max = FULL_READS_AHEAD.saturating_sub(self.schedule.full_waiting());
+        self.claiming = true;
+        self.claim_again = false;
+        let task = claim(
+            Arc::clone(office),
+            incumbency.claim,
+            self.options.buckets(self.n),
+            self.schedule.closed(),
+            (live_max, full_max),
+        );
+        self.run(ctx, task, move |act, ctx, claimed| {
+            act.claiming = false;
+            match claimed {
+                Some(Ok(claimed)) => {
+                    let live = claimed.iter().filter(|one| !is_full_read(one)).count();
+                    let more = act.claim_again || (live > 0 && live == live_max);
+                    act.schedule.arrive(claimed, act.services.clock.monotonic());
+                    act.proceed(ctx);
+                    if more && act.schedule.room() > 0 {
+                        act.claim(ctx);
+                    }
+                }
+                Some(Err(error)) => act.store_failed(ctx, &error),
+                None => act.child.fail("claiming notifications panicked"),
+            }
+        });
+    }
+
+    /// What a failure of the store means outside a handling; the poll tries again.
+    fn store_failed(&mut self, ctx: &mut Ctx, error: &StoreError) {
+        if matches!(error, StoreError::LeaseLost { .. }) {
+            self.lost(ctx);
+        } else if error.is_outage() {
+            tracing::error!(
+                event_id = codes::DATABASE_UNREACHABLE.id,
+                shard = self.n,
+                error = %telemetry::chain(error),
+                "the database is away, notifications wait"
+            );
+        } else {
+            self.child.fail(telemetry::chain(error));
+        }
+    }
+
+    /// Starts what is due and sets the timer for what is not.
+    fn proceed(&mut self, ctx: &mut Ctx) {
+        let Some((_, office)) = &self.incumbency else { return };
+        if self.stopping {
+            return;
+        }
+        let office = Arc::clone(office);
+        let now = self.services.clock.monotonic();
+        let pause_ended = self.schedule.tick(now);
+        for batch in self.schedule.start_live(now) {
+            self.start(ctx, Arc::clone(&office), Batch::Live(batch), None);
+        }
+        if self.schedule.can_start_full() && !self.full_read_requested {
+            self.full_read_requested = true;
+            let permits = Arc::clone(&self.shared.full_reads);
+            self.run(ctx, permits.acquire_owned(), |act, ctx, permit| {
+                act.full_read_requested = false;
+                if let Some(Ok(permit)) = permit {
+                    act.start_full_read(ctx, permit);
+                }
+            });
+        }
+        self.set_timer(ctx);
+        self.child.busy(self.running > 0);
+        if pause_ended {
+            self.claim(ctx);
+        }
+    }
+
+    fn start_full_read(&mut self, ctx: &mut Ctx, permit: OwnedSemaphorePermit) {
+        let Some((_, office)) = &self.incumbency else { return };
+        if self.stopping {
+            return;
+        }
+        let office = Arc::clone(office);
+        if let Some(batch) = self.schedule.start_full() {
+            self.start(ctx, office, Batch::Full(batch), Some(permit));
+        }
+        self.proceed(ctx);
+    }
+
+    fn start(
+        &mut self,
+        ctx: &mut Ctx,
+        office: Arc<Office>,
+        batch: Batch,
+        permit: Option<OwnedSemaphorePermit>,
+    ) {
+        self.running += 1;
+        self.child.busy(true);
+        let batch = Arc::new(batch);
+        let task = handle(office, Arc::clone(&batch), permit);
+        self.run(ctx, task, move |act, ctx, result| {
+            act.running -= 1;
+            let batch = Arc::unwrap_or_clone(batch);
+            match result {
+                Some(Ok(report)) => act.handled(ctx, &batch, report),
+                Some(Err(error)) => act.interrupted(ctx, batch, &error),
+                None => act.panicked(ctx, batch),
+            }
+            if act.stopping {
+                act.leave(ctx);
+            } else {
+                act.proceed(ctx);
+            }
+        });
+    }
+
+    fn handled(&mut self, ctx: &mut Ctx, batch: &Batch, report: Report) {
+        self.schedule.done(batch);
+        if let Some(again_at) = report.again_at {
+            let pause = again_at.duration_since(self.services.clock.now());
+            ctx.run_later(Duration::try_from(pause).unwrap_or_default(), |act, ctx| act.claim(ctx));
+        }
+        // Full reads are claimed a few at a time.
+        if matches!(batch, Batch::Full(_)) || self.schedule.room() <= CLAIM_MAX {
+            self.claim(ctx);
+        }
+    }
+
+    /// Handling was broken off: nothing has happened, and it is nobody's own failure.
+    fn interrupted(&mut self, ctx: &mut Ctx, batch: Batch, error: &QualifierError) {
+        let failures = self.schedule.failures(batch.mail());
+        let backoff: &Backoff =
+            if error.is_of_mailbox() { &self.options.mailbox_retry } else { &self.options.retry };
+        let pause = backoff.delay_jittered(failures).max(error.after().unwrap_or_default());
+        tell_interrupted(batch.mail(), failures, error);
+        let now = self.services.clock.monotonic();
+        match error {
+            QualifierError::Store(StoreError::LeaseLost { .. }) => self.lost(ctx),
+            QualifierError::Store(store) if store.is_outage() => {
+                self.schedule.keep(batch, until(now, pause), now);
+            }
+            _ if error.disposition() == Disposition::Escalate => self.child.fail(telemetry::chain(error)),
+            _ => {
+                let rows = self.schedule.release(&batch, until(now, pause));
+                let again_at = later(self.services.clock.now(), pause);
+                self.hand_back(ctx, rows, telemetry::chain(error).to_string(), again_at);
+            }
+        }
+    }
+
+    /// Hands notifications back to the database; they left memory, so this is tried until it worked.
+    fn hand_back(&self, ctx: &mut Ctx, rows: Vec<i64>, error: String, again_at: Timestamp) {
+        let Some((_, office)) = &self.incumbency else { return };
+        let task = hand_back(Arc::clone(office), rows, error, again_at);
+        self.run(ctx, task, |act, ctx, result| match result {
+            Some(Ok(())) => {}
+            Some(Err(error)) => act.store_failed(ctx, &error),
+            None => act.child.fail("handing notifications back panicked"),
+        });
+    }
+
+    /// A panic is a failure of what was handled: it is counted, so that it ends.
+    fn panicked(&mut self, ctx: &mut Ctx, batch: Batch) {
+        tracing::error!(
+            event_id = codes::QUALIFIER_UNKNOWN_ERROR.id,
+            mailbox = %batch.mail(),
+            "handling a mailbox panicked"
+        );
+        let Some((_, office)) = &self.incumbency else { return };
+        let office = Arc::clone(office);
+        self.running += 1;
+        let batch = Arc::new(batch);
+        let task = count_panic(office, Arc::clone(&batch));
+        self.run(ctx, task, move |act, ctx, result| {
+            act.running -= 1;
+            let batch = Arc::unwrap_or_clone(batch);
+            match result {
+                Some(Ok(report)) => act.handled(ctx, &batch, report),
+                Some(Err(error)) => act.interrupted(ctx, batch, &error),
+                None => act.child.fail("counting a panic panicked"),
+            }
+            if act.stopping {
+                act.leave(ctx);
+            } else {
+                act.proceed(ctx);
+            }
+        });
+    }
+
+    fn set_timer(&mut self, ctx: &mut Ctx) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        if let Some(at) = self.schedule.next() {
+            let pause = at.saturating_duration_since(self.services.clock.monotonic());
+            self.timer = Some(ctx.run_later(pause, |act, ctx| {
+                act.timer = None;
+                act.proceed(ctx);
+            }));
+        }
+    }
+
+    /// Leaves once nothing is being handled: hands the lease back and ends.
+    fn leave(&mut self, ctx: &mut Ctx) {
+        if self.running > 0 {
+            return;
+        }
+        let Some((incumbency, _)) = self.incumbency.take() else {
+            ctx.stop();
+            return;
+        };
+        self.run(ctx, incumbency.lease.release(), |act, ctx, released| {
+            if let Some(Err(error)) = released {
+                tracing::warn!(
+                    shard = act.n,
+                    error = %telemetry::chain(&error),
+                    "the lease could not be handed back, it runs out by itself"
+                );
+            }
+            ctx.stop();
+        });
+    }
+}
+
+impl Actor for Shard {
+    type Context = Ctx;
+
+    fn started(&mut self, ctx: &mut Ctx) {
+        let news = self.services.wake.subscribe(Channel::Notification);
+        ctx.add_stream(futures::stream::unfold(news, |mut news| async {
+            news.changed().await.ok()?;
+            Some((Woken, news))
+        }));
+        ctx.run_interval(self.options.poll_interval, |act, ctx| {
+            act.schedule.sweep(act.services.clock.monotonic());
+            act.claim(ctx);
+        });
+        self.take_office(ctx);
+    }
+}
+
+impl StreamHandler<Woken> for Shard {
+    fn handle(&mut self, _: Woken, ctx: &mut Ctx) {
+        self.claim(ctx);
+    }
+
+    /// No more wake-ups: the poll goes on.
+    fn finished(&mut self, _: &mut Ctx) {}
+}
+
+impl Handler<Stop> for Shard {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Ctx) {
+        self.stopping = true;
+        self.leave(ctx);
+    }
+}
+
+fn limits(options: &QualifierOptions) -> Limits {
+    Limits {
+        timing: options.coalesce,
+        items_per_batch: options.items_per_call,
+        running: options.simultaneous_mailboxes,
+        capacity: options.capacity,
+        capacity_per_mailbox: options.capacity_per_mailbox,
+    }
+}
+
+fn is_full_read(one: &Claimed) -> bool {
+    one.subject == store::notification_queue::Subject::FullRead
+}
+
+async fn claim(
+    office: Arc<Office>,
+    claim: i64,
+    buckets: Vec<i16>,
+    without: Vec<MailAddress>,
+    (live_max, full_max): (usize, usize),
+) -> Result<Vec<Claimed>, StoreError> {
+    let mut claimed = Vec::new();
+    for (class, limit) in [(Class::Live, live_max), (Class::Bulk, full_max)] {
+        if limit == 0 {
+            continue;
+        }
+        let request = ClaimRequest {
+            fence: &office.fence,
+            claim,
+            buckets: &buckets,
+            class,
+            without: &without,
+            now: office.now(),
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+        };
+        claimed.extend(office.services.store.claim(&request).await?);
+    }
+    Ok(claimed)
+}
+
+async fn handle(
+    office: Arc<Office>,
+    batch: Arc<Batch>,
+    _permit: Option<OwnedSemaphorePermit>,
+) -> Result<Report, QualifierError> {
+    let deadline = office.options.job_deadline;
+    let work = async {
+        match &*batch {
+            Batch::Live(batch) => live::handle(&office, batch).await,
+            Batch::Full(batch) => full::handle(&office, batch).await,
+        }
+    };
+    tokio::time::timeout(deadline, work).await.unwrap_or(Err(QualifierError::TooLong(deadline)))
+}
+
+async fn hand_back(
+    office: Arc<Office>,
+    rows: Vec<i64>,
+    error: String,
+    again_at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut failures = 0_u32;
+    loop {
+        let store = &office.services.store;
+        match store.postpone_notifications(&office.fence, &rows, &error, again_at).await {
+            Err(error) if error.is_outage() => {
+                failures = failures.saturating_add(1);
+                tokio::time::sleep(office.options.retry.delay_jittered(failures)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+async fn count_panic(office: Arc<Office>, batch: Arc<Batch>) -> Result<Report, QualifierError> {
+    let notifications: Vec<&Claimed> = match &*batch {
+        Batch::Live(batch) => batch.items.iter().flat_map(|item| &item.notifications).collect(),
+        Batch::Full(batch) => batch.notifications.iter().collect(),
+    };
+    let failure = |notification| Failure { notification, error: "handling panicked".to_owned(), own: true };
+    office.fail(batch.mail(), notifications.into_iter().map(failure).collect()).await
+}
+
+fn tell_interrupted(mail: &MailAddress, failures: u32, error: &QualifierError) {
+    let error_text = telemetry::chain(error);
+    match error {
+        QualifierError::Store(StoreError::LeaseLost { .. }) => {}
+        QualifierError::Store(store) if store.is_outage() => tracing::error!(
+            event_id = codes::DATABASE_UNREACHABLE.id,
+            mailbox = %mail,
+            failures,
+            error = %error_text,
+            "the database is away, the mailbox waits"
+        ),
+        QualifierError::Store(_) => tracing::error!(
+            event_id = codes::DECISION_STORE_FAILED.id,
+            mailbox = %mail,
+            error = %error_text,
+            "the store failed while handling a mailbox"
+        ),
+        QualifierError::Source(source) if source.kind == SourceErrorKind::Mailbox => tracing::error!(
+            event_id = codes::MAILBOX_UNREACHABLE.id,
+            mailbox = %mail,
+            failures,
+            code = source.code,
+            error = %error_text,
+            "the mailbox cannot be reached, it waits"
+        ),
+        QualifierError::NotLocated => {
+            tracing::info!(mailbox = %mail, failures, "the mailbox is not located yet, it waits");
+        }
+        _ => tracing::error!(
+            event_id = codes::EXCHANGE_CONNECTION_FAILED.id,
+            mailbox = %mail,
+            failures,
+            error = %error_text,
+            "the calendar cannot be read now, the mailbox waits"
+        ),
+    }
+}

@@ -1,0 +1,132 @@
+//! Reading calendars so that one bad item cannot hide the others.
+//!
+//! A failure of the service or of the whole mailbox ends the reading: nothing is known, everything waits.
+//! Any other failure of a batch may be the fault of one item in it: then the items are read one by one, and
+//! an item that fails alone is the culprit, provided that the mailbox can be reached at all.
+//!
+//! A service that is "away" again and again for one mailbox, though the mailbox can be reached, may be choking
+//! on one of its items: from some failures in a row on ([`Reader::suspicious`]) that is looked for too.
+
+use calendar::source::{Mailbox, Reading, SourceErrorKind};
+use calendar::{Appointment, CalendarSource, ItemId, Slot, SourceError};
+
+use crate::plan::Readings;
+
+/// Whose fault a failure can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// The service or the whole mailbox: no item is to blame.
+    Everything,
+    /// Perhaps something in the items that were asked for.
+    TheItems,
+}
+
+/// Whose fault a failure of this kind can be.
+pub(crate) fn blame(kind: SourceErrorKind) -> Blame {
+    use SourceErrorKind as K;
+    match kind {
+        K::Unavailable | K::Credentials | K::Rediscover | K::Mailbox | K::Resubscribe | K::Missed => {
+            Blame::Everything
+        }
+        K::BadAnswer | K::TooMuch | K::OwnBug | K::Unknown | K::Gone | K::SyncStateRejected => {
+            Blame::TheItems
+        }
+    }
+}
+
+/// Reads the calendar of one mailbox.
+pub(crate) struct Reader<'a> {
+    pub(crate) source: &'a dyn CalendarSource,
+    pub(crate) mailbox: &'a Mailbox,
+    pub(crate) items_per_call: usize,
+    /// Has the mailbox failed so often in a row that an outage is doubted?
+    pub(crate) suspicious: bool,
+}
+
+impl Reader<'_> {
+    /// Reads items into `readings`. An error means that the mailbox cannot be read now.
+    pub(crate) async fn items(&self, ids: &[ItemId], readings: &mut Readings) -> Result<(), SourceError> {
+        for chunk in ids.chunks(self.items_per_call.max(1)) {
+            match self.batch(chunk).await {
+                Ok(read) => readings.extend(chunk.iter().cloned().zip(read)),
+                Err(error) if self.ends(&error) => return Err(error),
+                Err(error) if chunk.len() == 1 => {
+                    self.must_be_reachable().await?;
+                    readings.insert(chunk[0].clone(), Reading::Failed(error));
+                }
+                Err(_) => self.one_by_one(chunk, readings).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Does a failure of a call end the reading?
+    fn ends(&self, error: &SourceError) -> bool {
+        let doubted = self.suspicious && error.kind == SourceErrorKind::Unavailable;
+        blame(error.kind) == Blame::Everything && !doubted
+    }
+
+    async fn one_by_one(&self, ids: &[ItemId], readings: &mut Readings) -> Result<(), SourceError> {
+        self.must_be_reachable().await?;
+        for id in ids {
+            match self.batch(std::slice::from_ref(id)).await {
+                Ok(read) => readings.extend(std::iter::once(id.clone()).zip(read)),
+                Err(error) if self.ends(&error) => return Err(error),
+                Err(error) => {
+                    readings.insert(id.clone(), Reading::Failed(error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn batch(&self, ids: &[ItemId]) -> Result<Vec<Reading>, SourceError> {
+        let read = self.source.read_items(self.mailbox, ids).await?;
+        if read.len() == ids.len() {
+            return Ok(read);
+        }
+        Err(SourceError {
+            operation: "read items",
+            kind: SourceErrorKind::BadAnswer,
+            code: "count".into(),
+            text: format!("{} readings for {} items", read.len(), ids.len()),
+            after: None,
+        })
+    }
+
+    async fn must_be_reachable(&self) -> Result<(), SourceError> {
+        self.source.check(self.mailbox).await.map(drop)
+    }
+
+    /// Reads everything that overlaps `window`. The outer error means that the mailbox cannot be read now;
+    /// the inner one that something in the window cannot.
+    pub(crate) async fn window(
+        &self,
+        window: Slot,
+    ) -> Result<Result<Vec<Appointment>, SourceError>, SourceError> {
+        match self.source.read_window(self.mailbox, window).await {
+            Ok(items) => Ok(Ok(items)),
+            Err(error) if self.ends(&error) => Err(error),
+            Err(error) => {
+                self.must_be_reachable().await?;
+                Ok(Err(error))
+            }
+        }
+    }
+
+    /// The masters of the series that these occurrences belong to; same errors as [`window`](Self::window).
+    pub(crate) async fn masters(
+        &self,
+        occurrences: &[ItemId],
+    ) -> Result<Result<Vec<Option<ItemId>>, SourceError>, SourceError> {
+        let mut masters = Vec::with_capacity(occurrences.len());
+        for chunk in occurrences.chunks(self.items_per_call.max(1)) {
+            match self.source.masters_of(self.mailbox, chunk).await {
+                Ok(some) => masters.extend(some),
+                Err(error) if self.ends(&error) => return Err(error),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(Ok(masters))
+    }
+}
