@@ -135,6 +135,11 @@ codes! {
     DATABASE_UNREACHABLE = 8901 ALL Error "the database cannot be reached";
 
     // 90xx listener: situations that the original did not have
+    SYNC_STATE_REJECTED = 9001 ELS Warning "Exchange does not accept a sync state, the mailbox starts over and is read in full";
+    LISTENER_WAITS = 9002 ELS Information "the listener waits for the first resource list";
+    SUBSCRIPTIONS_LOST = 9003 ELS Warning "all subscriptions of a group were lost, it is set up anew";
+    NOTIFICATIONS_OVERFLOW = 9004 ELS Error "more notifications waited for the database than fit, their mailboxes catch up";
+    LEASE_STANDBY = 9005 ELS Information "another instance owns this, it is waited for";
 
     // 91xx qualifier
     NOTIFICATION_SET_ASIDE = 9101 EPS Error "a notification kept failing by itself and was set aside";
@@ -151,6 +156,10 @@ codes! {
     BATCHES_SMALLER = 9205 PCS Warning "repeated timeouts made the calls to Planner smaller";
     SENDING_PAUSED = 9206 PCS Warning "calls to Planner fail, sending pauses";
     SENDING_RESUMED = 9207 PCS Information "calls to Planner succeed again";
+
+    // 93xx the process as a whole
+    SERVICE_ENDED = 9301 ALL Error "the service ends because of an error";
+    PANICKED = 9302 ALL Error "a part of the program panicked, it is restarted";
 }
 
 /// Number of codes for refused items: 6200 to 6249.

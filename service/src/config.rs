@@ -112,9 +112,17 @@ impl Config {
     /// [`ServiceError::ReadConfiguration`], [`ServiceError::ConfigurationSyntax`] or
     /// [`ServiceError::Configuration`] with every problem found.
     pub fn load(file: &Path) -> Result<Self, ServiceError> {
-        // A variable that is no UTF-8 cannot be one of ours: our values are text.
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let mut environment = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            // A name that is no UTF-8 is none of ours.
+            let Some(name) = name.to_str().filter(|name| name.starts_with(ENVIRONMENT_PREFIX)) else {
+                continue;
+            };
+            match value.into_string() {
+                Ok(value) => environment.push((name.to_owned(), value)),
+                Err(_not_text) => return Err(not_text(file, name)),
+            }
+        }
         Self::read(file, environment)
     }
 
@@ -275,6 +283,13 @@ fn roots(urls: &[Option<&url::Url>], extra: Option<&Path>) -> trust::Roots {
     }
 }
 
+fn not_text(file: &Path, variable: &str) -> ServiceError {
+    let mut problems = Problems::default();
+    problems.add(variable, "is an environment variable whose value is no UTF-8");
+    problems.locate(&Origins::empty(file));
+    ServiceError::Configuration { file: file.to_owned(), problems }
+}
+
 fn is_loopback(url: &url::Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
@@ -309,6 +324,12 @@ fn overlay(
     // Where the file has no table here, that is reported with the section itself.
     if let Node::Table(table) = entry {
         table.insert(key.to_owned(), Node::Text(value));
+        // A secret may stand in a file in one place and be given outright in the other: the environment
+        // wins here too.
+        let sibling = key.strip_suffix("_file").map_or_else(|| format!("{key}_file"), ToOwned::to_owned);
+        if matches!(table.get(&sibling), Some(Node::Value(_))) {
+            table.remove(&sibling);
+        }
     }
 }
 

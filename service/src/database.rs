@@ -47,7 +47,7 @@ pub async fn open(config: &DatabaseConfig, which: &Database) -> Result<Opened, S
     };
     let tls = ClientTls { roots, client_certificate: None }
         .client_config()
-        .map_err(|source| ServiceError::Trust { what: "the database", source })?;
+        .map_err(|source| ServiceError::Trust { what: "the database", source: Box::new(source) })?;
     let store = Store::open(StoreOptions {
         url,
         pool_size: config.pool_size,

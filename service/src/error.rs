@@ -51,7 +51,7 @@ pub enum ServiceError {
         what: &'static str,
         /// Why.
         #[source]
-        source: trust::TrustError,
+        source: Box<trust::TrustError>,
     },
     /// The database cannot be used.
     #[error("cannot {operation}")]
@@ -92,6 +92,21 @@ pub enum ServiceError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A part of the service cannot be put together.
+    #[error("{what} cannot be set up")]
+    Wiring {
+        /// Which part.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The root of the tree gave up.
+    #[error("the service gave up: {reason}")]
+    Escalated {
+        /// The failure that was one too many.
+        reason: String,
+    },
     /// A command failed for a reason of its own.
     #[error("{command} failed")]
     Command {
@@ -101,6 +116,12 @@ pub enum ServiceError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl From<telemetry::TelemetryError> for ServiceError {
+    fn from(error: telemetry::TelemetryError) -> Self {
+        Self::Telemetry(error)
+    }
 }
 
 impl ServiceError {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, Context, Handler, ResponseActFuture, WrapFuture, ActorFutureExt};
+use actix::{Actor, ActorContext, ActorFutureExt, Context, Handler, ResponseActFuture, WrapFuture};
 use store::Store;
 use store::application_log::{self, LoggedEvent};
 use supervision::{ChildContext, Stop};
@@ -24,7 +24,7 @@ const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Drains the events of telemetry into the database.
 #[derive(Debug)]
-pub struct EventLog {
+pub(crate) struct EventLog {
     store: Store,
     /// Shared over incarnations: the queue goes on where the last one stopped.
     events: Arc<Mutex<EventReceiver>>,
@@ -37,7 +37,7 @@ pub struct EventLog {
 
 impl EventLog {
     /// A writer for the process `instance`.
-    pub fn new(
+    pub(crate) fn new(
         store: Store,
         events: Arc<Mutex<EventReceiver>>,
         instance: String,

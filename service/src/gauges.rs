@@ -20,7 +20,7 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// Looks at the queues.
 #[derive(Debug)]
-pub struct Gauges {
+pub(crate) struct Gauges {
     store: Store,
     clock: SharedClock,
     tree: Arc<OnceLock<Tree>>,
@@ -31,7 +31,7 @@ pub struct Gauges {
 
 impl Gauges {
     /// A sampler; `tree` is set once the tree that this is part of has been started.
-    pub fn new(
+    pub(crate) fn new(
         store: Store,
         clock: SharedClock,
         tree: Arc<OnceLock<Tree>>,
@@ -73,7 +73,11 @@ fn gauge(name: &str, help: &str) -> telemetry::Gauge {
 
 fn show(found: &Overview, now_s: i64) {
     let values = [
-        ("kommuneklient_notifications_waiting", "Notifications that wait to be handled", found.notifications as f64),
+        (
+            "kommuneklient_notifications_waiting",
+            "Notifications that wait to be handled",
+            found.notifications as f64,
+        ),
         (
             "kommuneklient_oldest_notification_seconds",
             "Age of the oldest notification that waits",
@@ -84,7 +88,11 @@ fn show(found: &Overview, now_s: i64) {
             "Notifications that kept failing and were set aside",
             found.notifications_set_aside as f64,
         ),
-        ("kommuneklient_changes_unsent", "Keys that Planner has not acknowledged as decided", found.unsent as f64),
+        (
+            "kommuneklient_changes_unsent",
+            "Keys that Planner has not acknowledged as decided",
+            found.unsent as f64,
+        ),
         (
             "kommuneklient_oldest_unsent_change_seconds",
             "Age of the oldest change that Planner has not acknowledged",

@@ -14,9 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpResponse, HttpServer, web};
 use serde::Serialize;
 use supervision::TreeStatus;
 use telemetry::Metrics;
@@ -32,6 +31,10 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Requests in progress at the end have this long.
 const SHUTDOWN_SECONDS: u64 = 2;
+
+const LIVE: &str = "/health/live";
+const READY: &str = "/health/ready";
+const METRICS: &str = "/metrics";
 
 /// Is the service ready, and if not, what is missing?
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -108,9 +111,9 @@ pub fn serve(listen: SocketAddr, sources: Sources) -> Result<Pages, ServiceError
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::new(sources.clone()))
-            .route("/health/live", web::get().to(live))
-            .route("/health/ready", web::get().to(ready))
-            .route("/metrics", web::get().to(metrics))
+            .service(web::resource(LIVE).route(web::get().to(live)).route(web::head().to(live)))
+            .service(web::resource(READY).route(web::get().to(ready)).route(web::head().to(ready)))
+            .service(web::resource(METRICS).route(web::get().to(metrics)).route(web::head().to(metrics)))
             .default_service(web::to(elsewhere))
     })
     .workers(1)
@@ -189,13 +192,8 @@ async fn metrics(sources: web::Data<Sources>) -> HttpResponse {
     }
 }
 
-async fn elsewhere(request: HttpRequest) -> HttpResponse {
-    let known = ["/health/live", "/health/ready", "/metrics"];
-    if known.contains(&request.path()) {
-        let allow = [Method::GET, Method::HEAD].map(|method| method.to_string()).join(", ");
-        return HttpResponse::MethodNotAllowed().insert_header(("allow", allow)).finish();
-    }
-    HttpResponse::NotFound().json(serde_json::json!({ "pages": known }))
+async fn elsewhere() -> HttpResponse {
+    HttpResponse::NotFound().json(serde_json::json!({ "pages": [LIVE, READY, METRICS] }))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The child `leases`: renews every lease of this process in one statement, at a third of their life, and hands
+//! The child `leases`: renews every lease of this process in one statement, at a third of their life or oftener, and hands
 //! all of them back when it is stopped. It starts first and stops last, so that no part loses its lease while
 //! it is ending in order.
 //!
@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture,
+};
 use store::lease::LeaseBook;
 use supervision::{ChildContext, Stop};
 use tokio::runtime::Handle;
@@ -17,17 +19,18 @@ const RELEASE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Renews and hands back.
 #[derive(Debug)]
-pub struct LeaseKeeper {
+pub(crate) struct LeaseKeeper {
     book: LeaseBook,
+    every: Duration,
     runtime: Handle,
     context: ChildContext,
     renewing: bool,
 }
 
 impl LeaseKeeper {
-    /// A keeper of `book`, whose database work runs on `runtime`.
-    pub fn new(book: LeaseBook, runtime: Handle, context: ChildContext) -> Self {
-        Self { book, runtime, context, renewing: false }
+    /// A keeper of `book` that renews at every `every`; the database work runs on `runtime`.
+    pub(crate) fn new(book: LeaseBook, every: Duration, runtime: Handle, context: ChildContext) -> Self {
+        Self { book, every, runtime, context, renewing: false }
     }
 
     fn renew(&mut self, ctx: &mut Context<Self>) {
@@ -58,7 +61,7 @@ impl Actor for LeaseKeeper {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(self.book.renew_every(), Self::renew);
+        ctx.run_interval(self.every, Self::renew);
     }
 }
 

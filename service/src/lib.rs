@@ -19,9 +19,11 @@ mod gauges;
 pub mod http;
 mod lease_keeper;
 pub mod migrate;
+mod pages;
 pub mod run;
 #[cfg(feature = "simulators")]
 pub mod simulate;
+mod wiring;
 
 mod error;
 

@@ -14,8 +14,9 @@ Examples:
   kommuneklient demo --mailboxes 200 --changes-per-second 20 --seconds 20 --faults default --json
   kommuneklient demo --otlp http://127.0.0.1:4317      look at the traces in Jaeger
 
-With --json the last line of standard output is one JSON object: mailboxes, changes, planner_calls,
-latency_ms {p50, p95, p99}, missing, stale, extra, sla_violations, stream_faults, actor_restarts, converged.")]
+With --json the last line of standard output is one JSON object with mailboxes, changes,
+planner_calls, latency_ms {p50, p95, p99}, missing, stale, extra, sla_violations, stream_faults,
+actor_restarts, converged and more.")]
 pub struct DemoArgs {
     /// How many mailboxes take part.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]

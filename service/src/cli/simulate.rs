@@ -12,9 +12,9 @@ pub enum SimulateCommand {
     Exchange(SimulateExchangeArgs),
     /// Jobcenter Planner's calendar service.
     #[command(after_help = "\
-Endpoint: /PjakTassWCFtService/1/PlannerExternalCalendarService.svc, with its description at ?wsdl. Prints a
-line with \"listening\" when ready and runs until SIGTERM or SIGINT. What it holds, its meter of violations and
-faults are under /admin/….
+Endpoint: /PjakTassWCFtService/1/PlannerExternalCalendarService.svc, with its description at ?wsdl.
+Prints a line with \"listening\" on standard output when ready and runs until SIGTERM or SIGINT. What
+it holds, its meter of violations and faults are under /admin/.
 
 Example:
   kommuneklient simulate planner --listen 127.0.0.1:8082 --jobcenter 10100 --mailboxes 50")]
@@ -24,9 +24,10 @@ Example:
 /// How the Exchange simulator runs.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = "\
-Endpoints: /EWS/Exchange.asmx and /autodiscover/autodiscover.svc. Mailboxes are m0001@DOMAIN, m0002@DOMAIN, …,
-empty unless --calendars fills them. Prints a line with \"listening\" when ready and runs until SIGTERM or SIGINT.
-Faults are set at run time: see GET /admin/state, POST /admin/faults.
+Endpoints: /EWS/Exchange.asmx and /autodiscover/autodiscover.svc. Mailboxes are m0001@DOMAIN,
+m0002@DOMAIN and so on, empty unless --calendars fills them. Prints a line with \"listening\" on
+standard output when ready and runs until SIGTERM or SIGINT. Faults can be changed at run time:
+GET, POST and DELETE /admin/faults.
 
 Example:
   kommuneklient simulate exchange --listen 127.0.0.1:8081 --mailboxes 50 --user svc --password pw")]
@@ -40,7 +41,7 @@ pub struct SimulateExchangeArgs {
     /// The domain of the mailboxes.
     #[arg(long, value_name = "NAME", default_value = "sim.test")]
     pub domain: String,
-    /// The service account; further accounts are called <USER>2, <USER>3, …
+    /// The service account; further accounts have 2, 3 and so on at the end
     #[arg(long, value_name = "NAME", default_value = "svc")]
     pub user: String,
     /// The password of every service account.

@@ -16,6 +16,11 @@ pub(super) struct Origins {
 }
 
 impl Origins {
+    /// No key of the file is known.
+    pub(super) fn empty(file: &Path) -> Self {
+        Self { file: file.to_owned(), ..Self::default() }
+    }
+
     /// The lines of all keys of the file.
     pub(super) fn of(file: &Path, text: &str) -> Result<Self, ServiceError> {
         let table = DeTable::parse(text).map_err(|error| syntax(file, text, &error))?;

@@ -314,6 +314,14 @@ fn secrets_come_from_files_and_never_stand_in_errors() {
         ["test.toml:2: exchange.password_file: is given together with password; remove one of them"]
     );
 
+    // Between file and environment the environment wins, as with every value.
+    let config = parse_with(&text, &[("KOMMUNEKLIENT__EXCHANGE__PASSWORD", "other")]).unwrap();
+    assert_eq!(config.exchange.password.unwrap().expose_secret(), "other");
+    let text_outright = "[exchange]\npassword = \"outright\"\n";
+    let variable = [("KOMMUNEKLIENT__EXCHANGE__PASSWORD_FILE", path.to_str().unwrap())];
+    let config = parse_with(text_outright, &variable).unwrap();
+    assert_eq!(config.exchange.password.unwrap().expose_secret(), "s3cret with blanks ");
+
     let missing = problems(parse("[database]\nurl_file = \"/nowhere/at/all\"\n"));
     assert!(
         missing[0].starts_with("test.toml:2: database.url_file: cannot read /nowhere/at/all: "),

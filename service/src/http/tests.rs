@@ -79,6 +79,8 @@ async fn other_pages_and_methods_are_refused() {
     assert_eq!(get(&pages, "/admin").await.0, 404);
     let url = format!("http://{}/metrics", pages.address());
     assert_eq!(ask(reqwest::Method::POST, &url).await.0, 405);
+    // Some probes ask for the head only.
+    assert_eq!(ask(reqwest::Method::HEAD, &url).await.0, 200);
 }
 
 #[tokio::test]

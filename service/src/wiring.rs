@@ -1,0 +1,280 @@
+//! The tree of the service: configuration in, children out (house: the supervision tree).
+//!
+//! ```text
+//! root ─┬─ http · event-log · leases · gauges
+//!       ├─ qualifier ── qualifier/<shard> …
+//!       ├─ communicator ─┬─ planner-batcher ── batches …
+//!       │                ├─ resource-list
+//!       │                └─ comparison
+//!       └─ listener ── affinity-group/<id> ── mailbox-subscriber/<address> …
+//! ```
+//!
+//! The stages are added when the schema is up to date. Each restarts alone; what fails again and again gives up
+//! to the root, and the root's giving up ends the process.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use base::{Backoff, SharedClock};
+use calendar::{FreeBusy, Policy, Zones};
+use connector_exchange::{Exchange, ExchangeOptions};
+use connector_planner::{Planner, PlannerOptions};
+use store::Store;
+use store::calls::{CallBook, CallLimits};
+use store::lease::LeaseBook;
+use store::wake::Wake;
+use supervision::{ChildRef, ChildSpec, Intensity, Strategy, SupervisorSpec, Tree};
+use telemetry::EventReceiver;
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+
+use crate::ServiceError;
+use crate::config::{Config, Required};
+use crate::event_log::EventLog;
+use crate::gauges::Gauges;
+use crate::http::{Readiness, Sources};
+use crate::lease_keeper::LeaseKeeper;
+use crate::pages::HttpPages;
+
+/// How often a part of the root may fail before the process ends: a stage that cannot be brought back within
+/// minutes is for the orchestrator.
+const ROOT_INTENSITY: Intensity = Intensity { max_restarts: 10, window: Duration::from_secs(300) };
+/// The same for the communicator's parts.
+const COMMUNICATOR_INTENSITY: Intensity = Intensity { max_restarts: 10, window: Duration::from_secs(60) };
+
+/// What the parts share.
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) leases: LeaseBook,
+    pub(crate) clock: SharedClock,
+    pub(crate) runtime: Handle,
+    pub(crate) instance: String,
+    pub(crate) tree: Arc<OnceLock<Tree>>,
+}
+
+/// The root with everything that does not need the schema.
+pub(crate) fn root(config: &Config, shared: &Shared, events: EventReceiver) -> SupervisorSpec {
+    let events = Arc::new(Mutex::new(events));
+    let (store, runtime, instance) = (shared.store.clone(), shared.runtime.clone(), shared.instance.clone());
+    let event_log = ChildSpec::actor("event-log", &ChildRef::new(), move |context| {
+        EventLog::new(store.clone(), Arc::clone(&events), instance.clone(), runtime.clone(), context)
+    });
+    let (book, runtime) = (shared.leases.clone(), shared.runtime.clone());
+    let renew = config.leases.renew.get();
+    let leases = ChildSpec::actor("leases", &ChildRef::new(), move |context| {
+        LeaseKeeper::new(book.clone(), renew, runtime.clone(), context)
+    })
+    .progress_deadline(Duration::from_secs(60));
+    let (store, clock) = (shared.store.clone(), shared.clock.clone());
+    let (tree, runtime) = (Arc::clone(&shared.tree), shared.runtime.clone());
+    let gauges = ChildSpec::actor("gauges", &ChildRef::new(), move |context| {
+        Gauges::new(store.clone(), clock.clone(), Arc::clone(&tree), runtime.clone(), context)
+    })
+    .without_bearing_on_readiness();
+    let (listen, sources) = (config.http.listen, sources(shared));
+    let http = ChildSpec::actor("http", &ChildRef::new(), move |context| {
+        HttpPages::new(listen, sources.clone(), context)
+    });
+    SupervisorSpec::new("root", Strategy::OneForOne, ROOT_INTENSITY)
+        .child(http)
+        .child(event_log)
+        .child(leases)
+        .child(gauges)
+}
+
+/// The readiness: that of the tree, once the stages are part of it.
+fn sources(shared: &Shared) -> Sources {
+    let tree = Arc::clone(&shared.tree);
+    let readiness = move || match tree.get() {
+        Some(tree) => {
+            let status = tree.status();
+            let staged = status.children.iter().any(|child| child.id.as_str() == "listener");
+            let mut readiness = Readiness::from(status);
+            if !staged {
+                readiness.ready = false;
+                readiness.not_ready.push("the database: waiting for it and its schema".to_owned());
+            }
+            readiness
+        }
+        None => Readiness { ready: false, not_ready: vec!["root (waiting)".to_owned()], tree: None },
+    };
+    Sources { readiness: Arc::new(readiness), metrics: telemetry::metrics().clone() }
+}
+
+/// The three stages, in the order in which they are started.
+pub(crate) fn stages(
+    config: &Config,
+    required: &Required,
+    shared: &Shared,
+    wake: &Wake,
+) -> Result<[SupervisorSpec; 3], ServiceError> {
+    let policy = policy(config);
+    let source = Arc::new(exchange(config, required, &shared.clock)?);
+    let qualifier = qualifier::supervisor(
+        qualifier_options(config, policy),
+        qualifier::Services {
+            store: shared.store.clone(),
+            leases: shared.leases.clone(),
+            wake: wake.clone(),
+            source: source.clone(),
+            clock: shared.clock.clone(),
+            runtime: shared.runtime.clone(),
+        },
+    )
+    .map_err(|source| wired("the qualifier", source))?;
+    let communicator = communicator(config, required, shared, wake)?;
+    let listener = listener(config, shared, wake, source)?;
+    Ok([qualifier, communicator, listener])
+}
+
+fn wired(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> ServiceError {
+    ServiceError::Wiring { what, source: Box::new(source) }
+}
+
+fn policy(config: &Config) -> Policy {
+    let statuses = config.calendar.busy_statuses.iter().filter_map(|name| free_busy(name));
+    Policy {
+        zones: Zones::new(config.calendar.time_zone()),
+        months: u32::from(config.calendar.calendar_events_period_in_months),
+        busy_statuses: statuses.collect(),
+    }
+}
+
+/// A status by its name in Exchange; the configuration has checked the names.
+fn free_busy(name: &str) -> Option<FreeBusy> {
+    serde_json::from_value(serde_json::Value::from(name)).ok()
+}
+
+fn exchange(config: &Config, required: &Required, clock: &SharedClock) -> Result<Exchange, ServiceError> {
+    let exchange = &config.exchange;
+    let options = ExchangeOptions {
+        service_url: exchange.service_url.clone(),
+        autodiscover_url: exchange.autodiscover_url.clone(),
+        use_impersonation: exchange.use_impersonation,
+        server_version: exchange.server_version.clone(),
+        tls: exchange.tls(),
+        request_timeout: exchange.request_timeout.get(),
+        stream_timeout_minutes: exchange.exchange_connection_timeout,
+        simultaneous_calls: exchange.simultaneous_calls,
+        ..ExchangeOptions::new(required.exchange.user.clone(), required.exchange.password.clone())
+    };
+    Exchange::new(options, clock.clone()).map_err(|source| wired("Exchange", source))
+}
+
+fn qualifier_options(config: &Config, policy: Policy) -> qualifier::QualifierOptions {
+    let settings = &config.qualifier;
+    qualifier::QualifierOptions {
+        shards: settings.shards.try_into().unwrap_or(u8::MAX),
+        poll_interval: settings.notification_processing_interval.get(),
+        simultaneous_full_reads: settings.simultaneous_calls_at_full_pull,
+        full_read_at_start: settings.make_full_calendar_pull_at_startup,
+        coalesce: qualifier::Timing {
+            quiet: settings.coalesce_quiet.get(),
+            at_most: settings.coalesce_at_most.get(),
+        },
+        attempts: settings.notification_attempts,
+        ..qualifier::QualifierOptions::new(policy)
+    }
+}
+
+fn communicator(
+    config: &Config,
+    required: &Required,
+    shared: &Shared,
+    wake: &Wake,
+) -> Result<SupervisorSpec, ServiceError> {
+    let settings = &config.planner;
+    let planner = Planner::new(
+        PlannerOptions {
+            service_url: required.planner.service_url.clone(),
+            jobcenter_number: required.planner.jobcenter_number.clone(),
+            request_user_identifier: required.planner.request_user_identifier.clone(),
+            client_name: settings.client_name.clone(),
+            connect_timeout: settings.call_timeout.get().min(Duration::from_secs(10)),
+            answer_limit_bytes: settings.answer_limit_bytes,
+            tls: settings.tls(),
+            zone: config.calendar.time_zone(),
+        },
+        shared.clock.clone(),
+    )
+    .map_err(|source| wired("Planner", source))?;
+    let book = CallBook::new(
+        shared.store.clone(),
+        CallLimits {
+            simultaneous_calls: settings.simultaneous_calls.try_into().unwrap_or(u32::MAX),
+            calls_per_minute: settings.sla_calls_per_minute,
+            events_per_minute: settings.sla_events_per_minute,
+        },
+    );
+    let retry = Backoff::doubling(settings.retry_initial.get(), settings.retry_cap.get());
+    let call_timeout = settings.call_timeout.get();
+    let batcher = planner_batcher::PlannerBatcher::supervisor(
+        &planner_batcher::Deps {
+            book: book.clone(),
+            planner: planner.clone(),
+            leases: shared.leases.clone(),
+            wake: wake.clone(),
+            runtime: shared.runtime.clone(),
+            clock: shared.clock.clone(),
+        },
+        &planner_batcher::BatcherOptions {
+            lease: "communicator/planner-batcher".into(),
+            max_events_per_call: settings.max_calendar_event_updates_per_call,
+            update_interval: settings.calendar_event_update_interval.get(),
+            call_timeout,
+            retry,
+            adopt_after_unknown_outcome: settings.adopt_after_unknown_outcome.get(),
+            ..planner_batcher::BatcherOptions::default()
+        },
+        &ChildRef::new(),
+    );
+    let resource_list = resource_list::ResourceList::child(
+        &resource_list::Deps {
+            book: book.clone(),
+            planner: planner.clone(),
+            leases: shared.leases.clone(),
+            runtime: shared.runtime.clone(),
+            clock: shared.clock.clone(),
+        },
+        &resource_list::ResourceListOptions {
+            update_at_startup: settings.update_resources_at_startup,
+            call_timeout,
+            retry,
+            ..resource_list::ResourceListOptions::default()
+        },
+        &ChildRef::new(),
+    );
+    let comparison = comparison::Comparison::child(
+        &comparison::Deps {
+            book,
+            planner,
+            leases: shared.leases.clone(),
+            wake: wake.clone(),
+            runtime: shared.runtime.clone(),
+            clock: shared.clock.clone(),
+        },
+        &comparison::ComparisonOptions {
+            max_fetches_per_call: settings.max_calendar_event_fetches_per_call,
+            call_timeout,
+            retry,
+            adopt_after_unknown_outcome: settings.adopt_after_unknown_outcome.get(),
+            zone: config.calendar.time_zone(),
+            months: u32::from(config.calendar.calendar_events_period_in_months),
+            ..comparison::ComparisonOptions::default()
+        },
+        &ChildRef::new(),
+    );
+    Ok(SupervisorSpec::new("communicator", Strategy::OneForOne, COMMUNICATOR_INTENSITY)
+        .child(ChildSpec::supervisor(batcher))
+        .child(resource_list)
+        .child(comparison))
+}
+
+fn listener(
+    _config: &Config,
+    _shared: &Shared,
+    _wake: &Wake,
+    _source: Arc<Exchange>,
+) -> Result<SupervisorSpec, ServiceError> {
+    Err(ServiceError::Runtime(std::io::Error::other("the listener is not wired")))
+}
