@@ -43,7 +43,7 @@ pub enum ServiceError {
     },
     /// Telemetry cannot start.
     #[error("telemetry cannot start")]
-    Telemetry(#[source] telemetry::TelemetryError),
+    Telemetry(#[source] Box<telemetry::TelemetryError>),
     /// Certificates or keys cannot be used.
     #[error("TLS cannot be set up for {what}")]
     Trust {
@@ -120,7 +120,7 @@ pub enum ServiceError {
 
 impl From<telemetry::TelemetryError> for ServiceError {
     fn from(error: telemetry::TelemetryError) -> Self {
-        Self::Telemetry(error)
+        Self::Telemetry(Box::new(error))
     }
 }
 
