@@ -28,6 +28,8 @@ mod office;
 mod plan;
 mod reader;
 pub mod schedule;
+#[cfg(test)]
+mod testkit;
 pub mod work;
 
 pub use actor::{Shard, supervisor};
