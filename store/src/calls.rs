@@ -131,7 +131,7 @@ impl CallBook {
         let items = i32::try_from(call.mailboxes).unwrap_or(i32::MAX);
         tx.execute(
             "insert into service_call_reference_log (call_id, operation, mail, items, bulk, started_at, deadline) \
-             values ($1, $2, $3, $4, true, $5, $5 + make_interval(secs => $6))",
+             values ($1, $2, $3, $4, true, $5::timestamptz, $5::timestamptz + make_interval(secs => $6))",
             &[&id, &call.operation, &mail, &items, &grant.now, &call.lifetime.as_secs_f64()],
         )
         .await

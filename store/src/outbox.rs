@@ -25,10 +25,14 @@ use crate::{Store, StoreError};
 
 mod answer;
 mod reserve;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use answer::{Answer, KeyAnswer, Outcome};
-pub use reserve::{Batch, Reserved};
+pub use reserve::{Batch, Expired, Reserved};
 
+#[cfg(all(test, feature = "testing"))]
+mod model_tests;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
 

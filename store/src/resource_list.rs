@@ -208,8 +208,8 @@ async fn add(
     tx.execute(
         "insert into planner_resource (mail, bucket, name, rid, planner_resource_id, description, \
              working_hours, is_case_worker, created_at, updated_at, deleted_date, deleted_reason, adopt_due_at) \
-         select n.mail, n.bucket, n.name, n.rid, n.id, n.description, n.hours, n.case_worker, $9, $9, \
-             case when n.reason is not null then $9 end, n.reason, case when n.reason is null then now() end \
+         select n.mail, n.bucket, n.name, n.rid, n.id, n.description, n.hours, n.case_worker, $9::timestamptz, $9, \
+             case when n.reason is not null then $9::timestamptz end, n.reason, case when n.reason is null then now() end \
          from unnest($1::text[], $2::smallint[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::jsonb[], \
              $8::bool[], $10::text[]) as n (mail, bucket, name, rid, id, description, hours, case_worker, reason) \
          where not exists (select from planner_resource_blacklist b where lower(trim(b.mail)) = n.mail) \

@@ -7,6 +7,7 @@ use calendar::codes;
 use store::{Store, duty};
 use store::lease::Lease;
 use supervision::{ChildContext, ChildRef, ChildSpec, Stop};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Deps, ResourceListOptions};
@@ -30,6 +31,8 @@ pub struct ResourceList {
     timer: Option<SpawnHandle>,
     fetch: Option<AbortOnDropHandle<()>>,
     watches: Vec<AbortOnDropHandle<()>>,
+    /// Tells a fetch in flight that the duty ends.
+    stop: CancellationToken,
 }
 
 impl ResourceList {
@@ -46,6 +49,7 @@ impl ResourceList {
             timer: None,
             fetch: None,
             watches: Vec::new(),
+            stop: CancellationToken::new(),
         }
     }
 
@@ -60,6 +64,9 @@ impl ResourceList {
 
     fn tell(&mut self, event: Event, context: &mut Context<Self>) {
         let Some(fence) = self.lease.as_ref().map(Lease::fence) else { return };
+        if self.child.stopping() {
+            return;
+        }
         match self.policy.on(event, self.deps.clock.monotonic(), rand::random()) {
             None => {}
             Some(Directive::WakeAfter(pause)) => {
@@ -73,13 +80,31 @@ impl ResourceList {
             }
             Some(Directive::Fetch) => {
                 let (deps, options, address) = (self.deps.clone(), self.options.clone(), context.address());
+                let stop = self.stop.clone();
                 self.fetch = Some(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
-                    let ended = fetch::fetch(&deps, &options, &fence).await;
+                    let ended = fetch::fetch(&deps, &options, &fence, &stop).await;
                     // an actor that is gone has a successor with a lease of its own
                     let _ = address.send(Ended(ended)).await;
                 })));
             }
         }
+    }
+
+    fn finish(&mut self, context: &mut Context<Self>) {
+        if self.fetch.is_some() {
+            return;
+        }
+        let Some(lease) = self.lease.take() else {
+            context.stop();
+            return;
+        };
+        let released = self.deps.runtime.spawn(lease.release());
+        context.spawn(fut::wrap_future(released).map(|result, _: &mut Self, context| {
+            if !matches!(result, Ok(Ok(()))) {
+                tracing::warn!("the lease of the resource list could not be handed back, it runs out by itself");
+            }
+            context.stop();
+        }));
     }
 
     fn escalate(&self, error: &ResourceListError) {
@@ -194,6 +219,10 @@ impl Handler<Ended> for ResourceList {
 
     fn handle(&mut self, Ended(result): Ended, context: &mut Self::Context) {
         self.fetch = None;
+        if self.child.stopping() {
+            self.finish(context);
+            return;
+        }
         let event = match result {
             Ok(Fetched::Refreshed(_) | Fetched::Kept) => {
                 self.has_list = true;
@@ -217,19 +246,9 @@ impl Handler<Ended> for ResourceList {
 impl Handler<Stop> for ResourceList {
     type Result = ();
 
-    /// A fetch in flight is given up: it changes nothing at Planner. The lease goes back.
+    /// A fetch in flight is given up: it changes nothing at Planner. The lease goes back when it has ended.
     fn handle(&mut self, _: Stop, context: &mut Self::Context) {
-        self.fetch = None;
-        let Some(lease) = self.lease.take() else {
-            context.stop();
-            return;
-        };
-        let released = self.deps.runtime.spawn(lease.release());
-        context.spawn(fut::wrap_future(released).map(|result, _: &mut Self, context| {
-            if !matches!(result, Ok(Ok(()))) {
-                tracing::warn!("the lease of the resource list could not be handed back, it runs out by itself");
-            }
-            context.stop();
-        }));
+        self.stop.cancel();
+        self.finish(context);
     }
 }

@@ -21,6 +21,9 @@ pub enum ResourceListError {
     /// The call or the list could not be recorded.
     #[error("the resource list cannot be stored")]
     Store(#[source] StoreError),
+    /// The duty ends.
+    #[error("given up because the duty ends")]
+    Stopped,
 }
 
 impl ResourceListError {
@@ -30,6 +33,7 @@ impl ResourceListError {
             Self::Lease(source) | Self::Store(source) => source.disposition(),
             Self::Fetch(source) => source.disposition(),
             Self::Empty => Disposition::RETRY,
+            Self::Stopped => Disposition::Discard,
         }
     }
 
@@ -39,7 +43,7 @@ impl ResourceListError {
             Self::Fetch(source) => source.event(),
             Self::Empty => codes::RESOURCE_LIST_EMPTY,
             Self::Lease(source) | Self::Store(source) if source.is_outage() => codes::COMMUNICATOR_DATABASE_FAILED,
-            Self::Lease(_) | Self::Store(_) => codes::RESOURCE_SYNC_UNKNOWN_ERROR,
+            Self::Lease(_) | Self::Store(_) | Self::Stopped => codes::RESOURCE_SYNC_UNKNOWN_ERROR,
         }
     }
 }

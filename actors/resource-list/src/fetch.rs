@@ -1,10 +1,12 @@
 //! One fetch, on the runtime: slot, permit, call, plan, record.
 
+use std::time::Instant;
+
 use calendar::codes;
-use connector_planner::{Call, PlannerError, ResourcesAnswer};
-use store::StoreError;
+use connector_planner::{Call, ResourcesAnswer};
 use store::calls::{CallEnd, CallStart, Permit, ReadCall};
 use store::lease::Fence;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Deps, ResourceListOptions};
 use crate::error::ResourceListError;
@@ -19,7 +21,8 @@ pub enum Fetched {
     Kept,
 }
 
-/// Fetches the list and applies it.
+/// Fetches the list and applies it. When `stop` is cancelled, a call in flight is given up (it changes
+/// nothing at Planner) and its end recorded.
 ///
 /// # Errors
 /// The list was not applied; an empty answer is an error only where there is no list to keep.
@@ -28,8 +31,9 @@ pub(crate) async fn fetch(
     deps: &Deps,
     options: &ResourceListOptions,
     fence: &Fence,
+    stop: &CancellationToken,
 ) -> Result<Fetched, ResourceListError> {
-    let reading = read(deps, options, fence).await?;
+    let reading = read(deps, options, fence, stop).await?;
     if reading.usable.is_empty() {
         if deps.book.store().has_resource_list().await.map_err(ResourceListError::Store)? {
             tracing::warn!(
@@ -50,43 +54,59 @@ pub(crate) async fn fetch(
     Ok(Fetched::Refreshed(summary))
 }
 
-async fn read(deps: &Deps, options: &ResourceListOptions, fence: &Fence) -> Result<Reading, ResourceListError> {
-    let slot = deps.book.slot().await;
-    // The time of the call begins before its permit is recorded, so that a paused process sends nothing late.
-    let (start, began) = permit(deps, options, fence).await.map_err(ResourceListError::Store)?;
+async fn read(
+    deps: &Deps,
+    options: &ResourceListOptions,
+    fence: &Fence,
+    stop: &CancellationToken,
+) -> Result<Reading, ResourceListError> {
+    let slot = tokio::select! {
+        slot = deps.book.slot() => slot,
+        () = stop.cancelled() => return Err(ResourceListError::Stopped),
+    };
+    let (start, began) = permit(deps, options, fence, stop).await?;
     let call =
         Call { id: start.id, deadline: began + options.call_timeout, trace: telemetry::trace::current() };
-    let answer = deps.planner.resources(&call).await;
+    let answer = tokio::select! {
+        answer = deps.planner.resources(&call) => answer.map_err(ResourceListError::Fetch),
+        () = stop.cancelled() => Err(ResourceListError::Stopped),
+    };
     let recorded = deps.book.end(start.id, &end_of(&answer)).await;
     drop(slot);
     if let Err(error) = recorded {
         // The log entry stays open and counts in the budget until its deadline: that costs, and loses nothing.
         tracing::warn!(error = %telemetry::chain(&error), "the end of a call to planner could not be recorded");
     }
-    Ok(refresh::read(answer.map_err(ResourceListError::Fetch)?.resources))
+    Ok(refresh::read(answer?.resources))
 }
 
+/// Waits for a permit. Answers also when the time of the call began: before the permit was recorded, so
+/// that a paused process sends nothing late.
 async fn permit(
     deps: &Deps,
     options: &ResourceListOptions,
     fence: &Fence,
-) -> Result<(CallStart, std::time::Instant), StoreError> {
+    stop: &CancellationToken,
+) -> Result<(CallStart, Instant), ResourceListError> {
     let call = ReadCall { operation: "GetResources", mail: None, mailboxes: 0, lifetime: options.call_timeout };
     loop {
         let began = deps.clock.monotonic();
-        match deps.book.begin(fence, &call).await? {
+        match deps.book.begin(fence, &call).await.map_err(ResourceListError::Store)? {
             Permit::Granted(start) => return Ok((start, began)),
-            Permit::Wait(wait) => tokio::time::sleep(wait).await,
+            Permit::Wait(wait) => tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = stop.cancelled() => return Err(ResourceListError::Stopped),
+            },
         }
     }
 }
 
-fn end_of(answer: &Result<ResourcesAnswer, PlannerError>) -> CallEnd {
+fn end_of(answer: &Result<ResourcesAnswer, ResourceListError>) -> CallEnd {
     match answer {
         Ok(answer) => CallEnd { success: true, planner_call_id: Some(answer.call_id), ..CallEnd::default() },
         Err(error) => CallEnd {
             success: false,
-            event_id: Some(error.event().id),
+            event_id: (!matches!(error, ResourceListError::Stopped)).then_some(error.event().id),
             text: Some(telemetry::chain(error).to_string()),
             planner_call_id: None,
         },

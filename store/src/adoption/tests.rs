@@ -1,1 +1,265 @@
+//! Goal: adoption takes over what Planner holds for what overlaps the window and nothing else, leaves keys
+//! about which something newer is known, opens the mailbox once, and asks for a full reading exactly when
+//! one is needed. Method: a real database a test.
 
+use super::*;
+use crate::calls::{CallBook, CallEnd, CallLimits, CallStart, Class, Permit, ReadCall};
+use crate::outbox::testing::{decide, fence, key_row, new_resource, number, resource, slot, sql};
+use crate::outbox::{Answer, Batch, KeyAnswer, Outcome, PageSize};
+use crate::testing::{TestDatabase, database};
+
+const MAIL: &str = "m0001@sim.test";
+const AFTER: Duration = Duration::from_secs(60);
+
+fn mail() -> MailAddress {
+    MailAddress::parse(MAIL).unwrap()
+}
+
+/// From hour 10 to hour 100.
+fn window() -> Slot {
+    Slot { start: slot(10).start, end: slot(100).start }
+}
+
+fn held(origin_id: &str, slot: Slot) -> HeldEvent {
+    HeldEvent {
+        origin_id: OriginId::new(origin_id),
+        slot,
+        calendar_event_identifier: Some(Uuid::from_u128(5)),
+        planner_resource_identifier: None,
+    }
+}
+
+fn book(database: &TestDatabase) -> CallBook {
+    let limits = CallLimits { simultaneous_calls: 10, calls_per_minute: None, events_per_minute: None };
+    CallBook::new(database.store.clone(), limits)
+}
+
+async fn begin(database: &TestDatabase, fence: &Fence) -> CallStart {
+    let call = ReadCall { operation: "GetEvents", mail: None, mailboxes: 1, lifetime: AFTER };
+    match book(database).begin(fence, &call).await.unwrap() {
+        Permit::Granted(start) => start,
+        Permit::Wait(_) => panic!("no room"),
+    }
+}
+
+fn adoption(began: Timestamp, events: Vec<HeldEvent>) -> Adoption {
+    let now = slot(0).start;
+    Adoption { mail: mail(), began, window: window(), held: events, after_unknown_outcome: AFTER, now }
+}
+
+async fn adopt(database: &TestDatabase, fence: &Fence, events: Vec<HeldEvent>) -> Adopted {
+    let start = begin(database, fence).await;
+    database.store.adopt(fence, &adoption(start.began, events)).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn the_first_adoption_takes_over_what_overlaps_the_window() {
+    let database = database().await;
+    let store = &database.store;
+    new_resource(store, MAIL).await;
+    let fence = fence(store, "communicator/comparison").await;
+    decide(store, MAIL, "same", Some(slot(20))).await;
+    decide(store, MAIL, "moved", Some(slot(21))).await;
+    decide(store, MAIL, "lacking", Some(slot(22))).await;
+    decide(store, MAIL, "gone", None).await;
+    decide(store, MAIL, "outside", Some(slot(200))).await;
+    let due = store.adoptions_due(10, &[], window()).await.unwrap();
+    assert_eq!(due, [DueAdoption { mail: mail(), earliest: Some(slot(20).start) }]);
+    assert_eq!(store.adoptions_due(10, &[mail()], window()).await.unwrap(), []);
+    let events = vec![
+        held("same", slot(20)),
+        held("moved", slot(30)),
+        held("gone", slot(31)),
+        held("unknown", slot(40)),
+        held("before the window", slot(2)),
+    ];
+    let adopted = adopt(&database, &fence, events).await;
+    assert_eq!(adopted, Adopted { corrected: 3, learned: 1, first: true, full_read: false });
+    let acknowledged = |id: &'static str| async move {
+        key_row(store, MAIL, id).await.map(|row| (row.acknowledged, row.pending))
+    };
+    assert_eq!(acknowledged("same").await, Some((Some(Some(slot(20))), false)));
+    assert_eq!(acknowledged("moved").await, Some((Some(Some(slot(30))), true)));
+    assert_eq!(acknowledged("lacking").await, Some((None, true)));
+    assert_eq!(acknowledged("gone").await, Some((Some(Some(slot(31))), true)));
+    assert_eq!(acknowledged("unknown").await, Some((Some(Some(slot(40))), false)), "no decision yet");
+    assert_eq!(key_row(store, MAIL, "unknown").await.unwrap().version, 0);
+    assert_eq!(acknowledged("before the window").await, None);
+    assert_eq!(
+        number(
+            store,
+            "select count(*) from planner_resource where adopted_at is not null and adopt_due_at is null"
+        )
+        .await,
+        1
+    );
+    assert_eq!(store.adoptions_due(10, &[], window()).await.unwrap(), []);
+    assert_eq!(store.next_adoption().await.unwrap(), None);
+}
+
+/// An empty store against a Planner that already holds everything: nothing is to be sent.
+#[tokio::test]
+async fn the_next_adoption_corrects_also_what_was_uncertain() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, MAIL).await;
+    let fence = fence(store, "communicator/comparison").await;
+    for id in ["applied", "lost"] {
+        decide(store, MAIL, id, Some(slot(20))).await;
+    }
+    sql(
+        store,
+        "update calendar_event set uncertain = true; update planner_resource set adopt_due_at = now()",
+    )
+    .await;
+    let adopted = adopt(&database, &fence, vec![held("applied", slot(20))]).await;
+    assert_eq!(adopted, Adopted { corrected: 2, learned: 0, first: false, full_read: false });
+    let applied = key_row(store, MAIL, "applied").await.unwrap();
+    assert!(!applied.uncertain && !applied.pending);
+    let lost = key_row(store, MAIL, "lost").await.unwrap();
+    assert!(!lost.uncertain && lost.pending && lost.acknowledged.is_none());
+    assert_eq!(
+        number(store, "select count(*) from planner_resource where full_read_began_at is not null").await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn keys_in_flight_and_keys_answered_since_the_call_began_are_left() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, MAIL).await;
+    let fence = fence(store, "communicator").await;
+    for id in ["answered", "in flight", "idle"] {
+        decide(store, MAIL, id, Some(slot(20))).await;
+    }
+    let start = begin(&database, &fence).await;
+    let book = book(&database);
+    let page =
+        store.pending_keys(Class::Live, "", PageSize { mailboxes: 1, keys_per_mailbox: 9 }).await.unwrap();
+    for id in ["answered", "in flight"] {
+        let keys: Vec<_> = page.keys.iter().filter(|key| key.origin_id.as_str() == id).cloned().collect();
+        let batch = Batch { mail: mail(), operation: keys[0].operation, class: Class::Live, keys };
+        let Permit::Granted(Some(call)) = book.reserve(&fence, &batch, AFTER).await.unwrap() else {
+            panic!("no call")
+        };
+        if id == "answered" {
+            let key = KeyAnswer {
+                origin_id: OriginId::new(id),
+                outcome: Outcome::Acknowledged,
+                receipt_code: Some(0),
+                text: None,
+                calendar_event_identifier: None,
+                planner_resource_identifier: None,
+            };
+            let answer = Answer {
+                call_id: call.call_id,
+                mail: mail(),
+                end: CallEnd::default(),
+                keys: vec![key],
+                adopt_after: None,
+            };
+            book.answer(&fence, &answer, false).await.unwrap();
+        }
+    }
+    // the answer of GetEvents is from before: it knows none of them, and one that it got wrong
+    let old = vec![held("answered", slot(50)), held("in flight", slot(50)), held("idle", slot(50))];
+    let adopted = store.adopt(&fence, &adoption(start.began, old)).await.unwrap().unwrap();
+    assert_eq!(adopted.corrected, 1);
+    assert_eq!(key_row(store, MAIL, "answered").await.unwrap().acknowledged, Some(Some(slot(20))));
+    assert_eq!(key_row(store, MAIL, "in flight").await.unwrap().acknowledged, None);
+    assert_eq!(key_row(store, MAIL, "idle").await.unwrap().acknowledged, Some(Some(slot(50))));
+}
+
+#[tokio::test]
+async fn a_full_reading_is_asked_for_when_one_may_have_begun_before() {
+    // (read before, queued FullRead: None | unclaimed | claimed) → asked for?
+    for (read_before, queued, asked) in [
+        (false, None, false),
+        (true, None, true),
+        (false, Some("null"), false),
+        (true, Some("null"), false),
+        (false, Some("7"), true),
+    ] {
+        let database = database().await;
+        let store = &database.store;
+        new_resource(store, MAIL).await;
+        if read_before {
+            sql(store, "update planner_resource set full_read_began_at = now()").await;
+        }
+        if let Some(claim) = queued {
+            sql(
+                store,
+                &format!(
+                    "insert into notification (mail, bucket, event_type, received_at, claim) \
+                                 values ('{MAIL}', 1, 'FullRead', now(), {claim})"
+                ),
+            )
+            .await;
+        }
+        let fence = fence(store, "communicator/comparison").await;
+        let adopted = adopt(&database, &fence, Vec::new()).await;
+        assert_eq!(adopted.full_read, asked, "{read_before} {queued:?}");
+        let count = i64::from(asked) + i64::from(queued.is_some());
+        assert_eq!(
+            number(store, "select count(*) from notification where event_type = 'FullRead'").await,
+            count
+        );
+        // nothing is sent before the reading that follows
+        assert_eq!(
+            number(store, "select count(*) from planner_resource where full_read_began_at is null").await,
+            1
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_shortly_before_or_during_makes_it_due_once_more() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, MAIL).await;
+    let fence = fence(store, "communicator/comparison").await;
+    let log = |outcome: &str, ago_s: i64| {
+        format!(
+            "insert into sync_log (call_id, mail, origin_id, operation, version, start_at, end_at, outcome, at) \
+                 values (gen_random_uuid(), '{MAIL}', 'U', 'C', 1, now(), now(), '{outcome}', now() - interval '{ago_s} s')"
+        )
+    };
+    sql(store, &log("unknown", 61)).await;
+    sql(store, &log("acknowledged", 1)).await;
+    adopt(&database, &fence, Vec::new()).await;
+    assert_eq!(store.next_adoption().await.unwrap(), None, "long enough ago");
+    sql(store, &log("unknown", 20)).await;
+    adopt(&database, &fence, Vec::new()).await;
+    let next = store.next_adoption().await.unwrap().unwrap();
+    assert!(next > Duration::from_secs(30) && next <= Duration::from_secs(40), "{next:?}");
+}
+
+#[tokio::test]
+async fn a_mailbox_out_of_use_and_a_lost_lease_change_nothing() {
+    let database = database().await;
+    let store = &database.store;
+    new_resource(store, MAIL).await;
+    let fence = fence(store, "communicator/comparison").await;
+    let start = begin(&database, &fence).await;
+    sql(store, "update planner_resource set deleted_date = now()").await;
+    let events = vec![held("U", slot(20))];
+    assert_eq!(store.adopt(&fence, &adoption(start.began, events.clone())).await.unwrap(), None);
+    assert_eq!(key_row(store, MAIL, "U").await, None);
+    sql(store, "update planner_resource set deleted_date = null; update lease set token = token + 1").await;
+    let refused = store.adopt(&fence, &adoption(start.began, events)).await;
+    assert!(matches!(refused, Err(StoreError::LeaseLost { .. })), "{refused:?}");
+    assert_eq!(key_row(store, MAIL, "U").await, None);
+}
+
+#[tokio::test]
+async fn an_adoption_can_be_put_off() {
+    let database = database().await;
+    let store = &database.store;
+    new_resource(store, MAIL).await;
+    let fence = fence(store, "communicator/comparison").await;
+    store.postpone_adoption(&fence, &[mail()], AFTER).await.unwrap();
+    assert_eq!(store.adoptions_due(10, &[], window()).await.unwrap(), []);
+    let next = store.next_adoption().await.unwrap().unwrap();
+    assert!(next > Duration::from_secs(50) && next <= AFTER, "{next:?}");
+}

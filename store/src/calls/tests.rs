@@ -1,1 +1,133 @@
+//! Goal: the persisted budget holds over several processes and crashes, and each call leaves its log entry.
+//! Method: several books on one real database; time is moved by changing what was recorded.
 
+use super::*;
+use crate::outbox::testing::{fence, number, sql};
+use crate::testing::database;
+
+const LIFE: Duration = Duration::from_secs(30);
+
+fn limits(simultaneous_calls: u32, calls_per_minute: Option<u32>) -> CallLimits {
+    CallLimits { simultaneous_calls, calls_per_minute, events_per_minute: None }
+}
+
+fn read(mailboxes: u32) -> ReadCall<'static> {
+    ReadCall { operation: "GetEvents", mail: None, mailboxes, lifetime: LIFE }
+}
+
+fn granted(permit: Permit<CallStart>) -> CallStart {
+    match permit {
+        Permit::Granted(start) => start,
+        Permit::Wait(wait) => panic!("no room for {wait:?}"),
+    }
+}
+
+#[tokio::test]
+async fn calls_in_flight_are_limited_over_all_processes_and_a_dead_one_counts_until_its_deadline() {
+    let database = database().await;
+    let store = &database.store;
+    let fence = fence(store, "communicator").await;
+    let (first, second) =
+        (CallBook::new(store.clone(), limits(2, None)), CallBook::new(store.clone(), limits(2, None)));
+    let a = granted(first.begin(&fence, &read(1)).await.unwrap());
+    granted(second.begin(&fence, &read(1)).await.unwrap());
+    assert!(
+        matches!(first.begin(&fence, &read(1)).await.unwrap(), Permit::Wait(wait) if wait > Duration::ZERO)
+    );
+    first.end(a.id, &CallEnd { success: true, ..CallEnd::default() }).await.unwrap();
+    granted(second.begin(&fence, &read(1)).await.unwrap());
+    // the others never end: their process died
+    assert!(matches!(second.begin(&fence, &read(1)).await.unwrap(), Permit::Wait(_)));
+    sql(store, "update service_call_reference_log set deadline = now() where ended_at is null").await;
+    granted(second.begin(&fence, &read(1)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_permit_counts_until_a_minute_after_its_answer_or_its_deadline() {
+    let database = database().await;
+    let store = &database.store;
+    let fence = fence(store, "communicator").await;
+    let book = CallBook::new(store.clone(), limits(10, Some(5)));
+    // bulk work leaves a fifth for live changes: four of five
+    for _ in 0..4 {
+        let start = granted(book.begin(&fence, &read(1)).await.unwrap());
+        book.end(start.id, &CallEnd { success: true, ..CallEnd::default() }).await.unwrap();
+    }
+    let waits = |permit: Permit<CallStart>| matches!(permit, Permit::Wait(_));
+    assert!(waits(book.begin(&fence, &read(1)).await.unwrap()));
+    sql(store, "update service_call_reference_log set ended_at = now() - interval '59 s'").await;
+    assert!(waits(book.begin(&fence, &read(1)).await.unwrap()));
+    sql(store, "update service_call_reference_log set ended_at = now() - interval '61 s'").await;
+    granted(book.begin(&fence, &read(1)).await.unwrap());
+    // one that was never answered counts from its deadline
+    sql(store, "update service_call_reference_log set ended_at = null, deadline = now() - interval '59 s'")
+        .await;
+    assert!(waits(book.begin(&fence, &read(1)).await.unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_race_for_permits_grants_no_more_than_there_are() {
+    let database = database().await;
+    let store = &database.store;
+    let fence = fence(store, "communicator").await;
+    let asks = (0..30).map(|_| {
+        let (book, fence) = (CallBook::new(store.clone(), limits(4, Some(100))), fence.clone());
+        tokio::spawn(async move { book.begin(&fence, &read(1)).await.unwrap() })
+    });
+    let mut granted = 0;
+    for ask in asks.collect::<Vec<_>>() {
+        granted += usize::from(matches!(ask.await.unwrap(), Permit::Granted(_)));
+    }
+    assert_eq!(granted, 4);
+}
+
+#[tokio::test]
+async fn a_call_leaves_its_log_entry_and_is_closed_once() {
+    let database = database().await;
+    let store = &database.store;
+    let fence = fence(store, "communicator").await;
+    let book = CallBook::new(store.clone(), limits(1, None));
+    let mail = MailAddress::parse("a@x").unwrap();
+    let call = ReadCall { mail: Some(&mail), ..read(1) };
+    let start = granted(book.begin(&fence, &call).await.unwrap());
+    let end = CallEnd {
+        success: false,
+        event_id: Some(6904),
+        text: Some("no answer\0 in time".into()),
+        planner_call_id: Some(Uuid::from_u128(3)),
+    };
+    book.end(start.id, &end).await.unwrap();
+    book.end(start.id, &CallEnd { success: true, ..CallEnd::default() }).await.unwrap();
+    let kept = "select count(*) from service_call_reference_log where operation = 'GetEvents' and mail = 'a@x' \
+                and items = 1 and bulk and not success and event_id = 6904 and text = 'no answer in time' \
+                and service_call_response_reference_id is not null and ended_at >= started_at";
+    assert_eq!(number(store, kept).await, 1);
+}
+
+#[tokio::test]
+async fn whoever_lost_the_lease_calls_nobody() {
+    let database = database().await;
+    let store = &database.store;
+    let old = fence(store, "communicator").await;
+    fence(store, "communicator").await;
+    let book = CallBook::new(store.clone(), limits(1, None));
+    assert!(matches!(book.begin(&old, &read(1)).await, Err(StoreError::LeaseLost { .. })));
+    assert_eq!(number(store, "select count(*) from service_call_reference_log").await, 0);
+}
+
+#[tokio::test]
+async fn slots_are_given_in_turn_and_come_back() {
+    let database = database().await;
+    let book = CallBook::new(database.store.clone(), limits(1, None));
+    let held = book.slot().await;
+    let mut waiting = tokio_util::task::AbortOnDropHandle::new(tokio::spawn({
+        let book = book.clone();
+        async move { book.slot().await }
+    }));
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    drop(held);
+    let second = (&mut waiting).await.unwrap();
+    drop(second);
+    let _third = book.slot().await;
+}

@@ -1,0 +1,303 @@
+//! The actor: it only coordinates; looks and calls run on the runtime.
+
+use std::collections::{BTreeMap, HashMap};
+
+use actix::{Actor, ActorContext, ActorFutureExt as _, AsyncContext, Context, Handler, SpawnHandle, fut};
+use calendar::{MailAddress, codes};
+use store::adoption::DueAdoption;
+use store::duty;
+use store::lease::{Fence, Lease};
+use store::wake::Channel;
+use supervision::{ChildContext, ChildRef, ChildSpec, Stop};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::config::{ComparisonOptions, Deps};
+use crate::error::ComparisonError;
+use crate::messages::{Ended, Held, Looked, Lost, News};
+use crate::policy::{self, Directive, Event, Limits, Look, Policy};
+use crate::read::{self, Due};
+
+/// Mailboxes whose failures are counted; beyond it the counts begin anew.
+const COUNTED_MAX: usize = 10_000;
+
+/// Adopts mailboxes.
+#[derive(Debug)]
+pub struct Comparison {
+    child: ChildContext,
+    deps: Deps,
+    options: ComparisonOptions,
+    policy: Policy,
+    lease: Option<Lease>,
+    timer: Option<SpawnHandle>,
+    look: Option<AbortOnDropHandle<()>>,
+    /// Calls under way, by one of their mailboxes, with all of them.
+    calls: BTreeMap<MailAddress, (Vec<MailAddress>, AbortOnDropHandle<()>)>,
+    /// Calls in a row without a usable answer, by mailbox.
+    put_off: HashMap<MailAddress, u32>,
+    watches: Vec<AbortOnDropHandle<()>>,
+    /// Tells calls in flight that the duty ends.
+    stop: CancellationToken,
+}
+
+impl Comparison {
+    /// A comparison that has not begun.
+    pub fn new(child: ChildContext, deps: Deps, options: ComparisonOptions) -> Self {
+        let slots = deps.book.limits().simultaneous_calls as usize;
+        let policy = Policy::new(Limits {
+            // half of the slots at the most: live changes are not to wait behind it
+            calls: (slots / 2).max(1),
+            mailboxes: options.max_fetches_per_call,
+            interval: options.interval,
+            retry: options.retry,
+        });
+        Self {
+            child,
+            deps,
+            options,
+            policy,
+            lease: None,
+            timer: None,
+            look: None,
+            calls: BTreeMap::new(),
+            put_off: HashMap::new(),
+            watches: Vec::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// The child `comparison`.
+    pub fn child(deps: &Deps, options: &ComparisonOptions, reference: &ChildRef<Self>) -> ChildSpec {
+        let (deps, options) = (deps.clone(), options.clone());
+        ChildSpec::actor("comparison", reference, move |child| Self::new(child, deps.clone(), options.clone()))
+    }
+
+    fn fence(&self) -> Option<Fence> {
+        self.lease.as_ref().map(Lease::fence)
+    }
+
+    fn tell(&mut self, event: Event, context: &mut Context<Self>) {
+        if self.lease.is_none() || self.child.stopping() {
+            return;
+        }
+        let now = self.deps.clock.monotonic();
+        match self.policy.on(event, now, rand::random()) {
+            None => {}
+            Some(Directive::WakeAt(at)) => {
+                if let Some(timer) = self.timer.take() {
+                    context.cancel_future(timer);
+                }
+                let wait = at.saturating_duration_since(now);
+                self.timer = Some(context.run_later(wait, |actor, context| {
+                    actor.timer = None;
+                    actor.tell(Event::Timer, context);
+                }));
+            }
+            Some(Directive::Look { mailboxes }) => {
+                let busy: Vec<MailAddress> =
+                    self.calls.values().flat_map(|(mails, _)| mails.iter().cloned()).collect();
+                let (deps, options, address) = (self.deps.clone(), self.options.clone(), context.address());
+                self.look = Some(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+                    let due = read::look(&deps, &options, mailboxes, &busy).await;
+                    // an actor that is gone has a successor with a lease of its own
+                    let _ = address.send(Looked(due)).await;
+                })));
+            }
+        }
+    }
+
+    fn begin(&mut self, due: Vec<DueAdoption>, context: &mut Context<Self>) {
+        let Some(fence) = self.fence() else { return };
+        let mails: Vec<MailAddress> = due.iter().map(|due| due.mail.clone()).collect();
+        let Some(first) = mails.first().cloned() else { return };
+        let (deps, options, address) = (self.deps.clone(), self.options.clone(), context.address());
+        let pauses: Vec<_> = mails
+            .iter()
+            .map(|mail| options.retry.delay_jittered(self.put_off.get(mail).copied().unwrap_or_default() + 1))
+            .collect();
+        let (asked, stop) = (mails.clone(), self.stop.clone());
+        let task = self.deps.runtime.spawn(async move {
+            let mut result = read::adopt(&deps, &options, &fence, &due, &stop).await;
+            if result.as_ref().is_err_and(|error| !error.is_outage()) {
+                for (mail, pause) in asked.iter().zip(pauses) {
+                    let put_off = deps.book.store().postpone_adoption(&fence, std::slice::from_ref(mail), pause);
+                    if let Err(error) = put_off.await {
+                        result = Err(ComparisonError::Store(error));
+                        break;
+                    }
+                }
+            }
+            let _ = address.send(Ended { mails: asked, result }).await;
+        });
+        self.calls.insert(first, (mails, AbortOnDropHandle::new(task)));
+    }
+
+    fn ended(&mut self, mails: &[MailAddress], error: &ComparisonError) -> policy::Ended {
+        let listed = mails.iter().map(MailAddress::as_str).collect::<Vec<_>>().join(" ");
+        tracing::error!(
+            event_id = error.event().id,
+            error = %telemetry::chain(error),
+            "mailboxes could not be adopted, it is tried again"
+        );
+        if matches!(error, ComparisonError::Fetch(_)) {
+            tracing::error!(
+                event_id = codes::EVENTS_FETCH_FAILED.id,
+                mailboxes = listed,
+                "the appointments that planner holds for these mailboxes could not be fetched"
+            );
+        }
+        if error.is_outage() {
+            return policy::Ended::Outage;
+        }
+        if self.put_off.len() >= COUNTED_MAX {
+            self.put_off.clear();
+        }
+        for mail in mails {
+            let count = self.put_off.entry(mail.clone()).or_default();
+            *count = count.saturating_add(1);
+        }
+        policy::Ended::PutOff
+    }
+
+    fn finish(&mut self, context: &mut Context<Self>) {
+        if !self.calls.is_empty() {
+            return;
+        }
+        let Some(lease) = self.lease.take() else {
+            context.stop();
+            return;
+        };
+        let released = self.deps.runtime.spawn(lease.release());
+        context.spawn(fut::wrap_future(released).map(|result, _: &mut Self, context| {
+            if !matches!(result, Ok(Ok(()))) {
+                tracing::warn!("the lease of the comparison could not be handed back, it runs out by itself");
+            }
+            context.stop();
+        }));
+    }
+
+    fn escalate(&self, error: &ComparisonError) {
+        tracing::error!(
+            event_id = error.event().id,
+            error = %telemetry::chain(error),
+            "the comparison cannot go on"
+        );
+        self.child.fail(telemetry::chain(error));
+    }
+}
+
+impl Actor for Comparison {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let address = context.address();
+        let (leases, key) = (self.deps.leases.clone(), self.options.lease.clone());
+        self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+            let _ = address.send(Held(duty::hold(&leases, &key).await)).await;
+        })));
+    }
+}
+
+impl Handler<Held> for Comparison {
+    type Result = ();
+
+    fn handle(&mut self, Held(result): Held, context: &mut Self::Context) {
+        let lease = match result {
+            Ok(lease) => lease,
+            Err(error) => return self.escalate(&ComparisonError::Lease(error)),
+        };
+        let (lost, address) = (lease.lost_signal(), context.address());
+        let loss = self.deps.runtime.spawn(async move {
+            lost.await;
+            let _ = address.send(Lost).await;
+        });
+        let (mut news, address) = (self.deps.wake.subscribe(Channel::Resource), context.address());
+        let news = self.deps.runtime.spawn(async move {
+            while news.changed().await.is_ok() && address.send(News).await.is_ok() {}
+        });
+        self.watches = vec![AbortOnDropHandle::new(loss), AbortOnDropHandle::new(news)];
+        self.lease = Some(lease);
+        self.tell(Event::News, context);
+    }
+}
+
+impl Handler<Lost> for Comparison {
+    type Result = ();
+
+    fn handle(&mut self, _: Lost, _: &mut Self::Context) {
+        if self.lease.is_some() {
+            self.child.fail("the lease of the duty is lost");
+        }
+    }
+}
+
+impl Handler<News> for Comparison {
+    type Result = ();
+
+    fn handle(&mut self, _: News, context: &mut Self::Context) {
+        self.tell(Event::News, context);
+    }
+}
+
+impl Handler<Looked> for Comparison {
+    type Result = ();
+
+    fn handle(&mut self, Looked(result): Looked, context: &mut Self::Context) {
+        self.look = None;
+        let look = match result {
+            Ok(Due::Now(due)) => {
+                self.begin(due, context);
+                Look::Begun
+            }
+            Ok(Due::Later(next)) => Look::Nothing(next),
+            Err(error) if error.disposition().is_retry() => {
+                tracing::error!(
+                    event_id = error.event().id,
+                    error = %telemetry::chain(&error),
+                    "the database cannot be asked which mailboxes are to be adopted"
+                );
+                Look::Failed
+            }
+            Err(error) => return self.escalate(&error),
+        };
+        self.tell(Event::Looked(look), context);
+    }
+}
+
+impl Handler<Ended> for Comparison {
+    type Result = ();
+
+    fn handle(&mut self, Ended { mails, result }: Ended, context: &mut Self::Context) {
+        if let Some(first) = mails.first() {
+            self.calls.remove(first);
+        }
+        if self.child.stopping() {
+            self.finish(context);
+            return;
+        }
+        let ended = match result {
+            Ok(()) => {
+                for mail in &mails {
+                    self.put_off.remove(mail);
+                }
+                policy::Ended::Adopted
+            }
+            Err(error) if error.disposition().is_retry() || matches!(error, ComparisonError::Fetch(_)) => {
+                self.ended(&mails, &error)
+            }
+            Err(error) => return self.escalate(&error),
+        };
+        self.tell(Event::Ended(ended), context);
+    }
+}
+
+impl Handler<Stop> for Comparison {
+    type Result = ();
+
+    /// Calls in flight are given up: they change nothing at Planner. The lease goes back when they have ended.
+    fn handle(&mut self, _: Stop, context: &mut Self::Context) {
+        self.look = None;
+        self.stop.cancel();
+        self.finish(context);
+    }
+}
