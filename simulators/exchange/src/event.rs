@@ -62,7 +62,7 @@ pub fn events(action: Action, item: ItemKey, takes_time: bool, at: Timestamp) ->
         old: None,
     };
     let free_busy = |item: ItemKey| takes_time.then(|| of(EventKind::FreeBusyChanged, item));
-    let long = item.number % 3 == 0;
+    let long = item.number.is_multiple_of(3);
     let mut all = Vec::with_capacity(6);
     match action {
         Action::Created => {

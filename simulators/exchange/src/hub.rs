@@ -91,8 +91,8 @@ pub struct Stream {
 pub enum Output {
     /// Nothing at the moment.
     Nothing,
-    /// Notifications: subscription, events, more follow.
-    Events(Vec<(Arc<str>, Vec<Event>, bool)>),
+    /// Notifications.
+    Events(Vec<Batch>),
     /// An error about these subscriptions; the stream goes on.
     Problem(ResponseCode, Vec<Arc<str>>),
     /// An error about these subscriptions; it is the stream's last message.
@@ -101,6 +101,19 @@ pub enum Output {
     Cut,
     /// Swallow everything from now on.
     Silence,
+}
+
+/// Events of one subscription, in cause order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The subscription.
+    pub id: Arc<str>,
+    /// Its mailbox.
+    pub mailbox: MailboxKey,
+    /// At most [`MAX_EVENTS`].
+    pub events: Vec<Event>,
+    /// More wait.
+    pub more: bool,
 }
 
 /// Why a stream cannot be opened.
@@ -161,7 +174,7 @@ impl Hub {
             return None;
         }
         self.next_subscription += 1;
-        let number = self.next_subscription ^ u128::from(now.as_nanosecond().unsigned_abs());
+        let number = self.next_subscription ^ now.as_nanosecond().unsigned_abs();
         let id: Arc<str> = subscription_id(host, number, now, mailbox).into();
         of_mailbox.push(Arc::clone(&id));
         let subscription = Subscription {
@@ -365,13 +378,13 @@ impl Hub {
             let Some(own) = own.filter(|own| own.stream == Some(number) && !own.queue.is_empty()) else {
                 continue;
             };
-            let some: Vec<Event> = own.queue.drain(..own.queue.len().min(MAX_EVENTS)).collect();
-            stream.events += some.len() as u64;
+            let events: Vec<Event> = own.queue.drain(..own.queue.len().min(MAX_EVENTS)).collect();
+            stream.events += events.len() as u64;
             let more = !own.queue.is_empty();
             if more {
                 stream.wake.notify_one();
             }
-            all.push((Arc::clone(id), some, more));
+            all.push(Batch { id: Arc::clone(id), mailbox: own.mailbox, events, more });
         }
         if all.is_empty() { Output::Nothing } else { Output::Events(all) }
     }

@@ -108,17 +108,21 @@ pub struct StaleState;
 
 impl Mailbox {
     /// An empty mailbox.
+    ///
+    /// Versions and item numbers begin where no earlier incarnation of the mailbox can have come to, so
+    /// that ids are not used again, and sync states of before are noticed, after a restart.
     pub fn new(address: &str, group: u16, now: Timestamp) -> Self {
+        let begin = u64::try_from(now.as_second()).unwrap_or(0) << 16;
         Self {
             key: MailboxKey::of(address),
             address: address.trim().to_lowercase().into_boxed_str(),
             group,
             access: Access::Full,
-            version: 1,
-            next_number: 1,
+            version: begin,
+            next_number: begin + 1,
             items: BTreeMap::new(),
             deletions: Vec::new(),
-            forgotten: 0,
+            forgotten: begin,
             changed: now,
         }
     }
@@ -297,7 +301,8 @@ impl Mailbox {
             Some(state) => state,
             None => SyncState { folder: folder_key, since: 0, until: self.version, before: self.version + 1 },
         };
-        let unknown = state.folder != folder_key || state.until > self.version;
+        let unknown =
+            state.folder != folder_key || state.until > self.version || state.until < self.forgotten;
         if unknown || (state.since > 0 && state.since < self.forgotten) {
             return Err(StaleState);
         }

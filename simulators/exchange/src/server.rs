@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use proto_ews::{
     Error as WireError, Fault as SoapFault, Limits, Problem, Request, RequestEnvelope, Response,
-    ResponseCode, ResponseEnvelope, ServerVersion, decode_request, encode_response,
+    ResponseCode, ResponseEnvelope, ServerVersion, StreamMessage, decode_request, encode_response,
 };
 use simulator_kit::{CaptureNumber, Credentials, reply};
 
@@ -127,11 +127,7 @@ fn perform(
     if let Request::GetStreamingEvents(request) = request {
         return match stream::open(service, caller, request, exchange.capture) {
             Ok(Opened::Stream(pump)) => exchange.streaming().streaming(Box::pin(pump.into_body())),
-            Ok(Opened::Refused(messages)) => {
-                let mut exchange = exchange;
-                exchange.streams = true;
-                exchange.answer(Response::GetStreamingEvents(messages))
-            }
+            Ok(Opened::Refused(messages)) => exchange.refused_stream(messages),
             Err(fault) => exchange.fault(fault),
         };
     }
@@ -154,12 +150,11 @@ struct Exchange<'a> {
     service: &'a Service,
     capture: Option<CaptureNumber>,
     route: Option<Route>,
-    streams: bool,
 }
 
 impl<'a> Exchange<'a> {
     fn plain(service: &'a Service, capture: Option<CaptureNumber>) -> Self {
-        Self { service, capture, route: None, streams: false }
+        Self { service, capture, route: None }
     }
 
     /// Answers that no schema knows are not captured.
@@ -192,10 +187,7 @@ impl<'a> Exchange<'a> {
     ) -> HttpResponse {
         let mut text = match encode_response(envelope) {
             Ok(text) => text,
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "an answer could not be written");
-                return HttpResponse::InternalServerError().finish();
-            }
+            Err(error) => return unwritable(&error),
         };
         if let (Some(number), Some(capture)) = (self.capture, &self.service.capture) {
             capture.response(number, text.as_bytes());
@@ -204,6 +196,23 @@ impl<'a> Exchange<'a> {
         let mut response = reply::xml(status, text);
         self.head(response.headers_mut());
         response
+    }
+
+    /// A stream of one envelope.
+    fn refused_stream(self, messages: Vec<StreamMessage>) -> HttpResponse {
+        let envelope = ResponseEnvelope {
+            server_version: Some(server_version()),
+            body: Ok(Response::GetStreamingEvents(messages)),
+        };
+        match encode_response(&envelope) {
+            Ok(text) => {
+                if let (Some(number), Some(capture)) = (self.capture, &self.service.capture) {
+                    capture.response_part(number, 1, text.as_bytes());
+                }
+                self.streaming().streaming(futures::stream::iter([Ok::<_, Cut>(Bytes::from(text))]))
+            }
+            Err(error) => unwritable(&error),
+        }
     }
 
     /// The head of a streaming answer.
@@ -222,9 +231,6 @@ impl<'a> Exchange<'a> {
     fn head(&self, headers: &mut HeaderMap) {
         let id = uuid::Uuid::new_v4().to_string();
         set(headers, "request-id", &id);
-        if self.streams {
-            headers.insert(NO_BUFFERING, HeaderValue::from_static("1"));
-        }
         let Some(route) = self.route else { return };
         let domain = &self.service.options.domain;
         set(headers, "x-beserver", &route.back_end.host(domain));
@@ -235,6 +241,11 @@ impl<'a> Exchange<'a> {
             }
         }
     }
+}
+
+fn unwritable(error: &WireError) -> HttpResponse {
+    tracing::error!(error = error as &dyn std::error::Error, "an answer could not be written");
+    HttpResponse::InternalServerError().finish()
 }
 
 const NO_BUFFERING: HeaderName = HeaderName::from_static("x-nobuffering");
@@ -352,7 +363,7 @@ fn injected(code: &str) -> SoapFault {
 
 /// An answer in which every response message has the same problem.
 fn all_failed(request: &Request, problem: &Problem) -> Response {
-    use proto_ews::{ResponseMessage as Message, StreamMessage};
+    use proto_ews::ResponseMessage as Message;
     fn all<T>(count: usize, problem: &Problem) -> Vec<Message<T>> {
         std::iter::repeat_with(|| Message::Error(problem.clone())).take(count).collect()
     }

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 use crate::event::{Event, Object};
 use crate::faults::Fault;
-use crate::hub::{MAX_IDS, Output, Refused};
+use crate::hub::{Batch, MAX_IDS, Output, Refused};
 use crate::ids::{
     FolderKey, FolderKind, MailboxKey, STUB_CALENDAR_FOLDER, STUB_FOLDER, STUB_ITEM, STUB_OLD_ITEM,
 };
@@ -194,7 +194,7 @@ impl Pump {
                                 _ => return Some(Err(Cut)),
                             }
                         }
-                        None => self.waiting.push_back(self.notifications(events)),
+                        None => self.waiting.push_back(notifications(events)),
                     },
                     Output::Problem(code, ids) => self.waiting.push_back(problem(code, wire_ids(&ids))),
                     Output::Last(code, ids) => {
@@ -249,22 +249,19 @@ impl Pump {
         }
         Ok(Bytes::from(text))
     }
+}
 
-    fn notifications(&self, all: Vec<(Arc<str>, Vec<Event>, bool)>) -> StreamMessage {
-        let world = self.place.service.world();
-        let notification = |(id, events, more): (Arc<str>, Vec<Event>, bool)| {
-            let mailbox = world.hub.subscription(&id).map(|own| own.mailbox);
-            Notification {
-                subscription_id: SubscriptionId::new(&*id),
-                more_events: more.then_some(true),
-                events: events
-                    .iter()
-                    .filter_map(|event| Some(WireEvent::Change(on_the_wire(event, mailbox?))))
-                    .collect(),
-            }
-        };
-        StreamMessage::notifications(all.into_iter().map(notification).collect())
-    }
+fn notifications(batches: Vec<Batch>) -> StreamMessage {
+    let notification = |batch: Batch| Notification {
+        subscription_id: SubscriptionId::new(&*batch.id),
+        more_events: batch.more.then_some(true),
+        events: batch
+            .events
+            .iter()
+            .map(|event| WireEvent::Change(on_the_wire(event, batch.mailbox)))
+            .collect(),
+    };
+    StreamMessage::notifications(batches.into_iter().map(notification).collect())
 }
 
 fn wire_ids(ids: &[Arc<str>]) -> Vec<SubscriptionId> {
