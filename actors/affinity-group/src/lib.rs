@@ -1,2 +1,9 @@
-//! One actor per affinity group: streaming connection, anchor, cookie, silence watch; and the listener that forms the groups.
+//! Affinity groups: one actor per group with its streaming connection, and the listener that forms the
+//! groups (B7, B12).
 #![forbid(unsafe_code)]
+
+pub mod config;
+pub mod filter;
+pub mod folder_watch;
+pub mod grouping;
+pub mod policy;

@@ -1,0 +1,89 @@
+//! Options of the listener and of affinity groups.
+
+use std::time::Duration;
+
+use base::Backoff;
+
+/// Limits and pauses of one affinity group.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupOptions {
+    /// Silence longer than this means that the stream is dead.
+    pub stream_silence_limit: Duration,
+    /// While members are added the stream is opened anew at most this often.
+    pub growth_pause: Duration,
+    /// A stream that ended as planned and is open again within this time has missed nothing.
+    pub no_gap_within: Duration,
+    /// Pause before a stream that failed is opened again.
+    pub reopen: Backoff,
+    /// A stream that lived this long was sound: the next failure counts as the first.
+    pub sound_after: Duration,
+    /// While no stream can be opened, all live mailboxes catch up this often.
+    pub deaf_catch_up_every: Duration,
+    /// How long a folder event waits for an item event that explains it.
+    pub folder_event_grace: Duration,
+    /// An unexplained folder event makes a mailbox catch up at most this often.
+    pub folder_catch_up_interval: Duration,
+    /// Batches of notifications that wait for the database; what comes beyond makes its mailboxes catch up.
+    pub journal_capacity: usize,
+    /// Longest time that ending the subscriptions of a group takes when it stops.
+    pub stop_patience: Duration,
+    /// How long to wait for the group's lease before telling that another instance has it.
+    pub lease_patience: Duration,
+}
+
+impl Default for GroupOptions {
+    fn default() -> Self {
+        Self {
+            stream_silence_limit: Duration::from_secs(110),
+            growth_pause: Duration::from_secs(1),
+            no_gap_within: Duration::from_secs(10),
+            reopen: Backoff::doubling(Duration::from_millis(250), Duration::from_secs(30)),
+            sound_after: Duration::from_secs(10),
+            deaf_catch_up_every: Duration::from_secs(60),
+            folder_event_grace: Duration::from_secs(2),
+            folder_catch_up_interval: Duration::from_secs(10),
+            journal_capacity: 500,
+            stop_patience: Duration::from_secs(8),
+            lease_patience: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How the listener forms groups.
+#[derive(Debug, Clone, Copy)]
+pub struct ListenerOptions {
+    /// How often the resource table is compared, besides wake-ups.
+    pub subscriber_update_time_interval: Duration,
+    /// Most mailboxes of one group; Exchange allows 200.
+    pub mailboxes_per_subscription_group: usize,
+    /// Most groups of one service account, over all instances.
+    pub subscription_groups_per_credential: usize,
+    /// Service accounts that there are; 0 = none is configured (4933).
+    pub accounts: usize,
+    /// Use stored locations only, ask nobody.
+    pub deactivate_solving_of_group_affinity: bool,
+    /// Pause before a mailbox that could not be located is asked for again.
+    pub locate_again: Backoff,
+    /// Most mailboxes located before the groups are formed with what is known.
+    pub locate_at_once: usize,
+    /// Pause after a failed round (the database is away).
+    pub retry: Backoff,
+    /// Options of each group.
+    pub group: GroupOptions,
+}
+
+impl Default for ListenerOptions {
+    fn default() -> Self {
+        Self {
+            subscriber_update_time_interval: Duration::from_secs(600),
+            mailboxes_per_subscription_group: 200,
+            subscription_groups_per_credential: 3,
+            accounts: 1,
+            deactivate_solving_of_group_affinity: false,
+            locate_again: Backoff::doubling(Duration::from_secs(30), Duration::from_secs(3_600)),
+            locate_at_once: 1_000,
+            retry: Backoff::doubling(Duration::from_millis(500), Duration::from_secs(30)),
+            group: GroupOptions::default(),
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! Goal: AG-1 to AG-4 hold for every sequence of events, and the usual walks go as the reference tells.
+//! Method: tables; a model that performs the directives and checks the invariants after each step.
+
+use base::{Clock, SystemClock};
+use proptest::prelude::*;
+
+use super::*;
+
+fn options() -> GroupOptions {
+    GroupOptions::default()
+}
+
+fn mail(n: u32) -> MailAddress {
+    MailAddress::parse(&format!("m{n}@sim.test")).unwrap()
+}
+
+fn sub(n: u32) -> SubscriptionId {
+    SubscriptionId::new(format!("s{n}"))
+}
+
+fn members(numbers: &[u32]) -> Event {
+    Event::Members(numbers.iter().map(|n| mail(*n)).collect())
+}
+
+fn live(n: u32, cookie: Option<&str>) -> Event {
+    Event::Live { mailbox: mail(n), subscription: sub(n), cookie: cookie.map(str::to_owned) }
+}
+
+fn down(n: u32, own_fault: bool) -> Event {
+    Event::Down { mailbox: mail(n), own_fault }
+}
+
+fn failed(stream: u64) -> Event {
+    Event::Failed { stream, all_lost: false, after: None }
+}
+
+fn catch_up(n: u32, spread: bool) -> Directive {
+    Directive::CatchUp { mailbox: mail(n), spread }
+}
+
+fn open(stream: u64, numbers: &[u32]) -> Directive {
+    Directive::Open { stream, members: numbers.iter().map(|n| (mail(*n), sub(*n))).collect() }
+}
+
+fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Members 1 to 3 listened to on stream 1, open since the returned instant.
+fn listening() -> (Policy, Instant) {
+    let now = SystemClock.monotonic();
+    let mut policy = Policy::new(options());
+    policy.on(members(&[1, 2, 3]), now, 0.0);
+    policy.on(live(1, Some("c")), now, 0.0);
+    policy.on(live(2, None), now, 0.0);
+    let directives = policy.on(live(3, None), now, 0.0);
+    assert_eq!(directives, [], "a moment for others, {policy:?}");
+    let now = now + s(1);
+    assert_eq!(policy.on(Event::Tick, now, 0.0), [open(1, &[1, 2, 3])]);
+    assert_eq!(policy.on(Event::Opened(1), now, 0.0), []);
+    (policy, now)
+}
+
+#[test]
+fn the_anchor_comes_first_and_the_others_follow_within_its_affinity() {
+    let now = SystemClock.monotonic();
+    let mut policy = Policy::new(options());
+    assert_eq!(policy.on(members(&[2, 1, 3]), now, 0.0), [Directive::Start(mail(1))]);
+    assert_eq!(
+        policy.on(live(1, Some("be~1")), now, 0.0),
+        [
+            Directive::Affinity(Some((mail(1), Some("be~1".into())))),
+            Directive::Start(mail(2)),
+            Directive::Start(mail(3))
+        ]
+    );
+    assert!(!policy.is_ready());
+}
+
+#[test]
+fn an_anchor_that_cannot_be_used_is_passed_over() {
+    let now = SystemClock.monotonic();
+    let mut policy = Policy::new(options());
+    policy.on(members(&[1, 2, 3]), now, 0.0);
+    assert_eq!(policy.on(down(1, true), now, 0.0), [Directive::Start(mail(2))]);
+    // an outage concerns all: wait for it to pass, but not for ever
+    assert_eq!(policy.on(down(2, false), now, 0.0), []);
+    assert_eq!(policy.on(down(2, false), now, 0.0), []);
+    assert_eq!(policy.on(down(2, false), now, 0.0), [Directive::Start(mail(3))]);
+    assert_eq!(policy.on(down(3, true), now, 0.0), [Directive::TellNoneLive]);
+    assert!(policy.is_ready(), "nothing more can be done for them");
+    // the first that recovers becomes the anchor, and alone needs no pause
+    let directives = policy.on(live(2, None), now, 0.0);
+    assert_eq!(directives, [Directive::Affinity(Some((mail(2), None))), open(1, &[2])]);
+}
+
+#[test]
+fn a_planned_end_opened_again_in_time_is_no_gap() {
+    let (mut policy, start) = listening();
+    let end = start + s(1_800);
+    assert_eq!(policy.on(Event::Closed(1), end, 0.0), [open(2, &[1, 2, 3])]);
+    assert_eq!(policy.on(Event::Opened(2), end + s(10), 0.0), []);
+}
+
+#[test]
+fn a_planned_end_opened_again_too_late_is_a_gap() {
+    let (mut policy, start) = listening();
+    let end = start + s(1_800);
+    policy.on(Event::Closed(1), end, 0.0);
+    let late = policy.on(Event::Opened(2), end + s(11), 0.0);
+    assert_eq!(late, [catch_up(1, true), catch_up(2, true), catch_up(3, true)]);
+}
+
+#[test]
+fn an_error_or_silence_is_a_gap_for_all_and_is_retried_with_back_off() {
+    let (mut policy, start) = listening();
+    let end = start + s(60);
+    assert_eq!(policy.on(failed(1), end, 0.0), []);
+    let at = policy.wake_at().unwrap();
+    assert_eq!(at, end + Duration::from_millis(250));
+    assert_eq!(policy.on(Event::Tick, at, 0.0), [open(2, &[1, 2, 3])]);
+    // it fails again: longer, and the server's own time is kept
+    policy.on(Event::Failed { stream: 2, all_lost: false, after: Some(s(5)) }, at, 0.0);
+    assert_eq!(policy.wake_at(), Some(at + s(5)));
+    assert_eq!(policy.on(Event::Tick, at + s(5), 0.0), [open(3, &[1, 2, 3])]);
+    let opened = policy.on(Event::Opened(3), at + s(6), 0.0);
+    assert_eq!(opened, [catch_up(1, true), catch_up(2, true), catch_up(3, true)]);
+    // caught up once
+    policy.on(Event::Closed(3), at + s(60), 0.0);
+    assert_eq!(policy.on(Event::Opened(4), at + s(61), 0.0), []);
+}
+
+#[test]
+fn a_stream_that_fails_young_again_and_again_backs_off_and_a_sound_one_resets_that() {
+    let (mut policy, mut now) = listening();
+    let mut pauses = Vec::new();
+    for stream in 1..=4 {
+        policy.on(failed(stream), now, 0.0);
+        let at = policy.wake_at().unwrap();
+        pauses.push((at - now).as_millis());
+        now = at;
+        policy.on(Event::Tick, now, 0.0);
+        policy.on(Event::Opened(stream + 1), now, 0.0);
+    }
+    assert_eq!(pauses, [250, 500, 1_000, 2_000]);
+    now += options().sound_after;
+    policy.on(failed(5), now, 0.0);
+    assert_eq!(policy.wake_at(), Some(now + Duration::from_millis(250)));
+}
+
+#[test]
+fn events_of_a_former_stream_change_nothing() {
+    let (mut policy, start) = listening();
+    policy.on(Event::Closed(1), start + s(60), 0.0);
+    for event in [
+        Event::Opened(1),
+        Event::Closed(1),
+        failed(1),
+        Event::Bad { stream: 1, subscriptions: vec![sub(1)] },
+        Event::Missed { stream: 1, subscriptions: vec![] },
+    ] {
+        assert_eq!(policy.on(event, start + s(60), 0.0), []);
+    }
+}
+
+#[test]
+fn a_bad_subscription_is_dropped_the_rest_reopened_at_once_and_the_bad_one_resubscribed() {
+    let (mut policy, start) = listening();
+    let now = start + s(5);
+    let directives = policy.on(Event::Bad { stream: 1, subscriptions: vec![sub(2)] }, now, 0.0);
+    assert_eq!(directives, [Directive::Close, Directive::Resubscribe(mail(2)), open(2, &[1, 3])]);
+    // what was on its way to us when we closed is lost: those two catch up, the bad one by itself
+    assert_eq!(policy.on(Event::Opened(2), now, 0.0), [catch_up(1, true), catch_up(3, true)]);
+    // it comes back: the stream grows, not at once
+    let anew = Event::Live { mailbox: mail(2), subscription: sub(22), cookie: None };
+    assert_eq!(policy.on(anew, now, 0.0), []);
+    assert_eq!(policy.wake_at(), Some(now + options().growth_pause));
+    let grown = policy.on(Event::Tick, now + options().growth_pause, 0.0);
+    assert_eq!(grown[0], Directive::Close);
+    assert!(matches!(&grown[1], Directive::Open { stream: 3, members } if members.len() == 3));
+}
+
+#[test]
+fn a_complaint_about_subscriptions_that_nobody_knows_does_not_make_a_loop() {
+    let (mut policy, start) = listening();
+    let directives = policy.on(Event::Bad { stream: 1, subscriptions: vec![sub(77)] }, start, 0.0);
+    assert_eq!(directives, [Directive::Close]);
+    assert_eq!(policy.wake_at(), Some(start + Duration::from_millis(250)));
+}
+
+#[test]
+fn missed_events_make_those_mailboxes_catch_up_and_keep_the_stream() {
+    let (mut policy, start) = listening();
+    let one = Event::Missed { stream: 1, subscriptions: vec![sub(2)] };
+    assert_eq!(policy.on(one, start, 0.0), [catch_up(2, false)]);
+    let all = policy.on(Event::Missed { stream: 1, subscriptions: vec![] }, start, 0.0);
+    assert_eq!(all, [catch_up(1, true), catch_up(2, true), catch_up(3, true)]);
+}
+
+#[test]
+fn when_all_are_lost_the_affinity_is_settled_anew_by_one_and_the_others_follow() {
+    for all_at_once in [true, false] {
+        let (mut policy, start) = listening();
+        let now = start + s(100);
+        let event = if all_at_once {
+            Event::Failed { stream: 1, all_lost: true, after: None }
+        } else {
+            Event::Bad { stream: 1, subscriptions: vec![sub(1), sub(2), sub(3)] }
+        };
+        let directives = policy.on(event, now, 0.0);
+        let tail = [
+            Directive::TellAllLost,
+            Directive::Affinity(None),
+            Directive::Resubscribe(mail(1)),
+        ];
+        assert!(directives.ends_with(&tail), "{directives:?}");
+        let anew = Event::Live { mailbox: mail(1), subscription: sub(11), cookie: Some("d".into()) };
+        assert_eq!(
+            policy.on(anew, now, 0.0),
+            [
+                Directive::Affinity(Some((mail(1), Some("d".into())))),
+                Directive::Resubscribe(mail(2)),
+                Directive::Resubscribe(mail(3))
+            ]
+        );
+    }
+}
+
+#[test]
+fn members_come_and_go_and_the_anchor_is_handed_on_with_its_cookie() {
+    let (mut policy, start) = listening();
+    let now = start + s(100);
+    let directives = policy.on(members(&[2, 3, 4]), now, 0.0);
+    assert_eq!(
+        directives,
+        [
+            Directive::End(mail(1), Some(sub(1))),
+            Directive::Affinity(Some((mail(2), Some("c".into())))),
+            Directive::Start(mail(4)),
+        ]
+    );
+    let at = policy.wake_at().unwrap();
+    assert_eq!(at, now + options().growth_pause);
+    assert_eq!(policy.on(live(4, None), now, 0.0), [Directive::Close, open(2, &[2, 3, 4])]);
+    assert_eq!(policy.on(members(&[]), now, 0.0).len(), 5, "three ends, the affinity, the stream");
+}
+
+#[test]
+fn a_subscription_of_a_restarted_actor_replaces_the_old_one_which_is_ended() {
+    let (mut policy, start) = listening();
+    let anew = Event::Live { mailbox: mail(2), subscription: sub(22), cookie: None };
+    let directives = policy.on(anew, start + s(5), 0.0);
+    assert_eq!(directives[0], Directive::Unsubscribe(mail(2), sub(2)));
+    assert!(matches!(&directives[2], Directive::Open { members, .. } if members.contains(&(mail(2), sub(22)))));
+}
+
+#[test]
+fn while_nothing_can_be_heard_everybody_catches_up_from_time_to_time() {
+    let (mut policy, start) = listening();
+    policy.on(failed(1), start, 0.0);
+    let mut now = start;
+    let mut caught_up = 0;
+    while now < start + s(200) {
+        now = policy.wake_at().unwrap();
+        for directive in policy.on(Event::Tick, now, 0.0) {
+            match directive {
+                Directive::CatchUp { .. } => caught_up += 1,
+                Directive::Open { stream, .. } => {
+                    policy.on(failed(stream), now, 0.0);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!(caught_up, 9, "three mailboxes at 60, 120 and 180 seconds");
+}
+
+#[test]
+fn a_server_that_closes_at_once_is_not_asked_again_and_again() {
+    let (mut policy, start) = listening();
+    assert_eq!(policy.on(Event::Closed(1), start, 0.0), []);
+    assert_eq!(policy.wake_at(), Some(start + Duration::from_millis(250)));
+}
+
+#[test]
+fn no_more_than_a_stream_takes() {
+    let now = SystemClock.monotonic();
+    let mut policy = Policy::new(options());
+    let all: Vec<u32> = (1..=250).collect();
+    policy.on(members(&all), now, 0.0);
+    for n in all {
+        policy.on(live(n, None), now, 0.0);
+    }
+    let directives = policy.on(Event::Tick, now + s(1), 0.0);
+    assert!(matches!(&directives[..], [Directive::Open { members, .. }] if members.len() == STREAM_IDS));
+}
+
+/// Performs directives as the actor does.
+#[derive(Debug, Default)]
+struct World {
+    affinity: Option<(MailAddress, Option<String>)>,
+    /// Members with an actor at work on a subscription.
+    working: BTreeSet<MailAddress>,
+    live: BTreeMap<MailAddress, SubscriptionId>,
+    stream: Option<(u64, bool, BTreeMap<SubscriptionId, MailAddress>)>,
+    /// Subscriptions that may have lost events and have not been caught up since.
+    lossy: BTreeSet<SubscriptionId>,
+    next: u32,
+}
+
+impl World {
+    fn end_stream(&mut self, lossy: bool) {
+        if let Some((_, open, ids)) = self.stream.take() {
+            assert!(open || !ids.is_empty());
+            if lossy {
+                self.lossy.extend(ids.into_keys());
+            }
+        }
+    }
+
+    fn perform(&mut self, directives: Vec<Directive>, opening: bool) {
+        let mut caught_up = BTreeSet::new();
+        for directive in directives {
+            match directive {
+                Directive::Affinity(affinity) => self.affinity = affinity,
+                Directive::Start(mail) | Directive::Resubscribe(mail) => {
+                    self.live.remove(&mail);
+                    self.working.insert(mail);
+                }
+                Directive::End(mail, _) => {
+                    self.working.remove(&mail);
+                    self.live.remove(&mail);
+                }
+                Directive::Unsubscribe(..) | Directive::TellNoneLive => {}
+                Directive::TellAllLost => self.live.clear(),
+                Directive::Open { stream, members } => {
+                    assert!(self.stream.is_none(), "AG-1");
+                    let ids = members.into_iter().map(|(mail, id)| (id, mail)).collect();
+                    self.stream = Some((stream, false, ids));
+                }
+                Directive::Close => self.end_stream(true),
+                Directive::CatchUp { mailbox, .. } => {
+                    caught_up.insert(mailbox);
+                }
+            }
+        }
+        for mail in &caught_up {
+            if let Some(id) = self.live.get(mail) {
+                self.lossy.remove(id);
+            }
+        }
+        if opening && let Some((_, _, ids)) = &self.stream {
+            for (id, mail) in ids {
+                let current = self.live.get(mail) == Some(id);
+                assert!(!(current && self.lossy.contains(id)), "AG-3 {mail}");
+            }
+        }
+    }
+
+    fn check(&self, policy: &Policy) {
+        if self.stream.is_none() && !self.live.is_empty() {
+            assert!(policy.wake_at().is_some(), "AG-4 {policy:?}");
+        }
+        if let Some((_, true, ids)) = &self.stream {
+            let live: BTreeSet<&SubscriptionId> = self.live.values().collect();
+            let settled = ids.keys().collect::<BTreeSet<_>>() == live;
+            assert!(settled || policy.wake_at().is_some(), "AG-2 {policy:?}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_invariants_hold_whatever_happens(
+        steps in proptest::collection::vec((0u8..11, any::<u8>(), 0u64..4_000, any::<bool>()), 1..250)
+    ) {
+        let mut now = SystemClock.monotonic();
+        let mut policy = Policy::new(options());
+        let mut world = World::default();
+        world.perform(policy.on(members(&[1, 2, 3, 4, 5]), now, 0.0), false);
+        for (what, which, wait_ms, flag) in steps {
+            now += Duration::from_millis(wait_ms);
+            let pick = |from: Vec<MailAddress>| from.get(usize::from(which) % from.len().max(1)).cloned();
+            let number = world.stream.as_ref().map(|stream| stream.0);
+            let mut opening = false;
+            let event = match what {
+                0 | 1 => {
+                    let Some(mailbox) = pick(world.working.iter().cloned().collect()) else { continue };
+                    world.working.remove(&mailbox);
+                    world.next += 1;
+                    let subscription = sub(1_000 + world.next);
+                    world.live.insert(mailbox.clone(), subscription.clone());
+                    Event::Live { mailbox, subscription, cookie: flag.then(|| "c".to_owned()) }
+                }
+                2 => {
+                    let Some(mailbox) = pick(world.working.iter().cloned().collect()) else { continue };
+                    Event::Down { mailbox, own_fault: flag }
+                }
+                3 => {
+                    let Some(mailbox) = pick(world.live.keys().cloned().collect()) else { continue };
+                    world.live.remove(&mailbox);
+                    world.working.insert(mailbox.clone());
+                    Event::Down { mailbox, own_fault: flag }
+                }
+                4 | 5 => {
+                    let Some((number, open, _)) = &mut world.stream else { continue };
+                    if *open { continue }
+                    *open = true;
+                    opening = true;
+                    Event::Opened(*number)
+                }
+                6 => {
+                    let Some(number) = number else { continue };
+                    world.end_stream(false);
+                    Event::Closed(number)
+                }
+                7 => {
+                    let Some(number) = number else { continue };
+                    world.end_stream(true);
+                    if flag && which % 3 == 0 { world.live.clear(); }
+                    Event::Failed { stream: number, all_lost: flag && which % 3 == 0, after: None }
+                }
+                8 => {
+                    let Some((number, _, ids)) = &world.stream else { continue };
+                    let bad: Vec<SubscriptionId> =
+                        ids.keys().take(usize::from(which) % (ids.len() + 1)).cloned().collect();
+                    Event::Bad { stream: *number, subscriptions: bad }
+                }
+                9 => {
+                    let bits = which % 32;
+                    let chosen: Vec<u32> = (0u32..5).filter(|n| bits & (1 << n) != 0).map(|n| n + 1).collect();
+                    members(&chosen)
+                }
+                _ => Event::Tick,
+            };
+            world.perform(policy.on(event, now, 0.0), opening);
+            world.check(&policy);
+        }
+    }
+}
