@@ -6,8 +6,9 @@
 //! claiming and finishing loses nothing. Whoever claims or finishes does it under the shard's fence.
 //! Handing a row back (for a retry) takes the number off again.
 //!
-//! Failure: an error means that nothing was done, or that this is unknown; a claim that was committed
-//! without its answer being seen is found again by the next incarnation.
+//! Failure: an error means that nothing was done, or that this is unknown. A claim may have been committed
+//! without its answer being seen: after an error the next claim says what is in hand
+//! ([`ClaimRequest::in_hand`]), and rows that bear the number without being in hand are given out again.
 
 use base::TraceContext;
 use calendar::{ItemId, MailAddress};
@@ -76,6 +77,9 @@ pub struct ClaimRequest<'a> {
     pub class: Class,
     /// Mailboxes that are left out: in back-off, or with much in hand already.
     pub without: &'a [MailAddress],
+    /// After a claim that failed: the rows that the incarnation really has. Others that bear its number are
+    /// claimed again.
+    pub in_hand: Option<&'a [i64]>,
     /// The present.
     pub now: Timestamp,
     /// The most to claim.
@@ -133,7 +137,7 @@ impl Store {
                 "with due as ( \
                      select id from notification \
                      where bucket = any ($2) and set_aside_at is null and {of_class} \
-                       and claim is distinct from $1 and (next_attempt_at is null or next_attempt_at <= $3) \
+                       and (claim is distinct from $1 or not (id = any ($6))) and (next_attempt_at is null or next_attempt_at <= $3) \
                        and not (mail = any ($4)) \
                      order by id limit $5 for update) \
                  update notification n set claim = $1 from due where n.id = due.id \
@@ -146,7 +150,14 @@ impl Store {
         let rows = tx
             .query(
                 &statement,
-                &[&request.claim, &request.buckets, &request.now, &without, &i64::from(request.limit)],
+                &[
+                    &request.claim,
+                    &request.buckets,
+                    &request.now,
+                    &without,
+                    &i64::from(request.limit),
+                    &request.in_hand,
+                ],
             )
             .await
             .map_err(StoreError::query(operation))?;

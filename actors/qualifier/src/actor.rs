@@ -76,6 +76,8 @@ pub struct Shard {
     running: usize,
     claiming: bool,
     claim_again: bool,
+    /// A claim failed: what it claimed is unknown.
+    claim_uncertain: bool,
     full_read_requested: bool,
     timer: Option<SpawnHandle>,
     stopping: bool,
@@ -110,6 +112,7 @@ impl Shard {
             running: 0,
             claiming: false,
             claim_again: false,
+            claim_uncertain: false,
             full_read_requested: false,
             timer: None,
             stopping: false,
@@ -167,6 +170,7 @@ impl Shard {
         self.running = 0;
         self.claiming = false;
         self.claim_again = false;
+        self.claim_uncertain = false;
         self.full_read_requested = false;
         self.child.busy(false);
         self.take_office(ctx);
@@ -186,17 +190,20 @@ impl Shard {
         let full_max = FULL_READS_AHEAD.saturating_sub(self.schedule.full_waiting());
         self.claiming = true;
         self.claim_again = false;
-        let task = claim(
-            Arc::clone(office),
-            incumbency.claim,
-            self.options.buckets(self.n),
-            self.schedule.closed(),
-            (live_max, full_max),
-        );
+        let request = Claim {
+            number: incumbency.claim,
+            buckets: self.options.buckets(self.n),
+            without: self.schedule.closed(),
+            in_hand: self.claim_uncertain.then(|| self.schedule.rows()),
+            live_max,
+            full_max,
+        };
+        let task = claim(Arc::clone(office), request);
         self.run(ctx, task, move |act, ctx, claimed| {
             act.claiming = false;
             match claimed {
                 Some(Ok(claimed)) => {
+                    act.claim_uncertain = false;
                     let live = claimed.iter().filter(|one| !is_full_read(one)).count();
                     let more = act.claim_again || (live > 0 && live == live_max);
                     act.schedule.arrive(claimed, act.services.clock.monotonic());
@@ -205,7 +212,10 @@ impl Shard {
                         act.claim(ctx);
                     }
                 }
-                Some(Err(error)) => act.store_failed(ctx, &error),
+                Some(Err(error)) => {
+                    act.claim_uncertain = true;
+                    act.store_failed(ctx, &error);
+                }
                 None => act.child.fail("claiming notifications panicked"),
             }
         });
@@ -452,24 +462,29 @@ fn is_full_read(one: &Claimed) -> bool {
     one.subject == store::notification_queue::Subject::FullRead
 }
 
-async fn claim(
-    office: Arc<Office>,
-    claim: i64,
+/// What is to be claimed.
+struct Claim {
+    number: i64,
     buckets: Vec<i16>,
     without: Vec<MailAddress>,
-    (live_max, full_max): (usize, usize),
-) -> Result<Vec<Claimed>, StoreError> {
+    in_hand: Option<Vec<i64>>,
+    live_max: usize,
+    full_max: usize,
+}
+
+async fn claim(office: Arc<Office>, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
     let mut claimed = Vec::new();
-    for (class, limit) in [(Class::Live, live_max), (Class::Bulk, full_max)] {
+    for (class, limit) in [(Class::Live, claim.live_max), (Class::Bulk, claim.full_max)] {
         if limit == 0 {
             continue;
         }
         let request = ClaimRequest {
             fence: &office.fence,
-            claim,
-            buckets: &buckets,
+            claim: claim.number,
+            buckets: &claim.buckets,
             class,
-            without: &without,
+            without: &claim.without,
+            in_hand: claim.in_hand.as_deref(),
             now: office.now(),
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
         };

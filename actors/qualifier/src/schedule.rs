@@ -111,7 +111,7 @@ struct Mailbox {
     items: HashMap<ItemId, Item>,
     full: Vec<Claimed>,
     running: bool,
-    in_hand: usize,
+    in_hand: Vec<i64>,
     paused_until: Option<Instant>,
     failures: u32,
     /// Where it stands in the orders.
@@ -165,11 +165,23 @@ impl Schedule {
     /// Mailboxes that are not to be claimed for: in a pause, or with much in memory.
     pub fn closed(&self) -> Vec<MailAddress> {
         let crowded =
-            |mailbox: &Mailbox| mailbox.waiting() + mailbox.in_hand >= self.limits.capacity_per_mailbox;
+            |mailbox: &Mailbox| mailbox.waiting() + mailbox.in_hand.len() >= self.limits.capacity_per_mailbox;
         self.mailboxes
             .iter()
             .filter(|(_, mailbox)| mailbox.paused_until.is_some() || crowded(mailbox))
             .map(|(mail, _)| mail.clone())
+            .collect()
+    }
+
+    /// The rows of everything in memory.
+    pub fn rows(&self) -> Vec<i64> {
+        self.mailboxes
+            .values()
+            .flat_map(|mailbox| {
+                let items = mailbox.items.values().flat_map(Item::rows);
+                let full = mailbox.full.iter().map(|one| one.id);
+                items.chain(full).chain(mailbox.in_hand.iter().copied())
+            })
             .collect()
     }
 
@@ -205,7 +217,7 @@ impl Schedule {
             let Some(mailbox) = self.mailboxes.get_mut(&mail) else { break };
             let items = take_due(mailbox, now, timing, self.limits.items_per_batch);
             mailbox.running = true;
-            mailbox.in_hand = items.iter().map(|item| item.notifications.len()).sum();
+            mailbox.in_hand = items.iter().flat_map(|item| &item.notifications).map(|one| one.id).collect();
             let failures = mailbox.failures;
             self.running_live += 1;
             self.place(&mail);
@@ -225,7 +237,7 @@ impl Schedule {
         let mailbox = self.mailboxes.get_mut(&mail)?;
         let notifications = std::mem::take(&mut mailbox.full);
         mailbox.running = true;
-        mailbox.in_hand = notifications.len();
+        mailbox.in_hand = notifications.iter().map(|one| one.id).collect();
         let failures = mailbox.failures;
         self.place(&mail);
         Some(FullBatch { mail, notifications, failures })
@@ -330,8 +342,8 @@ impl Schedule {
             self.running_live -= 1;
         }
         if let Some(mailbox) = self.mailboxes.get_mut(batch.mail()) {
-            self.held -= mailbox.in_hand;
-            mailbox.in_hand = 0;
+            self.held -= mailbox.in_hand.len();
+            mailbox.in_hand.clear();
             mailbox.running = false;
         }
     }

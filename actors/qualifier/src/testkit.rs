@@ -13,6 +13,7 @@ use store::notification_queue::{ClaimRequest, Claimed, Class, Subject};
 use store::notifications::{NewNotification, NotificationKind};
 use store::testing::{TestDatabase, database};
 use store::wake::Wake;
+use store::{Store, StoreOptions};
 
 use crate::config::{QualifierOptions, Services};
 use crate::full;
@@ -67,9 +68,17 @@ pub(crate) struct Kit {
     _lease: store::lease::Lease,
 }
 
+/// The name of the connections that services use.
+pub(crate) const APPLICATION: &str = "the product";
+
 pub(crate) async fn services(database: &TestDatabase, source: &Arc<FakeCalendar>) -> Services {
     let clock = SystemClock::shared();
-    let store = database.store.clone();
+    // Connections of its own, so that a test can break them and go on watching.
+    let options = StoreOptions {
+        application_name: APPLICATION.to_owned(),
+        ..store::testing::options(database.url.clone())
+    };
+    let store = Store::open(options).unwrap();
     let owner = "test".to_owned();
     Services {
         leases: LeaseBook::new(store.clone(), clock.clone(), owner, Duration::from_secs(60)),
@@ -134,6 +143,7 @@ impl Kit {
                 buckets: &buckets,
                 class,
                 without: &[],
+                in_hand: None,
                 now: "9999-01-01T00:00:00Z".parse().unwrap(),
                 limit: 1_000,
             };

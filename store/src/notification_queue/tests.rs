@@ -65,6 +65,7 @@ impl Shard {
             buckets: &self.buckets,
             class,
             without,
+            in_hand: None,
             now: at(10),
             limit: 100,
         }
@@ -235,4 +236,17 @@ async fn rows_that_nothing_can_be_done_with_are_set_aside() {
         .unwrap();
     assert_eq!(aside.len(), 2);
     assert_eq!(aside[1].get::<_, &str>(0), "a notification of type ModifiedEvent names no item");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_whose_answer_was_lost_is_made_again() {
+    let database = database().await;
+    let shard = Shard::new(&database).await;
+    database.store.append(&[hint(1, "a"), hint(1, "b")]).await.unwrap();
+    let seen = database.store.claim(&shard.request(Class::Live, &[])).await.unwrap();
+    database.store.append(&[hint(1, "c")]).await.unwrap();
+    // the answer that told of "a" never came; "b" is in hand
+    let in_hand = [seen[1].id];
+    let request = ClaimRequest { in_hand: Some(&in_hand), ..shard.request(Class::Live, &[]) };
+    assert_eq!(items(&database.store.claim(&request).await.unwrap()), ["a", "c"]);
 }

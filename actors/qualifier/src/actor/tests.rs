@@ -1,1 +1,442 @@
-//! tests
+//! Goal: the shard as it runs: woken, coalescing, surviving crashes, outages, panics and lost leases, and
+//! leaving in order. Method: the real tree, a real database, a calendar in memory; conditions are waited for.
+use std::collections::BTreeSet;
+
+use base::SystemClock;
+use calendar::source::{
+    Affinity, CalendarFolder, ChangePage, HintStream, Location, Mailbox, Reading, Subscribed,
+};
+use calendar::testing::{FakeCalendar, failure, single};
+use calendar::{Appointment, CalendarSource, ItemId, Slot, SourceError};
+use store::lease::LeaseBook;
+use store::notifications::{NewNotification, NotificationKind as Kind};
+use store::testing::{TestDatabase, database};
+use supervision::Tree;
+
+use super::*;
+use crate::testkit::{
+    APPLICATION, log, mail, notification, options, resources, services, slot, there, wait_for,
+};
+
+/// A tree with the qualifier in it.
+struct Running {
+    database: TestDatabase,
+    source: Arc<FakeCalendar>,
+    services: Services,
+    tree: Tree,
+}
+
+impl Running {
+    async fn new(mailboxes: u32, options: QualifierOptions) -> Self {
+        let database = database().await;
+        resources(&database, mailboxes).await;
+        Self::on(database, options).await
+    }
+
+    async fn on(database: TestDatabase, options: QualifierOptions) -> Self {
+        let source = Arc::new(FakeCalendar::default());
+        let services = services(&database, &source).await;
+        let tree = start(&services, options);
+        Self { database, source, services, tree }
+    }
+
+    async fn hint(&self, n: u32, hints: &[(Kind, &str)]) {
+        let batch: Vec<NewNotification> =
+            hints.iter().map(|(kind, item)| notification(n, (*kind, item, None))).collect();
+        self.database.store.append(&batch).await.unwrap();
+    }
+
+    async fn keys(&self, n: u32) -> Vec<String> {
+        there(&self.database, n).await.into_iter().map(|(key, _, _)| key).collect()
+    }
+
+    async fn until_keys(&self, n: u32, keys: &[&str]) {
+        wait_for(async || {
+            let now = self.keys(n).await;
+            if now == keys { Ok(()) } else { Err(format!("keys of {n}: {now:?}")) }
+        })
+        .await;
+    }
+
+    async fn until_log(&self, entries: usize) -> Vec<(String, String)> {
+        wait_for(async || {
+            let log = log(&self.database).await;
+            if log.len() >= entries { Ok(log) } else { Err(format!("the log: {log:?}")) }
+        })
+        .await
+    }
+
+    async fn one(&self, query: &str) -> i64 {
+        let client = self.database.store.client("test").await.unwrap();
+        client.query_one(query, &[]).await.unwrap().get(0)
+    }
+
+    async fn until_one(&self, query: &str, value: i64) {
+        wait_for(async || {
+            let now = self.one(query).await;
+            if now == value { Ok(()) } else { Err(format!("{query} gives {now}")) }
+        })
+        .await;
+    }
+
+    fn calls(&self, operation: &str) -> usize {
+        self.source.calls().iter().filter(|call| call.operation == operation).count()
+    }
+}
+
+fn start(services: &Services, options: QualifierOptions) -> Tree {
+    Tree::start(supervisor(options, services.clone()).unwrap(), SystemClock::shared())
+}
+
+/// Runs a test on an actix system over a runtime with threads of its own.
+fn system(test: impl Future<Output = ()>) {
+    actix::System::with_tokio_rt(|| {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    })
+    .block_on(test);
+}
+
+#[test]
+fn a_burst_becomes_one_decision_and_at_most_two_readings() {
+    system(async {
+        // the poll is far away: it is the wake-up that counts
+        let running =
+            Running::new(1, QualifierOptions { poll_interval: Duration::from_secs(60), ..options() }).await;
+        assert!(running.tree.wait_for(Tree::ready).await);
+        running.source.put(&mail(1), single("a", "A", slot(2, 9)));
+        let burst =
+            [Kind::Created, Kind::FreeBusyChanged, Kind::Modified, Kind::FreeBusyChanged, Kind::Modified];
+        running.hint(1, &burst.map(|kind| (kind, "a"))).await;
+        running.until_keys(1, &["A"]).await;
+        let log = running.until_log(5).await;
+        assert_eq!(log[0].1, "created");
+        assert!(log[1..].iter().all(|(_, outcome)| outcome == "unchanged"), "{log:?}");
+        assert_eq!(running.calls("read_items"), 2);
+        assert_eq!(running.one("select count(*) from notification").await, 0);
+        running.tree.shutdown().await;
+    });
+}
+
+#[test]
+fn what_a_crashed_incarnation_had_in_hand_is_handled() {
+    system(async {
+        let database = database().await;
+        resources(&database, 1).await;
+        let source = Arc::new(FakeCalendar::default());
+        source.put(&mail(1), single("a", "A", slot(2, 9)));
+        let services = services(&database, &source).await;
+        services.store.append(&[notification(1, (Kind::Created, "a", None))]).await.unwrap();
+        // the reading hangs; then the whole process is gone, without a word
+        source.close();
+        let options = options();
+        let first = start(&services, options.clone());
+        wait_for(async || if source.calls().is_empty() { Err("not read yet".into()) } else { Ok(()) }).await;
+        let client = database.store.client("test").await.unwrap();
+        let claim =
+            async || -> i64 { client.query_one("select claim from notification", &[]).await.unwrap().get(0) };
+        let first_claim = claim().await;
+        drop(first);
+        source.open();
+        // another process; the lease of the first has run out
+        client.batch_execute("update lease set expires_at = now() - interval '1 s'").await.unwrap();
+        let other = Services {
+            leases: LeaseBook::new(
+                services.store.clone(),
+                SystemClock::shared(),
+                "another process".into(),
+                Duration::from_secs(60),
+            ),
+            ..services.clone()
+        };
+        let second = start(&other, options);
+        wait_for(async || {
+            let keys = there(&database, 1).await;
+            if keys.len() == 1 { Ok(()) } else { Err(format!("{keys:?}")) }
+        })
+        .await;
+        assert!(first_claim > 0);
+        second.shutdown().await;
+    });
+}
+
+#[test]
+fn an_outage_is_waited_out_without_counting() {
+    system(async {
+        let running = Running::new(2, options()).await;
+        running.source.put(&mail(1), single("a", "A", slot(2, 9)));
+        running.source.put(&mail(2), single("b", "B", slot(2, 9)));
+        running.source.set_mailbox_failing(&mail(1), Some(failure(SourceErrorKind::Unavailable)));
+        running.hint(1, &[(Kind::Created, "a"), (Kind::Modified, "a")]).await;
+        running.hint(2, &[(Kind::Created, "b")]).await;
+        // the other mailbox goes on; this one is tried again and again
+        running.until_keys(2, &["B"]).await;
+        wait_for(async || {
+            let tries = running.source.calls().iter().filter(|call| call.mail == mail(1)).count();
+            if tries > 5 { Ok(()) } else { Err(format!("{tries} tries")) }
+        })
+        .await;
+        assert_eq!(running.one("select coalesce(max(attempts), 0)::bigint from notification").await, 0);
+        assert_eq!(running.one("select count(*) from notification where set_aside_at is not null").await, 0);
+        running.source.set_mailbox_failing(&mail(1), None);
+        running.until_keys(1, &["A"]).await;
+        running.until_one("select count(*) from notification", 0).await;
+        running.tree.shutdown().await;
+    });
+}
+
+#[test]
+fn poison_is_set_aside_and_others_go_on() {
+    system(async {
+        let running = Running::new(1, options()).await;
+        running.source.put(&mail(1), single("good", "A", slot(2, 9)));
+        running.source.put(&mail(1), single("bad", "B", slot(2, 9)));
+        running.source.set_item_failing("bad", Some(failure(SourceErrorKind::Unknown)));
+        running.hint(1, &[(Kind::Created, "bad"), (Kind::Created, "good")]).await;
+        running.until_keys(1, &["A"]).await;
+        running.until_one("select count(*) from notification where set_aside_at is not null", 1).await;
+        assert_eq!(running.one("select attempts::bigint from notification").await, 3);
+        running.tree.shutdown().await;
+    });
+}
+
+/// A source that panics when one item is read.
+#[derive(Debug)]
+struct Panicking(Arc<FakeCalendar>);
+
+#[async_trait::async_trait]
+impl CalendarSource for Panicking {
+    async fn locate(&self, mailboxes: &[MailAddress]) -> Vec<Result<Location, SourceError>> {
+        self.0.locate(mailboxes).await
+    }
+    async fn check(&self, mailbox: &Mailbox) -> Result<CalendarFolder, SourceError> {
+        self.0.check(mailbox).await
+    }
+    async fn subscribe(&self, mailbox: &Mailbox, affinity: &Affinity) -> Result<Subscribed, SourceError> {
+        self.0.subscribe(mailbox, affinity).await
+    }
+    async fn unsubscribe(
+        &self,
+        mailbox: &Mailbox,
+        affinity: &Affinity,
+        id: &calendar::ids::SubscriptionId,
+    ) -> Result<(), SourceError> {
+        self.0.unsubscribe(mailbox, affinity, id).await
+    }
+    async fn listen(
+        &self,
+        affinity: &Affinity,
+        ids: &[calendar::ids::SubscriptionId],
+    ) -> Result<HintStream, SourceError> {
+        self.0.listen(affinity, ids).await
+    }
+    async fn catch_up(
+        &self,
+        mailbox: &Mailbox,
+        state: Option<&calendar::ids::SyncState>,
+    ) -> Result<ChangePage, SourceError> {
+        self.0.catch_up(mailbox, state).await
+    }
+    async fn read_items(&self, mailbox: &Mailbox, items: &[ItemId]) -> Result<Vec<Reading>, SourceError> {
+        assert!(!items.contains(&ItemId::new("bomb")), "the bomb was read");
+        self.0.read_items(mailbox, items).await
+    }
+    async fn masters_of(
+        &self,
+        mailbox: &Mailbox,
+        occurrences: &[ItemId],
+    ) -> Result<Vec<Option<ItemId>>, SourceError> {
+        self.0.masters_of(mailbox, occurrences).await
+    }
+    async fn read_window(&self, mailbox: &Mailbox, window: Slot) -> Result<Vec<Appointment>, SourceError> {
+        self.0.read_window(mailbox, window).await
+    }
+}
+
+#[test]
+fn a_panic_counts_and_takes_nobody_down_with_it() {
+    system(async {
+        let database = database().await;
+        resources(&database, 1).await;
+        let source = Arc::new(FakeCalendar::default());
+        source.put(&mail(1), single("good", "A", slot(2, 9)));
+        let mut services = services(&database, &source).await;
+        services.source = Arc::new(Panicking(Arc::clone(&source)));
+        let hints =
+            [notification(1, (Kind::Created, "bomb", None)), notification(1, (Kind::Created, "good", None))];
+        services.store.append(&hints).await.unwrap();
+        let tree = start(&services, options());
+        let client = database.store.client("test").await.unwrap();
+        wait_for(async || {
+            let keys = there(&database, 1).await;
+            let row = client
+                .query_one(
+                    "select count(*), count(*) filter (where set_aside_at is not null) from notification",
+                    &[],
+                )
+                .await
+                .unwrap();
+            let (left, aside): (i64, i64) = (row.get(0), row.get(1));
+            // what was in a batch with it failed once with it, and was handled alone after that
+            if keys.len() == 1 && (left, aside) == (1, 1) {
+                Ok(())
+            } else {
+                Err(format!("{keys:?} {left} {aside}"))
+            }
+        })
+        .await;
+        assert_eq!(tree.restarts_total(), 0);
+        tree.shutdown().await;
+    });
+}
+
+#[test]
+fn waits_for_a_resource_list_and_says_so() {
+    system(async {
+        let running = Running::on(database().await, options()).await;
+        running.source.put(&mail(1), single("a", "A", slot(2, 9)));
+        running.hint(1, &[(Kind::Created, "a")]).await;
+        wait_for(async || {
+            let locks = running
+                .one("select count(*) from pg_stat_activity where query like '%planner_resource%'")
+                .await;
+            if locks > 0 { Ok(()) } else { Err("nobody asked for the resource list".into()) }
+        })
+        .await;
+        assert!(!running.tree.ready());
+        assert!(running.source.calls().is_empty());
+        resources(&running.database, 1).await;
+        assert!(running.tree.wait_for(Tree::ready).await);
+        running.until_keys(1, &["A"]).await;
+        running.tree.shutdown().await;
+    });
+}
+
+#[test]
+fn a_lost_lease_ends_the_work_until_it_is_had_again() {
+    system(async {
+        let running = Running::new(1, options()).await;
+        running.source.put(&mail(1), single("a", "A", slot(2, 9)));
+        running.hint(1, &[(Kind::Created, "a")]).await;
+        running.until_keys(1, &["A"]).await;
+        // somebody else takes over behind its back
+        let client = running.database.store.client("test").await.unwrap();
+        client
+            .batch_execute(
+                "update lease set owner = 'somebody else', token = token + 1, \
+                                  expires_at = now() + interval '1 hour' where key = 'qualifier/0'",
+            )
+            .await
+            .unwrap();
+        running.source.put(&mail(1), single("a", "A", slot(3, 9)));
+        running.hint(1, &[(Kind::Modified, "a")]).await;
+        running.until_one("select count(*) from lease where owner = 'somebody else'", 1).await;
+        running.source.put(&mail(1), single("b", "B", slot(3, 9)));
+        running.hint(1, &[(Kind::Created, "b")]).await;
+        // it lets go again
+        client.batch_execute("update lease set owner = '' where key = 'qualifier/0'").await.unwrap();
+        running.until_keys(1, &["A", "B"]).await;
+        assert_eq!(there(&running.database, 1).await[0].1, slot(3, 9));
+        assert_eq!(running.tree.restarts_total(), 0);
+        running.tree.shutdown().await;
+        // handed back in order
+        assert_eq!(running.one("select count(*) from lease where owner <> ''").await, 0);
+    });
+}
+
+#[test]
+fn full_reads_at_start_and_when_settings_change() {
+    system(async {
+        let database = database().await;
+        resources(&database, 3).await;
+        let source = Arc::new(FakeCalendar::default());
+        for n in 1..=3 {
+            source.put(&mail(n), single(&format!("i{n}"), "A", slot(2, 9)));
+        }
+        let services = services(&database, &source).await;
+        let reads = || source.calls().iter().filter(|call| call.operation == "read_window").count();
+        let until_reads = async |reads_wanted: usize| {
+            wait_for(async || {
+                let handled = log(&database).await.len();
+                if handled == reads_wanted { Ok(()) } else { Err(format!("{handled} handled")) }
+            })
+            .await;
+            assert_eq!(reads(), reads_wanted);
+        };
+        let with = |months: u32, full_read_at_start: bool| {
+            let mut options = QualifierOptions { shards: 2, full_read_at_start, ..options() };
+            options.policy.months = months;
+            options
+        };
+        let tree = start(&services, with(3, true));
+        until_reads(3).await;
+        for n in 1..=3 {
+            assert_eq!(there(&database, n).await.len(), 1);
+        }
+        tree.shutdown().await;
+        // the same settings: nothing to do; other settings: everything anew
+        let tree = start(&services, with(3, false));
+        assert!(tree.wait_for(Tree::ready).await);
+        services.store.append(&[notification(1, (Kind::Modified, "i1", None))]).await.unwrap();
+        wait_for(async || if log(&database).await.len() == 4 { Ok(()) } else { Err("not yet".into()) }).await;
+        assert_eq!(reads(), 3);
+        tree.shutdown().await;
+        let tree = start(&services, with(4, false));
+        wait_for(async || if log(&database).await.len() == 7 { Ok(()) } else { Err("not yet".into()) }).await;
+        assert_eq!(reads(), 6);
+        tree.shutdown().await;
+    });
+}
+
+#[test]
+fn one_reading_of_a_mailbox_at_a_time() {
+    system(async {
+        let running = Running::new(3, options()).await;
+        let items: Vec<String> = (0..40).map(|n| format!("i{n:02}")).collect();
+        let mut expected = BTreeSet::new();
+        for n in 1..=3 {
+            for item in &items {
+                running.source.put(&mail(n), single(item, &format!("U{item}"), slot(2, 9)));
+                expected.insert(format!("U{item}"));
+            }
+        }
+        for item in &items {
+            for n in 1..=3 {
+                running.hint(n, &[(Kind::Created, item), (Kind::Modified, item)]).await;
+            }
+            let full_read = NewNotification::full_read(mail(1), running.services.clock.now(), None);
+            running.services.store.append(&[full_read]).await.unwrap();
+        }
+        let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+        for n in 1..=3 {
+            running.until_keys(n, &expected).await;
+        }
+        running.until_one("select count(*) from notification", 0).await;
+        assert_eq!(running.source.most_at_once(), 1);
+        running.tree.shutdown().await;
+    });
+}
+
+#[test]
+fn a_database_that_goes_away_delays_and_loses_nothing() {
+    system(async {
+        let running = Running::new(1, options()).await;
+        running.source.put(&mail(1), single("a", "A", slot(2, 9)));
+        running.hint(1, &[(Kind::Created, "a")]).await;
+        running.until_keys(1, &["A"]).await;
+        for day in 3..8 {
+            running.source.put(&mail(1), single("a", "A", slot(day, 9)));
+            running.hint(1, &[(Kind::Modified, "a")]).await;
+            // every connection of the product breaks, whatever it is doing
+            let kill = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+                        where datname = current_database() and application_name = 'the product'";
+            assert_eq!(APPLICATION, "the product");
+            assert!(running.one(kill).await > 0);
+            wait_for(async || {
+                let now = there(&running.database, 1).await;
+                if now[0].1 == slot(day, 9) { Ok(()) } else { Err(format!("day {day}: {now:?}")) }
+            })
+            .await;
+        }
+        running.tree.shutdown().await;
+    });
+}

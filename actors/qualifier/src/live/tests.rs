@@ -37,8 +37,7 @@ async fn create_update_free_and_delete() {
     kit.hint(1, &[(Kind::Modified, "a", None)]).await;
     kit.work().await.unwrap();
     // free, and busy again
-    kit.source
-        .put(&mail(1), calendar::Appointment { free_busy: FreeBusy::Free, ..single("a", "A", slot(3, 9)) });
+    kit.source.put(&mail(1), Appointment { free_busy: FreeBusy::Free, ..single("a", "A", slot(3, 9)) });
     kit.hint(1, &[(Kind::FreeBusyChanged, "a", None)]).await;
     kit.work().await.unwrap();
     assert_eq!(kit.there(1).await, []);
@@ -333,7 +332,7 @@ async fn identifiers_that_nothing_can_carry_do_not_stop_the_others() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_item_without_uid_has_a_key_of_its_own() {
     let kit = Kit::new(1).await;
-    let nameless = |day| calendar::Appointment { uid: None, ..single("n", "", slot(day, 9)) };
+    let nameless = |day| Appointment { uid: None, ..single("n", "", slot(day, 9)) };
     kit.source.put(&mail(1), nameless(2));
     kit.hint(1, &[(Kind::Created, "n", None)]).await;
     kit.work().await.unwrap();
@@ -405,8 +404,7 @@ async fn adopted_keys_are_decided_about_by_their_names() {
         .await
         .unwrap();
     kit.source.put(&mail(1), single("a", "A", slot(2, 9)));
-    kit.source
-        .put(&mail(1), calendar::Appointment { free_busy: FreeBusy::Free, ..single("b", "B", slot(2, 9)) });
+    kit.source.put(&mail(1), Appointment { free_busy: FreeBusy::Free, ..single("b", "B", slot(2, 9)) });
     kit.hint(1, &[(Kind::Modified, "a", None), (Kind::Modified, "b", None)]).await;
     kit.work().await.unwrap();
     let rows = client

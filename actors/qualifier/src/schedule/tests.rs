@@ -206,7 +206,7 @@ proptest! {
         // where each notification is: in memory, in hand, given back, or done
         let mut place: BTreeMap<i64, &str> = BTreeMap::new();
         let mut running: Vec<Batch> = Vec::new();
-        let mut end = |schedule: &mut Schedule, batch: Batch, how: u8, now: Instant, place: &mut BTreeMap<i64, &str>| {
+        let end = |schedule: &mut Schedule, batch: Batch, how: u8, now: Instant, place: &mut BTreeMap<i64, &str>| {
             let rows = batch.rows();
             match how {
                 0 => {
@@ -265,6 +265,9 @@ proptest! {
             }
             let held = place.values().filter(|at| matches!(**at, "memory" | "hand")).count();
             prop_assert_eq!(schedule.room(), LIMITS.capacity - held);
+            let rows: BTreeSet<i64> = schedule.rows().into_iter().collect();
+            let expected = place.iter().filter(|(_, at)| matches!(**at, "memory" | "hand"));
+            prop_assert_eq!(rows, expected.map(|(id, _)| *id).collect::<BTreeSet<_>>());
         }
         // in the end everything can be brought to its end
         for _ in 0..200 {
