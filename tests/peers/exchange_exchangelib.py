@@ -37,7 +37,6 @@ from exchangelib.errors import (
     ErrorSubscriptionNotFound,
     UnauthorizedError,
 )
-from exchangelib.items import MOVE_TO_DELETED_ITEMS
 from exchangelib.properties import CreatedEvent, DeletedEvent, ModifiedEvent, MovedEvent, StatusEvent
 from exchangelib.protocol import BaseProtocol, FailFast
 from exchangelib.recurrence import Recurrence, WeeklyPattern
@@ -350,7 +349,7 @@ def streaming(server, account, address):
     item.start = local(2026, 9, 7, 9, 30)
     item.save(update_fields=["start"])
     listener.wait_for(ModifiedEvent, item.id)
-    item.delete(delete_type=MOVE_TO_DELETED_ITEMS)
+    item.move_to_trash()
     second = CalendarItem(
         account=account,
         folder=account.calendar,
