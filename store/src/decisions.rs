@@ -21,7 +21,8 @@ use crate::notification_queue::{self, Finished};
 use crate::wake::{self, Channel};
 use crate::{Store, StoreError};
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 /// Most keys in one statement.

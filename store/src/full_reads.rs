@@ -16,7 +16,8 @@ use crate::notifications::NotificationKind;
 use crate::wake::{self, Channel};
 use crate::{Store, StoreError, state};
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 /// What is known of the mailbox of a notification.

@@ -18,7 +18,8 @@ use tokio_postgres::{Row, Transaction};
 use crate::lease::{self, Fence};
 use crate::{Store, StoreError};
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 /// Longest error or outcome text that is kept, in characters.
