@@ -131,12 +131,7 @@ fn retire(drafts: &mut Vec<Draft>, dissolved: &mut Vec<GroupId>, ends: impl Fn(&
 }
 
 /// Dissolves the smallest groups of locations that have more groups than their mailboxes need.
-fn merge(
-    drafts: &mut Vec<Draft>,
-    newcomers: &mut Newcomers,
-    dissolved: &mut Vec<GroupId>,
-    per_group: usize,
-) {
+fn merge(drafts: &mut Vec<Draft>, newcomers: &mut Newcomers, dissolved: &mut Vec<GroupId>, per_group: usize) {
     let locations: BTreeSet<Location> = drafts.iter().map(|draft| draft.location.clone()).collect();
     for location in locations {
         let here = |draft: &&Draft| draft.location == location;
@@ -160,12 +155,7 @@ fn give_up_smallest(drafts: &mut Vec<Draft>, newcomers: &mut Newcomers, dissolve
 }
 
 /// Ends a group; its members look for another place.
-fn release(
-    drafts: &mut Vec<Draft>,
-    newcomers: &mut Newcomers,
-    dissolved: &mut Vec<GroupId>,
-    id: GroupId,
-) {
+fn release(drafts: &mut Vec<Draft>, newcomers: &mut Newcomers, dissolved: &mut Vec<GroupId>, id: GroupId) {
     if let Some(position) = drafts.iter().position(|draft| draft.id == id) {
         let draft = drafts.remove(position);
         dissolved.push(draft.id);
@@ -174,11 +164,7 @@ fn release(
 }
 
 /// New groups for those who still wait, the fullest first, as many as there may be.
-fn form(
-    newcomers: &mut Newcomers,
-    free: usize,
-    per_group: usize,
-) -> Vec<(Location, Vec<MailAddress>)> {
+fn form(newcomers: &mut Newcomers, free: usize, per_group: usize) -> Vec<(Location, Vec<MailAddress>)> {
     let mut chunks: Vec<(Location, Vec<MailAddress>)> = Vec::new();
     for (location, waiting) in newcomers.iter() {
         let waiting: Vec<MailAddress> = waiting.iter().cloned().collect();
@@ -204,10 +190,8 @@ fn finish(
     formed: Vec<(Location, Vec<MailAddress>)>,
     newcomers: Newcomers,
 ) -> Plan {
-    let before: BTreeMap<&MailAddress, GroupId> = groups
-        .iter()
-        .flat_map(|group| group.members.iter().map(|member| (&member.mail, group.id)))
-        .collect();
+    let before: BTreeMap<&MailAddress, GroupId> =
+        groups.iter().flat_map(|group| group.members.iter().map(|member| (&member.mail, group.id))).collect();
     let mut placed: BTreeSet<&MailAddress> = formed.iter().flat_map(|(_, members)| members).collect();
     let mut joining = Vec::new();
     for draft in drafts {

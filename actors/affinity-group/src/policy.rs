@@ -153,9 +153,16 @@ enum Stream {
     /// None is wanted.
     Idle,
     /// None yet; `at`: open it then.
-    Pausing { at: Instant },
-    Opening { ids: BTreeSet<SubscriptionId> },
-    Open { ids: BTreeSet<SubscriptionId>, since: Instant },
+    Pausing {
+        at: Instant,
+    },
+    Opening {
+        ids: BTreeSet<SubscriptionId>,
+    },
+    Open {
+        ids: BTreeSet<SubscriptionId>,
+        since: Instant,
+    },
 }
 
 /// The state of one group.
@@ -397,13 +404,7 @@ impl Policy {
         }
     }
 
-    fn bad(
-        &mut self,
-        subscriptions: &[SubscriptionId],
-        now: Instant,
-        random: f64,
-        out: &mut Vec<Directive>,
-    ) {
+    fn bad(&mut self, subscriptions: &[SubscriptionId], now: Instant, random: f64, out: &mut Vec<Directive>) {
         let bad: Vec<MailAddress> = self
             .live_subscriptions()
             .into_iter()
@@ -430,8 +431,7 @@ impl Policy {
     }
 
     fn missed(&self, subscriptions: &[SubscriptionId], out: &mut Vec<Directive>) {
-        let concerned =
-            |id: &SubscriptionId| subscriptions.is_empty() || subscriptions.contains(id);
+        let concerned = |id: &SubscriptionId| subscriptions.is_empty() || subscriptions.contains(id);
         let live = self.live_subscriptions();
         let spread = subscriptions.len() != 1;
         for (mailbox, _) in live.into_iter().filter(|(_, id)| concerned(id)) {

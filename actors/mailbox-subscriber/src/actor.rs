@@ -185,8 +185,7 @@ impl MailboxSubscriber {
             let subscribed = tools.source.subscribe(&mailbox, &affinity).await?;
             let known = [(mailbox.address.clone(), Some(subscribed.id.clone()))];
             let now = tools.clock.now();
-            if let Err(error) =
-                tools.store.record_subscriptions(&place.fence, place.group, &known, now).await
+            if let Err(error) = tools.store.record_subscriptions(&place.fence, place.group, &known, now).await
             {
                 // only a successor needs it, to end what was left behind
                 not_written(codes::SUBSCRIPTIONS_WRITE_FAILED.id, &mailbox, &error);

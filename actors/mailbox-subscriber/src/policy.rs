@@ -162,8 +162,13 @@ impl From<&SubscriberError> for Failure {
 enum Phase {
     New,
     Checking,
-    Subscribing { folder: FolderId },
-    Live { folder: FolderId, since: Instant },
+    Subscribing {
+        folder: FolderId,
+    },
+    Live {
+        folder: FolderId,
+        since: Instant,
+    },
     /// Waiting to begin anew with the check.
     Parked,
 }
@@ -172,7 +177,9 @@ enum Phase {
 enum CatchUp {
     Idle,
     /// Under way; `again`: something happened since it began.
-    Running { again: bool },
+    Running {
+        again: bool,
+    },
     /// Failed; waits for the timer.
     Waiting,
 }
@@ -302,8 +309,11 @@ impl Policy {
             CatchUp::Waiting => Vec::new(),
             CatchUp::Idle => {
                 self.catch_up = CatchUp::Running { again: false };
-                let delay =
-                    if spread { options.catch_up_jitter.mul_f64(random.clamp(0.0, 1.0)) } else { Duration::ZERO };
+                let delay = if spread {
+                    options.catch_up_jitter.mul_f64(random.clamp(0.0, 1.0))
+                } else {
+                    Duration::ZERO
+                };
                 vec![Directive::CatchUp { delay }]
             }
         }
@@ -340,7 +350,8 @@ impl Policy {
             return self.park(failure, Step::CatchUp, random, options);
         }
         self.catch_up = CatchUp::Waiting;
-        let delay = options.retry.delay(self.catch_up_failures, random).max(failure.after.unwrap_or_default());
+        let delay =
+            options.retry.delay(self.catch_up_failures, random).max(failure.after.unwrap_or_default());
         let mut directives = Vec::new();
         if self.catch_up_failures >= options.record_outage_after {
             self.recorded_well = false;

@@ -30,14 +30,11 @@ const LIMITS: Limits = Limits { per_group: 2, groups: 3 };
 
 #[test]
 fn the_first_plan_forms_groups_in_order_of_address() {
-    let plan = plan(&resources(&[(3, Some("A")), (1, Some("A")), (2, Some("A")), (4, Some("B"))]), &[], LIMITS);
+    let plan =
+        plan(&resources(&[(3, Some("A")), (1, Some("A")), (2, Some("A")), (4, Some("B"))]), &[], LIMITS);
     assert_eq!(
         plan.changes.formed,
-        [
-            (at("A"), vec![mail(1), mail(2)]),
-            (at("A"), vec![mail(3)]),
-            (at("B"), vec![mail(4)])
-        ]
+        [(at("A"), vec![mail(1), mail(2)]), (at("A"), vec![mail(3)]), (at("B"), vec![mail(4)])]
     );
     assert!(plan.uncovered.is_empty());
 }
@@ -88,13 +85,7 @@ fn what_the_accounts_cannot_carry_is_told_and_the_rest_goes_on() {
 #[test]
 fn thin_groups_are_merged_before_anybody_is_left_uncovered() {
     let groups = [group(1, "A", &[1]), group(2, "A", &[2]), group(3, "A", &[3, 4])];
-    let found = resources(&[
-        (1, Some("A")),
-        (2, Some("A")),
-        (3, Some("A")),
-        (4, Some("A")),
-        (5, Some("B")),
-    ]);
+    let found = resources(&[(1, Some("A")), (2, Some("A")), (3, Some("A")), (4, Some("A")), (5, Some("B"))]);
     let plan = plan(&found, &groups, LIMITS);
     assert!(plan.uncovered.is_empty(), "{plan:?}");
     assert_eq!(plan.changes.dissolved, [GroupId::new(1)]);

@@ -208,11 +208,7 @@ fn when_all_are_lost_the_affinity_is_settled_anew_by_one_and_the_others_follow()
             Event::Bad { stream: 1, subscriptions: vec![sub(1), sub(2), sub(3)] }
         };
         let directives = policy.on(event, now, 0.0);
-        let tail = [
-            Directive::TellAllLost,
-            Directive::Affinity(None),
-            Directive::Resubscribe(mail(1)),
-        ];
+        let tail = [Directive::TellAllLost, Directive::Affinity(None), Directive::Resubscribe(mail(1))];
         assert!(directives.ends_with(&tail), "{directives:?}");
         let anew = Event::Live { mailbox: mail(1), subscription: sub(11), cookie: Some("d".into()) };
         assert_eq!(
@@ -251,7 +247,9 @@ fn a_subscription_of_a_restarted_actor_replaces_the_old_one_which_is_ended() {
     let anew = Event::Live { mailbox: mail(2), subscription: sub(22), cookie: None };
     let directives = policy.on(anew, start + s(5), 0.0);
     assert_eq!(directives[0], Directive::Unsubscribe(mail(2), sub(2)));
-    assert!(matches!(&directives[2], Directive::Open { members, .. } if members.contains(&(mail(2), sub(22)))));
+    assert!(
+        matches!(&directives[2], Directive::Open { members, .. } if members.contains(&(mail(2), sub(22))))
+    );
 }
 
 #[test]

@@ -71,7 +71,9 @@ fn an_outage_is_retried_soon_and_recorded_only_when_it_lasts() {
         let directives = policy.on(Input::Checked(Err(failure(FailureKind::Passing))), now, 0.0, &options());
         assert_eq!(directives[0], Directive::TellDown { own_fault: false });
         recorded.push(directives.iter().any(|d| matches!(d, Directive::RecordFailure { .. })));
-        assert!(matches!(directives.last(), Some(Directive::Timer(delay)) if *delay <= options().retry.cap()));
+        assert!(
+            matches!(directives.last(), Some(Directive::Timer(delay)) if *delay <= options().retry.cap())
+        );
         assert_eq!(policy.on(Input::Timer, now, 0.0, &options()), [Directive::Check]);
     }
     assert_eq!(recorded, [false, false, true, true]);
@@ -149,8 +151,7 @@ fn a_lost_subscription_is_made_anew_at_once_but_not_again_and_again() {
     let later = start + options().sound_after;
     let anew = [Directive::Subscribe { replaces: None }];
     assert_eq!(policy.on(Input::SubscriptionLost, later, 0.0, &options()), anew);
-    let directives =
-        policy.on(Input::Subscribed(Ok(SubscriptionId::new("s2"))), later, 0.0, &options());
+    let directives = policy.on(Input::Subscribed(Ok(SubscriptionId::new("s2"))), later, 0.0, &options());
     assert_eq!(directives[1], Directive::CatchUp { delay: Duration::ZERO }, "the gap before it (MS-2)");
     // dies young, again and again
     let first = policy.on(Input::SubscriptionLost, later, 0.0, &options());

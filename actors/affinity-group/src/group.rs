@@ -1,0 +1,574 @@
+//! The actor of one affinity group: performs what [`policy`](crate::policy) decides.
+//!
+//! Life: acquire the group's lease → read the members → begin. Streaming and storing run as tasks on the
+//! runtime and report through one bounded channel. When the lease is lost the actor fails at once; its
+//! supervisor starts it anew and it waits for the lease. When it is told to stop it ends the subscriptions of all its
+//! mailboxes (so that they do not fill the server's limits during restarts), within a limit of time, and hands
+//! the lease back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::prelude::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, StreamHandler,
+};
+use calendar::ids::{FolderId, SubscriptionId};
+use calendar::source::{Location, Mailbox, SourceErrorKind};
+use calendar::{MailAddress, codes};
+use futures::StreamExt;
+use mailbox_subscriber::{
+    CatchUpNow, FromMailbox, GroupAffinity, MailboxSubscriber, Place, SubscriptionLost, Tools,
+};
+use store::lease::{Fence, Lease, LeaseBook};
+use store::subscriptions::{GroupId, StoredGroup};
+use supervision::{ChildContext, ChildId, ChildRef, ChildSpec, Stop, SupervisorError, SupervisorRef};
+use tokio::sync::{mpsc, watch};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::config::GroupOptions;
+use crate::error::ListenerError;
+use crate::folder_watch::FolderWatch;
+use crate::journal::{Journal, JournalTask};
+use crate::messages::{FromTask, Heard, MembersChanged};
+use crate::ownership;
+use crate::policy::{Directive, Event, Policy};
+use crate::pump::Pump;
+
+/// Reports of tasks that wait for the actor.
+const REPORTS_CAPACITY: usize = 256;
+/// Messages that wait for a mailbox; it gets few.
+const MAILBOX_CAPACITY: usize = 16;
+/// How long after the supervisor refused a mailbox it is asked again.
+const ADD_AGAIN: Duration = Duration::from_millis(500);
+/// How long after the members could not be read they are read again.
+const READ_AGAIN: Duration = Duration::from_secs(2);
+/// Subscriptions that are ended at one time.
+const UNSUBSCRIBE_AT_ONCE: usize = 10;
+
+/// What all groups of a process share.
+#[derive(Debug, Clone)]
+pub struct GroupTools {
+    /// What their mailboxes share, and most of what they need themselves.
+    pub mailboxes: Arc<Tools>,
+    /// The leases of this process.
+    pub leases: LeaseBook,
+    /// Limits and pauses.
+    pub options: GroupOptions,
+}
+
+/// The actor of one affinity group.
+pub struct GroupActor {
+    tools: Arc<GroupTools>,
+    id: GroupId,
+    /// Supervises the mailboxes.
+    mailboxes: SupervisorRef,
+    child: ChildContext,
+    policy: Policy,
+    folder_watch: FolderWatch,
+    owned: Option<Owned>,
+    members: BTreeMap<MailAddress, Member>,
+    pump: Option<AbortOnDropHandle<()>>,
+    timer: Option<SpawnHandle>,
+}
+
+/// What the group has once it owns its lease.
+struct Owned {
+    lease: Lease,
+    fence: Fence,
+    location: Location,
+    affinity: watch::Sender<GroupAffinity>,
+    journal: Journal,
+    journal_task: JournalTask,
+    reports: mpsc::Sender<FromTask>,
+}
+
+struct Member {
+    reference: ChildRef<MailboxSubscriber>,
+    left_behind: Option<SubscriptionId>,
+    folder: Option<FolderId>,
+}
+
+impl GroupActor {
+    /// A group that owns nothing yet.
+    pub fn new(tools: Arc<GroupTools>, id: GroupId, mailboxes: SupervisorRef, child: ChildContext) -> Self {
+        let options = tools.options;
+        Self {
+            id,
+            mailboxes,
+            child,
+            policy: Policy::new(options),
+            folder_watch: FolderWatch::new(options.folder_event_grace, options.folder_catch_up_interval),
+            owned: None,
+            members: BTreeMap::new(),
+            pump: None,
+            timer: None,
+            tools,
+        }
+    }
+
+    /// The name of a group's lease.
+    pub fn lease_key(id: GroupId) -> String {
+        format!("affinity-group/{}", id.get())
+    }
+
+    fn acquire(&self, ctx: &mut Context<Self>) {
+        let (tools, child, id) = (Arc::clone(&self.tools), self.child.clone(), self.id);
+        let task = AbortOnDropHandle::new(self.tools.mailboxes.runtime.spawn(async move {
+            let key = Self::lease_key(id);
+            let patience = tools.options.lease_patience;
+            let lease = ownership::acquire(&tools.leases, &key, patience, || child.ready(true)).await?;
+            let group = read_group(&tools, id).await?;
+            Ok::<_, ListenerError>((lease, group))
+        }));
+        ctx.spawn(wrap_future::<_, Self>(task).map(|outcome, actor, ctx| match outcome {
+            Ok(Ok((lease, Some(group)))) => actor.begin(lease, group, ctx),
+            // dissolved meanwhile: the listener is about to end this actor
+            Ok(Ok((_, None))) => actor.child.ready(true),
+            Ok(Err(error)) => {
+                tracing::error!(
+                    event_id = codes::SUBSCRIPTIONS_READ_FAILED.id,
+                    group = actor.id.get(),
+                    error = &error as &dyn std::error::Error,
+                    "an affinity group cannot begin"
+                );
+                actor.child.fail(error);
+            }
+            Err(_) => actor.child.fail("acquiring the group panicked"),
+        }));
+    }
+
+    fn begin(&mut self, lease: Lease, group: StoredGroup, ctx: &mut Context<Self>) {
+        let (reports, heard) = mpsc::channel(REPORTS_CAPACITY);
+        let heard = futures::stream::unfold(heard, |mut heard| async {
+            heard.recv().await.map(|report| (report, heard))
+        });
+        ctx.add_stream(heard);
+        let lost = wrap_future::<_, Self>(lease.lost_signal()).map(|(), actor, _| {
+            if !actor.child.stopping() {
+                actor.child.fail("the lease of the group was lost");
+            }
+        });
+        ctx.spawn(lost);
+        let tools = &self.tools.mailboxes;
+        let (journal, journal_task) = Journal::start(
+            &tools.runtime,
+            tools.store.clone(),
+            self.tools.options.journal_capacity,
+            reports.clone(),
+        );
+        let affinity =
+            watch::Sender::new(GroupAffinity { endpoint: group.location.endpoint.clone(), anchored: None });
+        let fence = lease.fence();
+        let location = group.location.clone();
+        self.owned = Some(Owned { lease, fence, location, affinity, journal, journal_task, reports });
+        tracing::info!(group = self.id.get(), members = group.members.len(), "affinity group begins");
+        self.take_members(group, ctx);
+    }
+
+    fn take_members(&mut self, group: StoredGroup, ctx: &mut Context<Self>) {
+        let members: BTreeSet<MailAddress> = group.members.iter().map(|member| member.mail.clone()).collect();
+        for member in group.members {
+            self.members.entry(member.mail).or_insert_with(|| Member {
+                reference: ChildRef::new(),
+                left_behind: member.subscription,
+                folder: None,
+            });
+        }
+        self.event(Event::Members(members), ctx);
+    }
+
+    /// Reads the members anew.
+    fn reload(&self, ctx: &mut Context<Self>) {
+        if self.owned.is_none() {
+            // it reads them when it begins
+            return;
+        }
+        let (tools, id) = (Arc::clone(&self.tools), self.id);
+        let task = AbortOnDropHandle::new(
+            self.tools.mailboxes.runtime.spawn(async move { read_group(&tools, id).await }),
+        );
+        ctx.spawn(wrap_future::<_, Self>(task).map(|outcome, actor, ctx| match outcome {
+            Ok(Ok(Some(group))) => actor.take_members(group, ctx),
+            // dissolved: the listener ends this actor
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(
+                    event_id = codes::MEMBERSHIPS_READ_FAILED.id,
+                    group = actor.id.get(),
+                    error = &error as &dyn std::error::Error,
+                    "the members of a group cannot be read"
+                );
+                ctx.run_later(READ_AGAIN, |actor, ctx| actor.reload(ctx));
+            }
+            Err(_) => actor.child.fail("reading the members panicked"),
+        }));
+    }
+
+    fn event(&mut self, event: Event, ctx: &mut Context<Self>) {
+        if self.child.stopping() {
+            return;
+        }
+        let now = self.tools.mailboxes.clock.monotonic();
+        for directive in self.policy.on(event, now, rand::random()) {
+            self.perform(directive, ctx);
+        }
+        self.child.ready(self.policy.is_ready());
+        self.set_timer(ctx);
+    }
+
+    /// One timer for everything that is due later.
+    fn set_timer(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        let due = self.policy.wake_at().into_iter().chain(self.folder_watch.wake_at()).min();
+        let Some(due) = due else { return };
+        let delay = due.saturating_duration_since(self.tools.mailboxes.clock.monotonic());
+        self.timer = Some(ctx.run_later(delay, |actor, ctx| {
+            actor.timer = None;
+            let now = actor.tools.mailboxes.clock.monotonic();
+            for mailbox in actor.folder_watch.due(now) {
+                actor.catch_up(&mailbox, false);
+            }
+            actor.event(Event::Tick, ctx);
+        }));
+    }
+
+    fn perform(&mut self, directive: Directive, ctx: &mut Context<Self>) {
+        match directive {
+            Directive::Affinity(anchored) => {
+                if let Some(owned) = &self.owned {
+                    owned.affinity.send_modify(|affinity| affinity.anchored = anchored);
+                }
+            }
+            Directive::Start(mailbox) => self.start_mailbox(mailbox, ctx),
+            Directive::Resubscribe(mailbox) => self.send(&mailbox, SubscriptionLost),
+            Directive::End(mailbox, subscription) => self.end_mailbox(mailbox, subscription, ctx),
+            Directive::Unsubscribe(mailbox, subscription) => self.unsubscribe(&mailbox, subscription),
+            Directive::Open { stream, members } => self.open(stream, members),
+            Directive::Close => self.pump = None,
+            Directive::CatchUp { mailbox, spread } => {
+                self.send(&mailbox, CatchUpNow { spread });
+            }
+            Directive::TellAllLost => tracing::warn!(
+                event_id = codes::SUBSCRIPTIONS_LOST.id,
+                group = self.id.get(),
+                "all subscriptions of a group were lost, it is set up anew"
+            ),
+            Directive::TellNoneLive => tracing::error!(
+                event_id = codes::STREAM_WITHOUT_SUBSCRIPTIONS.id,
+                group = self.id.get(),
+                "no mailbox of a group could be subscribed to"
+            ),
+        }
+    }
+
+    fn catch_up(&self, mailbox: &MailAddress, spread: bool) {
+        self.send(mailbox, CatchUpNow { spread });
+    }
+
+    /// A message to a mailbox. One that cannot be delivered means that its actor is being restarted, and it
+    /// begins anew with a subscription and a catch-up, which is what the message was about.
+    fn send<M>(&self, mailbox: &MailAddress, message: M)
+    where
+        M: actix::Message<Result = ()> + Send + 'static,
+        MailboxSubscriber: Handler<M>,
+    {
+        if let Some(member) = self.members.get(mailbox)
+            && let Err(error) = member.reference.try_send(message)
+        {
+            tracing::debug!(mailbox = %mailbox, %error, "a mailbox was not told");
+        }
+    }
+
+    fn start_mailbox(&mut self, mailbox: MailAddress, ctx: &mut Context<Self>) {
+        let (Some(owned), Some(member)) = (&self.owned, self.members.get_mut(&mailbox)) else { return };
+        let tools = Arc::clone(&self.tools.mailboxes);
+        let place = Place {
+            group: self.id,
+            fence: owned.fence.clone(),
+            affinity: owned.affinity.subscribe(),
+            reports: ctx.address().recipient(),
+        };
+        let whose = Mailbox { address: mailbox.clone(), endpoint: owned.location.endpoint.clone() };
+        let left_behind = member.left_behind.take();
+        let spec = ChildSpec::actor(child_id(&mailbox), &member.reference, move |child| {
+            let tools = Arc::clone(&tools);
+            MailboxSubscriber::new(tools, place.clone(), whose.clone(), left_behind.clone(), child)
+        })
+        .mailbox_capacity(MAILBOX_CAPACITY)
+        .without_bearing_on_readiness();
+        let supervisor = self.mailboxes.clone();
+        let adding = async move { supervisor.add_child(spec).await };
+        ctx.spawn(wrap_future::<_, Self>(adding).map(move |added, actor, ctx| {
+            let Err(error) = added else { return };
+            match error {
+                // the supervisor starts after this actor, or a former actor of the mailbox is still ending
+                SupervisorError::NotRunning | SupervisorError::AlreadyThere { .. } => {
+                    ctx.run_later(ADD_AGAIN, move |actor, ctx| {
+                        if actor.members.contains_key(&mailbox) {
+                            actor.start_mailbox(mailbox, ctx);
+                        }
+                    });
+                }
+                error => {
+                    tracing::error!(
+                        event_id = codes::SUBSCRIBER_ADD_FAILED.id,
+                        mailbox = %mailbox,
+                        %error,
+                        "a mailbox cannot be added"
+                    );
+                    actor.event(Event::Down { mailbox, own_fault: true }, ctx);
+                }
+            }
+        }));
+    }
+
+    fn end_mailbox(
+        &mut self,
+        mailbox: MailAddress,
+        subscription: Option<SubscriptionId>,
+        ctx: &mut Context<Self>,
+    ) {
+        self.folder_watch.forget(&mailbox);
+        if let Some(subscription) = subscription {
+            self.unsubscribe(&mailbox, subscription);
+        }
+        self.members.remove(&mailbox);
+        let supervisor = self.mailboxes.clone();
+        let removing = async move { supervisor.remove_child(&child_id(&mailbox)).await };
+        ctx.spawn(wrap_future::<_, Self>(removing).map(|removed, _, _| {
+            if let Err(error) = removed {
+                tracing::debug!(%error, "a mailbox's actor was gone already");
+            }
+        }));
+    }
+
+    /// Ends one subscription in the background; it ages out on the server if this fails.
+    fn unsubscribe(&self, mailbox: &MailAddress, subscription: SubscriptionId) {
+        let Some(owned) = &self.owned else { return };
+        let affinity = owned.affinity.borrow().for_mailbox(mailbox);
+        let whose = Mailbox { address: mailbox.clone(), endpoint: owned.location.endpoint.clone() };
+        let source = Arc::clone(&self.tools.mailboxes.source);
+        self.tools.mailboxes.runtime.spawn(async move {
+            if let Err(error) = source.unsubscribe(&whose, &affinity, &subscription).await {
+                tracing::debug!(
+                    event_id = codes::SUBSCRIPTION_REMOVE_FAILED.id,
+                    mailbox = %whose.address,
+                    code = error.code,
+                    "a subscription stays behind"
+                );
+            }
+        });
+    }
+
+    fn open(&mut self, stream: u64, members: Vec<(MailAddress, SubscriptionId)>) {
+        let Some(owned) = &self.owned else { return };
+        let Some(anchor) = members.first().map(|(mail, _)| mail.clone()) else { return };
+        let affinity = owned.affinity.borrow().for_mailbox(&anchor);
+        let listened = members
+            .into_iter()
+            .filter_map(|(mail, id)| {
+                let folder = self.members.get(&mail)?.folder.clone()?;
+                Some((id, (mail, folder)))
+            })
+            .collect();
+        let pump = Pump {
+            stream,
+            source: Arc::clone(&self.tools.mailboxes.source),
+            affinity,
+            listened,
+            silence_limit: self.tools.options.stream_silence_limit,
+            journal: owned.journal.clone(),
+            reports: owned.reports.clone(),
+            clock: self.tools.mailboxes.clock.clone(),
+        };
+        self.pump = Some(AbortOnDropHandle::new(self.tools.mailboxes.runtime.spawn(pump.run())));
+    }
+
+    fn heard(&mut self, stream: u64, heard: Heard, ctx: &mut Context<Self>) {
+        let group = self.id.get();
+        match heard {
+            Heard::Opened => {
+                tracing::debug!(group, stream, "stream open");
+                self.event(Event::Opened(stream), ctx);
+            }
+            Heard::Closed => self.event(Event::Closed(stream), ctx),
+            Heard::Missed(subscriptions) => self.event(Event::Missed { stream, subscriptions }, ctx),
+            Heard::Bad { subscriptions, code } => {
+                tracing::warn!(
+                    event_id = codes::SUBSCRIPTION_ATTACH_FAILED.id,
+                    group,
+                    code,
+                    subscriptions = subscriptions.len(),
+                    "subscriptions are not served"
+                );
+                self.event(Event::Bad { stream, subscriptions }, ctx);
+            }
+            Heard::Failed(error) => {
+                tracing::error!(
+                    event_id = codes::STREAM_FAILED.id,
+                    group,
+                    code = error.code,
+                    "a stream failed"
+                );
+                let all_lost = error.kind == SourceErrorKind::Resubscribe;
+                self.event(Event::Failed { stream, all_lost, after: error.after }, ctx);
+            }
+            Heard::Silent => {
+                tracing::error!(
+                    event_id = codes::STREAM_FAILED.id,
+                    group,
+                    code = "silent",
+                    "a stream fell silent"
+                );
+                self.event(Event::Failed { stream, all_lost: false, after: None }, ctx);
+            }
+            Heard::Events { items, folders } => {
+                let now = self.tools.mailboxes.clock.monotonic();
+                items.iter().for_each(|mailbox| self.folder_watch.item(mailbox, now));
+                folders.iter().for_each(|mailbox| self.folder_watch.folder(mailbox, now));
+                if !folders.is_empty() {
+                    self.set_timer(ctx);
+                }
+            }
+        }
+    }
+
+    /// Ends everything in order; the actor ends when this is done.
+    fn stop(&mut self, ctx: &mut Context<Self>) {
+        self.pump = None;
+        let Some(owned) = self.owned.take() else { return ctx.stop() };
+        let live = self.policy.live_subscriptions();
+        let tools = Arc::clone(&self.tools);
+        let (id, patience) = (self.id, self.tools.options.stop_patience);
+        let task = self.tools.mailboxes.runtime.spawn(async move {
+            let Owned { lease, fence, location, affinity, journal, journal_task, reports } = owned;
+            drop((journal, reports));
+            if !journal_task.finish(patience / 2).await {
+                tracing::error!(
+                    event_id = codes::NOTIFICATION_STORE_FAILED.id,
+                    group = id.get(),
+                    "notifications were not stored before the end"
+                );
+            }
+            let affinity = affinity.borrow().clone();
+            let ending = end_subscriptions(&tools, id, &fence, &location, &affinity, live);
+            if tokio::time::timeout(patience / 2, ending).await.is_err() {
+                tracing::warn!(
+                    event_id = codes::STREAMING_STOP_FAILED.id,
+                    group = id.get(),
+                    "not all subscriptions were ended in time"
+                );
+            }
+            if let Err(error) = lease.release().await {
+                tracing::warn!(
+                    group = id.get(),
+                    error = &error as &dyn std::error::Error,
+                    "the lease was not handed back"
+                );
+            }
+        });
+        ctx.spawn(wrap_future::<_, Self>(task).map(|_, _, ctx| ctx.stop()));
+    }
+}
+
+async fn read_group(tools: &GroupTools, id: GroupId) -> Result<Option<StoredGroup>, ListenerError> {
+    tools.mailboxes.store.affinity_group(id).await.map_err(ListenerError::Read)
+}
+
+/// Unsubscribes all and forgets their subscriptions.
+async fn end_subscriptions(
+    tools: &GroupTools,
+    id: GroupId,
+    fence: &Fence,
+    location: &Location,
+    affinity: &GroupAffinity,
+    live: Vec<(MailAddress, SubscriptionId)>,
+) {
+    let source = &tools.mailboxes.source;
+    let ended: Vec<(MailAddress, Option<SubscriptionId>)> = futures::stream::iter(live)
+        .map(|(address, subscription)| async move {
+            let affinity = affinity.for_mailbox(&address);
+            let mailbox = Mailbox { address: address.clone(), endpoint: location.endpoint.clone() };
+            let outcome = source.unsubscribe(&mailbox, &affinity, &subscription).await;
+            outcome.ok().map(|()| (address, None))
+        })
+        .buffer_unordered(UNSUBSCRIBE_AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    let now = tools.mailboxes.clock.now();
+    if let Err(error) = tools.mailboxes.store.record_subscriptions(fence, id, &ended, now).await {
+        tracing::warn!(
+            event_id = codes::SUBSCRIPTIONS_WRITE_FAILED.id,
+            group = id.get(),
+            error = &error as &dyn std::error::Error,
+            "the end of subscriptions was not recorded"
+        );
+    }
+}
+
+fn child_id(mailbox: &MailAddress) -> ChildId {
+    ChildId::from(format!("mailbox-subscriber/{mailbox}"))
+}
+
+impl Actor for GroupActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.acquire(ctx);
+    }
+}
+
+impl StreamHandler<FromTask> for GroupActor {
+    fn handle(&mut self, report: FromTask, ctx: &mut Context<Self>) {
+        match report {
+            FromTask::Stream(stream, heard) => self.heard(stream, heard, ctx),
+            FromTask::Gap(mailboxes) => {
+                let spread = mailboxes.len() > 1;
+                mailboxes.iter().for_each(|mailbox| self.catch_up(mailbox, spread));
+            }
+            FromTask::JournalBroken(reason) => self.child.fail(reason),
+        }
+    }
+
+    /// The channel ends only when the actor does.
+    fn finished(&mut self, _: &mut Context<Self>) {}
+}
+
+impl Handler<FromMailbox> for GroupActor {
+    type Result = ();
+
+    fn handle(&mut self, report: FromMailbox, ctx: &mut Context<Self>) {
+        match report {
+            FromMailbox::Live { mailbox, subscription, folder, cookie } => {
+                if let Some(member) = self.members.get_mut(&mailbox) {
+                    member.folder = Some(folder);
+                }
+                self.event(Event::Live { mailbox, subscription, cookie }, ctx);
+            }
+            FromMailbox::Down { mailbox, own_fault } => {
+                self.event(Event::Down { mailbox, own_fault }, ctx);
+            }
+        }
+    }
+}
+
+impl Handler<MembersChanged> for GroupActor {
+    type Result = ();
+
+    fn handle(&mut self, _: MembersChanged, ctx: &mut Context<Self>) {
+        self.reload(ctx);
+    }
+}
+
+impl Handler<Stop> for GroupActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Context<Self>) {
+        self.stop(ctx);
+    }
+}

@@ -1,0 +1,233 @@
+//! One round of the listener: read the resources, locate those that need it, form the groups, store that.
+//!
+//! All of it is repeatable: a round that fails half-way is simply done again.
+
+use std::collections::BTreeMap;
+
+use base::Clock;
+use calendar::source::{Location, SourceErrorKind};
+use calendar::{CalendarSource, MailAddress, SourceError, codes};
+use jiff::Timestamp;
+use store::Store;
+use store::lease::Fence;
+use store::resources::{ActiveResource, ResourceFailure};
+use store::subscriptions::GroupId;
+
+use crate::config::ListenerOptions;
+use crate::error::ListenerError;
+use crate::grouping::{self, Limits};
+
+#[cfg(test)]
+mod tests;
+
+/// Mailboxes asked for in one call of the source, and written in one statement.
+const LOCATE_BATCH: usize = 100;
+/// On the resource row of a mailbox that finds no place in any group.
+pub(crate) const NOT_COVERED: &str = "NotCovered";
+/// On the resource row of a mailbox without stored location, while solving is switched off.
+pub(crate) const NOT_SOLVED: &str = "NotSolved";
+
+/// What a round led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// No resource list has been fetched yet.
+    NoList,
+    /// The groups are as the resources demand.
+    Formed {
+        /// All groups there are.
+        groups: Vec<GroupId>,
+        /// Those whose members changed.
+        changed: Vec<GroupId>,
+        /// More mailboxes wait to be located: go on at once.
+        more: bool,
+        /// The earliest time at which a mailbox is to be located again.
+        locate_at: Option<Timestamp>,
+    },
+}
+
+/// Everything that a round needs.
+pub(crate) struct Round<'a> {
+    pub(crate) source: &'a dyn CalendarSource,
+    pub(crate) store: &'a Store,
+    pub(crate) fence: &'a Fence,
+    pub(crate) options: &'a ListenerOptions,
+    pub(crate) clock: &'a dyn Clock,
+}
+
+impl Round<'_> {
+    pub(crate) async fn run(&self) -> Result<Outcome, ListenerError> {
+        if !self.store.has_resource_list().await.map_err(ListenerError::Read)? {
+            return Ok(Outcome::NoList);
+        }
+        let resources = self.store.active_resources().await.map_err(ListenerError::Read)?;
+        let (wanted, more) = to_locate(&resources, self.clock.now(), self.options.locate_at_once);
+        let resources = if wanted.is_empty() {
+            resources
+        } else {
+            self.locate(&wanted).await?;
+            self.store.active_resources().await.map_err(ListenerError::Read)?
+        };
+        let changed = self.form(&resources).await?;
+        let groups = self.store.affinity_groups().await.map_err(ListenerError::Read)?;
+        let locate_at = resources
+            .iter()
+            .filter(|resource| resource.location.is_none())
+            .filter_map(|resource| resource.error.as_ref()?.retry_at)
+            .min();
+        Ok(Outcome::Formed {
+            groups: groups.iter().map(|group| group.id).collect(),
+            changed: if changed { groups.iter().map(|group| group.id).collect() } else { Vec::new() },
+            more,
+            locate_at,
+        })
+    }
+
+    /// Locates mailboxes and writes what came out to their rows.
+    async fn locate(&self, wanted: &[(MailAddress, u32)]) -> Result<(), ListenerError> {
+        for batch in wanted.chunks(LOCATE_BATCH) {
+            let mails: Vec<MailAddress> = batch.iter().map(|(mail, _)| mail.clone()).collect();
+            let located = if self.options.deactivate_solving_of_group_affinity {
+                mails.iter().map(|_| Err(not_solved())).collect()
+            } else {
+                self.source.locate(&mails).await
+            };
+            let now = self.clock.now();
+            let mut found: Vec<(MailAddress, Location)> = Vec::new();
+            let mut failed: Vec<(MailAddress, ResourceFailure)> = Vec::new();
+            for ((mail, failures), outcome) in batch.iter().zip(located) {
+                match outcome {
+                    Ok(location) => found.push((mail.clone(), location)),
+                    Err(error) => {
+                        let again = self.options.locate_again.delay_jittered(failures + 1);
+                        let again = again.max(error.after.unwrap_or_default());
+                        tell_not_located(mail, &error);
+                        failed.push((mail.clone(), failure(&error, now, now.checked_add(again).ok())));
+                    }
+                }
+            }
+            self.store.located(&found, now).await.map_err(ListenerError::Write)?;
+            self.store.failed(&failed).await.map_err(ListenerError::Write)?;
+        }
+        Ok(())
+    }
+
+    /// Forms the groups; says whether anything changed.
+    async fn form(&self, resources: &[ActiveResource]) -> Result<bool, ListenerError> {
+        let groups = self.store.affinity_groups().await.map_err(ListenerError::Read)?;
+        let known: BTreeMap<MailAddress, Option<Location>> =
+            resources.iter().map(|resource| (resource.mail.clone(), resource.location.clone())).collect();
+        let options = self.options;
+        let limits = Limits {
+            per_group: options.mailboxes_per_subscription_group,
+            groups: options.subscription_groups_per_credential * options.accounts,
+        };
+        let plan = grouping::plan(&known, &groups, limits);
+        self.tell_uncovered(resources, &plan.uncovered).await?;
+        if plan.changes.is_empty() {
+            return Ok(false);
+        }
+        self.store.regroup(self.fence, &plan.changes).await.map_err(ListenerError::Write)?;
+        tracing::info!(
+            left = plan.changes.leaving.len(),
+            joined = plan.changes.joining.len(),
+            formed = plan.changes.formed.len(),
+            dissolved = plan.changes.dissolved.len(),
+            uncovered = plan.uncovered.len(),
+            "affinity groups changed"
+        );
+        Ok(true)
+    }
+
+    /// Mailboxes without a place: an event, and each row says so once.
+    async fn tell_uncovered(
+        &self,
+        resources: &[ActiveResource],
+        uncovered: &[MailAddress],
+    ) -> Result<(), ListenerError> {
+        if uncovered.is_empty() {
+            return Ok(());
+        }
+        let (event, reason) = if self.options.accounts == 0 {
+            (codes::SERVICE_ACCOUNT_MISSING, "no service account is configured")
+        } else {
+            (codes::SERVICE_ACCOUNTS_EXHAUSTED, "the service accounts carry no more groups")
+        };
+        tracing::error!(
+            event_id = event.id,
+            mailboxes = uncovered.len(),
+            "mailboxes are not covered: {reason}"
+        );
+        let told = |mail: &MailAddress| {
+            resources
+                .iter()
+                .find(|resource| resource.mail == *mail)
+                .and_then(|resource| resource.error.as_ref())
+                .is_some_and(|error| error.code == NOT_COVERED)
+        };
+        let now = self.clock.now();
+        let failures: Vec<(MailAddress, ResourceFailure)> = uncovered
+            .iter()
+            .filter(|mail| !told(mail))
+            .map(|mail| {
+                let failure = ResourceFailure {
+                    code: NOT_COVERED.to_owned(),
+                    description: format!("{} ({}): {reason}", event.meaning, event.id),
+                    at: now,
+                    retry_at: None,
+                };
+                (mail.clone(), failure)
+            })
+            .collect();
+        self.store.failed(&failures).await.map_err(ListenerError::Write)
+    }
+}
+
+/// Pure: whom to locate now (with the failures so far), and whether more wait.
+fn to_locate(
+    resources: &[ActiveResource],
+    now: Timestamp,
+    at_once: usize,
+) -> (Vec<(MailAddress, u32)>, bool) {
+    let due = |resource: &&ActiveResource| {
+        let retry_at = resource.error.as_ref().and_then(|error| error.retry_at);
+        resource.location.is_none() && retry_at.is_none_or(|at| at <= now)
+    };
+    let mut due = resources.iter().filter(due);
+    let wanted = due
+        .by_ref()
+        .take(at_once.max(1))
+        .map(|resource| (resource.mail.clone(), resource.error.as_ref().map_or(0, |error| error.count)))
+        .collect();
+    (wanted, due.next().is_some())
+}
+
+fn failure(error: &SourceError, at: Timestamp, retry_at: Option<Timestamp>) -> ResourceFailure {
+    ResourceFailure {
+        code: error.code.clone(),
+        description: format!("{error}: {}", error.text),
+        at,
+        retry_at,
+    }
+}
+
+fn tell_not_located(mail: &MailAddress, error: &SourceError) {
+    let event = if error.kind == SourceErrorKind::Mailbox && error.code == NO_ENDPOINT {
+        codes::ENDPOINT_MISSING
+    } else {
+        codes::LOCATE_FAILED
+    };
+    tracing::error!(event_id = event.id, mailbox = %mail, code = error.code, "a mailbox was not located");
+}
+
+/// The source's code for a mailbox of which it knows no endpoint (the actors know the port, not the connector).
+const NO_ENDPOINT: &str = "no endpoint";
+
+fn not_solved() -> SourceError {
+    SourceError {
+        operation: "GetUserSettings",
+        kind: SourceErrorKind::Mailbox,
+        code: NOT_SOLVED.to_owned(),
+        text: "no location is stored, and deactivate_solving_of_group_affinity forbids to ask".to_owned(),
+        after: None,
+    }
+}
