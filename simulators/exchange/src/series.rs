@@ -10,9 +10,10 @@
 //! made; an expansion stops after [`MAX_STEPS`] occurrences, whatever the rule says.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{Timestamp, civil, tz};
-use rrule::RRuleSet;
+use rrule::{RRuleSet, RRuleSetIter};
 
 /// The longest expansion: a start every day for 270 years, or every minute for ten weeks.
 pub const MAX_STEPS: usize = 100_000;
@@ -22,9 +23,37 @@ pub const MAX_STEPS: usize = 100_000;
 pub struct Series {
     first: civil::DateTime,
     rule: String,
-    set: RRuleSet,
+    // What the rule makes, as far as anybody has asked; shared by all copies of the series.
+    made: Arc<Mutex<Made>>,
     // Starts that the rule does not make: RDATEs, and a DTSTART that does not match the rule.
     extra: BTreeSet<civil::DateTime>,
+}
+
+/// The starts that a rule makes, in order, and where the expansion goes on: each start is computed once,
+/// however often a calendar with a series of many years is looked at.
+struct Made {
+    starts: Vec<civil::DateTime>,
+    rest: RRuleSetIter,
+}
+
+impl std::fmt::Debug for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Made").field("starts", &self.starts.len()).finish_non_exhaustive()
+    }
+}
+
+impl Made {
+    fn new(set: &RRuleSet) -> Self {
+        Self { starts: Vec::new(), rest: set.into_iter() }
+    }
+
+    /// Expands until `enough` says so of the latest start, to the end of the rule, or to [`MAX_STEPS`].
+    fn expand(&mut self, enough: impl Fn(&[civil::DateTime]) -> bool) {
+        while self.starts.len() < MAX_STEPS && !enough(&self.starts) {
+            let Some(next) = self.rest.next() else { break };
+            self.starts.push(local(next.timestamp()));
+        }
+    }
 }
 
 /// A rule that makes no series.
@@ -62,7 +91,7 @@ impl Series {
                 set = parse(first, &rule)?;
             }
         }
-        Ok(Self { first, rule, set, extra })
+        Ok(Self { first, rule, made: Arc::new(Mutex::new(Made::new(&set))), extra })
     }
 
     /// The same rule from its first real occurrence on: what Exchange does with a pattern whose start
@@ -90,17 +119,21 @@ impl Series {
 
     /// The original starts from `from` up to, not including, `to`, in order.
     pub fn starts(&self, from: civil::DateTime, to: civil::DateTime) -> Vec<civil::DateTime> {
-        let made = (&self.set)
-            .into_iter()
-            .take(MAX_STEPS)
-            .map(|date| local(date.timestamp()))
-            .take_while(|start| *start < to)
-            .filter(|start| *start >= from);
-        let mut all: BTreeSet<_> = made.collect();
+        let mut all: BTreeSet<civil::DateTime> = self.with_made(|made| {
+            made.expand(|starts| starts.last().is_some_and(|last| *last >= to));
+            let begin = made.starts.partition_point(|start| *start < from);
+            let end = made.starts.partition_point(|start| *start < to);
+            made.starts.get(begin..end).unwrap_or_default().iter().copied().collect()
+        });
         if from < to {
             all.extend(self.extra.range(from..to));
         }
         all.into_iter().collect()
+    }
+
+    fn with_made<T>(&self, ask: impl FnOnce(&mut Made) -> T) -> T {
+        // A panic inside leaves whole starts behind, in order.
+        ask(&mut self.made.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Is this the original start of an occurrence?
@@ -111,14 +144,16 @@ impl Series {
 
     /// The original start number `index`, counted from 1 and with deleted ones included.
     pub fn nth(&self, index: usize) -> Option<civil::DateTime> {
-        // Without additional starts the rule alone says it; with them both must be merged.
+        let index = index.checked_sub(1)?;
+        let made: Vec<civil::DateTime> = self.with_made(|made| {
+            made.expand(|starts| starts.len() > index);
+            made.starts.iter().take(index.saturating_add(1)).copied().collect()
+        });
         if self.extra.is_empty() {
-            let at = (&self.set).into_iter().take(MAX_STEPS).nth(index.checked_sub(1)?)?;
-            return Some(local(at.timestamp()));
+            return made.get(index).copied();
         }
-        let made = (&self.set).into_iter().take(index.min(MAX_STEPS)).map(|date| local(date.timestamp()));
-        let all: BTreeSet<_> = made.chain(self.extra.iter().copied()).collect();
-        all.into_iter().nth(index.checked_sub(1)?)
+        let all: BTreeSet<_> = made.into_iter().chain(self.extra.iter().copied()).collect();
+        all.into_iter().nth(index)
     }
 
     /// The original start of the last occurrence; `None` for a series without end.
