@@ -13,7 +13,7 @@ use base::{Backoff, SystemClock};
 use calendar::codes;
 use store::lease::LeaseBook;
 use store::wake::Wake;
-use supervision::{ChildSpec, Ended, Tree};
+use supervision::{Ended, Tree};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::ServiceError;
@@ -61,7 +61,10 @@ async fn serve(config: &Config, required: &Required) -> Result<(), ServiceError>
     if let Err(error) = &outcome {
         tracing::error!(event_id = codes::SERVICE_ENDED.id, error = %telemetry::chain(error), "the service ends with an error");
     }
-    telemetry.shutdown().await.map_err(telemetry_failed)?;
+    // a collector that is away is no fault of the service
+    if let Err(error) = telemetry.shutdown().await {
+        tracing::warn!(error = %telemetry::chain(&error), "the last spans did not reach their collector");
+    }
     outcome
 }
 
@@ -156,7 +159,7 @@ async fn add_stages(
     }
     let wake = Wake::start(shared.store.clone());
     for stage in wiring::stages(config, required, shared, &wake)? {
-        let added = tree.root().add_child(ChildSpec::supervisor(stage)).await;
+        let added = tree.root().add_child(stage).await;
         added.map_err(|source| ServiceError::Wiring { what: "a stage", source: Box::new(source) })?;
     }
     Ok(())

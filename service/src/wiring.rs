@@ -26,7 +26,7 @@ use store::wake::Wake;
 use supervision::{ChildRef, ChildSpec, Intensity, Strategy, SupervisorSpec, Tree};
 use telemetry::EventReceiver;
 use tokio::runtime::Handle;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::ServiceError;
 use crate::config::{Config, Required};
@@ -107,7 +107,7 @@ pub(crate) fn stages(
     required: &Required,
     shared: &Shared,
     wake: &Wake,
-) -> Result<[SupervisorSpec; 3], ServiceError> {
+) -> Result<[ChildSpec; 3], ServiceError> {
     let policy = policy(config);
     let source = Arc::new(exchange(config, required, &shared.clock)?);
     let qualifier = qualifier::supervisor(
@@ -123,8 +123,8 @@ pub(crate) fn stages(
     )
     .map_err(|source| wired("the qualifier", source))?;
     let communicator = communicator(config, required, shared, wake)?;
-    let listener = listener(config, shared, wake, source)?;
-    Ok([qualifier, communicator, listener])
+    let listener = listener(config, shared, wake, source);
+    Ok([ChildSpec::supervisor(qualifier), ChildSpec::supervisor(communicator), listener])
 }
 
 fn wired(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> ServiceError {
@@ -270,11 +270,38 @@ fn communicator(
         .child(comparison))
 }
 
-fn listener(
-    _config: &Config,
-    _shared: &Shared,
-    _wake: &Wake,
-    _source: Arc<Exchange>,
-) -> Result<SupervisorSpec, ServiceError> {
-    Err(ServiceError::Runtime(std::io::Error::other("the listener is not wired")))
+fn listener(config: &Config, shared: &Shared, wake: &Wake, source: Arc<Exchange>) -> ChildSpec {
+    let settings = &config.listener;
+    let group = affinity_group::GroupOptions {
+        stream_silence_limit: settings.stream_silence_limit.get(),
+        folder_event_grace: settings.folder_event_grace.get(),
+        folder_catch_up_interval: settings.folder_catch_up_interval.get(),
+        ..affinity_group::GroupOptions::default()
+    };
+    let tools = mailbox_subscriber::Tools {
+        source,
+        store: shared.store.clone(),
+        runtime: shared.runtime.clone(),
+        clock: shared.clock.clone(),
+        options: mailbox_subscriber::SubscriberOptions {
+            catch_up_jitter: settings.catch_up_jitter.get(),
+            ..mailbox_subscriber::SubscriberOptions::default()
+        },
+        work: Arc::new(Semaphore::new(settings.catch_up_concurrency)),
+    };
+    let options = affinity_group::ListenerOptions {
+        subscriber_update_time_interval: settings.subscriber_update_time_interval.get(),
+        mailboxes_per_subscription_group: settings.mailboxes_per_subscription_group,
+        subscription_groups_per_credential: settings.subscription_groups_per_credential,
+        accounts: 1,
+        deactivate_solving_of_group_affinity: settings.deactivate_solving_of_group_affinity,
+        group,
+        ..affinity_group::ListenerOptions::default()
+    };
+    let tools = affinity_group::GroupTools {
+        mailboxes: Arc::new(tools),
+        leases: shared.leases.clone(),
+        options: group,
+    };
+    affinity_group::listener_spec(&ChildRef::new(), tools, options, wake.clone())
 }
