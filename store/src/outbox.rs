@@ -166,22 +166,25 @@ impl Store {
         Ok(page)
     }
 
-    /// The time until something becomes due by itself: a key whose pause ends, or a call whose deadline
-    /// passes. `None` when nothing waits for time.
-    pub async fn outbox_due(&self) -> Result<Option<Duration>, StoreError> {
+    /// The time until something becomes due by itself: a key whose pause ends after `as_of`, or a call whose
+    /// deadline passes. `None` when nothing waits for time.
+    ///
+    /// `as_of` is the database's time from before the walk that found nothing ([`Expired::as_of`]): a pause
+    /// that ended since then is due at once, one that ended before belongs to a key that cannot be sent.
+    pub async fn outbox_due(&self, as_of: Timestamp) -> Result<Option<Duration>, StoreError> {
         let operation = "look when something is to be sent again";
         let client = self.client(operation).await?;
         let statement = client
             .prepare_cached(
                 "select extract(epoch from least( \
                      (select min(next_attempt_at) from calendar_event \
-                      where pending and next_attempt_at is not null and next_attempt_at > now()), \
+                      where pending and next_attempt_at is not null and next_attempt_at > $1), \
                      (select min(deadline) from key_in_flight)) - now())::float8",
             )
             .await
             .map_err(StoreError::query(operation))?;
         let seconds: Option<f64> = client
-            .query_one(&statement, &[])
+            .query_one(&statement, &[&as_of])
             .await
             .and_then(|row| row.try_get(0))
             .map_err(StoreError::query(operation))?;

@@ -69,7 +69,9 @@ impl Comparison {
     /// The child `comparison`.
     pub fn child(deps: &Deps, options: &ComparisonOptions, reference: &ChildRef<Self>) -> ChildSpec {
         let (deps, options) = (deps.clone(), options.clone());
-        ChildSpec::actor("comparison", reference, move |child| Self::new(child, deps.clone(), options.clone()))
+        ChildSpec::actor("comparison", reference, move |child| {
+            Self::new(child, deps.clone(), options.clone())
+        })
     }
 
     fn fence(&self) -> Option<Fence> {
@@ -120,7 +122,8 @@ impl Comparison {
             let mut result = read::adopt(&deps, &options, &fence, &due, &stop).await;
             if result.as_ref().is_err_and(|error| !error.is_outage()) {
                 for (mail, pause) in asked.iter().zip(pauses) {
-                    let put_off = deps.book.store().postpone_adoption(&fence, std::slice::from_ref(mail), pause);
+                    let put_off =
+                        deps.book.store().postpone_adoption(&fence, std::slice::from_ref(mail), pause);
                     if let Err(error) = put_off.await {
                         result = Err(ComparisonError::Store(error));
                         break;
@@ -212,9 +215,10 @@ impl Handler<Held> for Comparison {
             let _ = address.send(Lost).await;
         });
         let (mut news, address) = (self.deps.wake.subscribe(Channel::Resource), context.address());
-        let news = self.deps.runtime.spawn(async move {
-            while news.changed().await.is_ok() && address.send(News).await.is_ok() {}
-        });
+        let news = self
+            .deps
+            .runtime
+            .spawn(async move { while news.changed().await.is_ok() && address.send(News).await.is_ok() {} });
         self.watches = vec![AbortOnDropHandle::new(loss), AbortOnDropHandle::new(news)];
         self.lease = Some(lease);
         self.tell(Event::News, context);
@@ -301,3 +305,6 @@ impl Handler<Stop> for Comparison {
         self.finish(context);
     }
 }
+
+#[cfg(test)]
+mod tests;

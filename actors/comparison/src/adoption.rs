@@ -49,7 +49,8 @@ pub fn sort_out(asked: &[MailAddress], events: Vec<CalendarEvent>) -> Held {
             continue;
         }
         let mail = MailAddress::parse(&event.origin_email_address).ok();
-        let Some((mail, rows)) = mail.and_then(|mail| held.by_mailbox.get_mut(&mail).map(|rows| (mail, rows)))
+        let Some((mail, rows)) =
+            mail.and_then(|mail| held.by_mailbox.get_mut(&mail).map(|rows| (mail, rows)))
         else {
             held.of_others += 1;
             continue;

@@ -43,7 +43,9 @@ impl ComparisonError {
             Self::Lease(source) | Self::Look(source) | Self::Store(source) if source.is_outage() => {
                 codes::COMMUNICATOR_DATABASE_FAILED
             }
-            Self::Lease(_) | Self::Look(_) | Self::Store(_) | Self::Stopped => codes::PLANNER_SYNC_UNKNOWN_ERROR,
+            Self::Lease(_) | Self::Look(_) | Self::Store(_) | Self::Stopped => {
+                codes::PLANNER_SYNC_UNKNOWN_ERROR
+            }
         }
     }
 

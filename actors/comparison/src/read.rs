@@ -15,6 +15,9 @@ use crate::adoption::{self, Held};
 use crate::config::{ComparisonOptions, Deps};
 use crate::error::ComparisonError;
 
+/// The shortest wait for a mailbox that becomes due.
+const SOON: Duration = Duration::from_millis(100);
+
 /// What a look found.
 #[derive(Debug)]
 pub(crate) enum Due {
@@ -39,8 +42,12 @@ pub(crate) async fn look(
         return Ok(Due::Now(due));
     }
     let next = store.next_adoption().await.map_err(ComparisonError::Look)?;
-    // what is due and busy ends with a message of its own
-    Ok(Due::Later(next.filter(|next| !next.is_zero())))
+    Ok(Due::Later(match next {
+        // what is due and busy ends with a message of its own
+        Some(Duration::ZERO) if !busy.is_empty() => None,
+        // it became due a moment ago
+        next => next.map(|next| next.max(SOON)),
+    }))
 }
 
 fn window(deps: &Deps, options: &ComparisonOptions) -> Window {
@@ -82,7 +89,9 @@ pub(crate) async fn adopt(
                 first = adopted.first,
                 "a mailbox was adopted"
             ),
-            None => tracing::info!(mailbox = %adoption.mail, "a mailbox went out of use before it was adopted"),
+            None => {
+                tracing::info!(mailbox = %adoption.mail, "a mailbox went out of use before it was adopted")
+            }
         }
     }
     Ok(())

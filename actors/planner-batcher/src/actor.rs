@@ -10,7 +10,8 @@ use store::duty;
 use store::lease::{Fence, Lease};
 use store::wake::Channel;
 use supervision::{
-    ChildContext, ChildId, ChildRef, ChildSpec, Intensity, Restart, Stop, Strategy, SupervisorRef, SupervisorSpec,
+    ChildContext, ChildId, ChildRef, ChildSpec, Intensity, Restart, Stop, Strategy, SupervisorRef,
+    SupervisorSpec,
 };
 use tokio_util::task::AbortOnDropHandle;
 
@@ -115,10 +116,9 @@ impl PlannerBatcher {
                 pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
                 "sending to planner pauses"
             ),
-            Directive::Resumed => tracing::info!(
-                event_id = codes::SENDING_RESUMED.id,
-                "sending to planner goes on"
-            ),
+            Directive::Resumed => {
+                tracing::info!(event_id = codes::SENDING_RESUMED.id, "sending to planner goes on")
+            }
             Directive::Finished => self.finish(context),
         }
     }
@@ -187,7 +187,9 @@ impl PlannerBatcher {
         let released = self.deps.runtime.spawn(lease.release());
         context.spawn(fut::wrap_future(released).map(|result, _: &mut Self, context| {
             if !matches!(result, Ok(Ok(()))) {
-                tracing::warn!("the lease of the planner batcher could not be handed back, it runs out by itself");
+                tracing::warn!(
+                    "the lease of the planner batcher could not be handed back, it runs out by itself"
+                );
             }
             context.stop();
         }));
@@ -225,12 +227,10 @@ impl Handler<Held> for PlannerBatcher {
         };
         let (lost, address) = (lease.lost_signal(), context.address());
         let mut news = self.deps.wake.subscribe(Channel::Decision);
-        self.watches = vec![
-            AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
-                lost.await;
-                let _ = address.send(Lost).await;
-            })),
-        ];
+        self.watches = vec![AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+            lost.await;
+            let _ = address.send(Lost).await;
+        }))];
         let address = context.address();
         self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
             while news.changed().await.is_ok() && address.send(News).await.is_ok() {}
@@ -326,3 +326,6 @@ impl Handler<Stop> for PlannerBatcher {
         self.tell(Event::Stop, context);
     }
 }
+
+#[cfg(test)]
+mod tests;

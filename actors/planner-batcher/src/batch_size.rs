@@ -34,9 +34,8 @@ impl BatchSize {
 
     /// A call ran out of time (6904). A repeated one halves the size. Answers whether it did.
     pub fn timed_out(&mut self, now: Instant) -> bool {
-        let repeated = self
-            .last_timeout
-            .is_some_and(|last| now.saturating_duration_since(last) <= REPEATED_WITHIN);
+        let repeated =
+            self.last_timeout.is_some_and(|last| now.saturating_duration_since(last) <= REPEATED_WITHIN);
         self.last_timeout = Some(now);
         self.good_since = None;
         let before = self.current;

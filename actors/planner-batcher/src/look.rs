@@ -2,6 +2,7 @@
 
 use base::Disposition;
 use calendar::codes;
+use jiff::Timestamp;
 use store::StoreError;
 use store::calls::{Class, Permit, Slot};
 use store::lease::Fence;
@@ -37,7 +38,7 @@ pub(crate) async fn look(
 ) -> Result<Found, StoreError> {
     // The slot comes first: what is sent is decided when it can be sent.
     let slot = deps.book.slot().await;
-    expire(deps, options, fence).await?;
+    let as_of = expire(deps, options, fence).await?;
     let mut search = Search { deps, options, fence, picker, size, pages: PAGES_MAX, stale: STALE_MAX };
     for class in search.picker.order() {
         match search.class(class).await? {
@@ -49,7 +50,7 @@ pub(crate) async fn look(
             Step::Nothing => {}
         }
     }
-    let due = deps.book.store().outbox_due().await?;
+    let due = deps.book.store().outbox_due(as_of).await?;
     Ok(Found { look: Look::Nothing { due }, call: None })
 }
 
@@ -58,7 +59,8 @@ pub(crate) fn passes(error: &StoreError) -> bool {
     matches!(error.disposition(), Disposition::Retry { .. })
 }
 
-async fn expire(deps: &Deps, options: &BatcherOptions, fence: &Fence) -> Result<(), StoreError> {
+/// Frees the keys of calls whose deadline has passed; answers the database's time from before.
+async fn expire(deps: &Deps, options: &BatcherOptions, fence: &Fence) -> Result<Timestamp, StoreError> {
     let event = codes::CALL_ABANDONED.id;
     let adopt_after = options.adopt_after_unknown_outcome;
     let expired = deps.book.store().expire_calls(fence, event, adopt_after).await?;
@@ -70,7 +72,7 @@ async fn expire(deps: &Deps, options: &BatcherOptions, fence: &Fence) -> Result<
             "calls to planner ended without a recorded answer, their keys are sent again"
         );
     }
-    Ok(())
+    Ok(expired.as_of)
 }
 
 enum Step {

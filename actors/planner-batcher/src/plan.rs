@@ -54,7 +54,10 @@ fn of_mailbox(mail: &MailAddress, keys: Vec<PendingKey>, class: Class, size: usi
         class,
         keys: keys.to_vec(),
     };
-    groups.iter().flat_map(|(operation, keys)| keys.chunks(size).map(|keys| batch(*operation, keys))).collect()
+    groups
+        .iter()
+        .flat_map(|(operation, keys)| keys.chunks(size).map(|keys| batch(*operation, keys)))
+        .collect()
 }
 
 /// What is planned, and whose turn it is.

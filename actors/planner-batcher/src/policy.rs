@@ -229,7 +229,8 @@ impl Policy {
             self.looking = true;
             self.news = false;
             self.due = None;
-            directives.push(Directive::Look { fresh: std::mem::take(&mut self.fresh), size: self.size.get() });
+            directives
+                .push(Directive::Look { fresh: std::mem::take(&mut self.fresh), size: self.size.get() });
             return;
         }
         let next = match (pause_ends, self.due) {

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use base::TraceContext;
 use calendar::codes;
-use connector_planner::{Call, CalendarEvent, CallOutcome, Changed, Operation as PlannerOperation, PlannerError};
+use connector_planner::{
+    CalendarEvent, Call, CallOutcome, Changed, Operation as PlannerOperation, PlannerError,
+};
 use store::StoreError;
 use store::calls::{CallEnd, Slot};
 use store::lease::Fence;
@@ -61,7 +63,8 @@ pub(crate) async fn send(deps: &Deps, options: &BatcherOptions, work: Work) -> S
     }
     // The member spans end here, at the receipt; recording it is the batch's business.
     drop(spans);
-    let unrecorded = record(deps, options, &fence, &answer, reserved.operation, began).instrument(batch).await.err();
+    let unrecorded =
+        record(deps, options, &fence, &answer, reserved.operation, began).instrument(batch).await.err();
     drop(slot);
     Summary { ended, unrecorded }
 }
@@ -196,8 +199,13 @@ fn failed(
     let end =
         CallEnd { success: false, event_id: Some(error.event().id), text: Some(text), planner_call_id: None };
     let adopt_after = (known == CallOutcome::Unknown).then_some(options.adopt_after_unknown_outcome);
-    let answer =
-        Answer { call_id: reserved.call_id, mail: reserved.mail.clone(), end, keys: keys.collect(), adopt_after };
+    let answer = Answer {
+        call_id: reserved.call_id,
+        mail: reserved.mail.clone(),
+        end,
+        keys: keys.collect(),
+        adopt_after,
+    };
     let ended = if guilty.is_empty() {
         Ended::Failed { known, timed_out: error.is_timeout() }
     } else {
@@ -235,7 +243,9 @@ fn report(key: &PendingKey, settled: &KeyAnswer) {
             receipt_code = settled.receipt_code,
             "planner cannot take an appointment now"
         ),
-        outcome => tracing::debug!(mailbox = %key.mail, outcome = outcome.word(), "an appointment was settled"),
+        outcome => {
+            tracing::debug!(mailbox = %key.mail, outcome = outcome.word(), "an appointment was settled")
+        }
     }
 }
 

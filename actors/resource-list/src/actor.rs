@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt as _, AsyncContext, Context, Handler, SpawnHandle, fut};
 use calendar::codes;
-use store::{Store, duty};
 use store::lease::Lease;
+use store::{Store, duty};
 use supervision::{ChildContext, ChildRef, ChildSpec, Stop};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -101,7 +101,9 @@ impl ResourceList {
         let released = self.deps.runtime.spawn(lease.release());
         context.spawn(fut::wrap_future(released).map(|result, _: &mut Self, context| {
             if !matches!(result, Ok(Ok(()))) {
-                tracing::warn!("the lease of the resource list could not be handed back, it runs out by itself");
+                tracing::warn!(
+                    "the lease of the resource list could not be handed back, it runs out by itself"
+                );
             }
             context.stop();
         }));
@@ -252,3 +254,6 @@ impl Handler<Stop> for ResourceList {
         self.finish(context);
     }
 }
+
+#[cfg(test)]
+mod tests;

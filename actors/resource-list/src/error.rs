@@ -42,7 +42,9 @@ impl ResourceListError {
         match self {
             Self::Fetch(source) => source.event(),
             Self::Empty => codes::RESOURCE_LIST_EMPTY,
-            Self::Lease(source) | Self::Store(source) if source.is_outage() => codes::COMMUNICATOR_DATABASE_FAILED,
+            Self::Lease(source) | Self::Store(source) if source.is_outage() => {
+                codes::COMMUNICATOR_DATABASE_FAILED
+            }
             Self::Lease(_) | Self::Store(_) | Self::Stopped => codes::RESOURCE_SYNC_UNKNOWN_ERROR,
         }
     }

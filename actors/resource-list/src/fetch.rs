@@ -88,7 +88,8 @@ async fn permit(
     fence: &Fence,
     stop: &CancellationToken,
 ) -> Result<(CallStart, Instant), ResourceListError> {
-    let call = ReadCall { operation: "GetResources", mail: None, mailboxes: 0, lifetime: options.call_timeout };
+    let call =
+        ReadCall { operation: "GetResources", mail: None, mailboxes: 0, lifetime: options.call_timeout };
     loop {
         let began = deps.clock.monotonic();
         match deps.book.begin(fence, &call).await.map_err(ResourceListError::Store)? {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use calendar::{MailAddress, OriginId, Slot};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{END, OPERATION, Operation, PendingKey, SENDABLE, START};
@@ -132,8 +133,10 @@ fn reserve_sql() -> String {
 }
 
 /// Calls whose process recorded no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expired {
+    /// The database's time at the beginning.
+    pub as_of: Timestamp,
     /// How many calls.
     pub calls: u32,
     /// How many keys they held.
@@ -153,12 +156,13 @@ impl Store {
         let operation = "free keys of calls without an answer";
         let mut client = self.client(operation).await?;
         let there = client
-            .prepare_cached("select exists (select from key_in_flight where deadline <= now())")
+            .prepare_cached("select now(), exists (select from key_in_flight where deadline <= now())")
             .await
             .map_err(StoreError::query(operation))?;
         let row = client.query_one(&there, &[]).await.map_err(StoreError::query(operation))?;
-        if !row.try_get::<_, bool>(0).map_err(StoreError::query(operation))? {
-            return Ok(Expired::default());
+        let as_of: Timestamp = row.try_get(0).map_err(StoreError::query(operation))?;
+        if !row.try_get::<_, bool>(1).map_err(StoreError::query(operation))? {
+            return Ok(Expired { as_of, calls: 0, keys: 0 });
         }
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lease::guard(&tx, fence).await?;
@@ -170,7 +174,7 @@ impl Store {
             let count: i64 = row.try_get(index).map_err(StoreError::query(operation))?;
             Ok(u32::try_from(count).unwrap_or(u32::MAX))
         };
-        let expired = Expired { calls: read(0)?, keys: read(1)? };
+        let expired = Expired { as_of, calls: read(0)?, keys: read(1)? };
         tx.commit().await.map_err(StoreError::query(operation))?;
         Ok(expired)
     }

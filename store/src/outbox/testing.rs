@@ -157,3 +157,17 @@ pub async fn key_row(store: &Store, mail: &str, origin_id: &str) -> Option<KeyRo
         waits: row.get(12),
     })
 }
+
+/// Waits for a condition, at most half a minute; says its last status when it waited in vain.
+#[expect(clippy::panic, reason = "a test ends here")]
+pub async fn wait_for<T>(mut condition: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let mut last = String::new();
+    for _ in 0..1_500 {
+        match condition().await {
+            Ok(value) => return value,
+            Err(status) => last = status,
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("waited in vain: {last}");
+}

@@ -14,7 +14,12 @@ fn halves_after_repeated_timeouts_and_grows_back_slowly() {
     let mut size = BatchSize::new(20);
     assert!(!size.timed_out(start));
     assert_eq!(size.get(), 20);
-    let sizes: Vec<usize> = (1..=6).map(|n| { size.timed_out(start + n * SECOND); size.get() }).collect();
+    let sizes: Vec<usize> = (1..=6)
+        .map(|n| {
+            size.timed_out(start + n * SECOND);
+            size.get()
+        })
+        .collect();
     assert_eq!(sizes, [10, 5, 2, 1, 1, 1]);
     // a minute of success is counted from its first success
     let good = start + 100 * SECOND;

@@ -37,7 +37,9 @@ fn the_table_of_b9() {
         for code in [15, 16] {
             assert_eq!(settle(operation, code), Outcome::Transient { after: Duration::from_secs(1) });
         }
-        for code in (1..=7).chain([9, 11, 12, 14]).chain(17..=48).chain([49, 50, 1000, -1, i32::MIN, i32::MAX]) {
+        for code in
+            (1..=7).chain([9, 11, 12, 14]).chain(17..=48).chain([49, 50, 1000, -1, i32::MIN, i32::MAX])
+        {
             assert_eq!(settle(operation, code), Outcome::Refused { code }, "{operation:?} {code}");
         }
     }
