@@ -1,0 +1,358 @@
+//! Goal: every change in a mailbox becomes a stored notification, whatever happens to streams,
+//! subscriptions, mailboxes and the listener itself. Method: the whole tree of the listener on real
+//! PostgreSQL, against the Exchange simulator over sockets; each test does harm and then waits for the change.
+
+mod harness;
+
+use std::time::Duration;
+
+use harness::{World, run};
+use proto_ews::DeleteType;
+use simulator_exchange::{Act, Fault, Lost, Options};
+
+const STREAMED: &[&str] = &["CreatedEvent"];
+const CAUGHT_UP: &[&str] = &["SyncChange"];
+const ANY: &[&str] = &["CreatedEvent", "SyncChange"];
+
+#[test]
+fn a_change_is_stored_within_a_second_and_new_mailboxes_are_read_in_full() {
+    run(|runtime| async {
+        let world = World::listening(runtime, 5).await;
+        let reads = world.notifications().await;
+        assert_eq!(reads.len(), 5, "{reads:?}");
+        assert!(reads.iter().all(|(_, kind, item)| kind == "FullRead" && item.is_none()));
+        assert_eq!(world.number("select count(*) from sync_state").await, 5);
+
+        let start = tokio::time::Instant::now();
+        let item = world.create(3).await;
+        world.wait_for_item(3, &item, STREAMED).await;
+        assert!(tokio::time::Instant::now() - start < Duration::from_secs(1));
+        world.delete(3, &item, DeleteType::MoveToDeletedItems).await;
+        world
+            .until("the move", || async {
+                let old =
+                    world.text("select old_item_id from notification where event_type = 'MovedEvent'").await;
+                old.filter(|old| *old == item).map(drop).ok_or_else(|| "none".to_owned())
+            })
+            .await;
+    });
+}
+
+#[test]
+fn it_waits_for_the_resource_list_and_says_so_by_not_being_ready() {
+    run(|runtime| async {
+        let mut world = World::new(runtime, Options { mailboxes: 2, ..Options::default() }).await;
+        world.start();
+        world
+            .until("the duty", || async {
+                let held =
+                    world.number("select count(*) from lease where key = 'listener' and owner <> ''").await;
+                if held == 1 { Ok(()) } else { Err("not held".to_owned()) }
+            })
+            .await;
+        assert!(!world.tree().ready());
+        world.add_resource(1).await;
+        world.wait_listened(1).await;
+        world.add_resource(2).await;
+        world.wait_listened(2).await;
+    });
+}
+
+#[test]
+fn a_dropped_stream_with_a_change_in_the_gap_loses_nothing() {
+    run(|runtime| async {
+        let world = World::listening(runtime, 4).await;
+        // the events that were about to be sent are lost with the connection
+        world.fault(Fault::DropStream, None, None, Some(1));
+        let lost = world.create(2).await;
+        world.wait_for_item(2, &lost, CAUGHT_UP).await;
+        world.wait_listened(4).await;
+        let next = world.create(2).await;
+        world.wait_for_item(2, &next, STREAMED).await;
+    });
+}
+
+#[test]
+fn a_silent_stream_is_dead_after_the_limit() {
+    run(|runtime| async {
+        let mut world = World::new(
+            runtime,
+            Options { heartbeat: Duration::from_millis(300), mailboxes: 2, ..Options::default() },
+        )
+        .await;
+        world.options.group.stream_silence_limit = Duration::from_millis(1_500);
+        world.add_resource(1).await;
+        world.add_resource(2).await;
+        world.start();
+        world.wait_listened(2).await;
+        world.act(Act::SilenceStreams { count: None });
+        let unheard = world.create(1).await;
+        world.wait_for_item(1, &unheard, CAUGHT_UP).await;
+        let next = world.create(1).await;
+        world.wait_for_item(1, &next, ANY).await;
+    });
+}
+
+#[test]
+fn an_expired_subscription_is_replaced_and_the_others_go_on() {
+    run(|runtime| async {
+        let world = World::listening(runtime, 4).await;
+        let mailbox = Some(World::mail(2).to_string());
+        assert_eq!(world.act(Act::ExpireSubscriptions { mailbox, count: None }), 1);
+        let unheard = world.create(2).await;
+        let heard = world.create(3).await;
+        world.wait_for_item(2, &unheard, ANY).await;
+        world.wait_for_item(3, &heard, ANY).await;
+        world.wait_listened(4).await;
+        let next = world.create(2).await;
+        world.wait_for_item(2, &next, STREAMED).await;
+    });
+}
+
+#[test]
+fn when_all_subscriptions_are_lost_together_the_group_is_set_up_anew() {
+    run(|runtime| async {
+        let world = World::listening(runtime, 4).await;
+        assert_eq!(world.act(Act::ExpireSubscriptions { mailbox: None, count: None }), 4);
+        let unheard = world.create(4).await;
+        world.wait_for_item(4, &unheard, ANY).await;
+        world.wait_listened(4).await;
+        let next = world.create(1).await;
+        world.wait_for_item(1, &next, STREAMED).await;
+    });
+}
+
+#[test]
+fn missed_events_and_unexplained_folder_events_make_the_mailbox_catch_up() {
+    run(|runtime| async {
+        let world = World::listening(runtime, 3).await;
+        world.fault(Fault::Lose { what: Lost::AllAndTold }, None, Some(1), Some(1));
+        let missed = world.create(1).await;
+        world.wait_for_item(1, &missed, CAUGHT_UP).await;
+        world.fault(Fault::Lose { what: Lost::Items }, None, Some(2), Some(1));
+        let unexplained = world.create(2).await;
+        world.wait_for_item(2, &unexplained, CAUGHT_UP).await;
+        // the other mailboxes did not catch up
+        let caught_up = world.notifications().await;
+        assert!(!caught_up.iter().any(|(mail, kind, _)| mail.starts_with("m0003") && kind == "SyncChange"));
+    });
+}
+
+#[test]
+fn a_planned_end_of_the_stream_is_no_gap() {
+    run(|runtime| async {
+        let options =
+            Options { stream_minute: Duration::from_millis(50), mailboxes: 2, ..Options::default() };
+        let mut world = World::new(runtime, options).await;
+        world.add_resource(1).await;
+        world.add_resource(2).await;
+        world.start();
+        world.wait_listened(2).await;
+        let opened = world.requests("GetStreamingEvents");
+        let synced = world.requests("SyncFolderItems");
+        let mut items = Vec::new();
+        // 30 minutes are one and a half seconds here
+        world
+            .until("streams that end as planned", || async {
+                let now = world.requests("GetStreamingEvents");
+                if now >= opened + 2 { Ok(()) } else { Err(format!("{now}")) }
+            })
+            .await;
+        items.push(world.create(1).await);
+        world.wait_for_item(1, &items[0], STREAMED).await;
+        assert_eq!(world.requests("SyncFolderItems"), synced, "nobody caught up");
+    });
+}
+
+#[test]
+fn a_mailbox_in_trouble_is_told_on_its_row_breaks_nobody_and_recovers() {
+    run(|runtime| async {
+        let mut world = World::new(runtime, Options { mailboxes: 3, ..Options::default() }).await;
+        let code = || Fault::Code { code: "ErrorImpersonateUserDenied".into() };
+        // the first by address would be the anchor
+        world.fault(code(), Some("GetFolder"), Some(1), None);
+        for n in 1..=4 {
+            world.add_resource(n).await;
+        }
+        world.start();
+        // 4 does not exist at all
+        world.wait_listened(2).await;
+        let row =
+            |n: u32| format!("select error_code from planner_resource where mail = '{}'", World::mail(n));
+        assert_eq!(world.text(&row(1)).await.as_deref(), Some("ErrorImpersonateUserDenied"));
+        world
+            .until("the error of a mailbox that does not exist", || async {
+                world.text(&row(4)).await.map(drop).ok_or_else(|| "none".to_owned())
+            })
+            .await;
+        assert!(
+            world.number("select error_count::bigint from planner_resource where mail like 'm0001%'").await
+                >= 1
+        );
+        let heard = world.create(2).await;
+        world.wait_for_item(2, &heard, STREAMED).await;
+
+        world.simulator.service().faults.clear();
+        world.wait_listened(3).await;
+        assert_eq!(world.text(&row(1)).await, None);
+        let heard = world.create(1).await;
+        world.wait_for_item(1, &heard, STREAMED).await;
+    });
+}
+
+#[test]
+fn a_resource_that_leaves_is_unsubscribed_and_read_in_full_when_it_returns() {
+    run(|runtime| async {
+        let world = World::listening(runtime, 3).await;
+        world.drop_resource(2).await;
+        world
+            .until("the end of its subscription", || async {
+                let left = world.simulator.service().world().hub.subscriptions();
+                let member = world.number("select count(*) from planner_resource_subscription").await;
+                let state = world.number("select count(*) from sync_state").await;
+                if (left, member, state, world.streamed()) == (2, 2, 2, 2) {
+                    return Ok(());
+                }
+                Err(format!(
+                    "{left} subscriptions, {member} members, {state} states, {} streamed",
+                    world.streamed()
+                ))
+            })
+            .await;
+        let full_reads = "select count(*) from notification where event_type = 'FullRead'";
+        assert_eq!(world.number(full_reads).await, 3);
+        world.add_resource(2).await;
+        world.wait_listened(3).await;
+        assert_eq!(world.number(full_reads).await, 4);
+    });
+}
+
+#[test]
+fn a_stop_ends_all_subscriptions_and_hands_the_leases_back() {
+    run(|runtime| async {
+        let mut world = World::listening(runtime, 3).await;
+        world.stop().await;
+        assert_eq!(world.simulator.service().world().hub.subscriptions(), 0);
+        assert_eq!(world.number("select count(*) from lease where owner <> ''").await, 0);
+        let left = "select count(*) from planner_resource_subscription where ews_subscription_id is not null";
+        assert_eq!(world.number(left).await, 0);
+
+        // a successor goes on from the saved sync states
+        let unheard = world.create(1).await;
+        world.start();
+        world.wait_for_item(1, &unheard, CAUGHT_UP).await;
+        assert_eq!(world.number("select count(*) from notification where event_type = 'FullRead'").await, 3);
+    });
+}
+
+#[test]
+fn changes_of_many_mailboxes_over_several_groups_all_arrive() {
+    run(|runtime| async {
+        let options = Options { mailboxes: 12, groups: 2, streams_per_account: 4, ..Options::default() };
+        let mut world = World::new(runtime, options).await;
+        world.options.mailboxes_per_subscription_group = 4;
+        world.options.subscription_groups_per_credential = 2;
+        for n in 1..=12 {
+            world.add_resource(n).await;
+        }
+        world.start();
+        // two groups of four are carried, the rest is told
+        world.wait_listened_of(8, 4).await;
+        let told = "select count(*) from planner_resource where error_code = 'NotCovered'";
+        assert_eq!(world.number(told).await, 4);
+        let covered =
+            world.text("select string_agg(mail, ' ') from planner_resource_subscription").await.unwrap();
+        for n in 1..=12 {
+            let item = world.create(n).await;
+            if covered.contains(World::mail(n).as_str()) {
+                world.wait_for_item(n, &item, STREAMED).await;
+            }
+        }
+        // room for all: the rest is taken in without ending the streams that are open
+        let opened = world.requests("GetStreamingEvents");
+        world.stop().await;
+        world.options.subscription_groups_per_credential = 4;
+        world.start();
+        world.wait_listened_of(12, 0).await;
+        assert!(world.requests("GetStreamingEvents") > opened);
+    });
+}
+
+#[test]
+fn a_server_that_is_busy_or_down_for_a_while_only_delays() {
+    run(|runtime| async {
+        let world = World::listening(runtime, 3).await;
+        world.act(Act::Busy { for_ms: 700, back_off_ms: 300 });
+        world.act(Act::DropStreams { count: None });
+        world
+            .until("the stream to be open again", || async {
+                if world.streamed() == 3 { Ok(()) } else { Err(format!("{} streamed", world.streamed())) }
+            })
+            .await;
+        let item = world.create(2).await;
+        world.wait_for_item(2, &item, ANY).await;
+        world.fault(Fault::Http503, Some("GetStreamingEvents"), None, Some(2));
+        world.fault(Fault::Malformed, Some("SyncFolderItems"), None, Some(2));
+        world.act(Act::DropStreams { count: None });
+        let item = world.create(3).await;
+        world.wait_for_item(3, &item, ANY).await;
+        world.wait_listened(3).await;
+    });
+}
+
+#[test]
+fn a_refused_sync_state_starts_the_mailbox_over() {
+    run(|runtime| async {
+        let mut world = World::listening(runtime, 1).await;
+        world.stop().await;
+        world.execute("update sync_state set state = 'nonsense'").await;
+        world.start();
+        world
+            .until("a second full read", || async {
+                let reads =
+                    world.number("select count(*) from notification where event_type = 'FullRead'").await;
+                if reads == 2 { Ok(()) } else { Err(format!("{reads}")) }
+            })
+            .await;
+        let item = world.create(1).await;
+        world.wait_for_item(1, &item, ANY).await;
+    });
+}
+
+#[test]
+fn a_database_that_goes_away_delays_and_loses_nothing() {
+    run(|runtime| async {
+        let world = World::listening(runtime, 2).await;
+        // every write of notifications waits, as if the database hung; then all connections break
+        let blocker = world.database.store.client("test").await.unwrap();
+        blocker.batch_execute("begin; lock table notification in access exclusive mode").await.unwrap();
+        let item = world.create(1).await;
+        let client = world.database.store.client("test").await.unwrap();
+        world
+            .until("a write that waits", || async {
+                let waiting: i64 = client
+                    .query_one(
+                        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' \
+                         and datname = current_database()",
+                        &[],
+                    )
+                    .await
+                    .unwrap()
+                    .get(0);
+                if waiting > 0 { Ok(()) } else { Err("none".to_owned()) }
+            })
+            .await;
+        client
+            .batch_execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity \
+                 where wait_event_type = 'Lock' and datname = current_database()",
+            )
+            .await
+            .unwrap();
+        blocker.batch_execute("rollback").await.unwrap();
+        drop((blocker, client));
+        world.wait_for_item(1, &item, STREAMED).await;
+        // it had to wait: a gap, so the mailbox caught up, too
+        world.wait_for_item(1, &item, CAUGHT_UP).await;
+    });
+}
