@@ -440,3 +440,42 @@ fn a_database_that_goes_away_delays_and_loses_nothing() {
         running.tree.shutdown().await;
     });
 }
+
+#[test]
+fn a_claim_whose_answer_was_lost_is_made_again() {
+    system(async {
+        let running = Running::new(1, options()).await;
+        assert!(running.tree.wait_for(Tree::ready).await);
+        running.source.put(&mail(1), single("a", "A", slot(2, 9)));
+        running.source.put(&mail(1), single("b", "B", slot(2, 9)));
+        running.hint(1, &[(Kind::Created, "b")]).await;
+        running.until_keys(1, &["B"]).await;
+        // a row that bears the shard's number though the shard never saw it, as after a commit whose answer was
+        // lost; and a claim that fails: it waits for the table and is cancelled
+        let mut client = running.database.store.client("test").await.unwrap();
+        let tx = client.transaction().await.unwrap();
+        tx.batch_execute("lock table notification in access exclusive mode").await.unwrap();
+        tx.execute(
+            "insert into notification (mail, bucket, event_type, item_id, received_at, claim) \
+             select $1, $2, 'CreatedEvent', 'a', now(), last_value from notification_claim",
+            &[&mail(1).as_str(), &i16::from(mail(1).bucket())],
+        )
+        .await
+        .unwrap();
+        wait_for(async || {
+            let cancelled = running
+                .one(
+                    "select count(pg_cancel_backend(pid)) from pg_stat_activity \
+                     where datname = current_database() and application_name = 'the product' \
+                       and wait_event_type = 'Lock' and query like 'with due as%'",
+                )
+                .await;
+            if cancelled > 0 { Ok(()) } else { Err("nobody waits for the table".into()) }
+        })
+        .await;
+        tx.commit().await.unwrap();
+        running.until_keys(1, &["A", "B"]).await;
+        assert_eq!(running.tree.restarts_total(), 0);
+        running.tree.shutdown().await;
+    });
+}

@@ -132,6 +132,30 @@ async fn a_reading_that_never_works_is_set_aside() {
     assert_eq!((waiting[0].0, waiting[0].2), (3, true));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_taken_place_keeps_its_name() {
+    let kit = Kit::new(1).await;
+    let past = single("a", "A", slot(-3, 9));
+    kit.source.put(&mail(1), past.clone());
+    kit.source.put(&mail(1), single("b", "A", slot(2, 9)));
+    let client = kit.database.store.client("test").await.unwrap();
+    client
+        .execute(
+            "insert into calendar_event (mail, origin_id, uid, item_id, version, wanted, start_at, end_at, \
+                                         decided_at, reading_began) \
+             values ('m0001@sim.test', 'A', 'A', 'a', 1, true, $1, $2, $1, $1)",
+            &[&past.slot.start, &past.slot.end],
+        )
+        .await
+        .unwrap();
+    kit.ask_full_read(1).await;
+    kit.work().await.unwrap();
+    let there = kit.there(1).await;
+    assert_eq!(there.len(), 2, "{there:?}");
+    assert_eq!((there[0].0.as_str(), there[0].1), ("A", past.slot));
+    assert_eq!((there[1].2.as_str(), there[1].1), ("b", slot(2, 9)));
+}
+
 /// A mailbox that can be reached, but whose window cannot be read.
 #[derive(Debug)]
 struct UnreadableWindow(std::sync::Arc<calendar::testing::FakeCalendar>);

@@ -431,3 +431,22 @@ async fn a_lost_lease_stops_the_work() {
     assert!(kit.keys(1).await.is_empty());
     assert!(window().overlaps(slot(2, 9)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_is_left_alone_while_one_of_its_items_cannot_be_read() {
+    let kit = Kit::new(1).await;
+    kit.source.put(&mail(1), single("b", "A", slot(2, 9)));
+    kit.source.put(&mail(1), single("x", "X", slot(2, 9)));
+    kit.hint(1, &[(Kind::Created, "b", None)]).await;
+    kit.work().await.unwrap();
+    // a copy comes, and the first one cannot be read: which of them has the name cannot be told
+    kit.source.put(&mail(1), single("a", "A", slot(3, 9)));
+    kit.source.set_item_failing("b", Some(failure(SourceErrorKind::Unknown)));
+    kit.hint(1, &[(Kind::Created, "a", None), (Kind::Created, "x", None)]).await;
+    let report = kit.work().await.unwrap();
+    assert_eq!((report.finished, report.failed), (1, 1));
+    assert_eq!(kit.there(1).await, of(&[("A", slot(2, 9), "b"), ("X", slot(2, 9), "x")]));
+    kit.source.set_item_failing("b", None);
+    kit.work().await.unwrap();
+    assert_eq!(kit.there(1).await.len(), 3);
+}

@@ -74,12 +74,14 @@ fn batches_have_a_limit_and_the_rest_follows() {
 fn what_failed_before_goes_alone() {
     let t = start();
     let mut schedule = Schedule::new(LIMITS);
-    let again = Claimed { attempts: 1, ..hint(1, 1, 1) };
-    schedule.arrive(vec![again], t);
-    schedule.arrive(vec![hint(2, 1, 2), hint(3, 1, 3)], seconds(t, 1));
-    let first = schedule.start_live(seconds(t, 1)).remove(0);
-    assert_eq!(Batch::Live(first.clone()).rows(), [1]);
-    schedule.done(&Batch::Live(first));
+    let again = |id, item| Claimed { attempts: 1, ..hint(id, 1, item) };
+    schedule.arrive(vec![again(1, 1), again(2, 2)], t);
+    schedule.arrive(vec![hint(3, 1, 3), hint(4, 1, 4)], seconds(t, 1));
+    for id in [1, 2] {
+        let first = schedule.start_live(seconds(t, 1)).remove(0);
+        assert_eq!(Batch::Live(first.clone()).rows(), [id]);
+        schedule.done(&Batch::Live(first));
+    }
     assert_eq!(schedule.start_live(seconds(t, 1)).remove(0).items.len(), 2);
 }
 
