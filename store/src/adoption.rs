@@ -25,7 +25,8 @@ use crate::notifications::NotificationKind;
 use crate::wake::{self, Channel};
 use crate::{Store, StoreError};
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 /// A mailbox that is to be adopted.

@@ -25,7 +25,8 @@ pub mod budget;
 
 pub use budget::{CallLimits, Class};
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 /// The advisory lock under which permits are granted; any constant that nobody else uses.

@@ -31,9 +31,11 @@ pub mod testing;
 pub use answer::{Answer, KeyAnswer, Outcome};
 pub use reserve::{Batch, Expired, Reserved};
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod model_tests;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 /// What is asked of Planner for a key.

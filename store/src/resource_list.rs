@@ -20,7 +20,8 @@ use crate::lease::{self, Fence};
 use crate::wake::{self, Channel};
 use crate::{Store, StoreError, state};
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 /// Under this name stands when the list was last fetched.

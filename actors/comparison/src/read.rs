@@ -90,7 +90,7 @@ pub(crate) async fn adopt(
                 "a mailbox was adopted"
             ),
             None => {
-                tracing::info!(mailbox = %adoption.mail, "a mailbox went out of use before it was adopted")
+                tracing::info!(mailbox = %adoption.mail, "a mailbox went out of use before it was adopted");
             }
         }
     }

@@ -117,7 +117,7 @@ impl PlannerBatcher {
                 "sending to planner pauses"
             ),
             Directive::Resumed => {
-                tracing::info!(event_id = codes::SENDING_RESUMED.id, "sending to planner goes on")
+                tracing::info!(event_id = codes::SENDING_RESUMED.id, "sending to planner goes on");
             }
             Directive::Finished => self.finish(context),
         }

@@ -16,6 +16,10 @@ mod tests;
 /// Live batches after which bulk work has its turn: bulk work is guaranteed a fifth.
 const LIVE_TURNS: u32 = 4;
 
+/// So many calls in a row without a receipt make a key suspect: it is sent alone, so that a key that makes
+/// its call fail holds up no other.
+const SUSPECT_AFTER: u32 = 2;
+
 /// Makes batches of the keys of a page: the first batch of each mailbox in the order of the walk, then the
 /// second ones, and so on. No batch has more than `size` keys.
 pub fn batches(page: Vec<PendingKey>, class: Class, size: usize) -> Vec<Batch> {
@@ -38,26 +42,24 @@ pub fn batches(page: Vec<PendingKey>, class: Class, size: usize) -> Vec<Batch> {
 }
 
 /// The batches of one mailbox: the operation with the oldest key goes first; where several are as old,
-/// creations do, since they block time.
+/// creations do, since they block time. Suspect keys come last and alone.
 fn of_mailbox(mail: &MailAddress, keys: Vec<PendingKey>, class: Class, size: usize) -> VecDeque<Batch> {
+    let (suspect, good): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.unanswered >= SUSPECT_AFTER);
     let mut groups: Vec<(Operation, Vec<PendingKey>)> = Vec::new();
-    for key in keys {
+    for key in good {
         match groups.iter_mut().find(|(operation, _)| *operation == key.operation) {
             Some((_, group)) => group.push(key),
             None => groups.push((key.operation, vec![key])),
         }
     }
     groups.sort_by_key(|(operation, group)| (group.iter().map(|key| key.decided_at).min(), *operation));
-    let batch = |operation: Operation, keys: &[PendingKey]| Batch {
-        mail: mail.clone(),
-        operation,
-        class,
-        keys: keys.to_vec(),
-    };
-    groups
+    let batch =
+        |operation: Operation, keys: Vec<PendingKey>| Batch { mail: mail.clone(), operation, class, keys };
+    let together = groups
         .iter()
-        .flat_map(|(operation, keys)| keys.chunks(size).map(|keys| batch(*operation, keys)))
-        .collect()
+        .flat_map(|(operation, keys)| keys.chunks(size).map(|keys| batch(*operation, keys.to_vec())));
+    let alone = suspect.into_iter().map(|key| batch(key.operation, vec![key]));
+    together.chain(alone).collect()
 }
 
 /// What is planned, and whose turn it is.

@@ -1,7 +1,5 @@
 //! What follows from a receipt, or from its absence: the table of B9. Pure.
 
-use std::time::Duration;
-
 use base::Backoff;
 use connector_planner::CallOutcome;
 use store::outbox::{Operation, Outcome, PendingKey};
@@ -53,16 +51,11 @@ impl ReceiptPolicy {
 
     /// What follows for `key` from a call that brought no receipts.
     pub fn without_receipt(&self, key: &PendingKey, known: CallOutcome, random: f64) -> Outcome {
+        let after = self.retry.delay(key.unanswered.saturating_add(1), random);
         match known {
             CallOutcome::NotApplied => Outcome::Unsent,
-            CallOutcome::Failed => Outcome::Unsure,
-            CallOutcome::Unknown => {
-                Outcome::Unknown { after: self.pause_unanswered(key.unanswered.saturating_add(1), random) }
-            }
+            CallOutcome::Failed => Outcome::Unsure { after },
+            CallOutcome::Unknown => Outcome::Unknown { after },
         }
-    }
-
-    fn pause_unanswered(&self, calls: u32, random: f64) -> Duration {
-        self.retry.delay(calls, random)
     }
 }

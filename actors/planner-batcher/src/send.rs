@@ -127,7 +127,7 @@ fn observe(reserved: &Reserved, took: Duration, result: &Result<Changed, Planner
             "kommuneklient_planner_call_seconds",
             "time from a request to planner to its answer",
             &labels,
-            &telemetry::metrics::LATENCY_SECONDS,
+            telemetry::metrics::LATENCY_SECONDS,
         )
         .observe_duration(took);
     metrics
@@ -244,7 +244,7 @@ fn report(key: &PendingKey, settled: &KeyAnswer) {
             "planner cannot take an appointment now"
         ),
         outcome => {
-            tracing::debug!(mailbox = %key.mail, outcome = outcome.word(), "an appointment was settled")
+            tracing::debug!(mailbox = %key.mail, outcome = outcome.word(), "an appointment was settled");
         }
     }
 }

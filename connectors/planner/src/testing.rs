@@ -84,6 +84,7 @@ struct State {
     resources: Vec<CalendarResource>,
     script: VecDeque<Behaviour>,
     codes: HashMap<String, VecDeque<i32>>,
+    poison: HashMap<String, Behaviour>,
     extra: Vec<CalendarEvent>,
     seen: Vec<Seen>,
     in_flight: BTreeSet<Key>,
@@ -149,6 +150,11 @@ impl FakePlanner {
     /// The next receipts for this origin id have these codes (nothing is done for them); then they are normal.
     pub fn codes(&self, origin_id: &str, codes: impl IntoIterator<Item = i32>) {
         self.lock().codes.entry(origin_id.to_owned()).or_default().extend(codes);
+    }
+
+    /// Every call that carries this origin id behaves like this.
+    pub fn poison(&self, origin_id: &str, behaviour: Behaviour) {
+        self.lock().poison.insert(origin_id.to_owned(), behaviour);
     }
 
     /// Puts an appointment in as if it had been created before.
@@ -315,7 +321,8 @@ fn handle(
         }
     };
     let keys = note(&mut state, &envelope, headers);
-    let behaviour = state.script.pop_front().unwrap_or(Behaviour::Normal);
+    let poisoned = keys.iter().find_map(|(_, origin_id)| state.poison.get(origin_id).cloned());
+    let behaviour = poisoned.or_else(|| state.script.pop_front()).unwrap_or(Behaviour::Normal);
     let (reply, pause) = perform(&mut state, &envelope.request, behaviour);
     (reply, pause, keys)
 }

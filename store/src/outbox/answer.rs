@@ -75,8 +75,12 @@ pub enum Outcome {
         /// The pause.
         after: Duration,
     },
-    /// The call failed at Planner's side before any receipt; it was hardly done, and this is not certain.
-    Unsure,
+    /// The call failed at Planner's side before any receipt: it was hardly done, and this is not certain; send
+    /// it again after this time.
+    Unsure {
+        /// The pause.
+        after: Duration,
+    },
     /// It certainly never reached Planner.
     Unsent,
 }
@@ -92,7 +96,7 @@ impl Outcome {
             Self::Refused { .. } => "refused",
             Self::SetAside { .. } => "set_aside",
             Self::Unknown { .. } => "unknown",
-            Self::Unsure => "unsure",
+            Self::Unsure { .. } => "unsure",
             Self::Unsent => "unsent",
         }
     }
@@ -116,14 +120,14 @@ impl Outcome {
             | Self::Lacks
             | Self::Own
             | Self::SetAside { there: Some(_), .. } => Some(false),
-            Self::Unknown { .. } | Self::Unsure => Some(true),
+            Self::Unknown { .. } | Self::Unsure { .. } => Some(true),
             Self::Transient { .. } | Self::Refused { .. } | Self::SetAside { .. } | Self::Unsent => None,
         }
     }
 
     const fn after(&self) -> Option<Duration> {
         match self {
-            Self::Transient { after } | Self::Unknown { after } => Some(*after),
+            Self::Transient { after } | Self::Unknown { after } | Self::Unsure { after } => Some(*after),
             _ => None,
         }
     }
@@ -246,8 +250,8 @@ const ANSWER: &str = "with told as ( \
          set_aside_reason = case when s.word = 'set_aside' then s.words else e.set_aside_reason end, \
          attempts = case s.word when 'acknowledged' then 0 when 'transient' then e.attempts + 1 \
                                 else e.attempts end, \
-         unanswered = case when s.word = 'unknown' then e.unanswered + 1 \
-                           when s.word in ('unsure', 'unsent') then e.unanswered else 0 end, \
+         unanswered = case when s.word in ('unknown', 'unsure') then e.unanswered + 1 \
+                           when s.word = 'unsent' then e.unanswered else 0 end, \
          next_attempt_at = now() + make_interval(secs => s.after_s), \
          calendar_event_identifier = coalesce(s.event_identifier, e.calendar_event_identifier), \
          planner_resource_identifier = coalesce(s.resource_identifier, e.planner_resource_identifier) \

@@ -132,7 +132,7 @@ async fn sender(book: CallBook, fence: Fence, planner: Shared, seed: u64, steps:
         let deletes = call.operation == Operation::Delete;
         let outcomes: Vec<Outcome> = if fate < 0.6 {
             codes.iter().map(|code| outcome(call.operation, *code)).collect()
-        } else if fate < 0.75 || fate >= 0.9 {
+        } else if !(0.75..0.9).contains(&fate) {
             call.keys.iter().map(|_| Outcome::Unknown { after: Duration::ZERO }).collect()
         } else {
             // a crash: nothing is recorded, and the deadline passes

@@ -354,6 +354,32 @@ fn an_outage_of_planner_counts_against_no_key() {
     });
 }
 
+/// An appointment on which Planner fails, every time, whatever it is sent with.
+#[test]
+fn a_key_that_makes_its_calls_fail_holds_up_no_other() {
+    system(async {
+        for failure in [Behaviour::Fault(Some(1)), Behaviour::Silent { done: false }] {
+            let database = database().await;
+            resource(&database.store, MAIL).await;
+            for id in ["poison", "a", "b", "c"] {
+                decide(&database.store, MAIL, id, Some(slot(1))).await;
+            }
+            let quick = BatcherOptions { call_timeout: Duration::from_millis(200), ..options() };
+            let running = Running::on(database, quick, limits(1)).await;
+            running.planner.poison("poison", failure);
+            running.until("select count(*) from calendar_event where pending", 1).await;
+            assert_eq!(running.planner.held().len(), 3);
+            // others go on while it is tried again and again
+            let calls = running.planner.seen().len();
+            running.planner.wait_for_calls(calls + 3).await;
+            running.decide("d", Some(slot(2))).await;
+            running.until("select count(*) from calendar_event where pending", 1).await;
+            assert_eq!(running.planner.held().len(), 4);
+            running.tree.shutdown().await;
+        }
+    });
+}
+
 #[test]
 fn the_budget_of_calls_holds_and_what_waits_is_sent_when_it_can_be() {
     system(async {

@@ -54,6 +54,15 @@ fn one_mailbox_one_operation_oldest_first_all_mailboxes_in_turn() {
     assert_eq!(planned, wanted);
 }
 
+#[test]
+fn a_key_that_may_make_its_call_fail_is_sent_alone_and_last() {
+    let suspect = |id, unanswered| PendingKey { unanswered, ..key("a@x", id, Operation::Create, 1) };
+    let page = vec![suspect("1", 2), suspect("2", 1), suspect("3", 0), suspect("4", 7)];
+    let planned: Vec<Vec<String>> =
+        shape(&batches(page, Class::Live, 20)).into_iter().map(|(_, _, ids)| ids).collect();
+    assert_eq!(planned, [vec!["2", "3"], vec!["1"], vec!["4"]]);
+}
+
 fn arbitrary_keys() -> impl Strategy<Value = Vec<PendingKey>> {
     prop::collection::btree_map((0u8..5, 0u8..40), (0usize..3, 0i64..100), 0..120).prop_map(|keys| {
         let mut keys: Vec<PendingKey> = keys

@@ -1,6 +1,8 @@
 //! Goal: the receipt table of B9, every cell. Method: a table over operation × code, and properties over
 //! all codes.
 
+use std::time::Duration;
+
 use calendar::{MailAddress, OriginId, Slot};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -69,12 +71,12 @@ fn not_now_is_spaced_and_ends() {
 }
 
 #[test]
-fn without_a_receipt_only_the_unknown_pauses_its_key() {
+fn without_a_receipt_a_key_that_reached_planner_pauses() {
     let of = |known, unanswered| {
         policy().without_receipt(&PendingKey { unanswered, ..key(Operation::Create) }, known, 0.0)
     };
     assert_eq!(of(CallOutcome::NotApplied, 7), Outcome::Unsent);
-    assert_eq!(of(CallOutcome::Failed, 7), Outcome::Unsure);
+    assert_eq!(of(CallOutcome::Failed, 0), Outcome::Unsure { after: Duration::from_secs(1) });
     assert_eq!(of(CallOutcome::Unknown, 0), Outcome::Unknown { after: Duration::from_secs(1) });
     assert_eq!(of(CallOutcome::Unknown, 2), Outcome::Unknown { after: Duration::from_secs(4) });
 }
@@ -87,7 +89,7 @@ proptest! {
         let sent = PendingKey { attempts, converted: true, ..key(Operation::ALL[op]) };
         match policy().settle(&sent, code, random) {
             Outcome::Transient { after } => prop_assert!(after >= Duration::from_millis(500)),
-            Outcome::Has | Outcome::Lacks | Outcome::Unknown { .. } | Outcome::Unsure | Outcome::Unsent =>
+            Outcome::Has | Outcome::Lacks | Outcome::Unknown { .. } | Outcome::Unsure { .. } | Outcome::Unsent =>
                 prop_assert!(false, "{code} is sent again at once"),
             Outcome::Acknowledged | Outcome::Own | Outcome::Refused { .. } | Outcome::SetAside { .. } => {}
         }
