@@ -109,7 +109,7 @@ async fn play(
     zone: &TimeZone,
     progress: &Progress,
 ) -> Result<Report, DemoError> {
-    wait_until_ready(stage, clock, progress).await?;
+    wait_until_ready(stage, settings.mailboxes, clock, progress).await?;
     let mailboxes: Vec<String> =
         (1..=settings.mailboxes).map(|number| format!("m{number:04}@{}", stage::DOMAIN)).collect();
     let outlook = Outlook::new(stage.exchange_url(), stage::USER, stage::PASSWORD)?;
@@ -149,15 +149,27 @@ async fn play(
     ))
 }
 
+/// Is the service ready, and has it taken over from Planner what it holds for every mailbox?
+async fn in_step_with_all(stage: &Stage, mailboxes: u32) -> Result<(), String> {
+    stage.service_ready().await?;
+    let known = stage.metric("kommuneklient_resources").await;
+    let waiting = stage.metric("kommuneklient_resources_not_adopted").await;
+    if known >= f64::from(mailboxes) && waiting == 0.0 {
+        return Ok(());
+    }
+    Err(format!("{known} of {mailboxes} mailboxes known, {waiting} to be adopted"))
+}
+
 async fn wait_until_ready(
     stage: &mut Stage,
+    mailboxes: u32,
     clock: &SharedClock,
     progress: &Progress,
 ) -> Result<(), DemoError> {
     let give_up = clock.monotonic() + READY_PATIENCE;
     loop {
-        let Err(last) = stage.service_ready().await else {
-            progress.say("the service is listening to all mailboxes");
+        let Err(last) = in_step_with_all(stage, mailboxes).await else {
+            progress.say("the service listens to all mailboxes and has adopted what Planner holds");
             return Ok(());
         };
         if let Some(casualty) = stage.casualty() {

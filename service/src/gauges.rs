@@ -105,6 +105,11 @@ fn show(found: &Overview, now_s: i64) {
             "Resources in use whose mailbox cannot be listened to",
             found.resources_failing as f64,
         ),
+        (
+            "kommuneklient_resources_not_adopted",
+            "Resources in use for which nothing is sent yet: to be adopted, or read in full since",
+            found.resources_not_adopted as f64,
+        ),
         ("kommuneklient_gauges_taken_seconds", "When these gauges were taken, in Unix time", now_s as f64),
     ];
     for (name, help, value) in values {

@@ -24,6 +24,8 @@ pub struct Overview {
     pub resources: i64,
     /// Resources in use whose mailbox cannot be listened to.
     pub resources_failing: i64,
+    /// Resources in use for which nothing is sent yet: to be adopted, or read in full since (B9).
+    pub resources_not_adopted: i64,
     /// When the resource list was last fetched.
     pub resource_list_fetched_at: Option<Timestamp>,
 }
@@ -43,6 +45,8 @@ pub async fn overview(store: &Store) -> Result<Overview, StoreError> {
                (select count(*) from key_in_flight),
                (select count(*) from planner_resource where deleted_date is null),
                (select count(*) from planner_resource where deleted_date is null and error_code is not null),
+               (select count(*) from planner_resource where deleted_date is null
+                  and (adopted_at is null or full_read_began_at is null or full_read_began_at < adopted_at)),
                (select changed_at from store_state where name = 'resource_list_fetched_at')",
         )
         .await
@@ -57,7 +61,8 @@ pub async fn overview(store: &Store) -> Result<Overview, StoreError> {
         in_flight: row.get(5),
         resources: row.get(6),
         resources_failing: row.get(7),
-        resource_list_fetched_at: row.get(8),
+        resources_not_adopted: row.get(8),
+        resource_list_fetched_at: row.get(9),
     })
 }
 
