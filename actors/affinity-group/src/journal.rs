@@ -64,6 +64,12 @@ impl Journal {
         (Self { batches, left_out }, JournalTask(task))
     }
 
+    /// A journal whose batches a test takes itself.
+    #[cfg(test)]
+    pub(crate) fn for_test(batches: mpsc::Sender<Batch>) -> Self {
+        Self { batches, left_out: Arc::default() }
+    }
+
     /// Hands a batch over. Never waits: without room the batch is left out and its mailboxes catch up.
     pub(crate) fn offer(&self, batch: Batch) {
         if let Err(refused) = self.batches.try_send(batch) {

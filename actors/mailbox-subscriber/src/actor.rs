@@ -28,9 +28,6 @@ use crate::error::SubscriberError;
 use crate::messages::{CatchUpNow, FromMailbox, GroupAffinity, SubscriptionLost};
 use crate::policy::{Directive, Failure, Input, Policy, Step};
 
-#[cfg(test)]
-mod tests;
-
 /// How long a report that found the group's mailbox full waits for the next try.
 const REPORT_AGAIN: Duration = Duration::from_millis(50);
 /// Tries to write the state of the resource row, over about twenty minutes.

@@ -118,12 +118,11 @@ fn apply(groups: &[StoredGroup], plan: &Regrouping) -> Vec<StoredGroup> {
         let group = after.iter_mut().find(|group| group.id == *id).expect("joins a group that exists");
         group.members.push(StoredMember { mail: mail.clone(), subscription: None });
     }
-    let mut next = after.iter().map(|group| group.id.get()).max().unwrap_or(0) + 1;
-    for (location, members) in &plan.formed {
+    let next = after.iter().map(|group| group.id.get()).max().unwrap_or(0) + 1;
+    for (next, (location, members)) in (next..).zip(&plan.formed) {
         let members =
             members.iter().map(|mail| StoredMember { mail: mail.clone(), subscription: None }).collect();
         after.push(StoredGroup { id: GroupId::new(next), location: location.clone(), members });
-        next += 1;
     }
     for id in &plan.dissolved {
         let group = after.iter().find(|group| group.id == *id).expect("dissolves a group that exists");

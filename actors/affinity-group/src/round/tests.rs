@@ -1,1 +1,181 @@
+//! Goal: mailboxes are located when it is time and what came of it stands on their rows. Method: the choice
+//! by table; whole rounds with a scripted source on real PostgreSQL. (Forming groups is tested in `grouping`,
+//! the walk of whole rounds in `tests/listening`.)
 
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base::{Backoff, SystemClock};
+use calendar::ids::{SubscriptionId, SyncState};
+use calendar::source::{Affinity, CalendarFolder, ChangePage, HintStream, Mailbox, Reading, Subscribed};
+use calendar::{Appointment, ItemId, Slot};
+use store::lease::LeaseBook;
+use store::resources::ResourceError;
+use store::testing::{TestDatabase, database};
+
+use super::*;
+
+fn mail(n: u32) -> MailAddress {
+    MailAddress::parse(&format!("m{n}@sim.test")).unwrap()
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_900_000_000 + second).unwrap()
+}
+
+fn resource(n: u32, located: bool, retry_at: Option<Timestamp>) -> ActiveResource {
+    let location = located.then(|| Location { endpoint: "e".into(), grouping: "g".into() });
+    let error = retry_at.map(|at| ResourceError { code: "C".into(), count: 2, retry_at: Some(at) });
+    ActiveResource { mail: mail(n), location, error }
+}
+
+#[test]
+fn those_without_location_whose_time_has_come_are_located_in_portions() {
+    let resources = [
+        resource(1, true, None),
+        resource(2, false, None),
+        resource(3, false, Some(at(10))),
+        resource(4, false, Some(at(11))),
+        resource(5, true, Some(at(0))),
+        resource(6, false, None),
+    ];
+    assert_eq!(to_locate(&resources, at(10), 10), (vec![(mail(2), 0), (mail(3), 2), (mail(6), 0)], false));
+    assert_eq!(to_locate(&resources, at(10), 2), (vec![(mail(2), 0), (mail(3), 2)], true));
+    assert_eq!(to_locate(&resources[..1], at(10), 2), (vec![], false));
+}
+
+fn error(kind: SourceErrorKind, code: &str) -> SourceError {
+    SourceError { operation: "GetUserSettings", kind, code: code.into(), text: "words".into(), after: None }
+}
+
+/// Locates even mailboxes, fails for odd ones.
+#[derive(Debug, Default)]
+struct Even {
+    asked: Mutex<usize>,
+}
+
+#[async_trait]
+impl CalendarSource for Even {
+    async fn locate(&self, mailboxes: &[MailAddress]) -> Vec<Result<Location, SourceError>> {
+        *self.asked.lock().unwrap() += mailboxes.len();
+        let even = |mail: &MailAddress| mail.as_str().as_bytes()[1].is_multiple_of(2);
+        let here = || Location { endpoint: "e".into(), grouping: "g".into() };
+        let missing = || error(SourceErrorKind::Mailbox, NO_ENDPOINT);
+        mailboxes.iter().map(|mail| if even(mail) { Ok(here()) } else { Err(missing()) }).collect()
+    }
+    async fn check(&self, _: &Mailbox) -> Result<CalendarFolder, SourceError> {
+        Err(error(SourceErrorKind::OwnBug, "not scripted"))
+    }
+    async fn subscribe(&self, _: &Mailbox, _: &Affinity) -> Result<Subscribed, SourceError> {
+        Err(error(SourceErrorKind::OwnBug, "not scripted"))
+    }
+    async fn unsubscribe(&self, _: &Mailbox, _: &Affinity, _: &SubscriptionId) -> Result<(), SourceError> {
+        Err(error(SourceErrorKind::OwnBug, "not scripted"))
+    }
+    async fn listen(&self, _: &Affinity, _: &[SubscriptionId]) -> Result<HintStream, SourceError> {
+        Err(error(SourceErrorKind::OwnBug, "not scripted"))
+    }
+    async fn catch_up(&self, _: &Mailbox, _: Option<&SyncState>) -> Result<ChangePage, SourceError> {
+        Err(error(SourceErrorKind::OwnBug, "not scripted"))
+    }
+    async fn read_items(&self, _: &Mailbox, _: &[ItemId]) -> Result<Vec<Reading>, SourceError> {
+        Err(error(SourceErrorKind::OwnBug, "not scripted"))
+    }
+    async fn masters_of(&self, _: &Mailbox, _: &[ItemId]) -> Result<Vec<Option<ItemId>>, SourceError> {
+        Err(error(SourceErrorKind::OwnBug, "not scripted"))
+    }
+    async fn read_window(&self, _: &Mailbox, _: Slot) -> Result<Vec<Appointment>, SourceError> {
+        Err(error(SourceErrorKind::OwnBug, "not scripted"))
+    }
+}
+
+async fn with_resources(count: u32) -> (TestDatabase, Fence) {
+    let database = database().await;
+    let client = database.store.client("test").await.unwrap();
+    for n in 1..=count {
+        client
+            .execute(
+                "insert into planner_resource (mail, bucket, name, rid, is_case_worker) values ($1, 0, '', '', true)",
+                &[&mail(n).as_str()],
+            )
+            .await
+            .unwrap();
+    }
+    let clock = SystemClock::shared();
+    let book = LeaseBook::new(database.store.clone(), clock, "test".into(), Duration::from_secs(60));
+    let fence = book.acquire("listener", Duration::ZERO).await.unwrap().fence();
+    (database, fence)
+}
+
+fn options() -> ListenerOptions {
+    let hour = Duration::from_secs(3_600);
+    ListenerOptions { locate_again: Backoff::doubling(hour, hour), ..ListenerOptions::default() }
+}
+
+async fn round(
+    database: &TestDatabase,
+    fence: &Fence,
+    source: &Even,
+    options: &ListenerOptions,
+) -> Result<Outcome, ListenerError> {
+    Round { source, store: &database.store, fence, options, clock: &SystemClock }.run().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_located_forms_groups_and_the_rest_waits_for_its_time() {
+    let (database, fence) = with_resources(5).await;
+    let source = Even::default();
+    let outcome = round(&database, &fence, &source, &options()).await.unwrap();
+    let Outcome::Formed { groups, changed, more, locate_at } = outcome else { panic!("{outcome:?}") };
+    assert_eq!((groups.len(), changed.len(), more), (1, 1, false));
+    assert!(locate_at.is_some());
+    let rows = database.store.active_resources().await.unwrap();
+    let codes: Vec<Option<&str>> =
+        rows.iter().map(|row| row.error.as_ref().map(|error| error.code.as_str())).collect();
+    assert_eq!(codes, [Some(NO_ENDPOINT), None, Some(NO_ENDPOINT), None, Some(NO_ENDPOINT)]);
+    // nobody is asked for again before the time, and nothing changes
+    let again = round(&database, &fence, &source, &options()).await.unwrap();
+    assert!(matches!(again, Outcome::Formed { changed, .. } if changed.is_empty()));
+    assert_eq!(*source.asked.lock().unwrap(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_solving_switched_off_only_stored_locations_count() {
+    let (database, fence) = with_resources(2).await;
+    let here = Location { endpoint: "stored".into(), grouping: "g".into() };
+    database.store.located(&[(mail(1), here)], at(0)).await.unwrap();
+    let source = Even::default();
+    let options = ListenerOptions { deactivate_solving_of_group_affinity: true, ..options() };
+    round(&database, &fence, &source, &options).await.unwrap();
+    assert_eq!(*source.asked.lock().unwrap(), 0);
+    let groups = database.store.affinity_groups().await.unwrap();
+    assert_eq!((groups.len(), groups[0].members.len()), (1, 1));
+    let rows = database.store.active_resources().await.unwrap();
+    assert_eq!(rows[1].error.as_ref().unwrap().code, NOT_SOLVED);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_an_account_nobody_is_covered_and_each_row_says_so_once() {
+    let (database, fence) = with_resources(2).await;
+    let options = ListenerOptions { accounts: 0, ..options() };
+    for _ in 0..3 {
+        let outcome = round(&database, &fence, &Even::default(), &options).await.unwrap();
+        assert!(matches!(outcome, Outcome::Formed { groups, .. } if groups.is_empty()));
+    }
+    let rows = database.store.active_resources().await.unwrap();
+    let told = rows[1].error.as_ref().unwrap();
+    assert_eq!((told.code.as_str(), told.count), (NOT_COVERED, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_list_there_is_nothing_to_do_and_without_the_duty_nothing_is_written() {
+    let (database, fence) = with_resources(0).await;
+    let outcome = round(&database, &fence, &Even::default(), &options()).await.unwrap();
+    assert_eq!(outcome, Outcome::NoList);
+    let (database, fence) = with_resources(2).await;
+    let stale = Fence { token: fence.token - 1, ..fence };
+    let refused = round(&database, &stale, &Even::default(), &options()).await.unwrap_err();
+    assert!(!refused.disposition().is_retry(), "{refused:?}");
+    assert!(database.store.affinity_groups().await.unwrap().is_empty());
+}
