@@ -4,6 +4,11 @@
 //! what was decided, and the simulator's meter finds nothing that a client may not do. Method: decisions
 //! drawn at random and put into the store as the qualifier would; what was decided is kept beside it; the
 //! seed is printed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of a test, which clippy does not know as such here"
+)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
