@@ -129,6 +129,7 @@ impl Throttle {
         let paused = self.gate().busy(&self.policy, sent, now, asked, rand::random());
         if let Some(pause) = paused {
             tracing::warn!(
+                event_id = calendar::codes::EXCHANGE_BUSY.id,
                 pause_ms = pause.as_millis() as u64,
                 "exchange is busy, all calls of the account wait"
             );

@@ -377,3 +377,52 @@ fn a_database_that_goes_away_delays_and_loses_nothing() {
         world.wait_for_item(1, &item, CAUGHT_UP).await;
     });
 }
+
+#[test]
+fn under_many_faults_at_once_no_change_is_lost() {
+    const MAILBOXES: u32 = 40;
+    run(|runtime| async {
+        let options =
+            Options { heartbeat: Duration::from_millis(400), mailboxes: MAILBOXES, ..Options::default() };
+        let mut world = World::new(runtime, options).await;
+        world.options.group.stream_silence_limit = Duration::from_millis(1_500);
+        for n in 1..=MAILBOXES {
+            world.add_resource(n).await;
+        }
+        world.start();
+        world.wait_listened(MAILBOXES).await;
+        let mut created = Vec::new();
+        for round in 0..160_u32 {
+            let n = round * 7 % MAILBOXES + 1;
+            harm(&world, round, n);
+            created.push((n, world.create(n).await));
+        }
+        for (n, item) in &created {
+            world.wait_for_item(*n, item, ANY).await;
+        }
+        world.wait_listened(MAILBOXES).await;
+        let reads = "select count(*) from notification where event_type = 'FullRead'";
+        assert_eq!(world.number(reads).await, i64::from(MAILBOXES), "nobody had to start over");
+    });
+}
+
+/// What goes wrong before change number `round`, of mailbox `n`.
+fn harm(world: &World, round: u32, n: u32) {
+    let all = None;
+    match round {
+        20 | 90 => world.fault(Fault::DropStream, None, None, Some(1)),
+        35 | 111 => drop(world.act(Act::DropStreams { count: all })),
+        45 => drop(world.act(Act::ExpireSubscriptions { mailbox: None, count: Some(5) })),
+        60 => drop(world.act(Act::SilenceStreams { count: all })),
+        75 => world.fault(Fault::Lose { what: Lost::AllAndTold }, None, Some(n), Some(1)),
+        100 => {
+            let busy = Fault::ServerBusy { back_off_ms: Some(100) };
+            world.fault(busy, Some("SyncFolderItems"), None, Some(3));
+        }
+        110 => world.fault(Fault::Malformed, Some("GetStreamingEvents"), None, Some(1)),
+        120 => drop(world.act(Act::ExpireSubscriptions { mailbox: None, count: all })),
+        130 => world.fault(Fault::Disconnect, Some("Subscribe"), None, Some(5)),
+        140 => world.fault(Fault::Lose { what: Lost::Items }, None, Some(n), Some(1)),
+        _ => {}
+    }
+}
