@@ -11,7 +11,8 @@ use jiff::Timestamp;
 
 use crate::{Store, StoreError};
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 /// A resource in use, as the listener sees it.

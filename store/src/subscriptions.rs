@@ -15,7 +15,8 @@ use tokio_postgres::Row;
 use crate::lease::{self, Fence};
 use crate::{Store, StoreError};
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 /// Marks identifiers of affinity groups.
