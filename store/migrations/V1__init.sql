@@ -104,6 +104,7 @@ create index planner_resource_subscription_group on planner_resource_subscriptio
 create table sync_state (
     mail       text primary key,
     state      text not null,
+    asked_at   timestamptz not null,      -- when the last page of the catch-up that ended in it was asked for
     saved_at   timestamptz not null
 );
 
@@ -163,6 +164,7 @@ create table calendar_event (
     uid                          text,
     recurrence_time              timestamptz,
     item_id                      text,
+    item_known_since             timestamptz,     -- when the present item id was learnt
     -- the decision (B4); version 0 = none yet, the key is known by adoption alone
     version                      bigint not null default 0,
     wanted                       boolean,

@@ -250,14 +250,17 @@ async fn decide(
     let statement = tx
         .prepare_cached(
             "insert into calendar_event as e (mail, origin_id, uid, recurrence_time, item_id, version, wanted, \
-                                              start_at, end_at, decided_at, reading_began, bulk, decision_trace) \
-             select $1, d.origin_id, d.uid, d.recurrence_time, d.item_id, d.version, d.wanted, d.start_at, \
+                                              item_known_since, start_at, end_at, decided_at, reading_began, \
+                                              bulk, decision_trace) \
+             select $1, d.origin_id, d.uid, d.recurrence_time, d.item_id, d.version, d.wanted, $2, d.start_at, \
                     d.end_at, $2, $3, $4, d.trace \
              from unnest($5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::bigint[], $10::boolean[], \
                          $11::timestamptz[], $12::timestamptz[], $13::text[]) \
                   as d (origin_id, uid, recurrence_time, item_id, version, wanted, start_at, end_at, trace) \
              on conflict (mail, origin_id) do update set \
                  uid = excluded.uid, recurrence_time = excluded.recurrence_time, item_id = excluded.item_id, \
+                 item_known_since = case when e.item_id = excluded.item_id then e.item_known_since \
+                                         else excluded.item_known_since end, \
                  version = excluded.version, wanted = excluded.wanted, \
                  start_at = case when excluded.wanted then excluded.start_at \
                                  else coalesce(e.start_at, excluded.start_at) end, \
@@ -307,12 +310,22 @@ async fn refresh(tx: &Transaction<'_>, effect: &Effect, refreshed: &[&Traced]) -
         refreshed.iter().map(|(d, _)| d.item_id.as_ref().map(ItemId::as_str)).collect();
     let versions: Vec<i64> = refreshed.iter().map(|(d, _)| d.expected_version).collect();
     tx.execute(
-        "update calendar_event e set uid = d.uid, recurrence_time = d.recurrence_time, item_id = d.item_id \
+        "update calendar_event e set uid = d.uid, recurrence_time = d.recurrence_time, item_id = d.item_id, \
+                item_known_since = case when e.item_id = d.item_id then e.item_known_since else $8 end \
          from unnest($3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::bigint[]) \
               as d (origin_id, uid, recurrence_time, item_id, version) \
          where e.mail = $1 and e.origin_id = d.origin_id and e.version = d.version \
            and (e.reading_began is null or e.reading_began <= $2)",
-        &[&effect.mail.as_str(), &effect.reading_began, &origin_ids, &uids, &recurrences, &items, &versions],
+        &[
+            &effect.mail.as_str(),
+            &effect.reading_began,
+            &origin_ids,
+            &uids,
+            &recurrences,
+            &items,
+            &versions,
+            &effect.decided_at,
+        ],
     )
     .await
     .map(drop)

@@ -15,7 +15,8 @@ use crate::lease::{self, Fence};
 use crate::wake::{self, Channel};
 use crate::{Store, StoreError, sync_states};
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 /// What sort of hint a notification is; the text is what the table holds.
@@ -37,13 +38,16 @@ pub enum NotificationKind {
     SyncChange,
     /// A catch-up found this item gone.
     SyncDelete,
+    /// A catch-up cannot tell about this item, because it was learnt after the sync state: if it was deleted in
+    /// the gap, the source reports an item that came and went as nothing at all.
+    SyncCheck,
     /// The whole window of the mailbox is to be read.
     FullRead,
 }
 
 impl NotificationKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Created,
         Self::Modified,
         Self::Deleted,
@@ -52,6 +56,7 @@ impl NotificationKind {
         Self::FreeBusyChanged,
         Self::SyncChange,
         Self::SyncDelete,
+        Self::SyncCheck,
         Self::FullRead,
     ];
 
@@ -66,6 +71,7 @@ impl NotificationKind {
             Self::FreeBusyChanged => "FreeBusyChangedEvent",
             Self::SyncChange => "SyncChange",
             Self::SyncDelete => "SyncDelete",
+            Self::SyncCheck => "SyncCheck",
             Self::FullRead => "FullRead",
         }
     }
@@ -126,12 +132,17 @@ impl Store {
 
     /// Stores what a catch-up found together with the sync state that covers it, under the fence of the
     /// affinity group. The batch may be empty; the state is saved all the same.
+    ///
+    /// `asked_at` goes with the last page: when it was asked for. Then items that were learnt by other paths since
+    /// the catch-up before are hinted at as [`NotificationKind::SyncCheck`], one of each UID: the changes since a
+    /// sync state do not tell of an item that came and went after it.
     pub async fn append_with_sync_state(
         &self,
         fence: &Fence,
         mail: &MailAddress,
         state: &SyncState,
         batch: &[NewNotification],
+        asked_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let operation = "store what a catch-up found";
@@ -140,11 +151,39 @@ impl Store {
         lease::guard(&tx, fence).await?;
         if !batch.is_empty() {
             insert(&tx, batch).await?;
+        }
+        let checks = if asked_at.is_some() { insert_checks(&tx, mail, now).await? } else { 0 };
+        if !batch.is_empty() || checks > 0 {
             wake::notify(&tx, Channel::Notification).await?;
         }
-        sync_states::save(&tx, mail, state, now).await?;
+        sync_states::save(&tx, mail, state, asked_at, now).await?;
         tx.commit().await.map_err(StoreError::query(operation))
     }
+}
+
+/// Hints at what was learnt since the saved sync state was asked for; the minute covers clocks of instances that
+/// differ. Answers how many there are.
+async fn insert_checks(
+    tx: &deadpool_postgres::Transaction<'_>,
+    mail: &MailAddress,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let operation = "hint at items learnt since the last catch-up";
+    let statement = tx
+        .prepare_cached(
+            "insert into notification (mail, bucket, event_type, item_id, received_at) \
+             select distinct on (e.uid) e.mail, $2::smallint, $3::text, e.item_id, $4::timestamptz \
+             from calendar_event e join sync_state s on s.mail = e.mail \
+             where e.mail = $1 and e.wanted and e.item_id is not null \
+               and e.item_known_since >= s.asked_at - interval '1 minute' \
+             order by e.uid, e.origin_id",
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+    let kind = NotificationKind::SyncCheck.as_str();
+    tx.execute(&statement, &[&mail.as_str(), &i16::from(mail.bucket()), &kind, &now])
+        .await
+        .map_err(StoreError::query(operation))
 }
 
 /// One `INSERT` for the whole batch; ids follow its order.

@@ -40,22 +40,25 @@ impl Store {
     }
 }
 
-/// Saves the state within the caller's transaction.
+/// Saves the state within the caller's transaction. `asked_at` is when the last page of the catch-up was asked for;
+/// `None` in the middle of one, which leaves the time of the catch-up before it.
 pub(crate) async fn save(
     tx: &deadpool_postgres::Transaction<'_>,
     mail: &MailAddress,
     state: &SyncState,
+    asked_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let operation = "save a sync state";
     let statement = tx
         .prepare_cached(
-            "insert into sync_state (mail, state, saved_at) values ($1, $2, $3) \
-             on conflict (mail) do update set state = excluded.state, saved_at = excluded.saved_at",
+            "insert into sync_state as s (mail, state, asked_at, saved_at) values ($1, $2, coalesce($3::timestamptz, $4::timestamptz), $4) \
+             on conflict (mail) do update set state = excluded.state, saved_at = excluded.saved_at, \
+                 asked_at = coalesce($3, s.asked_at)",
         )
         .await
         .map_err(StoreError::query(operation))?;
-    tx.execute(&statement, &[&mail.as_str(), &state.as_str(), &now])
+    tx.execute(&statement, &[&mail.as_str(), &state.as_str(), &asked_at, &now])
         .await
         .map_err(StoreError::query(operation))?;
     Ok(())

@@ -64,6 +64,19 @@ async fn a_change_on_a_silent_stream_is_caught_up() {
     assert_eq!(scene.until_in_step().await.len(), 1);
 }
 
+/// Regression (found by the demo): the stream told of the item, no catch-up had seen it, and a catch-up is told
+/// nothing of an item that came and went since its sync state.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_appointment_that_came_by_the_stream_and_went_in_a_gap_is_noticed() {
+    let scene = Scene::ready(PROGRAM, Setting::default()).await;
+    let id = scene.outlook.create(MAILBOX, appointment(&scene, "CAME", 3)).await.unwrap();
+    assert_eq!(scene.until_in_step().await.len(), 1);
+    scene.exchange_act(json!({"act": "silence_streams"})).await;
+    scene.outlook.delete(MAILBOX, id.into(), DeleteType::HardDelete).await.unwrap();
+    assert_eq!(scene.until_in_step().await.len(), 0);
+    scene.assert_no_violations().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_made_while_the_service_is_dead_is_caught_up() {
     let mut scene = Scene::ready(PROGRAM, Setting::default()).await;
@@ -81,9 +94,19 @@ async fn a_change_made_while_the_service_is_dead_is_caught_up() {
 async fn killed_between_listener_and_qualifier() {
     let mut scene = Scene::ready(PROGRAM, Setting::default()).await;
     // the qualifier cannot read: the notification stays stored
-    scene.exchange_fault(json!({"kind": {"slow": {"delay_ms": 60000}}, "operation": "GetItem", "probability": 1.0})).await;
+    scene
+        .exchange_fault(
+            json!({"kind": {"slow": {"delay_ms": 60000}}, "operation": "GetItem", "probability": 1.0}),
+        )
+        .await;
     scene.outlook.create(MAILBOX, appointment(&scene, "STORED", 3)).await.unwrap();
-    until_count(&scene, "a stored notification", "select count(*) from notification where item_id is not null", 1).await;
+    until_count(
+        &scene,
+        "a stored notification",
+        "select count(*) from notification where item_id is not null",
+        1,
+    )
+    .await;
     scene.kill_service().await;
     assert_eq!(scene.count("select count(*) from calendar_event").await, 0);
     scene.end_faults().await;
@@ -122,9 +145,11 @@ async fn killed_between_planner_and_its_receipt() {
     scene.start_service().await;
     let held = scene.until_in_step().await;
     assert_eq!(held.values().next().unwrap().0, at(&scene, 5, 13));
-    wait_for("no key left in flight", async || match scene.count("select count(*) from key_in_flight").await {
-        0 => Ok(()),
-        count => Err(format!("{count}")),
+    wait_for("no key left in flight", async || {
+        match scene.count("select count(*) from key_in_flight").await {
+            0 => Ok(()),
+            count => Err(format!("{count}")),
+        }
     })
     .await;
     scene.assert_no_violations().await;
@@ -133,7 +158,11 @@ async fn killed_between_planner_and_its_receipt() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_timed_out_before_it_was_applied_is_sent_again() {
     let scene = Scene::ready(PROGRAM, Setting::default()).await;
-    scene.planner_fault(json!({"kind": {"hold-before": {"seconds": 4.0}}, "operation": "CreateEvents", "next": 1})).await;
+    scene
+        .planner_fault(
+            json!({"kind": {"hold-before": {"seconds": 4.0}}, "operation": "CreateEvents", "next": 1}),
+        )
+        .await;
     scene.outlook.create(MAILBOX, appointment(&scene, "UID-1", 3)).await.unwrap();
     assert_eq!(scene.until_in_step().await.len(), 1);
     scene.assert_no_violations().await;
@@ -150,17 +179,33 @@ async fn a_call_that_timed_out_after_it_was_applied_is_settled() {
     }
     scene.outlook.update(MAILBOX, id.clone().into(), new_times(&scene, 5)).await.unwrap();
     scene.until_in_step().await;
-    until_count(&scene, "the update being settled", "select count(*) from calendar_event where not pending", 1).await;
+    until_count(
+        &scene,
+        "the update being settled",
+        "select count(*) from calendar_event where not pending",
+        1,
+    )
+    .await;
     scene.outlook.delete(MAILBOX, id.into(), DeleteType::HardDelete).await.unwrap();
     assert_eq!(scene.until_in_step().await.len(), 0);
-    until_count(&scene, "the delete being settled", "select count(*) from calendar_event where not pending", 1).await;
+    until_count(
+        &scene,
+        "the delete being settled",
+        "select count(*) from calendar_event where not pending",
+        1,
+    )
+    .await;
     scene.assert_no_violations().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_create_that_timed_out_followed_by_a_change_of_times() {
     let scene = Scene::ready(PROGRAM, Setting::default()).await;
-    scene.planner_fault(json!({"kind": {"hold-after": {"seconds": 4.0}}, "operation": "CreateEvents", "next": 1})).await;
+    scene
+        .planner_fault(
+            json!({"kind": {"hold-after": {"seconds": 4.0}}, "operation": "CreateEvents", "next": 1}),
+        )
+        .await;
     let id = scene.outlook.create(MAILBOX, appointment(&scene, "UID-1", 3)).await.unwrap();
     until_count(&scene, "a call in flight", "select count(*) from key_in_flight", 1).await;
     scene.outlook.update(MAILBOX, id.into(), new_times(&scene, 5)).await.unwrap();
@@ -184,7 +229,9 @@ async fn an_empty_store_adopts_what_planner_already_holds() {
         .collect();
     planted[0]["end"] = json!(at(&scene, 60, 12));
     planted[0]["start"] = json!(at(&scene, 60, 11));
-    planted.push(json!({"mail": MAILBOX, "origin_id": "GONE", "start": at(&scene, 9, 9), "end": at(&scene, 9, 10)}));
+    planted.push(
+        json!({"mail": MAILBOX, "origin_id": "GONE", "start": at(&scene, 9, 9), "end": at(&scene, 9, 10)}),
+    );
     scene.planner.admin().post("/admin/events", &planted.into()).await.unwrap();
     scene.start_service().await;
     assert_eq!(scene.until_in_step().await.len(), 40);

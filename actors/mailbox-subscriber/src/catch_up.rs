@@ -4,6 +4,11 @@
 //! changes are walked to their end without storing them, then one `FullRead` notification is stored with the final
 //! state: the qualifier reads the window, the walk only marks from where changes count. A sync state that the
 //! server does not accept is dropped and the mailbox starts over, once a catch-up.
+//!
+//! The changes since a sync state do not tell of an item that was created *and* deleted after it. Such an item may
+//! have become known by the stream before the gap, and have been deleted in the gap. So the store remembers when
+//! the last page was asked for, and with the last page of the next catch-up it hints at every item that was
+//! learnt since ([`store::notifications::NotificationKind::SyncCheck`]).
 
 use base::TraceContext;
 use calendar::CalendarSource;
@@ -78,10 +83,12 @@ impl<S: CalendarSource + ?Sized> CatchUp<'_, S> {
     ) -> Result<Found, SubscriberError> {
         let mut found = Found::default();
         loop {
+            let asked_at = self.clock.now();
             let page = self.page(Some(&state), &mut found).await?;
             let batch = notifications(self.mailbox, &page, self.clock.now(), trace.as_ref());
-            if page.state != state || !batch.is_empty() {
-                self.save(&page.state, &batch).await?;
+            let asked_at = (!page.more).then_some(asked_at);
+            if page.state != state || !batch.is_empty() || asked_at.is_some() {
+                self.save(&page.state, &batch, asked_at).await?;
             }
             found.changes += batch.len();
             self.refuse_standing_still(&page, &state)?;
@@ -95,14 +102,16 @@ impl<S: CalendarSource + ?Sized> CatchUp<'_, S> {
     /// Without a state: walk to the end, then read the window.
     async fn start_over(&self, trace: Option<TraceContext>) -> Result<Found, SubscriberError> {
         let mut found = Found { full: true, ..Found::default() };
+        let mut asked_at = self.clock.now();
         let mut page = self.page(None, &mut found).await?;
         while page.more {
+            asked_at = self.clock.now();
             let next = self.page(Some(&page.state), &mut found).await?;
             self.refuse_standing_still(&next, &page.state)?;
             page = next;
         }
         let read = NewNotification::full_read(self.mailbox.address.clone(), self.clock.now(), trace);
-        self.save(&page.state, &[read]).await?;
+        self.save(&page.state, &[read], Some(asked_at)).await?;
         Ok(found)
     }
 
@@ -126,9 +135,21 @@ impl<S: CalendarSource + ?Sized> CatchUp<'_, S> {
         Ok(())
     }
 
-    async fn save(&self, state: &SyncState, batch: &[NewNotification]) -> Result<(), SubscriberError> {
+    async fn save(
+        &self,
+        state: &SyncState,
+        batch: &[NewNotification],
+        asked_at: Option<Timestamp>,
+    ) -> Result<(), SubscriberError> {
         self.store
-            .append_with_sync_state(self.fence, &self.mailbox.address, state, batch, self.clock.now())
+            .append_with_sync_state(
+                self.fence,
+                &self.mailbox.address,
+                state,
+                batch,
+                asked_at,
+                self.clock.now(),
+            )
             .await
             .map_err(SubscriberError::Store)
     }

@@ -111,19 +111,19 @@ async fn a_sync_state_is_saved_with_what_it_covers_and_only_by_the_owner() {
     let store = &database.store;
     assert_eq!(store.sync_state(&mail(1)).await.unwrap(), None);
     let first = SyncState::new("first");
-    store.append_with_sync_state(&lease.fence(), &mail(1), &first, &[modified(1, "a")], at(0)).await.unwrap();
+    store.append_with_sync_state(&lease.fence(), &mail(1), &first, &[modified(1, "a")], Some(at(0)), at(0)).await.unwrap();
     assert_eq!(store.sync_state(&mail(1)).await.unwrap(), Some(first));
     assert_eq!(stored(&database).await.len(), 1);
 
     // an empty page moves the state alone
     let second = SyncState::new("second");
-    store.append_with_sync_state(&lease.fence(), &mail(1), &second, &[], at(1)).await.unwrap();
+    store.append_with_sync_state(&lease.fence(), &mail(1), &second, &[], Some(at(1)), at(1)).await.unwrap();
     assert_eq!(store.sync_state(&mail(1)).await.unwrap(), Some(second.clone()));
 
     // a former owner changes nothing, not even by its notifications
     let stale = Fence { token: lease.fence().token - 1, ..lease.fence() };
     let refused = store
-        .append_with_sync_state(&stale, &mail(1), &SyncState::new("stale"), &[modified(1, "b")], at(2))
+        .append_with_sync_state(&stale, &mail(1), &SyncState::new("stale"), &[modified(1, "b")], None, at(2))
         .await;
     assert!(matches!(refused, Err(StoreError::LeaseLost { .. })), "{refused:?}");
     assert!(matches!(store.drop_sync_state(&stale, &mail(1)).await, Err(StoreError::LeaseLost { .. })));

@@ -200,3 +200,24 @@ async fn without_the_lease_nothing_is_stored() {
     assert_eq!(world.saved().await.as_deref(), Some("a"));
     assert_eq!(world.stored().await, ["FullRead"]);
 }
+
+/// Regression: an item that the stream told of was deleted in a gap before any catch-up had seen it. The source
+/// reports an item that came and went since the sync state as nothing, and the deletion was never noticed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn items_learnt_since_the_last_catch_up_are_checked() {
+    let world = World::new().await;
+    world.run(vec![page("a", &[], &[], false)]).await.0.unwrap();
+    let client = world.database.store.client("test").await.unwrap();
+    let learn = "insert into calendar_event (mail, origin_id, uid, item_id, item_known_since, version, wanted, start_at, end_at)
+                 values ('m1@sim.test', $1, $2, $3, now() + $4::float8 * interval '1 s', 1, true, now(), now() + interval '1 h')";
+    let old = -3_600.0_f64;
+    for (origin, uid, item, since) in [("U", "U", "single", 0.0), ("S$1", "S", "o1", 0.0), ("S$2", "S", "o2", 0.0), ("V", "V", "known", old)] {
+        client.execute(learn, &[&origin, &uid, &item, &since]).await.unwrap();
+    }
+    // not yet: this is not the last page
+    let (found, _) = world.run(vec![page("b", &[], &[], true), error(SourceErrorKind::Unavailable)]).await;
+    assert!(found.is_err());
+    assert_eq!(world.stored().await, ["FullRead"]);
+    world.run(vec![page("c", &[], &[], false)]).await.0.unwrap();
+    assert_eq!(world.stored().await, ["FullRead", "SyncCheck o1", "SyncCheck single"]);
+}
