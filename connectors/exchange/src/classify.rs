@@ -47,11 +47,7 @@ pub fn kind_of(code: &str) -> SourceErrorKind {
         | "ErrorInsufficientResources"
         | "ErrorBatchProcessingStopped"
         // another stream took the subscriptions over; they live on
-        | "ErrorNewEventStreamConnectionOpened"
-        // Autodiscover's own words
-        | "ServerBusy"
-        | "InternalServerError"
-        | "InternalServiceFault" => K::Unavailable,
+        | "ErrorNewEventStreamConnectionOpened" => K::Unavailable,
         // the mailbox moved, or is moving
         "ErrorMailboxMoveInProgress"
         | "ErrorCrossSiteRequest"
@@ -67,10 +63,7 @@ pub fn kind_of(code: &str) -> SourceErrorKind {
         | "ErrorAccessDenied"
         | "ErrorAccountDisabled"
         | "ErrorSubscriptionAccessDenied"
-        | "ErrorFolderNotFound"
-        | "InvalidUser"
-        | "InvalidDomain"
-        | "NotFederated" => K::Mailbox,
+        | "ErrorFolderNotFound" => K::Mailbox,
         "ErrorItemNotFound"
         | "ErrorCalendarOccurrenceIsDeletedFromRecurrence"
         | "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange" => K::Gone,
@@ -83,10 +76,19 @@ pub fn kind_of(code: &str) -> SourceErrorKind {
         | "ErrorCorruptData"
         | "ErrorInvalidServerVersion"
         | "ErrorInvalidSubscriptionRequest"
-        | "ErrorCalendarFolderIsInvalidForCalendarView"
-        | "InvalidRequest"
-        | "InvalidSetting" => K::OwnBug,
+        | "ErrorCalendarFolderIsInvalidForCalendarView" => K::OwnBug,
         other if other.contains("Transient") => K::Unavailable,
+        other => autodiscover_kind_of(other),
+    }
+}
+
+/// Autodiscover's own codes.
+fn autodiscover_kind_of(code: &str) -> SourceErrorKind {
+    use SourceErrorKind as K;
+    match code {
+        "ServerBusy" | "InternalServerError" | "InternalServiceFault" => K::Unavailable,
+        "InvalidUser" | "InvalidDomain" | "NotFederated" => K::Mailbox,
+        "InvalidRequest" | "InvalidSetting" => K::OwnBug,
         _ => K::Unknown,
     }
 }

@@ -100,6 +100,22 @@ fn every_code_of_the_table_has_its_class() {
 }
 
 #[test]
+fn autodiscovers_codes_have_their_class_too() {
+    for (code, kind) in [
+        ("ServerBusy", K::Unavailable),
+        ("InternalServerError", K::Unavailable),
+        ("InternalServiceFault", K::Unavailable),
+        ("InvalidUser", K::Mailbox),
+        ("InvalidDomain", K::Mailbox),
+        ("NotFederated", K::Mailbox),
+        ("InvalidRequest", K::OwnBug),
+        ("InvalidSetting", K::OwnBug),
+    ] {
+        assert_eq!(kind_of(code), kind, "{code}");
+    }
+}
+
+#[test]
 fn an_unknown_code_that_says_transient_is_waited_out() {
     assert_eq!(kind_of("ErrorSomethingTransientOfTomorrow"), K::Unavailable);
 }
