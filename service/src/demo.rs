@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use base::{SharedClock, SystemClock};
 use jiff::tz::TimeZone;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::task::AbortOnDropHandle;
 
 use changes::Horizon;
@@ -72,11 +73,25 @@ pub struct Settings {
     pub seed: u64,
 }
 
-/// Runs the demo and returns its report.
+/// Runs the demo and returns its report. SIGINT, SIGTERM and SIGHUP end it with everything that it started.
 ///
 /// # Errors
 /// [`DemoError`] when the run itself could not be done; a product that is not in step is no error but a report.
 pub async fn run(settings: &Settings) -> Result<Report, DemoError> {
+    let failed = |source| DemoError::File { path: "signal handlers".to_owned(), source };
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
+    // dropping the run ends its processes: they are killed with their handles
+    tokio::select! {
+        report = run_to_end(settings) => report,
+        _ = terminate.recv() => Err(DemoError::Interrupted),
+        _ = interrupt.recv() => Err(DemoError::Interrupted),
+        _ = hang_up.recv() => Err(DemoError::Interrupted),
+    }
+}
+
+async fn run_to_end(settings: &Settings) -> Result<Report, DemoError> {
     let clock = SystemClock::shared();
     let zone = TimeZone::get(ZONE)
         .map_err(|error| DemoError::Admin { path: ZONE.to_owned(), reason: error.to_string() })?;
@@ -90,10 +105,7 @@ pub async fn run(settings: &Settings) -> Result<Report, DemoError> {
         }
     }
     let mut stage = Stage::start(settings, &clock, &zone).await?;
-    let played = tokio::select! {
-        played = play(settings, &mut stage, &clock, &zone, &progress) => played,
-        _ = tokio::signal::ctrl_c() => Err(DemoError::Interrupted),
-    };
+    let played = play(settings, &mut stage, &clock, &zone, &progress).await;
     progress.done();
     let keep = played.as_ref().map_or(true, |report| !report.converged);
     if let Some(folder) = stage.end(keep).await? {

@@ -40,16 +40,20 @@ impl Actor for HttpPages {
         // for whoever started this process; nobody may be listening any more
         let _closed = writeln!(std::io::stdout(), "{}", pages.ready_line());
         let (stop, context) = (self.stop.clone(), self.context.clone());
-        self.served = Some(tokio::spawn(async move {
-            let ended = tokio::select! {
-                ended = pages.ended() => ended,
-                () = stop.cancelled() => {
-                    let _ = pages.stop().await;
-                    return;
-                }
-            };
-            context.fail(ended.err().map_or_else(|| "the pages ended".to_owned(), |error| telemetry::chain(&error).to_string()));
-        }));
+        self.served =
+            Some(tokio::spawn(async move {
+                let ended = tokio::select! {
+                    ended = pages.ended() => ended,
+                    () = stop.cancelled() => {
+                        let _ = pages.stop().await;
+                        return;
+                    }
+                };
+                context.fail(ended.err().map_or_else(
+                    || "the pages ended".to_owned(),
+                    |error| telemetry::chain(&error).to_string(),
+                ));
+            }));
     }
 }
 

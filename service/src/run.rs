@@ -93,7 +93,8 @@ async fn with_database(
     opened.store.close();
     if let Some(embedded) = opened.embedded {
         let stopped = embedded.stop().await;
-        stopped.map_err(|source| ServiceError::Database { operation: "stop the embedded database", source })?;
+        stopped
+            .map_err(|source| ServiceError::Database { operation: "stop the embedded database", source })?;
     }
     outcome
 }

@@ -1,10 +1,11 @@
 //! Goal: every kind of change in a calendar reaches Planner. Method: real changes over EWS, the oracle's word on
 //! what Planner should hold, nothing looked at inside the product.
+#![allow(clippy::unwrap_used, reason = "all of this is test code")]
 
 use end_to_end::{Scene, Setting};
 use jiff::{Timestamp, ToSpan, Zoned};
 use proto_ews::{
-    CalendarItem, DayOfWeek, DeleteType, FreeBusy, ItemRef, Recurrence, RecurrencePattern, RecurrenceRange,
+    CalendarItem, DeleteType, FreeBusy, ItemRef, Recurrence, RecurrencePattern, RecurrenceRange,
     TimeZoneDefinition, field,
 };
 
@@ -50,7 +51,8 @@ async fn a_single_appointment_is_created_changed_and_deleted() {
     assert_eq!(held.values().next().unwrap().0, at(&scene, 3, 9));
 
     let (start, end) = (at(&scene, 4, 13), at(&scene, 4, 15));
-    let times = vec![(field::START, with(|i| i.start = Some(start))), (field::END, with(|i| i.end = Some(end)))];
+    let times =
+        vec![(field::START, with(|i| i.start = Some(start))), (field::END, with(|i| i.end = Some(end)))];
     scene.outlook.update(MAILBOX, id.clone().into(), times).await.unwrap();
     let held = scene.until_in_step().await;
     assert_eq!(held.values().next(), Some(&(start, end)));
@@ -109,7 +111,8 @@ async fn a_series_with_an_exception_and_a_deleted_occurrence() {
         instance_index: index,
     };
     let (start, end) = (at(&scene, 10, 15), at(&scene, 10, 16));
-    let times = vec![(field::START, with(|i| i.start = Some(start))), (field::END, with(|i| i.end = Some(end)))];
+    let times =
+        vec![(field::START, with(|i| i.start = Some(start))), (field::END, with(|i| i.end = Some(end)))];
     scene.outlook.update(MAILBOX, occurrence(2), times).await.unwrap();
     scene.outlook.delete(MAILBOX, occurrence(4), DeleteType::MoveToDeletedItems).await.unwrap();
     let held = scene.until_in_step().await;

@@ -1,5 +1,6 @@
 //! Goal: nothing is lost between two stages, whichever of them is interrupted. Method: make one stage stand
 //! still by a fault, kill the product there, start it anew, and compare.
+#![allow(clippy::unwrap_used, reason = "all of this is test code")]
 
 use end_to_end::{Scene, Setting, wait_for};
 use jiff::{Timestamp, ToSpan};

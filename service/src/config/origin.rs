@@ -45,8 +45,13 @@ impl Origins {
             return format!("environment variable {variable}");
         }
         let section = whole.split('.').next().unwrap_or(whole);
-        match self.lines.get(whole).or_else(|| self.lines.get(section)) {
-            Some(line) => format!("{}:{line}", self.file.display()),
+        if let Some(line) = self.lines.get(whole).or_else(|| self.lines.get(section)) {
+            return format!("{}:{line}", self.file.display());
+        }
+        // a section that only the environment names
+        let within = |name: &str| name.strip_prefix(whole).is_some_and(|rest| rest.starts_with('.'));
+        match self.variables.iter().filter(|(name, _)| within(name)).map(|(_, variable)| variable).min() {
+            Some(variable) => format!("environment variable {variable}"),
             None => self.file.display().to_string(),
         }
     }

@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn what_is_cancelled_free_empty_or_outside_is_not_expected() {
         let good = listed("A", Some("U"), "2026-09-01T08:00:00Z", "2026-09-01T09:00:00Z");
-        assert_eq!(origins(&[good.clone()]).len(), 1);
+        assert_eq!(origins(std::slice::from_ref(&good)).len(), 1);
         let mut bad = vec![good.clone(), good.clone(), good.clone()];
         bad[0].cancelled = true;
         bad[1].free_busy = "WorkingElsewhere".into();

@@ -110,7 +110,7 @@ impl Report {
             format!("p50 {} ms · p95 {} ms · p99 {} ms ({count} changes)", p.p50, p.p95, p.p99)
         };
         let converged = match self.convergence_ms {
-            Some(ms) => format!("{} ms after the last change", ms),
+            Some(ms) => format!("{ms} ms after the last change"),
             None => "not within 30 s of the last change".to_owned(),
         };
         let rows = [
