@@ -5,8 +5,13 @@
 //! Nothing sleeps for effect: [`wait_for`] looks until a condition holds and reports the last status it saw.
 #![forbid(unsafe_code)]
 
+pub mod calendar;
+pub mod collector;
+pub mod events;
+pub mod gate;
 pub mod scene;
 pub mod wait;
 
+pub use calendar::mailbox;
 pub use scene::{Scene, Setting};
-pub use wait::wait_for;
+pub use wait::{wait_for, wait_longer};

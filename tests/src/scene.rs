@@ -1,7 +1,7 @@
 //! A database, both simulators, and the product as a process.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base::{SharedClock, SystemClock};
 use jiff::tz::TimeZone;
@@ -16,11 +16,18 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use store::testing::TestDatabase;
 
+use crate::gate::{Behind, Gate};
 use crate::wait::wait_for;
 
-const ZONE: &str = "Europe/Copenhagen";
+/// The zone of everybody.
+pub const ZONE: &str = "Europe/Copenhagen";
+/// The service account towards Exchange.
+pub const USER: &str = "svc";
+/// Its password.
+pub const PASSWORD: &str = "marked-password-5cb1";
 const JOBCENTER: &str = "10100";
-const PASSWORD: &str = "marked-password-5cb1";
+/// The port in the name of PostgreSQL's socket.
+const DATABASE_SOCKET: &str = ".s.PGSQL.5432";
 
 /// What differs from the usual scene.
 #[derive(Debug, Clone)]
@@ -34,11 +41,13 @@ pub struct Setting {
     pub groups: u16,
     /// The folder of simulated calendars to begin with.
     pub calendars: Option<PathBuf>,
+    /// Keep every SOAP message, in [`Scene::captured`].
+    pub capture: bool,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { mailboxes: 3, configuration: Vec::new(), groups: 1, calendars: None }
+        Self { mailboxes: 3, configuration: Vec::new(), groups: 1, calendars: None, capture: false }
     }
 }
 
@@ -58,11 +67,15 @@ pub struct Scene {
     pub service: Option<Process>,
     /// The configuration's file.
     pub configuration: PathBuf,
+    sections: Sections,
     program: PathBuf,
     folder: tempfile::TempDir,
     exchange_simulator: simulator_exchange::Simulator,
-    _planner_simulator: simulator_planner::Simulator,
+    planner_simulator: simulator_planner::Simulator,
 }
+
+/// A configuration: values by section and key.
+type Sections = BTreeMap<String, BTreeMap<String, String>>;
 
 impl Scene {
     /// Starts the database and the simulators; the product is started by [`start_service`](Self::start_service).
@@ -70,11 +83,14 @@ impl Scene {
     pub async fn new(program: &str, setting: Setting) -> Self {
         trust::install_provider();
         let database = store::testing::database().await;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let capture = |service| setting.capture.then(|| folder.path().join(service));
         let exchange_simulator = simulator_exchange::Simulator::start(simulator_exchange::Options {
             mailboxes: setting.mailboxes,
             password: PASSWORD.into(),
             groups: setting.groups,
             calendars: setting.calendars.clone(),
+            capture: capture("exchange"),
             heartbeat: std::time::Duration::from_secs(1),
             ..simulator_exchange::Options::default()
         })
@@ -83,32 +99,34 @@ impl Scene {
         let planner_simulator = simulator_planner::Simulator::start(simulator_planner::Options {
             mailboxes: setting.mailboxes,
             jobcenter: JOBCENTER.into(),
+            capture: capture("planner"),
             ..simulator_planner::Options::default()
         })
         .await
         .expect("the simulated Planner starts");
-        let folder = tempfile::tempdir().expect("a temporary folder");
         let configuration = folder.path().join("kommuneklient.toml");
-        let text = configuration_text(
+        let sections = usual_configuration(
             &setting,
             database.url.expose_secret(),
             &exchange_simulator.autodiscover_url(),
             &planner_simulator.endpoint(),
         );
-        std::fs::write(&configuration, text).expect("the configuration is written");
+        write_configuration(&configuration, &sections);
         let clock = SystemClock::shared();
         let zone = TimeZone::get(ZONE).expect("a zone that exists");
         Self {
             exchange: Admin::new(exchange_simulator.url()).expect("a client"),
-            planner: PlannerView::new(&planner_simulator.url(), JOBCENTER, zone, clock.clone()).expect("a client"),
-            outlook: Outlook::new(exchange_simulator.url(), "svc", PASSWORD).expect("a client"),
+            planner: PlannerView::new(&planner_simulator.url(), JOBCENTER, zone, clock.clone())
+                .expect("a client"),
+            outlook: Outlook::new(exchange_simulator.url(), USER, PASSWORD).expect("a client"),
             clock,
             service: None,
             configuration,
+            sections,
             program: program.into(),
             folder,
             exchange_simulator,
-            _planner_simulator: planner_simulator,
+            planner_simulator,
             database,
         }
     }
@@ -126,11 +144,53 @@ impl Scene {
         self.exchange_simulator.url()
     }
 
+    /// Sets a value of the configuration (as TOML) for the next start of the product.
+    pub fn configure(&mut self, section: &str, key: &str, value: &str) {
+        self.sections.entry(section.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
+        write_configuration(&self.configuration, &self.sections);
+    }
+
+    /// Puts a gate, shut at first, between the product and its database.
+    pub fn gate_before_database(&mut self) -> Gate {
+        let url = self.database.url.expose_secret();
+        let folder = url.split('\'').nth(1).expect("the test database is named by its socket's folder");
+        let gate = Gate::shut_before(Behind::Socket(PathBuf::from(folder).join(DATABASE_SOCKET)));
+        let (_, rest) = url.rsplit_once('\'').expect("the folder stands in quotes");
+        let address = gate.address();
+        let through = format!("host={} port={}{rest}", address.ip(), address.port());
+        self.configure("database", "url", &quote(&through));
+        gate
+    }
+
+    /// Puts a gate, shut at first, between the product and Planner.
+    pub fn gate_before_planner(&mut self) -> Gate {
+        let url = self.planner_simulator.url();
+        let address = url.trim_start_matches("http://").trim_end_matches('/');
+        let gate = Gate::shut_before(Behind::Address(address.parse().expect("an address and port")));
+        let through = self.planner_simulator.endpoint().replace(address, &gate.address().to_string());
+        self.configure("planner", "service_url", &quote(&through));
+        gate
+    }
+
+    /// The SOAP messages so far that went from or to `service` (`exchange`, `planner`): file name and text. Only
+    /// with [`Setting::capture`].
+    pub fn captured(&self, service: &str) -> Vec<(String, String)> {
+        let folder = self.folder.path().join(service);
+        let entries = std::fs::read_dir(folder).expect("messages were captured");
+        let message = |entry: std::io::Result<std::fs::DirEntry>| {
+            let path = entry.ok()?.path();
+            let name = path.file_name()?.to_str().filter(|name| name.ends_with(".xml"))?.to_owned();
+            Some((name, std::fs::read_to_string(&path).ok()?))
+        };
+        entries.filter_map(message).collect()
+    }
+
     /// Starts the product.
     pub async fn start_service(&mut self) {
         let arguments = ["run".to_owned(), "--config".to_owned(), self.configuration.display().to_string()];
         let service = Process::start_program("service", &self.program, &arguments, &self.log_path()).await;
-        self.service = Some(service.unwrap_or_else(|error| panic!("the service starts: {error}\n{}", self.log())));
+        self.service =
+            Some(service.unwrap_or_else(|error| panic!("the service starts: {error}\n{}", self.log())));
     }
 
     /// Kills the product as a crash would.
@@ -142,7 +202,10 @@ impl Scene {
     /// Ends the product in order (SIGTERM).
     pub async fn stop_service(&mut self) {
         let service = self.service.take().expect("the service is running");
-        service.stop().await.unwrap_or_else(|error| panic!("the service ends in order: {error}\n{}", self.log()));
+        service
+            .stop()
+            .await
+            .unwrap_or_else(|error| panic!("the service ends in order: {error}\n{}", self.log()));
     }
 
     /// Waits until the product says that it is ready.
@@ -217,23 +280,31 @@ impl Scene {
     }
 }
 
+/// A text as a value of TOML.
+pub fn quote(text: &str) -> String {
+    format!("{text:?}")
+}
+
 /// The usual configuration of a scene: everything at its default but addresses and patience.
-fn configuration_text(setting: &Setting, database: &str, autodiscover: &str, planner: &str) -> String {
-    let quote = |text: &str| format!("{text:?}");
-    let mut sections: BTreeMap<&str, BTreeMap<&str, String>> = BTreeMap::new();
-    let mut set = |section, key, value: String| {
-        sections.entry(section).or_default().insert(key, value);
+fn usual_configuration(setting: &Setting, database: &str, autodiscover: &str, planner: &str) -> Sections {
+    let mut sections = Sections::new();
+    let mut set = |section: &str, key: &str, value: String| {
+        sections.entry(section.to_owned()).or_default().insert(key.to_owned(), value);
     };
     set("database", "url", quote(database));
     set("exchange", "autodiscover_url", quote(autodiscover));
-    set("exchange", "user", quote("svc"));
+    set("exchange", "user", quote(USER));
     set("exchange", "password", quote(PASSWORD));
     set("exchange", "request_timeout", quote("5s"));
     set("listener", "stream_silence_limit", quote("3s"));
     set("listener", "catch_up_jitter", quote("50ms"));
     set("planner", "service_url", quote(planner));
     set("planner", "jobcenter_number", quote(JOBCENTER));
-    set("planner", "request_user_identifier", quote("CVR:12345678-UUID:00000000-0000-4000-8000-000000000000"));
+    set(
+        "planner",
+        "request_user_identifier",
+        quote("CVR:12345678-UUID:00000000-0000-4000-8000-000000000000"),
+    );
     set("planner", "call_timeout", quote("2s"));
     set("planner", "retry_initial", quote("100ms"));
     set("planner", "retry_cap", quote("1s"));
@@ -245,6 +316,10 @@ fn configuration_text(setting: &Setting, database: &str, autodiscover: &str, pla
     for (section, key, value) in &setting.configuration {
         set(section, key, (*value).to_owned());
     }
+    sections
+}
+
+fn write_configuration(file: &Path, sections: &Sections) {
     let mut text = String::new();
     for (section, values) in sections {
         text.push_str(&format!("[{section}]\n"));
@@ -252,5 +327,5 @@ fn configuration_text(setting: &Setting, database: &str, autodiscover: &str, pla
             text.push_str(&format!("{key} = {value}\n"));
         }
     }
-    text
+    std::fs::write(file, text).expect("the configuration is written");
 }

@@ -11,7 +11,19 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 ///
 /// # Panics
 /// When it does not within [`PATIENCE`], with the last status.
-pub async fn wait_for<T, F: Future<Output = Result<T, String>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+pub async fn wait_for<T, F: Future<Output = Result<T, String>>>(what: &str, look: impl FnMut() -> F) -> T {
+    wait_longer(PATIENCE, what, look).await
+}
+
+/// The same with another patience: for what comes about after a pause of minutes.
+///
+/// # Panics
+/// As [`wait_for`].
+pub async fn wait_longer<T, F: Future<Output = Result<T, String>>>(
+    patience: Duration,
+    what: &str,
+    mut look: impl FnMut() -> F,
+) -> T {
     let begin = tokio::time::Instant::now();
     loop {
         let last = match look().await {
@@ -19,7 +31,7 @@ pub async fn wait_for<T, F: Future<Output = Result<T, String>>>(what: &str, mut 
             Err(status) => status,
         };
         let waited = tokio::time::Instant::now().duration_since(begin);
-        assert!(waited < PATIENCE, "{what} did not come about within {waited:?}; last: {last}");
+        assert!(waited < patience, "{what} did not come about within {waited:?}; last: {last}");
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }

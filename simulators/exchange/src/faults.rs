@@ -5,7 +5,8 @@
 //!
 //! A rule for answers may name a SOAP operation of [`OPERATIONS`]. Rules for notifications (`lose`,
 //! `duplicate`, `expire`) meet the giving of one action's events to the subscriptions, rules for streams
-//! (`drop_stream`, `silence_stream`) the sending of an envelope with events; they name no operation.
+//! (`drop_stream`, `silence_stream`, `page_on_stream`, `cut_envelope`, `oversized_envelope`) the sending of an
+//! envelope with events; they name no operation.
 
 use serde::{Deserialize, Serialize};
 use simulator_kit::fault::FaultKind;
@@ -87,6 +88,15 @@ pub enum Fault {
     DropStream,
     /// The stream swallows this and everything later, and stays open.
     SilenceStream,
+    /// A page in HTML stands on the stream instead of the events, as a broken proxy puts it there.
+    PageOnStream,
+    /// The envelope with the events is cut off in its middle, and the stream ends without saying so.
+    CutEnvelope,
+    /// The envelope with the events is padded with this many bytes, inside its root element.
+    OversizedEnvelope {
+        /// How many.
+        bytes: usize,
+    },
     /// What becomes of the events.
     Lose {
         /// How much of them.
@@ -182,7 +192,11 @@ impl Fault {
     /// The pseudo operation that meets it; `None` for faults of answers.
     const fn event_operation(&self) -> Option<&'static str> {
         match self {
-            Self::DropStream | Self::SilenceStream => Some(DELIVER),
+            Self::DropStream
+            | Self::SilenceStream
+            | Self::PageOnStream
+            | Self::CutEnvelope
+            | Self::OversizedEnvelope { .. } => Some(DELIVER),
             Self::Lose { .. } | Self::Duplicate | Self::Expire => Some(NOTIFY),
             _ => None,
         }
@@ -204,6 +218,9 @@ impl Fault {
             Self::Oversized { .. } => "oversized",
             Self::DropStream => "drop_stream",
             Self::SilenceStream => "silence_stream",
+            Self::PageOnStream => "page_on_stream",
+            Self::CutEnvelope => "cut_envelope",
+            Self::OversizedEnvelope { .. } => "oversized_envelope",
             Self::Lose { .. } => "lose",
             Self::Duplicate => "duplicate",
             Self::Expire => "expire",

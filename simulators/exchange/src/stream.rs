@@ -191,7 +191,11 @@ impl Pump {
                             self.place.service.world().count_injected(fault.name());
                             match fault {
                                 Fault::SilenceStream => self.state = State::Silent,
-                                _ => return Some(Err(Cut)),
+                                Fault::DropStream => return Some(Err(Cut)),
+                                other => {
+                                    let envelope = notifications(events);
+                                    return Some(self.spoiled(envelope, &other));
+                                }
                             }
                         }
                         None => self.waiting.push_back(notifications(events)),
@@ -233,16 +237,28 @@ impl Pump {
         }
     }
 
+    /// What stands on the stream instead of this message. Against every schema, so it is not captured.
+    fn spoiled(&mut self, message: StreamMessage, fault: &Fault) -> Result<Bytes, Cut> {
+        self.next_beat = Instant::now() + self.heartbeat;
+        let mut text = written(message)?;
+        match fault {
+            Fault::PageOnStream => text = "<html><body><h2>Bad Gateway</h2></body></html>".to_owned(),
+            Fault::OversizedEnvelope { bytes } => {
+                // white space before the last end tag is well-formed: only the size is wrong
+                let end = text.rfind("</").unwrap_or(text.len());
+                text.insert_str(end, &" ".repeat(*bytes));
+            }
+            _ => {
+                text.truncate(text.len() / 2);
+                self.state = State::Ended;
+            }
+        }
+        Ok(Bytes::from(text))
+    }
+
     fn encode(&mut self, message: StreamMessage) -> Result<Bytes, Cut> {
         self.next_beat = Instant::now() + self.heartbeat;
-        let envelope = ResponseEnvelope {
-            server_version: Some(crate::server::server_version()),
-            body: Ok(Response::GetStreamingEvents(vec![message])),
-        };
-        let text = encode_response(&envelope).map_err(|error| {
-            tracing::error!(%error, "a stream's envelope could not be written");
-            Cut
-        })?;
+        let text = written(message)?;
         if let (Some(number), Some(capture)) = (self.capture, &self.place.service.capture) {
             self.part += 1;
             capture.response_part(number, self.part, text.as_bytes());
@@ -262,6 +278,17 @@ fn notifications(batches: Vec<Batch>) -> StreamMessage {
             .collect(),
     };
     StreamMessage::notifications(batches.into_iter().map(notification).collect())
+}
+
+fn written(message: StreamMessage) -> Result<String, Cut> {
+    let envelope = ResponseEnvelope {
+        server_version: Some(crate::server::server_version()),
+        body: Ok(Response::GetStreamingEvents(vec![message])),
+    };
+    encode_response(&envelope).map_err(|error| {
+        tracing::error!(%error, "a stream's envelope could not be written");
+        Cut
+    })
 }
 
 fn wire_ids(ids: &[Arc<str>]) -> Vec<SubscriptionId> {

@@ -1,0 +1,132 @@
+//! A door in front of a server that can be shut: for a database or a service that is away.
+//!
+//! A [`Gate`] has a TCP address of its own, which it keeps while it is shut: connections are refused then, as
+//! by a machine on which nothing listens. Shutting it cuts the connections that lead through it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// Connections that may wait to be taken.
+const BACKLOG: u32 = 128;
+
+/// What stands behind a gate.
+#[derive(Debug, Clone)]
+pub enum Behind {
+    /// A server on a Unix socket.
+    Socket(PathBuf),
+    /// A server on this address.
+    Address(SocketAddr),
+}
+
+/// The door. Shut at first.
+#[derive(Debug)]
+pub struct Gate {
+    behind: Behind,
+    address: SocketAddr,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Bound and not listening: the kernel refuses, and nobody else gets the port.
+    Shut(TcpSocket),
+    Open(JoinHandle<()>),
+    /// Between the two.
+    Turning,
+}
+
+impl Gate {
+    /// A gate that is shut.
+    ///
+    /// # Panics
+    /// When no port can be had.
+    pub fn shut_before(behind: Behind) -> Self {
+        let socket = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let address = socket.local_addr().expect("a bound socket has an address");
+        Self { behind, address, state: State::Shut(socket) }
+    }
+
+    /// Its address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Lets connections through from now on.
+    ///
+    /// # Panics
+    /// When the port cannot be listened on.
+    pub fn open(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Turning) {
+            State::Shut(socket) => {
+                let listener = socket.listen(BACKLOG).expect("a bound socket can listen");
+                State::Open(tokio::spawn(serve(listener, self.behind.clone())))
+            }
+            other => other,
+        };
+    }
+
+    /// Cuts all connections and refuses new ones from now on.
+    ///
+    /// # Panics
+    /// When the port is lost meanwhile.
+    pub async fn shut(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Turning) {
+            State::Open(task) => {
+                task.abort();
+                // ends with the task's listener and connections closed
+                let _cancelled = task.await;
+                State::Shut(bound(self.address))
+            }
+            other => other,
+        };
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        if let State::Open(task) = &self.state {
+            task.abort();
+        }
+    }
+}
+
+fn bound(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket can be made");
+    socket.set_reuseaddr(true).expect("a socket takes its options");
+    socket.bind(address).unwrap_or_else(|error| panic!("{address} can be had: {error}"));
+    socket
+}
+
+async fn serve(listener: TcpListener, behind: Behind) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                if let Ok((client, _)) = accepted {
+                    connections.spawn(pass(client, behind.clone()));
+                }
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// Both ways until one side ends.
+async fn pass(mut client: TcpStream, behind: Behind) -> std::io::Result<()> {
+    client.set_nodelay(true)?;
+    match behind {
+        Behind::Socket(path) => {
+            let mut server = UnixStream::connect(path).await?;
+            tokio::io::copy_bidirectional(&mut client, &mut server).await?;
+        }
+        Behind::Address(address) => {
+            let mut server = TcpStream::connect(address).await?;
+            server.set_nodelay(true)?;
+            tokio::io::copy_bidirectional(&mut client, &mut server).await?;
+        }
+    }
+    Ok(())
+}

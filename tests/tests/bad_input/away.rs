@@ -1,0 +1,133 @@
+//! A database or a Planner that is away: at the start, and later.
+
+use end_to_end::{Scene, Setting, mailbox, wait_for};
+use proto_ews::DeleteType;
+
+use crate::PROGRAM;
+
+/// What the page says, whatever its status.
+async fn readiness(scene: &Scene) -> String {
+    let url = format!("{}/health/ready", scene.service.as_ref().unwrap().url);
+    kommuneklient::demo::http::text(&url).await.unwrap()
+}
+
+/// Waits for an event in the log alone: the table cannot be written now.
+async fn until_logged(scene: &Scene, code: u16) {
+    wait_for(&format!("event {code} in the log"), async || {
+        if scene.is_logged(code) { Ok(()) } else { Err(scene.log_end()) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_away_at_the_start_is_waited_for() {
+    let mut scene = Scene::new(PROGRAM, Setting::default()).await;
+    let mut gate = scene.gate_before_database();
+    scene.outlook.create(&mailbox(1), scene.appointment("UID-1", 3)).await.unwrap();
+    scene.start_service().await;
+    until_logged(&scene, 8901).await;
+    let status = readiness(&scene).await;
+    assert!(status.contains("\"ready\":false") && status.contains("database"), "{status}");
+    gate.open();
+    scene.until_ready().await;
+    assert_eq!(scene.until_in_step().await.len(), 1);
+    scene.outlook.create(&mailbox(2), scene.appointment("UID-2", 3)).await.unwrap();
+    assert_eq!(scene.until_in_step().await.len(), 2);
+    // what was raised while there was no table stands in it by now
+    scene.until_raised(8901, "waiting for it").await;
+    scene.assert_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_to_the_database_that_break_lose_nothing() {
+    let mut scene = Scene::new(PROGRAM, Setting::default()).await;
+    let mut gate = scene.gate_before_database();
+    gate.open();
+    scene.start_service().await;
+    scene.until_ready().await;
+    let mut ids = Vec::new();
+    for number in 0..12 {
+        let (owner, days) = (mailbox(1 + number % 3), 3 + i64::from(number));
+        ids.push((
+            owner.clone(),
+            scene.outlook.create(&owner, scene.appointment(&format!("UID-{number}"), days)).await.unwrap(),
+        ));
+        // at every stage of the change before
+        gate.shut().await;
+        gate.open();
+    }
+    assert_eq!(scene.until_in_step().await.len(), 12);
+    for (owner, id) in ids {
+        scene.outlook.delete(&owner, id.into(), DeleteType::HardDelete).await.unwrap();
+        gate.shut().await;
+        gate.open();
+    }
+    assert_eq!(scene.until_in_step().await.len(), 0);
+    scene.assert_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_goes_away_for_longer_than_the_leases_live_loses_nothing() {
+    let mut scene = Scene::new(PROGRAM, Setting::default()).await;
+    let mut gate = scene.gate_before_database();
+    gate.open();
+    scene.start_service().await;
+    scene.until_ready().await;
+    let mut ids = Vec::new();
+    for number in 1..=3 {
+        ids.push(scene.outlook.create(&mailbox(number), scene.appointment("BEFORE", 3)).await.unwrap());
+    }
+    assert_eq!(scene.until_in_step().await.len(), 3);
+    for round in 0..3 {
+        gate.shut().await;
+        let uid = format!("MEANWHILE-{round}");
+        scene.outlook.create(&mailbox(1), scene.appointment(&uid, 4)).await.unwrap();
+        scene.outlook.create(&mailbox(2), scene.series(&uid, 5, 2)).await.unwrap();
+        scene.outlook.update(&mailbox(3), ids[2].clone().into(), scene.new_times(4 + round)).await.unwrap();
+        wait_for("every lease having run out", async || {
+            match scene.count("select count(*) from lease where expires_at > now() and owner <> ''").await {
+                0 => Ok(()),
+                count => Err(format!("{count}")),
+            }
+        })
+        .await;
+        until_logged(&scene, 8901).await;
+        scene.outlook.create(&mailbox(3), scene.appointment(&uid, 9)).await.unwrap();
+        gate.open();
+        let held = scene.until_in_step().await.len();
+        assert_eq!(held, 3 + 4 * (usize::try_from(round).unwrap() + 1));
+    }
+    scene.until_ready().await;
+    scene.assert_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_planner_that_is_away_is_waited_for() {
+    let mut scene = Scene::new(PROGRAM, Setting::default()).await;
+    let mut gate = scene.gate_before_planner();
+    scene.start_service().await;
+    scene.until_raised(6905, "GetResources: no connection to planner").await;
+    gate.open();
+    scene.until_ready().await;
+    let id = scene.outlook.create(&mailbox(1), scene.appointment("UID-1", 3)).await.unwrap();
+    scene.until_in_step().await;
+    gate.shut().await;
+    scene.outlook.update(&mailbox(1), id.into(), scene.new_times(4)).await.unwrap();
+    scene.until_raised(6905, "UpdateEvents: no connection to planner").await;
+    // sending pauses as a whole, and the work waits in the database
+    scene.until_raised(9206, "").await;
+    for number in 1..=3 {
+        scene.outlook.create(&mailbox(number), scene.appointment("UID-2", 5)).await.unwrap();
+    }
+    wait_for("the work waiting", async || {
+        match scene.count("select count(*) from calendar_event where pending").await {
+            4 => Ok(()),
+            count => Err(format!("{count}")),
+        }
+    })
+    .await;
+    gate.open();
+    assert_eq!(scene.until_in_step().await.len(), 4);
+    scene.until_raised(9207, "").await;
+    scene.assert_unharmed().await;
+}

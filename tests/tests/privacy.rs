@@ -1,0 +1,177 @@
+//! Goal: what appointments are about never leaves Exchange (B6), and no secret is shown. Method: appointments
+//! whose content is marked, every kind of change, then a search: the requests to Exchange by what they ask for,
+//! everything else (messages, log at its most talkative, traces, every table) for the marks.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use end_to_end::collector::Collector;
+use end_to_end::scene::{PASSWORD, USER, quote};
+use end_to_end::{Scene, Setting, mailbox};
+use proto_ews::{Body, BodyType, CalendarItem, DeleteType, Sensitivity, field};
+use secrecy::ExposeSecret;
+use serde_json::json;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
+/// In the password of the database.
+const DATABASE_PASSWORD: &str = "marked-database-9a41";
+/// In all content.
+const MARK: &str = "marked-content-77aa";
+
+/// Everything that may be asked of Exchange: identity, times, free/busy status, and a folder's rights.
+const MAY_BE_ASKED: [&str; 11] = [
+    "item:ParentFolderId",
+    "calendar:UID",
+    "calendar:RecurrenceId",
+    "calendar:Start",
+    "calendar:End",
+    "calendar:IsAllDayEvent",
+    "calendar:LegacyFreeBusyStatus",
+    "calendar:IsCancelled",
+    "calendar:CalendarItemType",
+    "calendar:StartTimeZone",
+    "folder:EffectiveRights",
+];
+
+fn with_content(item: CalendarItem) -> CalendarItem {
+    CalendarItem {
+        subject: Some(format!("{MARK} subject")),
+        sensitivity: Some(Sensitivity::Private),
+        body: Some(Body { body_type: BodyType::Text, is_truncated: None, text: format!("{MARK} body") }),
+        categories: vec![format!("{MARK} category")],
+        location: Some(format!("{MARK} place")),
+        ..item
+    }
+}
+
+/// Every kind of change, among failures that make the product talk.
+async fn change_everything(scene: &Scene) {
+    let (one, other) = (mailbox(1), mailbox(2));
+    let single = scene.outlook.create(&one, with_content(scene.appointment("UID-1", 3))).await.unwrap();
+    let series = scene.outlook.create(&one, with_content(scene.series("UID-2", 4, 3))).await.unwrap();
+    let moved = scene.outlook.create(&other, with_content(scene.appointment("UID-3", 5))).await.unwrap();
+    scene.until_in_step().await;
+    scene.exchange_fault(json!({"kind": "malformed", "operation": "GetItem", "next": 1})).await;
+    scene
+        .exchange_fault(
+            json!({"kind": {"code": {"code": "ErrorOfTomorrow"}}, "operation": "FindItem", "next": 1}),
+        )
+        .await;
+    scene.planner_fault(json!({"kind": "malformed-answer", "operation": "UpdateEvents", "next": 1})).await;
+    scene
+        .planner_fault(json!({"kind": {"refuse": {"code": 15}}, "operation": "CreateEvents", "next": 1}))
+        .await;
+    scene.outlook.update(&one, single.into(), scene.new_times(6)).await.unwrap();
+    let subject = CalendarItem { subject: Some(format!("{MARK} again")), ..CalendarItem::default() };
+    scene.outlook.update(&other, moved.clone().into(), vec![(field::SUBJECT, subject)]).await.unwrap();
+    scene.outlook.create(&other, with_content(scene.series("UID-4", 6, 2))).await.unwrap();
+    scene.outlook.move_to(&other, moved, "deleteditems").await.unwrap();
+    scene.until_in_step().await;
+    scene.exchange_act(json!({"act": "drop_streams"})).await;
+    scene.outlook.delete(&one, series.into(), DeleteType::HardDelete).await.unwrap();
+    scene.until_in_step().await;
+}
+
+/// The values of an attribute, wherever it stands.
+fn attributes<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    let before = format!("{name}=\"");
+    text.split(&before).skip(1).filter_map(|rest| rest.split('"').next()).collect()
+}
+
+/// The texts of elements of this local name.
+fn elements<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    let end = format!("{name}>");
+    let parts: Vec<&str> = text.split(&end).collect();
+    parts.iter().skip(1).step_by(2).filter_map(|part| part.split('<').next()).collect()
+}
+
+/// Did a person make this request, not the product?
+fn writes(request: &str) -> bool {
+    ["CreateItem", "UpdateItem", "DeleteItem", "MoveItem"]
+        .iter()
+        .any(|name| request.contains(&format!("{name}>")) || request.contains(&format!("{name} ")))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_of_what_appointments_are_about_is_asked_for_or_kept() {
+    let collector = Collector::start();
+    let mut scene = Scene::new(PROGRAM, Setting { capture: true, ..Setting::default() }).await;
+    scene.configure("telemetry", "log_filter", "\"trace\"");
+    scene.configure("telemetry", "otlp_endpoint", &quote(&collector.url));
+    let url = format!("{} password={DATABASE_PASSWORD}", scene.database.url.expose_secret());
+    scene.configure("database", "url", &quote(&url));
+    scene.start_service().await;
+    scene.until_ready().await;
+    change_everything(&scene).await;
+    scene.assert_unharmed().await;
+    // the last spans and log lines
+    scene.stop_service().await;
+
+    assert_requests_are_modest(&scene);
+    let credentials = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}"));
+    let secrets = [MARK, PASSWORD, DATABASE_PASSWORD, credentials.as_str()];
+    let log = scene.log();
+    assert!(log.contains("\"level\":\"TRACE\"") && log.contains(&mailbox(1)), "the log is not talkative");
+    for secret in secrets {
+        let line = log.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{secret} stands in the log");
+        assert!(!collector.holds(secret), "{secret} stands in the traces");
+    }
+    assert!(collector.holds("planner.send") && collector.holds(&mailbox(1)), "no traces arrived");
+    for (name, message) in scene.captured("planner") {
+        assert!(!message.contains(MARK), "{name} tells Planner: {message}");
+    }
+    assert_tables_hold_none(&scene, &secrets).await;
+}
+
+/// What is asked of Exchange is exactly what may be asked, and so no answer to the product holds content.
+fn assert_requests_are_modest(scene: &Scene) {
+    let captured = scene.captured("exchange");
+    let mut asked = BTreeSet::new();
+    let mut people = BTreeSet::new();
+    let (mut shapes, mut requests) = (0, 0);
+    for (name, text) in captured.iter().filter(|(name, _)| name.ends_with("-request.xml")) {
+        if writes(text) {
+            people.insert(name.split('-').next().unwrap());
+            continue;
+        }
+        requests += 1;
+        asked.extend(attributes(text, "FieldURI"));
+        for shape in elements(text, "BaseShape") {
+            assert_eq!(shape, "IdOnly", "{name}: {text}");
+            shapes += 1;
+        }
+        for forbidden in ["IncludeMimeContent", "BodyType", "ExtendedFieldURI", "IndexedFieldURI", MARK] {
+            assert!(!text.contains(forbidden), "{forbidden} in {name}: {text}");
+        }
+    }
+    assert!(requests > 10 && shapes > 5, "{requests} requests with {shapes} shapes");
+    assert_eq!(asked, BTreeSet::from(MAY_BE_ASKED));
+    assert!(people.len() > 5, "{people:?}");
+    for (name, text) in &captured {
+        if !people.contains(name.split('-').next().unwrap()) {
+            assert!(!text.contains(MARK), "{name}: {text}");
+        }
+    }
+}
+
+async fn assert_tables_hold_none(scene: &Scene, secrets: &[&str]) {
+    let client = scene.database.store.client("search every table").await.unwrap();
+    let tables = client
+        .query("select quote_ident(tablename) from pg_tables where schemaname = 'public'", &[])
+        .await
+        .unwrap();
+    let mut with_mailbox = 0;
+    for table in tables.iter().map(|row| row.get::<_, String>(0)) {
+        let count = async |text: &str| -> i64 {
+            let query = format!("select count(*) from {table} whole where position($1 in whole::text) > 0");
+            client.query_one(&query, &[&text]).await.unwrap().get(0)
+        };
+        // the search finds what is there
+        with_mailbox += i32::from(count(&mailbox(1)).await > 0);
+        for secret in secrets {
+            assert_eq!(count(secret).await, 0, "{secret} stands in the table {table}");
+        }
+    }
+    assert!(with_mailbox >= 5, "only {with_mailbox} of {} tables hold the mailbox", tables.len());
+}
