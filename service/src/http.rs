@@ -1,6 +1,7 @@
 //! The service's own pages: `/health/live`, `/health/ready` and `/metrics`.
 //!
-//! `live` answers as long as the process can answer at all: a broken database is no reason to kill it.
+//! `live` answers 200 as long as the thread of the tree moves: a broken database is no reason to kill the process,
+//! a thread that has stood still for [`STUCK_AFTER`] is.
 //! `ready` answers 200 when the whole tree is ready, else 503 with the names of what is not. `metrics` is
 //! Prometheus text.
 //!
@@ -25,6 +26,8 @@ use crate::ServiceError;
 
 /// Connections at one time; one more waits.
 pub const CONNECTIONS_MAX: usize = 64;
+/// The tree's thread only coordinates; one that has stood still for so long does not come back by itself.
+pub const STUCK_AFTER: Duration = Duration::from_secs(30);
 /// The time that a request has to arrive in.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// An idle connection is closed after this time; scrapers come every 15 s or so.
@@ -52,6 +55,11 @@ pub struct Readiness {
 pub trait ReadinessSource: Send + Sync + 'static {
     /// The readiness now.
     fn readiness(&self) -> Readiness;
+
+    /// For how long the thread of the tree has stood still.
+    fn stuck_for(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 impl<F: Fn() -> Readiness + Send + Sync + 'static> ReadinessSource for F {
@@ -168,9 +176,19 @@ impl Drop for Pages {
     }
 }
 
-async fn live() -> HttpResponse {
-    let body = serde_json::json!({ "status": "live", "version": env!("CARGO_PKG_VERSION") });
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
+async fn live(sources: web::Data<Sources>) -> HttpResponse {
+    let stuck_for = sources.readiness.stuck_for();
+    let (mut answer, status) = if stuck_for < STUCK_AFTER {
+        (HttpResponse::Ok(), "live")
+    } else {
+        (HttpResponse::ServiceUnavailable(), "stuck")
+    };
+    let body = serde_json::json!({
+        "status": status,
+        "stuck_for_seconds": stuck_for.as_secs(),
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    answer.insert_header((CACHE_CONTROL, "no-store")).json(body)
 }
 
 async fn ready(sources: web::Data<Sources>) -> HttpResponse {

@@ -32,7 +32,7 @@ use crate::ServiceError;
 use crate::config::{Config, Required};
 use crate::event_log::EventLog;
 use crate::gauges::Gauges;
-use crate::http::{Readiness, Sources};
+use crate::http::{Readiness, ReadinessSource, Sources};
 use crate::lease_keeper::LeaseKeeper;
 use crate::pages::HttpPages;
 
@@ -82,23 +82,34 @@ pub(crate) fn root(config: &Config, shared: &Shared, events: EventReceiver) -> S
         .child(gauges)
 }
 
-/// The readiness: that of the tree, once the stages are part of it.
 fn sources(shared: &Shared) -> Sources {
-    let tree = Arc::clone(&shared.tree);
-    let readiness = move || match tree.get() {
-        Some(tree) => {
-            let status = tree.status();
-            let staged = status.children.iter().any(|child| child.id.as_str() == "listener");
-            let mut readiness = Readiness::from(status);
-            if !staged {
-                readiness.ready = false;
-                readiness.not_ready.push("the database: waiting for it and its schema".to_owned());
-            }
-            readiness
+    let health = TreeHealth { tree: Arc::clone(&shared.tree) };
+    Sources { readiness: Arc::new(health), metrics: telemetry::metrics().clone() }
+}
+
+/// What the pages say of the tree: it is ready once the stages are part of it and it is ready itself.
+struct TreeHealth {
+    tree: Arc<OnceLock<Tree>>,
+}
+
+impl ReadinessSource for TreeHealth {
+    fn readiness(&self) -> Readiness {
+        let Some(tree) = self.tree.get() else {
+            return Readiness { ready: false, not_ready: vec!["root (waiting)".to_owned()], tree: None };
+        };
+        let status = tree.status();
+        let staged = status.children.iter().any(|child| child.id.as_str() == "listener");
+        let mut readiness = Readiness::from(status);
+        if !staged {
+            readiness.ready = false;
+            readiness.not_ready.push("the database: waiting for it and its schema".to_owned());
         }
-        None => Readiness { ready: false, not_ready: vec!["root (waiting)".to_owned()], tree: None },
-    };
-    Sources { readiness: Arc::new(readiness), metrics: telemetry::metrics().clone() }
+        readiness
+    }
+
+    fn stuck_for(&self) -> Duration {
+        self.tree.get().map_or(Duration::ZERO, Tree::unresponsive_for)
+    }
 }
 
 /// The three stages, in the order in which they are started.

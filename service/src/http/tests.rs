@@ -112,3 +112,20 @@ fn a_tree_names_its_deepest_unready_parts() {
     assert!(!readiness.ready);
     assert_eq!(readiness.not_ready, ["root/listener/affinity-group-1 (backing_off)"]);
 }
+
+#[tokio::test]
+async fn a_tree_whose_thread_stands_still_is_not_live() {
+    struct Stuck;
+    impl ReadinessSource for Stuck {
+        fn readiness(&self) -> Readiness {
+            Readiness::default()
+        }
+        fn stuck_for(&self) -> Duration {
+            STUCK_AFTER
+        }
+    }
+    let pages = pages(Stuck, Metrics::new());
+    let (status, _, body) = get(&pages, "/health/live").await;
+    assert_eq!(status, 503);
+    assert!(body.contains(r#""status":"stuck""#) && body.contains(r#""stuck_for_seconds":30"#), "{body}");
+}
