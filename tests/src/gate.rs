@@ -5,6 +5,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -27,6 +29,7 @@ pub struct Gate {
     behind: Behind,
     address: SocketAddr,
     state: State,
+    passed: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -46,7 +49,12 @@ impl Gate {
     pub fn shut_before(behind: Behind) -> Self {
         let socket = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let address = socket.local_addr().expect("a bound socket has an address");
-        Self { behind, address, state: State::Shut(socket) }
+        Self { behind, address, state: State::Shut(socket), passed: Arc::default() }
+    }
+
+    /// How many connections it has let through so far.
+    pub fn passed(&self) -> u64 {
+        self.passed.load(Ordering::Relaxed)
     }
 
     /// Its address.
@@ -62,7 +70,7 @@ impl Gate {
         self.state = match std::mem::replace(&mut self.state, State::Turning) {
             State::Shut(socket) => {
                 let listener = socket.listen(BACKLOG).expect("a bound socket can listen");
-                State::Open(tokio::spawn(serve(listener, self.behind.clone())))
+                State::Open(tokio::spawn(serve(listener, self.behind.clone(), Arc::clone(&self.passed))))
             }
             other => other,
         };
@@ -100,12 +108,13 @@ fn bound(address: SocketAddr) -> TcpSocket {
     socket
 }
 
-async fn serve(listener: TcpListener, behind: Behind) {
+async fn serve(listener: TcpListener, behind: Behind, passed: Arc<AtomicU64>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 if let Ok((client, _)) = accepted {
+                    passed.fetch_add(1, Ordering::Relaxed);
                     connections.spawn(pass(client, behind.clone()));
                 }
             }

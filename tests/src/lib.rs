@@ -4,6 +4,7 @@
 //! of its own, configured with short patience. Nothing is shared between tests but the PostgreSQL cluster.
 //! Nothing sleeps for effect: [`wait_for`] looks until a condition holds and reports the last status it saw.
 #![forbid(unsafe_code)]
+#![expect(clippy::panic, reason = "a harness fails by panicking, with what it saw")]
 
 pub mod calendar;
 pub mod collector;

@@ -1,6 +1,7 @@
 //! Goal: whoever operates the program is told what is wrong, where, and what to write instead, by a message and
 //! the exit status 2; and every command explains itself. Method: the program as a process with an environment
 //! of its own.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking; helpers outside #[test] too")]
 
 use std::fs;
 use std::path::Path;

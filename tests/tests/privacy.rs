@@ -1,6 +1,7 @@
 //! Goal: what appointments are about never leaves Exchange (B6), and no secret is shown. Method: appointments
 //! whose content is marked, every kind of change, then a search: the requests to Exchange by what they ask for,
 //! everything else (messages, log at its most talkative, traces, every table) for the marks.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking; helpers outside #[test] too")]
 
 use std::collections::BTreeSet;
 

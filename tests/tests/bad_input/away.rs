@@ -1,9 +1,14 @@
 //! A database or a Planner that is away: at the start, and later.
 
+use std::cell::Cell;
+
 use end_to_end::{Scene, Setting, mailbox, wait_for};
 use proto_ews::DeleteType;
 
 use crate::PROGRAM;
+
+/// Changes that are made while connections break.
+const CHANGES: u32 = 8;
 
 /// What the page says, whatever its status.
 async fn readiness(scene: &Scene) -> String {
@@ -45,24 +50,48 @@ async fn connections_to_the_database_that_break_lose_nothing() {
     gate.open();
     scene.start_service().await;
     scene.until_ready().await;
-    let mut ids = Vec::new();
-    for number in 0..12 {
-        let (owner, days) = (mailbox(1 + number % 3), 3 + i64::from(number));
-        ids.push((
-            owner.clone(),
-            scene.outlook.create(&owner, scene.appointment(&format!("UID-{number}"), days)).await.unwrap(),
-        ));
-        // at every stage of the change before
-        gate.shut().await;
-        gate.open();
+    let changes = async {
+        let mut ids = Vec::new();
+        for number in 0..CHANGES {
+            let (owner, uid) = (mailbox(1 + number % 3), format!("UID-{number}"));
+            let item = scene.appointment(&uid, 3 + i64::from(number));
+            ids.push((owner.clone(), scene.outlook.create(&owner, item).await.unwrap()));
+            // each change is on its way while the connections break
+            wait_for("the change being known", async || {
+                match scene.count("select count(*) from calendar_event where wanted").await {
+                    count if count > i64::from(number) => Ok(()),
+                    count => Err(format!("{count} after {number}; {}", scene.log_end())),
+                }
+            })
+            .await;
+        }
+        for (owner, id) in ids.drain(..).take(CHANGES as usize / 2) {
+            scene.outlook.delete(&owner, id.into(), DeleteType::HardDelete).await.unwrap();
+        }
+    };
+    let broken = Cell::new(0);
+    let breaks = async {
+        let mut count = 0_u32;
+        loop {
+            gate.shut().await;
+            let before = gate.passed();
+            gate.open();
+            count += 1;
+            broken.set(count);
+            // break again as soon as some work has connections
+            wait_for("the product connecting again", async || match gate.passed() - before {
+                passed if passed > u64::from(count % 5) => Ok(()),
+                passed => Err(format!("{passed}")),
+            })
+            .await;
+        }
+    };
+    tokio::select! {
+        () = changes => {}
+        () = breaks => {}
     }
-    assert_eq!(scene.until_in_step().await.len(), 12);
-    for (owner, id) in ids {
-        scene.outlook.delete(&owner, id.into(), DeleteType::HardDelete).await.unwrap();
-        gate.shut().await;
-        gate.open();
-    }
-    assert_eq!(scene.until_in_step().await.len(), 0);
+    assert!(broken.get() > CHANGES, "only {} breaks", broken.get());
+    assert_eq!(scene.until_in_step().await.len(), CHANGES as usize / 2);
     scene.assert_unharmed().await;
 }
 

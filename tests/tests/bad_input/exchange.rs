@@ -65,6 +65,8 @@ async fn a_bad_answer_about_an_item_is_told_and_the_item_read_again() {
         assert_eq!(scene.until_in_step().await.len(), 2 * (number + 1));
         until_met(&scene).await;
     }
+    // a busy server is told as such, too
+    assert!(scene.count_raised(5201, "").await > 0, "{:?}", scene.codes_raised().await);
     // none of these is a reason to give an item up
     assert_eq!(scene.raised(9101).await, [""; 0]);
     scene.assert_unharmed().await;
