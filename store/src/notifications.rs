@@ -134,8 +134,8 @@ impl Store {
     /// affinity group. The batch may be empty; the state is saved all the same.
     ///
     /// `asked_at` goes with the last page: when it was asked for. Then items that were learnt by other paths since
-    /// the catch-up before are hinted at as [`NotificationKind::SyncCheck`], one of each UID: the changes since a
-    /// sync state do not tell of an item that came and went after it.
+    /// the catch-up before are hinted at as [`NotificationKind::SyncCheck`], one of each UID, and so is what a
+    /// qualifier has in hand: the changes since a sync state do not tell of an item that came and went after it.
     pub async fn append_with_sync_state(
         &self,
         fence: &Fence,
@@ -162,26 +162,43 @@ impl Store {
 }
 
 /// Hints at what was learnt since the saved sync state was asked for; the minute covers clocks of instances that
-/// differ. Answers how many there are.
+/// differ. What a qualifier has in hand is hinted at too: it may have been read before it was deleted, and what
+/// that leads to is not stored yet. Hints that nobody has taken up need no other. Answers how many there are.
 async fn insert_checks(
     tx: &deadpool_postgres::Transaction<'_>,
     mail: &MailAddress,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     let operation = "hint at items learnt since the last catch-up";
+    // One statement sees one state: what is no longer in hand stands among what is known.
     let statement = tx
         .prepare_cached(
-            "insert into notification (mail, bucket, event_type, item_id, received_at) \
-             select distinct on (e.uid) e.mail, $2::smallint, $3::text, e.item_id, $4::timestamptz \
-             from calendar_event e join sync_state s on s.mail = e.mail \
-             where e.mail = $1 and e.wanted and e.item_id is not null \
-               and e.item_known_since >= s.asked_at - interval '1 minute' \
-             order by e.uid, e.origin_id",
+            "with waiting as ( \
+                 select n.event_type, n.item_id, n.claim is not null as in_hand from notification n \
+                 where n.mail = $1 and n.set_aside_at is null), \
+             learnt as ( \
+                 select distinct on (coalesce(e.uid, e.origin_id)) e.item_id \
+                 from calendar_event e join sync_state s on s.mail = e.mail \
+                 where e.mail = $1 and e.wanted and e.item_id is not null \
+                   and e.item_known_since >= s.asked_at - interval '1 minute' \
+                 order by coalesce(e.uid, e.origin_id), e.origin_id), \
+             checks as ( \
+                 select $3::text as event_type, item_id from learnt \
+                 union \
+                 select $3, item_id from waiting where in_hand and item_id is not null \
+                 union \
+                 select $5, null from waiting where in_hand and event_type = $5) \
+             insert into notification (mail, bucket, event_type, item_id, received_at) \
+             select $1, $2::smallint, c.event_type, c.item_id, $4::timestamptz from checks c \
+             where not exists (select from waiting w where not w.in_hand and w.item_id = c.item_id) \
+               and not (c.event_type = $5 and exists (select from waiting w where not w.in_hand and w.event_type = $5)) \
+               and exists (select from sync_state s where s.mail = $1) \
+             order by c.event_type, c.item_id",
         )
         .await
         .map_err(StoreError::query(operation))?;
-    let kind = NotificationKind::SyncCheck.as_str();
-    tx.execute(&statement, &[&mail.as_str(), &i16::from(mail.bucket()), &kind, &now])
+    let (check, full_read) = (NotificationKind::SyncCheck.as_str(), NotificationKind::FullRead.as_str());
+    tx.execute(&statement, &[&mail.as_str(), &i16::from(mail.bucket()), &check, &now, &full_read])
         .await
         .map_err(StoreError::query(operation))
 }

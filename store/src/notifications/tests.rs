@@ -111,7 +111,10 @@ async fn a_sync_state_is_saved_with_what_it_covers_and_only_by_the_owner() {
     let store = &database.store;
     assert_eq!(store.sync_state(&mail(1)).await.unwrap(), None);
     let first = SyncState::new("first");
-    store.append_with_sync_state(&lease.fence(), &mail(1), &first, &[modified(1, "a")], Some(at(0)), at(0)).await.unwrap();
+    store
+        .append_with_sync_state(&lease.fence(), &mail(1), &first, &[modified(1, "a")], Some(at(0)), at(0))
+        .await
+        .unwrap();
     assert_eq!(store.sync_state(&mail(1)).await.unwrap(), Some(first));
     assert_eq!(stored(&database).await.len(), 1);
 
@@ -132,4 +135,93 @@ async fn a_sync_state_is_saved_with_what_it_covers_and_only_by_the_owner() {
 
     store.drop_sync_state(&lease.fence(), &mail(1)).await.unwrap();
     assert_eq!(store.sync_state(&mail(1)).await.unwrap(), None);
+}
+
+/// Keys and notifications as the qualifier would have left them: `(origin id, uid, item, known since)`.
+async fn world(
+    database: &TestDatabase,
+    keys: &[(&str, Option<&str>, &str, i64)],
+    waiting: &[(&str, Option<&str>, bool)],
+) {
+    let client = database.store.client("test").await.unwrap();
+    for (origin_id, uid, item, since) in keys {
+        client
+            .execute(
+                "insert into calendar_event (mail, origin_id, uid, item_id, item_known_since, version, wanted, start_at, end_at) \
+                 values ('m0001@sim.test', $1, $2, $3, $4::timestamptz, 1, true, $4, $4 + interval '1 hour')",
+                &[origin_id, uid, item, &at(*since)],
+            )
+            .await
+            .unwrap();
+    }
+    for (kind, item, claimed) in waiting {
+        client
+            .execute(
+                "insert into notification (mail, bucket, event_type, item_id, received_at, claim) \
+                 values ('m0001@sim.test', $1, $2, $3, now(), case when $4 then 7 end)",
+                &[&i16::from(mail(1).bucket()), kind, item, claimed],
+            )
+            .await
+            .unwrap();
+    }
+}
+
+/// Saves the sync state of second 1,000, lets `world` happen, and answers what the next catch-up adds when its page
+/// brings `found`.
+async fn checks_after(
+    keys: &[(&str, Option<&str>, &str, i64)],
+    waiting: &[(&str, Option<&str>, bool)],
+    found: &[NewNotification],
+) -> Vec<(String, Option<String>)> {
+    let database = database().await;
+    let book =
+        LeaseBook::new(database.store.clone(), SystemClock::shared(), "test".into(), Duration::from_secs(60));
+    let fence = book.acquire("affinity-group/1", Duration::ZERO).await.unwrap().fence();
+    let (store, state) = (&database.store, SyncState::new("state"));
+    store.append_with_sync_state(&fence, &mail(1), &state, &[], Some(at(1_000)), at(1_000)).await.unwrap();
+    world(&database, keys, waiting).await;
+    let before = stored(&database).await.len();
+    store.append_with_sync_state(&fence, &mail(1), &state, found, Some(at(2_000)), at(2_000)).await.unwrap();
+    let mut added: Vec<(String, Option<String>)> =
+        stored(&database).await.into_iter().skip(before).map(|(_, _, kind, item, _)| (kind, item)).collect();
+    added.sort();
+    added
+}
+
+fn check(item: &str) -> (String, Option<String>) {
+    ("SyncCheck".into(), Some(item.into()))
+}
+
+/// Items that came and went since a sync state are nowhere in the changes since it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_learnt_since_the_sync_state_is_checked() {
+    let keys = [
+        ("old", Some("old"), "old item", 900),
+        ("U$1", Some("U"), "first of a series", 1_100),
+        ("U$2", Some("U"), "second of a series", 1_100),
+        // items without a UID have nothing in common
+        ("ITEM#1", None, "nameless 1", 1_100),
+        ("ITEM#2", None, "nameless 2", 1_100),
+    ];
+    let expected = [check("first of a series"), check("nameless 1"), check("nameless 2")];
+    assert_eq!(checks_after(&keys, &[], &[]).await, expected);
+}
+
+/// A qualifier that has read an item before it was deleted stores what it read after the catch-up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_qualifier_has_in_hand_is_checked() {
+    let waiting = [
+        ("CreatedEvent", Some("in hand"), true),
+        ("ModifiedEvent", Some("in hand"), true),
+        ("CreatedEvent", Some("to be read"), false),
+        ("CreatedEvent", Some("in hand and to be read again"), true),
+        ("ModifiedEvent", Some("in hand and to be read again"), false),
+        ("CreatedEvent", Some("in hand and found"), true),
+    ];
+    let added = checks_after(&[], &waiting, &[modified(1, "in hand and found")]).await;
+    assert_eq!(added, [("ModifiedEvent".into(), Some("in hand and found".into())), check("in hand")]);
+    let full_read = || ("FullRead".to_owned(), None);
+    assert_eq!(checks_after(&[], &[("FullRead", None, true)], &[]).await, [full_read()]);
+    assert_eq!(checks_after(&[], &[("FullRead", None, true), ("FullRead", None, false)], &[]).await, []);
+    assert_eq!(checks_after(&[], &[("FullRead", None, false)], &[]).await, []);
 }

@@ -62,8 +62,14 @@ async fn groups_form_grow_shrink_and_dissolve() {
     assert_eq!(members(&groups[0]), ["m0001@sim.test", "m0002@sim.test"], "99 is no resource");
     let (a1, a2, b) = (groups[0].id, groups[1].id, groups[2].id);
 
-    store.append_with_sync_state(&lease.fence(), &mail(1), &SyncState::new("s1"), &[], Some(at(0)), at(0)).await.unwrap();
-    store.append_with_sync_state(&lease.fence(), &mail(3), &SyncState::new("s3"), &[], Some(at(0)), at(0)).await.unwrap();
+    store
+        .append_with_sync_state(&lease.fence(), &mail(1), &SyncState::new("s1"), &[], Some(at(0)), at(0))
+        .await
+        .unwrap();
+    store
+        .append_with_sync_state(&lease.fence(), &mail(3), &SyncState::new("s3"), &[], Some(at(0)), at(0))
+        .await
+        .unwrap();
     let changed = Regrouping {
         leaving: vec![mail(1)],
         dissolved: vec![a2],
