@@ -281,7 +281,9 @@ async fn ask_for_full_read(
 }
 
 /// Must the mailbox be read in full once more? Yes when it was read already, or when a reading may be under
-/// way; not when one is queued that has not begun, or when its first catch-up will ask for it.
+/// way; not when one is queued that has not begun, or when its first catch-up will ask for it. A mailbox with a
+/// sync state has had its first catch-up: the reading that it asked for is lost when the mailbox was out of use
+/// for a moment or when it was set aside.
 async fn needs_full_read(tx: &Transaction<'_>, mail: &str, read_before: bool) -> Result<bool, StoreError> {
     let operation = "look for a queued full reading";
     let row = tx
@@ -289,12 +291,14 @@ async fn needs_full_read(tx: &Transaction<'_>, mail: &str, read_before: bool) ->
             "select exists (select from notification where mail = $1 and event_type = 'FullRead' \
                             and set_aside_at is null and claim is null), \
                     exists (select from notification where mail = $1 and event_type = 'FullRead' \
-                            and set_aside_at is null and claim is not null)",
+                            and set_aside_at is null and claim is not null), \
+                    exists (select from sync_state where mail = $1)",
             &[&mail],
         )
         .await
         .map_err(StoreError::query(operation))?;
     let queued: bool = row.try_get(0).map_err(StoreError::query(operation))?;
     let claimed: bool = row.try_get(1).map_err(StoreError::query(operation))?;
-    Ok(!queued && (read_before || claimed))
+    let caught_up: bool = row.try_get(2).map_err(StoreError::query(operation))?;
+    Ok(!queued && (read_before || claimed || caught_up))
 }

@@ -213,6 +213,24 @@ async fn a_full_reading_is_asked_for_when_one_may_have_begun_before() {
     }
 }
 
+/// A mailbox that went out of use and came back before its listener noticed keeps its sync state: no first
+/// catch-up will ask for the reading without which nothing is sent.
+#[tokio::test]
+async fn a_revived_mailbox_that_is_listened_to_is_read_in_full() {
+    let database = database().await;
+    let store = &database.store;
+    new_resource(store, MAIL).await;
+    sql(store, &format!("insert into sync_state values ('{MAIL}', 'state', now(), now())")).await;
+    let set_aside = "insert into notification (mail, bucket, event_type, received_at, set_aside_at) \
+                     values ('m0001@sim.test', 1, 'FullRead', now(), now())";
+    sql(store, set_aside).await;
+    let fence = fence(store, "communicator/comparison").await;
+    assert!(adopt(&database, &fence, Vec::new()).await.full_read);
+    let queued = "select count(*) from notification where event_type = 'FullRead' and set_aside_at is null";
+    assert_eq!(number(store, queued).await, 1);
+    assert!(!adopt(&database, &fence, Vec::new()).await.full_read, "once");
+}
+
 #[tokio::test]
 async fn an_unknown_outcome_shortly_before_or_during_makes_it_due_once_more() {
     let database = database().await;
