@@ -1,8 +1,13 @@
 //! The table `application_log`: every event with a code (B13), written in batches.
+//!
+//! Failure: an error means that nothing was written, or that this is unknown. Where the database refuses a value (a
+//! text from outside with a character that it does not take), the rows go one by one and the refused one is left
+//! out with a warning, so that it holds up no other.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::decisions::is_refusal;
 use crate::error::StoreError;
 use crate::pool::Store;
 
@@ -25,11 +30,30 @@ pub struct LoggedEvent {
     pub trace_id: Option<String>,
 }
 
-/// Appends rows in one statement. `instance` names this process.
+/// Appends rows, in one statement unless one is refused. `instance` names this process.
 pub async fn append(store: &Store, instance: &str, events: &[LoggedEvent]) -> Result<(), StoreError> {
     if events.is_empty() {
         return Ok(());
     }
+    let outcome = insert(store, instance, events).await;
+    if !outcome.as_ref().is_err_and(is_refusal) {
+        return outcome;
+    }
+    for event in events {
+        match insert(store, instance, std::slice::from_ref(event)).await {
+            // without a code: an event about this would only come back here
+            Err(error) if is_refusal(&error) => tracing::warn!(
+                code = event.event_id,
+                error = &error as &dyn std::error::Error,
+                "a coded event is refused by the database and left out"
+            ),
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+async fn insert(store: &Store, instance: &str, events: &[LoggedEvent]) -> Result<(), StoreError> {
     let operation = "write the application log";
     let client = store.client(operation).await?;
     let statement = client
@@ -84,5 +108,25 @@ mod tests {
         assert_eq!(rows[0].get::<_, String>(2), "timeout calling DFDG");
         assert_eq!(rows[0].get::<_, Value>(3), event.fields);
         assert_eq!(rows[0].get::<_, String>(4), "one");
+    }
+
+    /// PostgreSQL's JSON takes no NUL.
+    #[tokio::test]
+    async fn a_refused_event_holds_up_no_other() {
+        let database = database().await;
+        let event = |id: u16, text: &str| LoggedEvent {
+            at: "2026-11-22T10:00:00Z".parse().unwrap(),
+            event_id: id,
+            severity: "error".into(),
+            source: "PCS".into(),
+            message: "message".into(),
+            fields: serde_json::json!({ "text": text }),
+            trace_id: None,
+        };
+        append(&database.store, "one", &[event(1, "a"), event(2, "b\0"), event(3, "c")]).await.unwrap();
+        let client = database.store.client("test").await.unwrap();
+        let rows = client.query("select event_id from application_log order by id", &[]).await.unwrap();
+        let ids: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
+        assert_eq!(ids, [1, 3]);
     }
 }
