@@ -52,7 +52,7 @@ impl Store {
         }
         config.application_name(&options.application_name);
         config.connect_timeout(options.patience);
-        config.keepalives_idle(Duration::from_secs(30));
+        notice_silence(&mut config);
         config.ssl_mode(transport(&config));
         let tls = MakeRustlsConnect::new(options.tls);
         let manager = Manager::from_config(
@@ -108,6 +108,21 @@ impl Store {
     }
 }
 
+/// A server that is gone without a word (a lost machine, a cut network) must end statements within seconds, not
+/// after the quarter of an hour that the system's defaults take.
+fn notice_silence(config: &mut tokio_postgres::Config) {
+    config.keepalives_idle(Duration::from_secs(10));
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(Duration::from_secs(5));
+    }
+    if config.get_keepalives_retries().is_none() {
+        config.keepalives_retries(3);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(Duration::from_secs(15));
+    }
+}
+
 /// TLS is never silently given up: what the driver calls "prefer" would send the password in clear when the
 /// server (or somebody in between) says no, so it becomes "require" unless the server is on this machine.
 fn transport(config: &tokio_postgres::Config) -> SslMode {
@@ -133,6 +148,21 @@ fn reason_of(error: &tokio_postgres::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_silent_server_is_noticed_within_seconds() {
+        let config = |url: &str| {
+            let mut config: tokio_postgres::Config = url.parse().unwrap();
+            notice_silence(&mut config);
+            config
+        };
+        let ours = config("postgres://u:p@db.kommune.dk/d");
+        let interval = ours.get_keepalives_interval().unwrap() * ours.get_keepalives_retries().unwrap();
+        assert!(ours.get_keepalives_idle() + interval <= Duration::from_secs(30));
+        assert_eq!(ours.get_tcp_user_timeout(), Some(&Duration::from_secs(15)));
+        let theirs = config("postgres://u:p@db.kommune.dk/d?tcp_user_timeout=40");
+        assert_eq!(theirs.get_tcp_user_timeout(), Some(&Duration::from_secs(40)));
+    }
 
     #[test]
     fn tls_is_required_beyond_this_machine() {
