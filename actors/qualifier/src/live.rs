@@ -22,7 +22,7 @@ use crate::error::QualifierError;
 use crate::plan::{self, Group, Readings, Tally};
 use crate::reader::Reader;
 use crate::schedule::{DueItem, LiveBatch};
-use crate::work::{CONFLICTS_MAX, CONTENDED, Failure, Office, Report, continue_traces, traces};
+use crate::work::{CONFLICTS_MAX, CONTENDED, Failure, Office, Report, continue_traces, later, traces};
 
 /// Handles a batch.
 pub async fn handle(office: &Office, batch: &LiveBatch) -> Result<Report, QualifierError> {
@@ -122,8 +122,8 @@ async fn once(
     spans: &[tracing::Span],
 ) -> Result<Option<Report>, QualifierError> {
     let mailbox = reader.mailbox;
-    let facts = gather(office, reader, items).await?;
-    let now = office.now();
+    let mut facts = gather(office, reader, items).await?;
+    let Some(now) = settle_clocks(office, &mut facts) else { return Ok(None) };
     let gone = plan::gone_of(&facts.readings, &facts.found);
     let reconciled = reconcile(&Scene {
         now,
@@ -175,6 +175,25 @@ async fn once(
     let mut report = office.fail(&mailbox.address, failures).await?;
     report.finished += finished;
     Ok(Some(report))
+}
+
+/// The time of the decision; `None` when somebody decided since the reading began, so that it is to be done anew.
+///
+/// A decision that lies in the future comes from a clock that is ahead of this one (another instance's, or our own
+/// before it was set back). A mailbox has one worker, so the decision is the older one all the same: without this
+/// the change would be taken for older than it, and be lost.
+fn settle_clocks(office: &Office, facts: &mut Facts) -> Option<Timestamp> {
+    let now = office.now();
+    let Some(newest) = facts.known.iter().filter_map(|key| key.decided_at).max() else { return Some(now) };
+    if newest <= now {
+        return (newest < facts.began).then_some(now);
+    }
+    let after = later(newest, std::time::Duration::from_micros(1));
+    facts.began = after;
+    if let Some(covered) = &mut facts.covered {
+        covered.began = after;
+    }
+    Some(after)
 }
 
 /// Reads everything that the items concern, and loads what is known of it.

@@ -391,6 +391,35 @@ async fn a_reading_older_than_the_decision_is_discarded() {
     assert!(kit.waiting().await.is_empty());
 }
 
+/// The shard came from an instance whose clock is ahead, or our own clock was set back: what was decided there is
+/// no reason to lose what happens now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decision_from_the_future_loses_no_change() {
+    let kit = Kit::new(1).await;
+    kit.source.put(&mail(1), single("a", "A", slot(2, 9)));
+    let series = [occurrence("o1", "S", slot(3, 9)), occurrence("o2", "S", slot(4, 9))];
+    series.iter().for_each(|one| kit.source.put(&mail(1), one.clone()));
+    kit.hint(1, &[(Kind::Created, "a", None), (Kind::Created, "o1", None)]).await;
+    kit.work().await.unwrap();
+    assert_eq!(kit.keys(1).await.len(), 3);
+    let client = kit.database.store.client("test").await.unwrap();
+    let ahead = "update calendar_event set reading_began = reading_began + interval '1 hour', \
+                                           decided_at = decided_at + interval '1 hour'";
+    client.batch_execute(ahead).await.unwrap();
+    kit.source.put(&mail(1), single("a", "A", slot(5, 9)));
+    kit.source.remove(&mail(1), "o2");
+    kit.hint(1, &[(Kind::Modified, "a", None), (Kind::Modified, "o1", None)]).await;
+    kit.work().await.unwrap();
+    let there = kit.there(1).await;
+    assert_eq!(there.len(), 2, "{there:?}");
+    assert_eq!(there[0], ("A".to_owned(), slot(5, 9), "a".to_owned()));
+    // and once more, against decisions that still lie in the future
+    kit.source.remove(&mail(1), "a");
+    kit.hint(1, &[(Kind::Deleted, "a", None)]).await;
+    kit.work().await.unwrap();
+    assert_eq!(kit.keys(1).await.len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn adopted_keys_are_decided_about_by_their_names() {
     let kit = Kit::new(1).await;
