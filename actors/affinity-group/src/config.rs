@@ -13,9 +13,13 @@ pub struct GroupOptions {
     pub growth_pause: Duration,
     /// A stream that ended as planned and is open again within this time has missed nothing.
     pub no_gap_within: Duration,
-    /// Pause before a stream that failed is opened again.
+    /// Pause before a stream is opened again that an outage kept from being opened, or that the server ended in
+    /// order and too soon.
     pub reopen: Backoff,
-    /// A stream that lived this long was sound: the next failure counts as the first.
+    /// Pause before the actor of a stream that failed is started again. Its cap must stay well below the
+    /// window of the supervisor of streams, else faults never escalate (see `tree`).
+    pub restart: Backoff,
+    /// A stream that lived this long was sound: the next end that comes too soon counts as the first.
     pub sound_after: Duration,
     /// While no stream can be opened, all live mailboxes catch up this often.
     pub deaf_catch_up_every: Duration,
@@ -38,6 +42,7 @@ impl Default for GroupOptions {
             growth_pause: Duration::from_secs(1),
             no_gap_within: Duration::from_secs(10),
             reopen: Backoff::doubling(Duration::from_millis(250), Duration::from_secs(30)),
+            restart: Backoff::doubling(Duration::from_millis(250), Duration::from_secs(4)),
             sound_after: Duration::from_secs(10),
             deaf_catch_up_every: Duration::from_secs(60),
             folder_event_grace: Duration::from_secs(2),

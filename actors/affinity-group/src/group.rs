@@ -1,7 +1,8 @@
 //! The actor of one affinity group: performs what [`policy`](crate::policy) decides.
 //!
-//! Life: acquire the group's lease → read the members → begin. Streaming and storing run as tasks on the
-//! runtime and report through one bounded channel. When the lease is lost the actor fails at once; its
+//! Life: acquire the group's lease → read the members → begin. Storing runs as a task on the
+//! runtime, the stream is an actor beside this one (`stream`) that serves the orders placed here; both report
+//! through one bounded channel. When the lease is lost the actor fails at once; its
 //! supervisor starts it anew and it waits for the lease. When it is told to stop it ends the subscriptions of all its
 //! mailboxes (so that they do not fill the server's limits during restarts), within a limit of time, and hands
 //! the lease back.
@@ -32,9 +33,9 @@ use crate::error::ListenerError;
 use crate::folder_watch::FolderWatch;
 use crate::journal::{Journal, JournalTask};
 use crate::messages::{FromTask, Heard, MembersChanged};
+use crate::order::{Desk, Order, Orders};
 use crate::ownership;
 use crate::policy::{Directive, Event, Policy};
-use crate::pump::Pump;
 
 /// Reports of tasks that wait for the actor.
 const REPORTS_CAPACITY: usize = 256;
@@ -69,7 +70,8 @@ pub struct GroupActor {
     folder_watch: FolderWatch,
     owned: Option<Owned>,
     members: BTreeMap<MailAddress, Member>,
-    pump: Option<AbortOnDropHandle<()>>,
+    /// Where the stream's actor finds what is wanted.
+    orders: Desk,
     timer: Option<SpawnHandle>,
 }
 
@@ -92,7 +94,13 @@ struct Member {
 
 impl GroupActor {
     /// A group that owns nothing yet.
-    pub fn new(tools: Arc<GroupTools>, id: GroupId, mailboxes: SupervisorRef, child: ChildContext) -> Self {
+    pub(crate) fn new(
+        tools: Arc<GroupTools>,
+        id: GroupId,
+        mailboxes: SupervisorRef,
+        orders: &Orders,
+        child: ChildContext,
+    ) -> Self {
         let options = tools.options;
         Self {
             id,
@@ -102,7 +110,7 @@ impl GroupActor {
             folder_watch: FolderWatch::new(options.folder_event_grace, options.folder_catch_up_interval),
             owned: None,
             members: BTreeMap::new(),
-            pump: None,
+            orders: orders.desk(),
             timer: None,
             tools,
         }
@@ -248,7 +256,7 @@ impl GroupActor {
             Directive::End(mailbox, subscription) => self.end_mailbox(mailbox, subscription, ctx),
             Directive::Unsubscribe(mailbox, subscription) => self.unsubscribe(&mailbox, subscription),
             Directive::Open { stream, members } => self.open(stream, members),
-            Directive::Close => self.pump = None,
+            Directive::Close => self.orders.withdraw(),
             Directive::CatchUp { mailbox, spread } => {
                 self.send(&mailbox, CatchUpNow { spread });
             }
@@ -364,7 +372,7 @@ impl GroupActor {
         });
     }
 
-    fn open(&mut self, stream: u64, members: Vec<(MailAddress, SubscriptionId)>) {
+    fn open(&self, stream: u64, members: Vec<(MailAddress, SubscriptionId)>) {
         let Some(owned) = &self.owned else { return };
         let Some(anchor) = members.first().map(|(mail, _)| mail.clone()) else { return };
         let affinity = owned.affinity.borrow().for_mailbox(&anchor);
@@ -375,17 +383,13 @@ impl GroupActor {
                 Some((id, (mail, folder)))
             })
             .collect();
-        let pump = Pump {
-            stream,
-            source: Arc::clone(&self.tools.mailboxes.source),
+        self.orders.place(Order {
+            number: stream,
             affinity,
-            listened,
-            silence_limit: self.tools.options.stream_silence_limit,
+            listened: Arc::new(listened),
             journal: owned.journal.clone(),
             reports: owned.reports.clone(),
-            clock: self.tools.mailboxes.clock.clone(),
-        };
-        self.pump = Some(AbortOnDropHandle::new(self.tools.mailboxes.runtime.spawn(pump.run())));
+        });
     }
 
     fn heard(&mut self, stream: u64, heard: Heard, ctx: &mut Context<Self>) {
@@ -407,23 +411,17 @@ impl GroupActor {
                 );
                 self.event(Event::Bad { stream, subscriptions }, ctx);
             }
+            Heard::Away(error) => {
+                self.tell_fault(&error.code, "a stream cannot be opened at present");
+                self.event(Event::Away(stream), ctx);
+            }
             Heard::Failed(error) => {
-                tracing::error!(
-                    event_id = codes::STREAM_FAILED.id,
-                    group,
-                    code = error.code,
-                    "a stream failed"
-                );
+                self.tell_fault(&error.code, "a stream failed");
                 let all_lost = error.kind == SourceErrorKind::Resubscribe;
                 self.event(Event::Failed { stream, all_lost, after: error.after }, ctx);
             }
             Heard::Silent => {
-                tracing::error!(
-                    event_id = codes::STREAM_FAILED.id,
-                    group,
-                    code = "silent",
-                    "a stream fell silent"
-                );
+                self.tell_fault("silent", "a stream fell silent");
                 self.event(Event::Failed { stream, all_lost: false, after: None }, ctx);
             }
             Heard::Events { items, folders } => {
@@ -437,9 +435,14 @@ impl GroupActor {
         }
     }
 
+    fn tell_fault(&self, code: &str, what: &str) {
+        tracing::error!(event_id = codes::STREAM_FAILED.id, group = self.id.get(), code, "{what}");
+    }
+
     /// Ends everything in order; the actor ends when this is done.
     fn stop(&mut self, ctx: &mut Context<Self>) {
-        self.pump = None;
+        // the stream's actor has ended before; without the order nothing offers to the journal any more
+        self.orders.withdraw();
         let Some(owned) = self.owned.take() else { return ctx.stop() };
         let live = self.policy.live_subscriptions();
         let tools = Arc::clone(&self.tools);

@@ -26,9 +26,13 @@ pub mod policy;
 pub mod tree;
 
 mod journal;
+mod order;
 mod ownership;
 mod pump;
 mod round;
+#[cfg(test)]
+mod scripted;
+mod stream;
 
 pub use config::{GroupOptions, ListenerOptions};
 pub use error::ListenerError;

@@ -40,7 +40,9 @@ pub(crate) enum Heard {
     Missed(Vec<SubscriptionId>),
     /// It ended as planned.
     Closed,
-    /// It could not be opened or broke.
+    /// It cannot be opened at present, by an outage; it will be tried again under the same number.
+    Away(SourceError),
+    /// It was refused or broke.
     Failed(SourceError),
     /// It was silent for too long.
     Silent,

@@ -11,13 +11,17 @@
 //!   on the stream catch up when the next one is open. (B7 would let a planned close pass; but what the server had
 //!   written when we closed is gone, and a catch-up costs little.)
 //! * A subscription that nobody heard for longer than `no_gap_within` catches up, too.
+//! * A stream that failed is ordered anew at once (after the server's own time, if it named one): the pause before
+//!   the next try is the business of its supervisor, or during an outage of the stream's actor. Only ends without
+//!   a fault that come too soon are paused for here.
 //!
 //! Invariants (quoted in the tests):
 //! * AG-1 there is at most one stream, and events of former ones change nothing;
 //! * AG-2 the stream of a settled group holds exactly the live subscriptions;
 //! * AG-3 every subscription that was on a stream which ended by anything but `Closed` is followed by a
 //!   catch-up after the next opening;
-//! * AG-4 whenever a stream is wanted and none is open or opening, a wake-up is set.
+//! * AG-4 whenever a stream is wanted and none is open or opening, a wake-up is set;
+//! * AG-5 an opening that an outage delays follows the live subscriptions, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -60,7 +64,9 @@ pub enum Event {
     Opened(u64),
     /// The stream ended as planned.
     Closed(u64),
-    /// The stream could not be opened, broke or fell silent.
+    /// The stream cannot be opened at present, by an outage; its actor tries again.
+    Away(u64),
+    /// The stream was refused, broke or fell silent.
     Failed {
         /// Which stream.
         stream: u64,
@@ -156,8 +162,10 @@ enum Stream {
     Pausing {
         at: Instant,
     },
+    /// Ordered; `away`: when an outage was last told.
     Opening {
         ids: BTreeSet<SubscriptionId>,
+        away: Option<Instant>,
     },
     Open {
         ids: BTreeSet<SubscriptionId>,
@@ -174,7 +182,7 @@ pub struct Policy {
     stream: Stream,
     /// The number of the last stream.
     number: u64,
-    /// Streams in a row that failed or did not live long.
+    /// Streams in a row that ended without a fault and too soon.
     failures: u32,
     /// Since when the live subscriptions differ from those of the stream.
     changed_since: Option<Instant>,
@@ -210,8 +218,9 @@ impl Policy {
             Event::Down { mailbox, own_fault } => self.down(&mailbox, own_fault, &mut out),
             Event::Opened(stream) if stream == self.number => self.opened(now, &mut out),
             Event::Closed(stream) if stream == self.number => self.closed(now, random),
+            Event::Away(stream) if stream == self.number => self.away(now),
             Event::Failed { stream, all_lost, after } if stream == self.number => {
-                self.failed(all_lost, after, now, random, &mut out);
+                self.failed(all_lost, after, now, &mut out);
             }
             Event::Bad { stream, subscriptions } if stream == self.number => {
                 self.bad(&subscriptions, now, random, &mut out);
@@ -223,6 +232,7 @@ impl Policy {
             // of a former stream (AG-1)
             Event::Opened(_)
             | Event::Closed(_)
+            | Event::Away(_)
             | Event::Failed { .. }
             | Event::Bad { .. }
             | Event::Missed { .. } => {}
@@ -235,9 +245,11 @@ impl Policy {
     /// When [`Event::Tick`] is due.
     pub fn wake_at(&self) -> Option<Instant> {
         let next = match &self.stream {
-            Stream::Idle | Stream::Opening { .. } => None,
+            Stream::Idle | Stream::Opening { away: None, .. } => None,
             Stream::Pausing { at } => Some(*at),
-            Stream::Open { since, .. } => self.changed_since.map(|changed| self.grow_at(changed, *since)),
+            Stream::Opening { away: Some(since), .. } | Stream::Open { since, .. } => {
+                self.changed_since.map(|changed| self.grow_at(changed, *since))
+            }
         };
         let deaf = self.deaf_since.map(|since| since + self.options.deaf_catch_up_every);
         next.into_iter().chain(deaf).min()
@@ -263,7 +275,7 @@ impl Policy {
 
     fn stream_ids(&self) -> Option<&BTreeSet<SubscriptionId>> {
         match &self.stream {
-            Stream::Opening { ids } | Stream::Open { ids, .. } => Some(ids),
+            Stream::Opening { ids, .. } | Stream::Open { ids, .. } => Some(ids),
             Stream::Idle | Stream::Pausing { .. } => None,
         }
     }
@@ -355,7 +367,7 @@ impl Policy {
     }
 
     fn opened(&mut self, now: Instant, out: &mut Vec<Directive>) {
-        let Stream::Opening { ids } = &self.stream else { return };
+        let Stream::Opening { ids, .. } = &self.stream else { return };
         let ids = ids.clone();
         for (mail, member) in &mut self.members {
             let State::Live(id) = &member.state else { continue };
@@ -376,28 +388,30 @@ impl Policy {
     fn closed(&mut self, now: Instant, random: f64) {
         let lived = self.lived(now);
         self.end_stream(now, false);
-        let at = if lived >= self.options.growth_pause {
-            now
-        } else {
-            // a server that closes at once would be asked again and again
-            self.failures = self.failures.saturating_add(1);
-            now + self.options.reopen.delay(self.failures, random)
-        };
-        self.stream = Stream::Pausing { at };
+        // a server that closes at once would be asked again and again
+        let pause = if lived >= self.options.growth_pause { Duration::ZERO } else { self.too_soon(random) };
+        self.stream = Stream::Pausing { at: now + pause };
     }
 
-    fn failed(
-        &mut self,
-        all_lost: bool,
-        after: Option<Duration>,
-        now: Instant,
-        random: f64,
-        out: &mut Vec<Directive>,
-    ) {
-        self.end_stream(now, true);
+    /// The pause after an end without a fault that came too soon.
+    fn too_soon(&mut self, random: f64) -> Duration {
         self.failures = self.failures.saturating_add(1);
-        let pause = self.options.reopen.delay(self.failures, random).max(after.unwrap_or_default());
-        self.stream = Stream::Pausing { at: now + pause };
+        self.options.reopen.delay(self.failures, random)
+    }
+
+    /// The server may have taken an opening for one that succeeded, so what it had to say may be lost.
+    fn away(&mut self, now: Instant) {
+        let Stream::Opening { ids, away } = &mut self.stream else { return };
+        *away = Some(now);
+        for member in self.members.values_mut() {
+            member.gap |= matches!(&member.state, State::Live(id) if ids.contains(id));
+        }
+        self.deaf_since.get_or_insert(now);
+    }
+
+    fn failed(&mut self, all_lost: bool, after: Option<Duration>, now: Instant, out: &mut Vec<Directive>) {
+        self.end_stream(now, true);
+        self.stream = Stream::Pausing { at: now + after.unwrap_or_default() };
         self.deaf_since.get_or_insert(now);
         if all_lost {
             self.lose_all(out);
@@ -414,7 +428,8 @@ impl Policy {
         if bad.is_empty() {
             // the server complains about what it was not asked for: nothing to drop, so do not hurry
             out.push(Directive::Close);
-            return self.failed(false, None, now, random, out);
+            let pause = self.too_soon(random);
+            return self.failed(false, Some(pause), now, out);
         }
         out.push(Directive::Close);
         self.end_stream(now, true);
@@ -539,8 +554,9 @@ impl Policy {
                 let at = if self.anybody_starting() { now + self.options.growth_pause } else { now };
                 self.stream = Stream::Pausing { at };
             }
-            Stream::Pausing { .. } | Stream::Opening { .. } => {}
-            Stream::Open { ids, since } => {
+            // one that is on its way is not disturbed: it would never get there while members come one by one
+            Stream::Pausing { .. } | Stream::Opening { away: None, .. } => {}
+            Stream::Opening { ids, away: Some(since) } | Stream::Open { ids, since } => {
                 if *ids == wanted {
                     self.changed_since = None;
                 } else {
@@ -558,7 +574,7 @@ impl Policy {
         }
     }
 
-    /// When a stream that is open since `since` is opened anew for a change of its members.
+    /// When a stream that is open, or delayed, since `since` is opened anew for a change of its members.
     fn grow_at(&self, changed: Instant, since: Instant) -> Instant {
         let pause = self.options.growth_pause;
         let at_the_latest = (changed + pause).max(since + pause);
@@ -572,7 +588,7 @@ impl Policy {
     fn open(&mut self, ids: BTreeSet<SubscriptionId>, out: &mut Vec<Directive>) {
         self.number += 1;
         self.changed_since = None;
-        self.stream = Stream::Opening { ids };
+        self.stream = Stream::Opening { ids, away: None };
         out.push(Directive::Open { stream: self.number, members: self.live_subscriptions() });
     }
 }

@@ -4,11 +4,28 @@
 //! listener (one_for_all) ─┬─ forming          the listener's actor
 //!                         └─ groups (one_for_one)
 //!                              └─ affinity-group/<id> (one_for_all) ─┬─ group
+//!                                                                    ├─ streams (one_for_one)
+//!                                                                    │    └─ stream
 //!                                                                    └─ mailboxes (one_for_one)
 //!                                                                         └─ mailbox-subscriber/<address> …
 //! ```
 //! Groups depend on the listener's duty, mailboxes on their group's lease and affinity: each pair lives and dies
 //! together. One mailbox or group in trouble does not touch its siblings.
+//!
+//! A fault of a stream restarts the actor `stream` and nothing else: subscriptions outlive the connection, so
+//! a new connection and a catch-up repair it. A seventh fault within half a minute ([`STREAM_FAULTS`]) is not
+//! repaired by that: `streams` escalates, and the group is set up anew with lease, affinity and subscriptions.
+//! More than ten such restarts of a group within a minute restart all groups, and so on up to the root.
+//!
+//! What must not climb that ladder is an outage of Exchange, which may last for hours. Hence:
+//! * An opening that an outage prevents is no fault; the stream's actor waits it out (see `stream`). An outage
+//!   costs each stream one restart, when it breaks.
+//! * A service that lets streams open and breaks them at once, again and again, does restart groups, but no
+//!   more: the pauses before the six restarts (`GroupOptions::restart`, 250 ms doubling to 4 s, up to half of it
+//!   taken off) add up to 5.9 s at least and 11.75 s at most. The upper sum lies within the window, so that such a
+//!   stream does escalate; the lower one, with the group's own growing pauses (100 ms doubling), lets a group
+//!   restart at most eight times a minute, which is below its limit of ten. A test recounts this.
+//! * A stream that breaks every ten seconds stays below the limit: it is opened again within 4 s each time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +37,20 @@ use supervision::{ChildId, ChildRef, ChildSpec, Intensity, Strategy, SupervisorR
 use crate::config::ListenerOptions;
 use crate::group::{GroupActor, GroupTools};
 use crate::listener::Listener;
+use crate::order::Orders;
+use crate::stream::StreamActor;
+
+#[cfg(test)]
+mod tests;
 
 /// Messages that wait for a group: reports of its mailboxes, above all.
 const GROUP_CAPACITY: usize = 1_024;
 /// Room for the members of a group beyond Exchange's limit, while some leave and others come.
 const MEMBERS_MAX: usize = 1_024;
+/// Faults of one stream that are repaired by opening it again.
+const STREAM_FAULTS: Intensity = Intensity { max_restarts: 6, window: Duration::from_secs(30) };
+/// Restarts of a group.
+const GROUP_FAULTS: Intensity = tolerant(10);
 
 /// The listener as a child of the root. `tools.options` is replaced by `options.group`.
 pub fn listener_spec(
@@ -59,21 +85,35 @@ pub(crate) fn group_spec(
     tools: &Arc<GroupTools>,
 ) -> ChildSpec {
     let mailboxes = SupervisorRef::new();
+    let orders = Orders::new();
     let deadline = tools.options.stop_patience + Duration::from_secs(2);
     let group = {
-        let (tools, mailboxes) = (Arc::clone(tools), mailboxes.clone());
+        let (tools, mailboxes, orders) = (Arc::clone(tools), mailboxes.clone(), orders.clone());
         ChildSpec::actor("group", reference, move |child| {
-            GroupActor::new(Arc::clone(&tools), id, mailboxes.clone(), child)
+            GroupActor::new(Arc::clone(&tools), id, mailboxes.clone(), &orders, child)
         })
         .mailbox_capacity(GROUP_CAPACITY)
         .shutdown_deadline(deadline)
         .reports_readiness()
     };
+    let stream = {
+        let tools = Arc::clone(tools);
+        ChildSpec::actor("stream", &ChildRef::new(), move |child| {
+            StreamActor::new(Arc::clone(&tools), orders.clone(), child)
+        })
+        // the group says whether it is ready; a stream that is being opened again is no reason to be taken out of
+        // rotation
+        .without_bearing_on_readiness()
+    };
+    let streams = SupervisorSpec::new("streams", Strategy::OneForOne, STREAM_FAULTS)
+        .backoff(tools.options.restart)
+        .child(stream);
     let mailboxes = SupervisorSpec::new("mailboxes", Strategy::OneForOne, tolerant(100))
         .max_children(MEMBERS_MAX)
         .reference(&mailboxes);
-    let spec = SupervisorSpec::new(group_child_id(id), Strategy::OneForAll, tolerant(10))
+    let spec = SupervisorSpec::new(group_child_id(id), Strategy::OneForAll, GROUP_FAULTS)
         .child(group)
+        .child(ChildSpec::supervisor(streams))
         .child(ChildSpec::supervisor(mailboxes));
     ChildSpec::supervisor(spec)
 }

@@ -2,66 +2,18 @@
 //! told. Method: a scripted source, the journal's channel read directly, paused time for silence.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 
-use async_trait::async_trait;
 use base::SystemClock;
-use calendar::ids::SyncState;
-use calendar::source::{
-    CalendarFolder, ChangeKind, ChangePage, EventSubject, HintStream, Location, Mailbox, Reading,
-    SourceErrorKind, Subscribed,
-};
-use calendar::{Appointment, ItemId, Slot};
+use calendar::ItemId;
+use calendar::source::{Affinity, ChangeKind, EventSubject, SourceErrorKind};
+use tokio::sync::mpsc;
 
 use super::*;
+use crate::journal::Journal;
+use crate::scripted::{Said, Script};
 
-type Said = Result<Hint, SourceError>;
-
-fn error(code: &str) -> SourceError {
-    SourceError {
-        operation: "test",
-        kind: SourceErrorKind::Unavailable,
-        code: code.into(),
-        text: String::new(),
-        after: None,
-    }
-}
-
-/// Opens one stream that says what comes in through a channel.
-struct Script(Mutex<Option<Result<mpsc::Receiver<Said>, SourceError>>>);
-
-#[async_trait]
-impl CalendarSource for Script {
-    async fn listen(&self, _: &Affinity, _: &[SubscriptionId]) -> Result<HintStream, SourceError> {
-        let heard = self.0.lock().unwrap().take().expect("opened once")?;
-        Ok(Box::pin(futures::stream::unfold(heard, |mut heard| async {
-            heard.recv().await.map(|said| (said, heard))
-        })))
-    }
-    async fn locate(&self, _: &[MailAddress]) -> Vec<Result<Location, SourceError>> {
-        Vec::new()
-    }
-    async fn check(&self, _: &Mailbox) -> Result<CalendarFolder, SourceError> {
-        Err(error("not scripted"))
-    }
-    async fn subscribe(&self, _: &Mailbox, _: &Affinity) -> Result<Subscribed, SourceError> {
-        Err(error("not scripted"))
-    }
-    async fn unsubscribe(&self, _: &Mailbox, _: &Affinity, _: &SubscriptionId) -> Result<(), SourceError> {
-        Err(error("not scripted"))
-    }
-    async fn catch_up(&self, _: &Mailbox, _: Option<&SyncState>) -> Result<ChangePage, SourceError> {
-        Err(error("not scripted"))
-    }
-    async fn read_items(&self, _: &Mailbox, _: &[ItemId]) -> Result<Vec<Reading>, SourceError> {
-        Err(error("not scripted"))
-    }
-    async fn masters_of(&self, _: &Mailbox, _: &[ItemId]) -> Result<Vec<Option<ItemId>>, SourceError> {
-        Err(error("not scripted"))
-    }
-    async fn read_window(&self, _: &Mailbox, _: Slot) -> Result<Vec<Appointment>, SourceError> {
-        Err(error("not scripted"))
-    }
+fn error(kind: SourceErrorKind, code: &str) -> SourceError {
+    SourceError { operation: "test", kind, code: code.into(), text: String::new(), after: None }
 }
 
 fn mail(n: u32) -> MailAddress {
@@ -90,7 +42,7 @@ struct World {
     batches: mpsc::Receiver<Batch>,
     reports: mpsc::Receiver<FromTask>,
     /// The stream's task: aborted when the test ends.
-    task: tokio_util::task::AbortOnDropHandle<()>,
+    task: tokio_util::task::AbortOnDropHandle<End>,
 }
 
 fn start(opened: Result<(), SourceError>) -> World {
@@ -98,14 +50,18 @@ fn start(opened: Result<(), SourceError>) -> World {
     let (offered, batches) = mpsc::channel(64);
     let (sender, reports) = mpsc::channel(64);
     let affinity = Affinity { endpoint: String::new(), anchor: mail(1), cookie: None };
-    let pump = Pump {
-        stream: 7,
-        source: Arc::new(Script(Mutex::new(Some(opened.map(|()| heard))))),
+    let listened = (1..=2).map(|n| (sub(n), (mail(n), FolderId::new("AAMkcal")))).collect();
+    let order = Order {
+        number: 7,
         affinity,
-        listened: (1..=2).map(|n| (sub(n), (mail(n), FolderId::new("AAMkcal")))).collect(),
-        silence_limit: Duration::from_secs(110),
+        listened: Arc::new(listened),
         journal: Journal::for_test(offered),
         reports: sender,
+    };
+    let pump = Pump {
+        order,
+        source: Arc::new(Script::of([opened.map(|()| heard)])),
+        silence_limit: Duration::from_secs(110),
         clock: SystemClock::shared(),
     };
     let task = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(pump.run()));
@@ -146,6 +102,7 @@ async fn events_of_all_mailboxes_that_came_together_are_one_batch_in_order() {
     assert_eq!(world.heard().await, Heard::Missed(vec![sub(1)]));
     assert_eq!(world.heard().await, Heard::Closed);
     assert_eq!(world.reports.recv().await, None, "the task has ended");
+    assert_eq!(world.task.await.unwrap(), End::Closed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,15 +127,31 @@ async fn silence_beyond_the_limit_is_told_and_heartbeats_are_no_silence() {
 
 #[tokio::test(start_paused = true)]
 async fn every_end_is_told() {
-    let mut refused = start(Err(error("refused")));
-    assert_eq!(refused.heard().await, Heard::Failed(error("refused")));
+    let unknown = error(SourceErrorKind::Unknown, "refused");
+    let mut refused = start(Err(unknown.clone()));
+    assert_eq!(refused.heard().await, Heard::Failed(unknown));
+    assert_eq!(refused.task.await.unwrap(), End::Failed("refused".into()));
+
+    let busy =
+        SourceError { after: Some(Duration::from_secs(7)), ..error(SourceErrorKind::Unavailable, "busy") };
+    let mut away = start(Err(busy.clone()));
+    assert_eq!(away.heard().await, Heard::Away(busy));
+    assert_eq!(away.task.await.unwrap(), End::Away(Some(Duration::from_secs(7))));
+
+    // an answer has begun and broken off before the stream was open
+    let reset = error(SourceErrorKind::Unavailable, "reset");
+    let mut half = start(Ok(()));
+    half.says.try_send(Err(reset.clone())).unwrap();
+    assert_eq!(half.heard().await, Heard::Away(reset.clone()));
+    assert_eq!(half.task.await.unwrap(), End::Away(None));
 
     let mut broken = start(Ok(()));
     broken.says.try_send(Ok(Hint::Events(sub(1), vec![item("a")]))).unwrap();
-    broken.says.try_send(Err(error("broken"))).unwrap();
+    broken.says.try_send(Err(reset.clone())).unwrap();
     assert!(matches!(broken.heard().await, Heard::Events { .. }));
-    assert_eq!(broken.heard().await, Heard::Failed(error("broken")));
+    assert_eq!(broken.heard().await, Heard::Failed(reset));
     assert_eq!(broken.batches.recv().await.unwrap().notifications.len(), 1, "what came before is kept");
+    assert_eq!(broken.task.await.unwrap(), End::Failed("reset".into()));
 
     let mut bad = start(Ok(()));
     let kind = SourceErrorKind::Resubscribe;
@@ -187,5 +160,5 @@ async fn every_end_is_told() {
     // the source breaks off without a word
     bad.says = mpsc::channel(1).0;
     assert!(matches!(bad.heard().await, Heard::Failed(error) if error.code == "stream ended"));
-    bad.task.await.unwrap();
+    assert_eq!(bad.task.await.unwrap(), End::Failed("stream ended".into()));
 }

@@ -55,6 +55,7 @@ pub(crate) fn options() -> ListenerOptions {
         group: GroupOptions {
             growth_pause: Duration::from_millis(200),
             reopen: soon,
+            restart: soon,
             stop_patience: Duration::from_secs(4),
             lease_patience: Duration::from_secs(20),
             ..GroupOptions::default()

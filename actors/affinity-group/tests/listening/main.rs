@@ -4,6 +4,8 @@
 
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod restarts;
 
 use std::time::Duration;
 
