@@ -173,6 +173,27 @@ impl Store {
             .map_err(StoreError::query(operation))
     }
 
+    /// The UIDs of series that have keys of which the latest decision is not "absent", and whose master nobody
+    /// knows.
+    pub async fn series_without_master(&self, mail: &MailAddress) -> Result<Vec<Uid>, StoreError> {
+        let operation = "load the series without a master";
+        let client = self.client(operation).await?;
+        let statement = client
+            .prepare_cached(
+                "select distinct e.uid from calendar_event e \
+                 where e.mail = $1 and e.wanted and e.recurrence_time is not null and e.uid is not null \
+                   and not exists (select from series s where s.mail = e.mail and s.uid = e.uid) \
+                 order by e.uid",
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let rows = client.query(&statement, &[&mail.as_str()]).await.map_err(StoreError::query(operation))?;
+        rows.iter()
+            .map(|row| row.try_get::<_, String>(0).map(Uid::from))
+            .collect::<Result<_, _>>()
+            .map_err(StoreError::query(operation))
+    }
+
     /// Lets the effect of a reading happen, in one transaction under the shard's fence.
     pub async fn apply(&self, fence: &Fence, effect: &Effect) -> Result<Applied, StoreError> {
         let operation = "store decisions";

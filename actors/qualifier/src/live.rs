@@ -207,7 +207,11 @@ async fn gather(office: &Office, reader: &Reader<'_>, items: &[&DueItem]) -> Res
     reader.items(&ids, &mut readings).await.map_err(QualifierError::Source)?;
     let by_item = store.keys(mail, &KeyQuery { item_ids: ids.clone(), ..KeyQuery::default() }).await?;
     let by_master = store.series(mail, &ids, &[]).await?;
-    let groups = plan::groups(&readings, &by_item, &by_master);
+    let mut groups = plan::groups(&readings, &by_item, &by_master);
+    if plan::any_stranger_gone(&readings, &groups) {
+        let orphans = store.series_without_master(mail).await?;
+        plan::suspect_masters(&readings, &mut groups, &orphans);
+    }
     let mut concerned: BTreeSet<Group> = groups.values().flatten().cloned().collect();
     let mut query = query_of(&concerned, &ids);
     let known = store.keys(mail, &query).await?;

@@ -68,6 +68,33 @@ pub(crate) fn groups(
         .collect()
 }
 
+/// Is an item gone of which nothing is known?
+pub(crate) fn any_stranger_gone(readings: &Readings, groups: &BTreeMap<ItemId, BTreeSet<Group>>) -> bool {
+    strangers_gone(readings, groups).next().is_some()
+}
+
+fn strangers_gone<'a>(
+    readings: &'a Readings,
+    groups: &'a BTreeMap<ItemId, BTreeSet<Group>>,
+) -> impl Iterator<Item = &'a ItemId> {
+    let gone = |reading: &Reading| matches!(reading, Reading::Gone | Reading::Elsewhere);
+    let stranger = |id: &ItemId| groups.get(id).is_none_or(BTreeSet::is_empty);
+    readings.iter().filter(move |(id, reading)| gone(reading) && stranger(id)).map(|(id, _)| id)
+}
+
+/// An item that is gone and of which nothing is known may have been the master of any series whose master could not
+/// be found: it concerns them all.
+pub(crate) fn suspect_masters(
+    readings: &Readings,
+    groups: &mut BTreeMap<ItemId, BTreeSet<Group>>,
+    orphans: &[Uid],
+) {
+    let strangers: Vec<ItemId> = strangers_gone(readings, groups).cloned().collect();
+    for id in strangers {
+        groups.entry(id).or_default().extend(orphans.iter().cloned().map(Group::Uid));
+    }
+}
+
 /// The items of single keys of the concerned groups that were not read yet: moved copies and duplicates are
 /// settled on what is there now.
 pub(crate) fn also_read(readings: &Readings, known: &[Known]) -> Vec<ItemId> {

@@ -177,6 +177,31 @@ async fn a_deleted_master_takes_its_occurrences_with_it() {
     assert_eq!(kit.log().await.last().unwrap().1, "deleted");
 }
 
+/// The masters of series that a full read found are asked for, and that may fail: the deletion of one names an
+/// item that nobody knows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_master_that_could_not_be_found_takes_its_occurrences_with_it() {
+    let kit = Kit::new(1).await;
+    kit.source.put_series(&mail(1), "x", "A", vec![occurrence("x1", "A", slot(2, 9))]);
+    kit.source.put_series(&mail(1), "y", "B", vec![occurrence("y1", "B", slot(3, 9))]);
+    kit.source.put(&mail(1), single("c", "C", slot(2, 9)));
+    kit.ask_full_read(1).await;
+    kit.work().await.unwrap();
+    assert_eq!(kit.keys(1).await.len(), 3);
+    let client = kit.database.store.client("test").await.unwrap();
+    client.batch_execute("delete from series").await.unwrap();
+    kit.source.remove(&mail(1), "x");
+    kit.hint(1, &[(Kind::Deleted, "x", None)]).await;
+    kit.work().await.unwrap();
+    assert_eq!(kit.keys(1).await, [name("B", slot(3, 9)), "C".to_owned()]);
+    // the other's master was asked for again, so a stranger costs no more than its own reading
+    let before = kit.source.calls().len();
+    kit.hint(1, &[(Kind::Deleted, "stranger", None)]).await;
+    kit.work().await.unwrap();
+    let calls = kit.source.calls().split_off(before);
+    assert_eq!(calls.iter().map(|call| call.operation).collect::<Vec<_>>(), ["read_items"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_moved_master_is_learned_again() {
     let kit = Kit::new(1).await;
