@@ -2,7 +2,7 @@
 //! is known, overlaps it and was not found inferred to be absent.
 //!
 //! A mailbox that answers with an error is never read as empty: nothing happens then but that the reading is
-//! tried again. A key that cannot be stored is left out, with an event, and the others are stored.
+//! tried again, with growing pauses and without end, since nothing is sent for a new mailbox before. A key that cannot be stored is left out, with an event, and the others are stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,8 +67,10 @@ async fn once(
         Ok(facts) => facts,
         Err(error) => {
             tracing::Span::current().record("outcome", "failed");
-            let failures = Failure::of_reading(notifications, &error).collect();
-            return office.fail(&mailbox.address, failures).await.map(Some);
+            // Never set aside: without a full reading nothing is ever sent for a mailbox that is new.
+            let failures =
+                Failure::of_reading(notifications, &error).map(|one| Failure { own: false, ..one });
+            return office.fail(&mailbox.address, failures.collect()).await.map(Some);
         }
     };
     let now = office.now();

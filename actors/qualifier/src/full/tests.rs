@@ -116,20 +116,25 @@ async fn a_decision_that_the_database_refuses_does_not_keep_out_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reading_that_never_works_is_set_aside() {
+async fn a_reading_that_does_not_work_for_long_is_tried_until_it_does() {
     let kit = Kit::new(1).await;
     kit.ask_full_read(1).await;
     let unreadable = UnreadableWindow(std::sync::Arc::clone(&kit.source));
     let mut services = kit.services.clone();
     services.source = std::sync::Arc::new(unreadable);
     let office = Office::new(std::sync::Arc::new(options()), services, kit.office.fence.clone());
-    for attempt in 1..=options().attempts {
+    // nothing is sent for a new mailbox before: setting it aside would silence the mailbox
+    for attempt in 1..=options().attempts + 2 {
         let batch = FullBatch { mail: mail(1), notifications: kit.claim().await, failures: 0 };
         assert_eq!(batch.notifications.len(), 1, "attempt {attempt}");
         assert_eq!(handle(&office, &batch).await.unwrap().failed, 1);
     }
     let waiting = kit.waiting().await;
-    assert_eq!((waiting[0].0, waiting[0].2), (3, true));
+    assert_eq!((waiting[0].0, waiting[0].2), (0, false));
+    assert!(waiting[0].1.is_some(), "its error is recorded");
+    kit.source.put(&mail(1), single("a", "A", slot(2, 9)));
+    kit.work().await.unwrap();
+    assert_eq!(kit.keys(1).await, ["A"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
