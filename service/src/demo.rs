@@ -149,7 +149,7 @@ async fn play(
     counts.violations = meter.violations_total;
     counts.stream_faults = listing::stream_faults(&stage.exchange).await?;
     counts.faults += listing::faults(&stage.exchange).await?;
-    counts.actor_restarts = stage.metric("kommuneklient_actor_restarts").await as u64;
+    counts.actor_restarts += stage.metric("kommuneklient_actor_restarts").await as u64;
     let made = driver.made().load(Ordering::Relaxed);
     Ok(Report::new(
         (mailboxes.len(), made, expected.len()),
@@ -230,6 +230,8 @@ async fn change_calendars(
             faults::strike(*blow, &stage.exchange).await?;
             if *blow == faults::Blow::KillService {
                 counts.kills += 1;
+                // its successor counts from nothing
+                counts.actor_restarts += stage.metric("kommuneklient_actor_restarts").await as u64;
                 stage.kill_service().await?;
             }
         }

@@ -17,6 +17,8 @@ use tokio::runtime::Handle;
 
 /// How often the queues are looked at.
 const EVERY: Duration = Duration::from_secs(5);
+/// How often the restarts are looked at, which costs nothing.
+const RESTARTS_EVERY: Duration = Duration::from_millis(500);
 
 /// Looks at the queues.
 #[derive(Debug)]
@@ -41,11 +43,14 @@ impl Gauges {
         Self { store, clock, tree, runtime, context, looking: false }
     }
 
-    fn look(&mut self, ctx: &mut Context<Self>) {
+    fn show_restarts(&self) {
         if let Some(tree) = self.tree.get() {
             gauge("kommuneklient_actor_restarts", "Restarts of actors by their supervisors since the start")
                 .set(tree.restarts_total() as f64);
         }
+    }
+
+    fn look(&mut self, ctx: &mut Context<Self>) {
         if self.looking {
             return;
         }
@@ -123,6 +128,7 @@ impl Actor for Gauges {
     fn started(&mut self, ctx: &mut Self::Context) {
         self.look(ctx);
         ctx.run_interval(EVERY, Self::look);
+        ctx.run_interval(RESTARTS_EVERY, |gauges, _| gauges.show_restarts());
     }
 }
 
