@@ -72,6 +72,8 @@ impl Journal {
 
     /// Hands a batch over. Never waits: without room the batch is left out and its mailboxes catch up.
     pub(crate) fn offer(&self, batch: Batch) {
+        // held from before the try: the keeper, which still has what fills the channel, looks here after storing it
+        let mut left_out = self.left_out();
         if let Err(refused) = self.batches.try_send(batch) {
             let batch = refused.into_inner();
             let mails = mails_of(&batch.notifications);
@@ -81,7 +83,7 @@ impl Journal {
                 mailboxes = mails.len(),
                 "no room for notifications, their mailboxes catch up"
             );
-            self.left_out().extend(mails);
+            left_out.extend(mails);
         }
     }
 
