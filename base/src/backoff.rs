@@ -34,12 +34,7 @@ pub enum BackoffError {
 impl Backoff {
     /// A policy with the given first pause, growth factor (1 or more), longest pause, and jitter: the
     /// share of each pause (0 to 1) that is taken off at random.
-    pub fn try_new(
-        initial: Duration,
-        factor: f64,
-        cap: Duration,
-        jitter: f64,
-    ) -> Result<Self, BackoffError> {
+    pub fn try_new(initial: Duration, factor: f64, cap: Duration, jitter: f64) -> Result<Self, BackoffError> {
         if initial.is_zero() {
             return Err(BackoffError::ZeroInitial);
         }

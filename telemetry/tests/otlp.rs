@@ -3,7 +3,11 @@
 //! one speaking HTTP/1.1 with protobuf bodies by hand, one gRPC server; the receiver's view is checked,
 //! never the exporter's.
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking; helpers outside #[test] too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking; helpers outside #[test] too"
+)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};

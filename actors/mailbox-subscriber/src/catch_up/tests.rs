@@ -211,7 +211,12 @@ async fn items_learnt_since_the_last_catch_up_are_checked() {
     let learn = "insert into calendar_event (mail, origin_id, uid, item_id, item_known_since, version, wanted, start_at, end_at)
                  values ('m1@sim.test', $1, $2, $3, now() + $4::float8 * interval '1 s', 1, true, now(), now() + interval '1 h')";
     let old = -3_600.0_f64;
-    for (origin, uid, item, since) in [("U", "U", "single", 0.0), ("S$1", "S", "o1", 0.0), ("S$2", "S", "o2", 0.0), ("V", "V", "known", old)] {
+    for (origin, uid, item, since) in [
+        ("U", "U", "single", 0.0),
+        ("S$1", "S", "o1", 0.0),
+        ("S$2", "S", "o2", 0.0),
+        ("V", "V", "known", old),
+    ] {
         client.execute(learn, &[&origin, &uid, &item, &since]).await.unwrap();
     }
     // not yet: this is not the last page
