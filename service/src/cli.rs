@@ -32,7 +32,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  kommuneklient demo                                   see it work, with nothing but PostgreSQL installed
+  kommuneklient demo                                   see it work, on this machine alone
   kommuneklient config check kommuneklient.toml        is this configuration usable?
   kommuneklient migrate --config kommuneklient.toml    bring the database schema up to date
   kommuneklient run --config kommuneklient.toml        run the service

@@ -12,6 +12,7 @@
 //! Failure behaviour: every error names where the value came from (file and line, or variable), the key,
 //! and what to write instead. No error contains the value of a secret.
 
+mod address;
 mod calendar;
 mod daily_time;
 mod database;
@@ -33,6 +34,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 
 pub use calendar::CalendarConfig;
@@ -57,6 +59,9 @@ pub const ENVIRONMENT_PREFIX: &str = "KOMMUNEKLIENT__";
 
 /// The largest configuration file that is read.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What stands for the password in `config.example.toml`. Refused passwords can lock an account.
+const EXAMPLE_PASSWORD: &str = "replace me";
 
 /// The whole configuration, one member a section.
 #[derive(Debug, Clone, Default)]
@@ -245,6 +250,12 @@ impl Config {
             {
                 warnings.push(format!("{key} is plain http: {what} crosses the network unencrypted"));
             }
+        }
+        if self.exchange.password.as_ref().is_some_and(|given| given.expose_secret() == EXAMPLE_PASSWORD) {
+            warnings.push(
+                "exchange.password is the placeholder of config.example.toml; Exchange will refuse it"
+                    .to_owned(),
+            );
         }
         warnings
     }

@@ -63,7 +63,9 @@ pub enum ServiceError {
         source: store::StoreError,
     },
     /// The address of the health and metrics pages cannot be had.
-    #[error("cannot listen on {address} (http.listen)")]
+    #[error(
+        "cannot listen on {address}; set http.listen to a free address of this machine (port 0 picks one)"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,

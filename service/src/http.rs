@@ -7,7 +7,8 @@
 //!
 //! Limits: [`CONNECTIONS_MAX`] connections, requests must arrive within [`REQUEST_TIMEOUT`], no request has
 //! a body. The pages are for the orchestrator and the operators, on loopback unless configured otherwise;
-//! they show states and numbers, no mail address and no secret.
+//! they show states and numbers and, in the names of the parts, which mailboxes there are; no secret and no
+//! appointment.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -105,6 +106,15 @@ pub struct Pages {
     address: SocketAddr,
     handle: ServerHandle,
     served: JoinHandle<io::Result<()>>,
+}
+
+/// Can the address be had? Asked once at start, where a person or an orchestrator sees the answer at once; later
+/// the child `http` tries again by itself.
+///
+/// # Errors
+/// [`ServiceError::Listen`] when it cannot.
+pub fn try_address(listen: SocketAddr) -> Result<(), ServiceError> {
+    TcpListener::bind(listen).map(drop).map_err(|source| ServiceError::Listen { address: listen, source })
 }
 
 /// Serves the pages from threads of their own, so that a busy product cannot starve them. Call it inside a

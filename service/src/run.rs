@@ -1,7 +1,7 @@
 //! `kommuneklient run`: the service.
 //!
-//! Protocol: configuration → telemetry → the tree with its pages → the database (waited for) → its schema →
-//! the stages. SIGTERM or SIGINT ends the tree in order, then telemetry, then the embedded database.
+//! Protocol: configuration → telemetry → the address of the pages → the tree with them → the database (waited
+//! for) → its schema → what needs the schema: the log of coded events, the gauges, the stages. SIGTERM or SIGINT ends the tree in order, then telemetry, then the embedded database.
 //!
 //! Failure: a database that is away at start is waited for, with event 8901 and the pages saying so. The root's
 //! giving up ends the process with status 1, and the orchestrator starts it anew.
@@ -57,7 +57,10 @@ async fn serve(config: &Config, required: &Required) -> Result<(), ServiceError>
     for warning in config.warnings() {
         tracing::warn!(%warning, "configuration should be looked at");
     }
-    let outcome = with_database(config, required, events).await;
+    let outcome = match crate::http::try_address(config.http.listen) {
+        Ok(()) => with_database(config, required, events).await,
+        Err(error) => Err(error),
+    };
     if let Err(error) = &outcome {
         tracing::error!(event_id = codes::SERVICE_ENDED.id, error = %telemetry::chain(error), "the service ends with an error");
     }
@@ -107,12 +110,12 @@ async fn with_tree(
 ) -> Result<(), ServiceError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ServiceError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServiceError::Runtime)?;
-    let tree = Tree::start(wiring::root(config, shared, events), shared.clock.clone());
+    let tree = Tree::start(wiring::root(config, shared), shared.clock.clone());
     if shared.tree.set(tree.clone()).is_err() {
         unreachable!("the tree is set once");
     }
     let staging = async {
-        add_stages(config, required, shared, &tree).await?;
+        add_stages(config, required, shared, &tree, events).await?;
         std::future::pending::<Result<(), ServiceError>>().await
     };
     let outcome = tokio::select! {
@@ -129,19 +132,20 @@ async fn with_tree(
     outcome
 }
 
-/// Waits for the database, brings its schema up to date, and starts the stages.
+/// Waits for the database, brings its schema up to date, and starts what needs it.
 async fn add_stages(
     config: &Config,
     required: &Required,
     shared: &Shared,
     tree: &Tree,
+    events: telemetry::EventReceiver,
 ) -> Result<(), ServiceError> {
     let backoff = Backoff::doubling(Duration::from_millis(250), DATABASE_PAUSE_MAX);
     let mut failures = 0;
     loop {
         match store::migrations::migrate(&shared.store).await {
             Ok(applied) => {
-                tracing::info!(?applied, "the schema is up to date");
+                tracing::info!(applied = applied.join(","), "the schema is up to date");
                 break;
             }
             Err(error) if error.is_outage() => {
@@ -159,9 +163,13 @@ async fn add_stages(
         }
     }
     let wake = Wake::start(shared.store.clone());
-    for stage in wiring::stages(config, required, shared, &wake)? {
+    let stages = wiring::stages(config, required, shared, &wake)?;
+    for stage in wiring::records(shared, events).into_iter().chain(stages) {
         let added = tree.root().add_child(stage).await;
-        added.map_err(|source| ServiceError::Wiring { what: "a stage", source: Box::new(source) })?;
+        added.map_err(|source| ServiceError::Wiring {
+            what: "a part of the service",
+            source: Box::new(source),
+        })?;
     }
     Ok(())
 }

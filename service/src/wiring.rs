@@ -1,7 +1,7 @@
 //! The tree of the service: configuration in, children out (house: the supervision tree).
 //!
 //! ```text
-//! root ─┬─ http · event-log · leases · gauges
+//! root ─┬─ http · leases · event-log · gauges
 //!       ├─ qualifier ── qualifier/<shard> …
 //!       ├─ communicator ─┬─ planner-batcher ── batches …
 //!       │                ├─ resource-list
@@ -9,7 +9,7 @@
 //!       └─ listener ── affinity-group/<id> ── mailbox-subscriber/<address> …
 //! ```
 //!
-//! The stages are added when the schema is up to date. Each restarts alone; what fails again and again gives up
+//! All but `http` and `leases` are added when the schema is up to date. Each restarts alone; what fails again and again gives up
 //! to the root, and the root's giving up ends the process.
 
 use std::sync::{Arc, OnceLock};
@@ -53,33 +53,35 @@ pub(crate) struct Shared {
 }
 
 /// The root with everything that does not need the schema.
-pub(crate) fn root(config: &Config, shared: &Shared, events: EventReceiver) -> SupervisorSpec {
-    let events = Arc::new(Mutex::new(events));
-    let (store, runtime, instance) = (shared.store.clone(), shared.runtime.clone(), shared.instance.clone());
-    let event_log = ChildSpec::actor("event-log", &ChildRef::new(), move |context| {
-        EventLog::new(store.clone(), Arc::clone(&events), instance.clone(), runtime.clone(), context)
-    });
+pub(crate) fn root(config: &Config, shared: &Shared) -> SupervisorSpec {
     let (book, runtime) = (shared.leases.clone(), shared.runtime.clone());
     let renew = config.leases.renew.get();
     let leases = ChildSpec::actor("leases", &ChildRef::new(), move |context| {
         LeaseKeeper::new(book.clone(), renew, runtime.clone(), context)
     })
     .progress_deadline(Duration::from_secs(60));
+    let (listen, sources) = (config.http.listen, sources(shared));
+    let http = ChildSpec::actor("http", &ChildRef::new(), move |context| {
+        HttpPages::new(listen, sources.clone(), context)
+    });
+    SupervisorSpec::new("root", Strategy::OneForOne, ROOT_INTENSITY).child(http).child(leases)
+}
+
+/// What keeps records in the schema, or reads there how much waits. Started before the stages, so that the end of
+/// these is recorded too.
+pub(crate) fn records(shared: &Shared, events: EventReceiver) -> [ChildSpec; 2] {
+    let events = Arc::new(Mutex::new(events));
+    let (store, runtime, instance) = (shared.store.clone(), shared.runtime.clone(), shared.instance.clone());
+    let event_log = ChildSpec::actor("event-log", &ChildRef::new(), move |context| {
+        EventLog::new(store.clone(), Arc::clone(&events), instance.clone(), runtime.clone(), context)
+    });
     let (store, clock) = (shared.store.clone(), shared.clock.clone());
     let (tree, runtime) = (Arc::clone(&shared.tree), shared.runtime.clone());
     let gauges = ChildSpec::actor("gauges", &ChildRef::new(), move |context| {
         Gauges::new(store.clone(), clock.clone(), Arc::clone(&tree), runtime.clone(), context)
     })
     .without_bearing_on_readiness();
-    let (listen, sources) = (config.http.listen, sources(shared));
-    let http = ChildSpec::actor("http", &ChildRef::new(), move |context| {
-        HttpPages::new(listen, sources.clone(), context)
-    });
-    SupervisorSpec::new("root", Strategy::OneForOne, ROOT_INTENSITY)
-        .child(http)
-        .child(event_log)
-        .child(leases)
-        .child(gauges)
+    [event_log, gauges]
 }
 
 fn sources(shared: &Shared) -> Sources {

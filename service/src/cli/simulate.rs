@@ -14,7 +14,8 @@ pub enum SimulateCommand {
     #[command(after_help = "\
 Endpoint: /PjakTassWCFtService/1/PlannerExternalCalendarService.svc, with its description at ?wsdl.
 Prints a line with \"listening\" on standard output when ready and runs until SIGTERM or SIGINT. What
-it holds, its meter of violations and faults are under /admin/.
+it holds: /admin/events; the changes it applied: /admin/log; its meter of calls and violations:
+/admin/meter; its resources: /admin/resources; faults at run time: /admin/faults.
 
 Example:
   kommuneklient simulate planner --listen 127.0.0.1:8082 --jobcenter 10100 --mailboxes 50")]
@@ -32,7 +33,7 @@ GET, POST and DELETE /admin/faults.
 Example:
   kommuneklient simulate exchange --listen 127.0.0.1:8081 --mailboxes 50 --user svc --password pw")]
 pub struct SimulateExchangeArgs {
-    /// The address; port 0 picks a free one.
+    /// The address in numbers, like 127.0.0.1:8081; port 0 picks a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
     /// How many mailboxes there are.

@@ -7,15 +7,17 @@ use serde::Deserialize;
 use trust::ClientTls;
 use url::Url;
 
-use super::{HumanDuration, Problems, Section, roots, secret};
+use super::{HumanDuration, Problems, Section, address, roots, secret};
 
 /// The Exchange that appointments come from.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExchangeConfig {
     /// The EWS address for all mailboxes. Needed where `autodiscover_url` is absent.
+    #[serde(deserialize_with = "address::optional")]
     pub service_url: Option<Url>,
     /// The Autodiscover address; goes before `service_url`.
+    #[serde(deserialize_with = "address::optional")]
     pub autodiscover_url: Option<Url>,
     /// The service account.
     pub user: Option<String>,

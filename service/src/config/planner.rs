@@ -6,13 +6,14 @@ use serde::Deserialize;
 use trust::{ClientCertificate, ClientTls};
 use url::Url;
 
-use super::{DailyTime, HumanDuration, Problems, Section, roots};
+use super::{DailyTime, HumanDuration, Problems, Section, address, roots};
 
 /// The Jobcenter Planner that appointments go to (PCS; B9, B10).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PlannerConfig {
     /// The address of Planner's service.
+    #[serde(deserialize_with = "address::optional")]
     pub service_url: Option<Url>,
     /// The job centre's number: five digits, kept as text.
     pub jobcenter_number: Option<String>,

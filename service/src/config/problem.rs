@@ -114,7 +114,13 @@ impl Problems {
 
 /// A deserializer's message in the words of people who write TOML and not Rust.
 pub(super) fn plain(message: &str) -> String {
-    let mut plain = message.trim().replace("expected a sequence", "expected a list like [\"a\", \"b\"]");
+    let message = message.trim();
+    if message == "invalid socket address syntax" {
+        return "must be an address in numbers and a port, like \"127.0.0.1:8080\"".to_owned();
+    }
+    let mut plain = message
+        .replace("expected a sequence", "expected a list like [\"a\", \"b\"]")
+        .replace("expected a string", "expected a text in quotes");
     for kind in ["usize", "u8", "u16", "u32", "u64"] {
         if let Some(start) = plain.strip_suffix(&format!("expected {kind}")) {
             plain = format!("{start}expected a whole number that fits, not below 0");

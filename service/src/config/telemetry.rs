@@ -54,7 +54,8 @@ impl TelemetryConfig {
                 LogFormat::Text => telemetry::LogFormat::Text,
                 LogFormat::Json => telemetry::LogFormat::Json,
             },
-            log_filter: self.log_filter.clone(),
+            // the web server's own start and end are no news; what follows goes before this
+            log_filter: format!("actix_server=warn,{}", self.log_filter),
             ..telemetry::Options::default()
         }
     }

@@ -100,7 +100,9 @@ fn the_example_can_be_used_as_it_is() {
     assert!(matches!(required.database, Database::Embedded));
     assert_eq!(required.planner.jobcenter_number, "10100");
     assert_eq!(required.exchange.user, "svc-kommuneklient@example.dk");
-    assert!(config.warnings().is_empty());
+    let warnings = config.warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].starts_with("exchange.password is the placeholder"), "{warnings:?}");
 }
 
 #[test]
@@ -192,7 +194,7 @@ busy_statuses = []
              max_calendar_event_updates_per_call?",
             "test.toml:3: planner.call_timeout: invalid type: integer `10`, expected a duration in quotes, like \
              \"10s\"",
-            "test.toml:4: planner.jobcenter_number: invalid type: integer `10100`, expected a string",
+            "test.toml:4: planner.jobcenter_number: invalid type: integer `10100`, expected a text in quotes",
             "test.toml:5: planner.resource_update_schedule[1]: must be a time of day like \"02:00\", not \"25:00\"",
             "test.toml:12: lisener: is no known section; known are database, exchange, listener, qualifier, planner, \
              calendar, leases, telemetry, http",
@@ -358,7 +360,16 @@ fn addresses_are_checked() {
     let said =
         problems(parse("[telemetry]\notlp_endpoint = \"jaeger:4317\"\nlog_filter = \"info,x=loud\"\n"));
     assert!(said[0].contains("http://127.0.0.1:4317") && said[1].contains("log filter"), "{said:?}");
-    assert_eq!(problems(parse("[http]\nlisten = \"localhost:80\"\n")).len(), 1);
+    let said = problems(parse("[http]\nlisten = \"localhost:80\"\n"));
+    assert_eq!(
+        said,
+        ["test.toml:2: http.listen: must be an address in numbers and a port, like \"127.0.0.1:8080\""]
+    );
+    let said = problems(parse("[exchange]\nservice_url = \"https://u:s3cret@a b/\"\n"));
+    assert!(
+        said[0].contains("exchange.service_url: is no address") && !said[0].contains("s3cret"),
+        "{said:?}"
+    );
 }
 
 #[test]

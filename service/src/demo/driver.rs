@@ -88,8 +88,12 @@ impl Driver {
         Arc::clone(&self.made)
     }
 
-    /// Makes changes at `per_second` for `duration` and returns them all, when the last is answered.
+    /// Makes changes at `per_second` (0: none) for `duration` and returns them all, when the last is answered.
     pub async fn run(&self, per_second: f64, duration: Duration) -> Result<Vec<Change>, DemoError> {
+        if per_second <= 0.0 {
+            tokio::time::sleep(duration).await;
+            return Ok(Vec::new());
+        }
         let mut rng = StdRng::seed_from_u64(self.seed);
         let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / per_second));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);

@@ -129,3 +129,12 @@ async fn a_tree_whose_thread_stands_still_is_not_live() {
     assert_eq!(status, 503);
     assert!(body.contains(r#""status":"stuck""#) && body.contains(r#""stuck_for_seconds":30"#), "{body}");
 }
+
+#[test]
+fn an_address_in_use_is_said_at_once_with_its_remedy() {
+    let holder = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = holder.local_addr().unwrap();
+    let said = try_address(address).unwrap_err().to_string();
+    assert!(said.contains(&address.to_string()) && said.contains("set http.listen"), "{said}");
+    try_address(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+}
