@@ -139,6 +139,7 @@ codes! {
     LISTENER_WAITS = 9002 ELS Information "the listener waits for the first resource list";
     SUBSCRIPTIONS_LOST = 9003 ELS Warning "all subscriptions of a group were lost, it is set up anew";
     NOTIFICATIONS_OVERFLOW = 9004 ELS Error "more notifications waited for the database than fit, their mailboxes catch up";
+    LOGON_REFUSED = 9006 ELS Error "Exchange refuses the service account: its name or password is wrong, or it is locked";
     LEASE_STANDBY = 9005 ELS Information "another instance owns this, it is waited for";
 
     // 91xx qualifier

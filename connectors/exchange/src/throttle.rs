@@ -15,6 +15,12 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 #[cfg(test)]
 mod tests;
 
+/// Pauses after refused logons: a single one may be a server that throttles, a directory locks an account after a
+/// handful within minutes.
+fn refusals() -> Backoff {
+    Backoff::doubling(Duration::from_secs(5), Duration::from_secs(300))
+}
+
 /// The gate of one account.
 #[derive(Debug)]
 pub struct Throttle {
@@ -120,6 +126,27 @@ impl Throttle {
                 return Err(StillClosed { left });
             }
             tokio::time::sleep(left).await;
+        }
+    }
+
+    /// A call that was sent at `sent` was refused with HTTP 401: a wrong password, or a server that throttles. All calls
+    /// wait, longer each time, since a directory locks an account that keeps trying.
+    pub fn refused(&self, sent: Instant) {
+        let now = self.clock.monotonic();
+        let pause = {
+            let mut gate = self.gate();
+            if gate.failures > 0 && sent < gate.until {
+                return; // it was under way when the gate closed: nothing new
+            }
+            let asked = refusals().delay(gate.failures.saturating_add(1), 0.0);
+            gate.busy(&self.policy, sent, now, Some(asked), 0.0)
+        };
+        if let Some(pause) = pause {
+            tracing::error!(
+                event_id = calendar::codes::LOGON_REFUSED.id,
+                pause_ms = pause.as_millis() as u64,
+                "exchange refuses the service account, all its calls wait; check exchange.user and exchange.password"
+            );
         }
     }
 

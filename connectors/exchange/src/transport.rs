@@ -229,8 +229,10 @@ impl Transport {
             Err(error) => error,
         };
         let holds = classify::holds_for_account(&error.code)
-            || matches!(error.code.as_str(), "HTTP 503" | "HTTP 429" | "HTTP 401");
-        if holds {
+            || matches!(error.code.as_str(), "HTTP 503" | "HTTP 429");
+        if error.code == "HTTP 401" {
+            self.throttle.refused(sent);
+        } else if holds {
             self.throttle.busy(sent, error.after);
         } else if !error.is_outage() {
             self.throttle.worked(sent);

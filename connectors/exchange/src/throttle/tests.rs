@@ -100,3 +100,22 @@ async fn no_more_calls_at_one_time_than_allowed() {
     drop(first);
     assert!(throttle.pass().await.is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_logon_is_tried_seldom_and_ever_more_seldom() {
+    let clock = SystemClock::shared();
+    let throttle = Throttle::new(clock.clone(), policy(), Duration::from_secs(3_600), 4);
+    for seconds in [5, 10, 20, 40, 80, 160, 300, 300] {
+        let begin = clock.monotonic();
+        throttle.refused(begin);
+        // others that were under way say nothing new
+        throttle.refused(begin);
+        drop(throttle.pass().await.unwrap());
+        assert_eq!((clock.monotonic() - begin).as_secs(), seconds);
+    }
+    throttle.worked(clock.monotonic());
+    let begin = clock.monotonic();
+    throttle.refused(begin);
+    drop(throttle.pass().await.unwrap());
+    assert_eq!((clock.monotonic() - begin).as_secs(), 5);
+}
