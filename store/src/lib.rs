@@ -21,6 +21,7 @@ pub mod lease;
 pub mod migrations;
 pub mod notification_queue;
 pub mod notifications;
+pub mod operations;
 pub mod outbox;
 pub mod overview;
 pub mod pool;
