@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO_FLAGS ?=
 DEMO ?=
+BENCH ?=
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +25,10 @@ test-peers: ## independent clients (exchangelib, zeep, an OTLP receiver) against
 	cargo build $(CARGO_FLAGS) -p kommuneklient
 	tests/peers/run
 
+bench: ## figures beside a reference of the same run; release build (BENCH="full-pull" picks, BENCH=--list shows)
+	@scripts/setup
+	cargo bench $(CARGO_FLAGS) -p end-to-end --bench bench -- $(BENCH)
+
 lint: ## rustfmt, clippy, documentation, unused dependencies; warnings are errors
 	@scripts/setup lint
 	cargo fmt --all --check
@@ -31,4 +36,4 @@ lint: ## rustfmt, clippy, documentation, unused dependencies; warnings are error
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps -q
 	cargo machete
 
-.PHONY: help setup demo test test-peers lint
+.PHONY: help setup demo test test-peers bench lint

@@ -1,0 +1,61 @@
+//! `make bench`: what the product does in a second, beside what the same machine does at most in the same run.
+//!
+//! `cargo bench -p end-to-end --bench bench -- [--list] [NAME …]` runs the benchmarks that are named, or all. Each
+//! gives figures with a reference that was measured in the same run, so that a figure says something on any
+//! machine. The table goes to standard output; `target/bench.json` holds one object, name → value, unit,
+//! reference, ratio; a run of some benchmarks replaces their figures there and keeps the others.
+#![expect(clippy::print_stdout, reason = "the table is for the person who started it")]
+#![expect(clippy::print_stderr, reason = "progress and errors are for the person who started it")]
+
+mod figures;
+mod full_pull;
+mod recorder;
+
+use std::process::ExitCode;
+
+use figures::Figures;
+
+/// A benchmark: its name and what it measures.
+type Bench = (&'static str, &'static str);
+
+const BENCHES: [Bench; 1] =
+    [(full_pull::NAME, "read 1,000 mailboxes with 40 appointments each in full, from nothing")];
+
+fn main() -> ExitCode {
+    // `cargo bench` adds --bench to what was asked for
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|one| one != "--bench").collect();
+    if arguments.iter().any(|one| one == "--list" || one == "--help") {
+        for (name, what) in BENCHES {
+            println!("{name:12} {what}");
+        }
+        return ExitCode::SUCCESS;
+    }
+    if let Some(unknown) = arguments.iter().find(|one| BENCHES.iter().all(|(name, _)| name != one)) {
+        eprintln!("there is no benchmark {unknown:?}; --list shows what there is");
+        return ExitCode::from(2);
+    }
+    if cfg!(debug_assertions) {
+        eprintln!("this is a debug build: its figures are good for nothing but trying the benchmark out");
+    }
+    trust::install_provider();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
+    let mut figures = Figures::default();
+    for (name, what) in BENCHES {
+        if !arguments.is_empty() && arguments.iter().all(|one| one != name) {
+            continue;
+        }
+        eprintln!("{name}: {what}");
+        figures.extend(runtime.block_on(full_pull::run()));
+    }
+    println!("{}", figures.table());
+    match figures.save() {
+        Ok(path) => {
+            println!("written to {}", path.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("target/bench.json cannot be written: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
