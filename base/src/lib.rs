@@ -1,5 +1,5 @@
-//! What every crate may use: the clock, what to do about an error, back-off, typed identifiers, the
-//! trace context that travels through the store, and the form of an event code.
+//! What every crate may use: the clock, daily times, what to do about an error, back-off, typed identifiers,
+//! the trace context that travels through the store, and the form of an event code.
 //!
 //! Nothing here knows calendars, Exchange or Planner, and nothing here does I/O. Failure behaviour:
 //! constructors refuse impossible values with a typed error; everything else cannot fail.
@@ -7,6 +7,7 @@
 
 pub mod backoff;
 pub mod clock;
+pub mod daily;
 pub mod disposition;
 pub mod event_code;
 pub mod id;
@@ -14,6 +15,7 @@ pub mod trace_context;
 
 pub use backoff::{Backoff, BackoffError};
 pub use clock::{Clock, SharedClock, SystemClock};
+pub use daily::{DailyTimes, NoTimes};
 pub use disposition::Disposition;
 pub use event_code::{EventCode, Severity};
 pub use id::Id;

@@ -27,6 +27,8 @@ pub mod overview;
 pub mod pool;
 pub mod resource_list;
 pub mod resources;
+pub mod schedules;
+pub mod set_aside;
 pub mod state;
 pub mod subscriptions;
 pub mod sync_states;
