@@ -8,12 +8,15 @@
 //!
 //! Failure behaviour: everything is read and checked when the configuration is built; a [`TrustError`]
 //! names the file and the reason. Nothing is read later, so a changed file needs a new configuration.
+//!
+//! Secrets that are kept in the database are sealed: [`seal`].
 #![forbid(unsafe_code)]
 
 mod client;
 mod error;
 mod pem;
 mod provider;
+pub mod seal;
 
 pub use client::{ClientCertificate, ClientTls, Roots};
 pub use error::TrustError;
