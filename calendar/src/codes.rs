@@ -161,6 +161,7 @@ codes! {
     // 93xx the process as a whole
     SERVICE_ENDED = 9301 ALL Error "the service ends because of an error";
     PANICKED = 9302 ALL Error "a part of the program panicked, it is restarted";
+    WINDOW_ITEMS_UNREADABLE = 9303 ALL Error "some appointments of a calendar cannot be read, what is known of them is left as it is";
 }
 
 /// Number of codes for refused items: 6200 to 6249.

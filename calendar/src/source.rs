@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::MailAddress;
 use crate::appointment::{Appointment, Slot};
-use crate::ids::{FolderId, ItemId, SubscriptionId, SyncState};
+use crate::ids::{AccountId, FolderId, ItemId, SubscriptionId, SyncState};
 
 /// Where a mailbox lives: which endpoint serves it and which others can share a stream with it (B12).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct Mailbox {
     pub address: MailAddress,
     /// The service's address for it.
     pub endpoint: String,
+    /// The service account of its group, which makes the ordinary calls about it, too. `None` = it has no
+    /// group: the source chooses one, always the same while the accounts stay the same.
+    pub account: Option<AccountId>,
 }
 
 /// The affinity of a group: every call about its streams goes to the same back end (B12).
@@ -45,6 +48,8 @@ pub struct Mailbox {
 pub struct Affinity {
     /// The service's address for the whole group.
     pub endpoint: String,
+    /// The service account of the group: subscriptions belong to the account that made them.
+    pub account: AccountId,
     /// The group's anchor mailbox: its alphabetically first member.
     pub anchor: MailAddress,
     /// The back end that the first subscription was given; `None` until then.
@@ -160,6 +165,43 @@ pub enum Reading {
     Failed(SourceError),
 }
 
+/// What reading a window gave: everything that overlaps it, series unfolded, but for what is named as
+/// unreadable. One item that cannot be read does not take the others with it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WindowReading {
+    /// What could be read, by begin.
+    pub found: Vec<Appointment>,
+    /// What is there, or may be there, and could not be read. It must not be taken for absent.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Something in a window that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its identifier; `None` when not even that was told.
+    pub item: Option<ItemId>,
+    /// It lies, or parts of it lie, in this stretch of time.
+    pub stretch: Slot,
+    /// Why. Never of a kind that holds for the whole service or mailbox.
+    pub error: SourceError,
+}
+
+impl WindowReading {
+    /// A reading that nothing spoils.
+    pub const fn whole(found: Vec<Appointment>) -> Self {
+        Self { found, unreadable: Vec::new() }
+    }
+
+    /// May something unreadable be what is known as this item (`None`: no item is known, as of what was
+    /// adopted from Planner) with these times? Then that it was not found says nothing about it.
+    pub fn may_hide(&self, item: Option<&ItemId>, slot: Slot) -> bool {
+        self.unreadable.iter().any(|one| match (&one.item, item) {
+            (Some(unreadable), Some(known)) => unreadable == known,
+            _ => one.stretch.overlaps(slot),
+        })
+    }
+}
+
 /// How a failure is to be treated (classes of the EWS reference, section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SourceErrorKind {
@@ -270,6 +312,7 @@ pub trait CalendarSource: Send + Sync + 'static {
         occurrences: &[ItemId],
     ) -> Result<Vec<Option<ItemId>>, SourceError>;
 
-    /// Reads everything that overlaps `window`, series unfolded; complete or an error, never a part.
-    async fn read_window(&self, mailbox: &Mailbox, window: Slot) -> Result<Vec<Appointment>, SourceError>;
+    /// Reads everything that overlaps `window`, series unfolded. Complete but for single items that it names
+    /// as unreadable, or an error; never a part.
+    async fn read_window(&self, mailbox: &Mailbox, window: Slot) -> Result<WindowReading, SourceError>;
 }

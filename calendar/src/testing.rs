@@ -14,7 +14,7 @@ use crate::appointment::{Appointment, AppointmentKind, FreeBusy, Slot};
 use crate::ids::{FolderId, ItemId, SubscriptionId, SyncState, Uid};
 use crate::source::{
     Affinity, CalendarFolder, CalendarSource, ChangePage, HintStream, Location, Mailbox, Reading,
-    SourceError, SourceErrorKind, Subscribed,
+    SourceError, SourceErrorKind, Subscribed, Unreadable, WindowReading,
 };
 
 /// A calendar in memory. All methods may be called from any thread.
@@ -29,6 +29,7 @@ struct State {
     failing_mailboxes: BTreeMap<MailAddress, SourceError>,
     failing_items: BTreeMap<ItemId, SourceError>,
     failing_batches: BTreeMap<ItemId, SourceError>,
+    unreadable: BTreeMap<ItemId, (bool, SourceError)>,
     down: Option<SourceError>,
     closed: bool,
     waiting: Vec<Waker>,
@@ -140,6 +141,12 @@ impl FakeCalendar {
         set(&mut self.state().failing_batches, ItemId::new(item), error);
     }
 
+    /// Readings of windows cannot read `item` from now on, and tell its identifier or not even that; `None` ends
+    /// that. Reading the item by itself is another matter ([`set_item_failing`](Self::set_item_failing)).
+    pub fn set_unreadable_in_windows(&self, item: &str, identified: bool, error: Option<SourceError>) {
+        set(&mut self.state().unreadable, ItemId::new(item), error.map(|error| (identified, error)));
+    }
+
     /// Holds all readings that are not done yet, until [`open`](Self::open).
     pub fn close(&self) {
         self.state().closed = true;
@@ -214,7 +221,7 @@ impl Drop for Done<'_> {
     }
 }
 
-fn set<K: Ord>(failing: &mut BTreeMap<K, SourceError>, key: K, error: Option<SourceError>) {
+fn set<K: Ord, V>(failing: &mut BTreeMap<K, V>, key: K, error: Option<V>) {
     match error {
         Some(error) => failing.insert(key, error),
         None => failing.remove(&key),
@@ -297,15 +304,28 @@ impl CalendarSource for FakeCalendar {
         Ok(occurrences.iter().map(master).collect())
     }
 
-    async fn read_window(&self, mailbox: &Mailbox, window: Slot) -> Result<Vec<Appointment>, SourceError> {
+    async fn read_window(&self, mailbox: &Mailbox, window: Slot) -> Result<WindowReading, SourceError> {
         self.begin("read_window", &mailbox.address, &[]).await?;
         let state = self.state();
-        let Some(stored) = state.mailboxes.get(&mailbox.address) else { return Ok(Vec::new()) };
+        let Some(stored) = state.mailboxes.get(&mailbox.address) else {
+            return Ok(WindowReading::default());
+        };
         let singles = stored
             .values()
             .filter(|one| one.in_calendar && one.item.kind != AppointmentKind::RecurringMaster)
             .map(|one| &one.item);
         let unfolded = stored.values().filter(|one| one.in_calendar).flat_map(|one| &one.occurrences);
-        Ok(singles.chain(unfolded).filter(|item| item.slot.overlaps(window)).cloned().collect())
+        let mut reading = WindowReading::default();
+        for item in singles.chain(unfolded).filter(|item| item.slot.overlaps(window)) {
+            match state.unreadable.get(&item.item_id) {
+                None => reading.found.push(item.clone()),
+                Some((identified, error)) => reading.unreadable.push(Unreadable {
+                    item: identified.then(|| item.item_id.clone()),
+                    stretch: window,
+                    error: error.clone(),
+                }),
+            }
+        }
+        Ok(reading)
     }
 }

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use calendar::ids::{SubscriptionId, SyncState};
 use calendar::source::{
     Affinity, CalendarFolder, ChangePage, Hint, HintStream, Location, Mailbox, Reading, SourceErrorKind,
-    Subscribed,
+    Subscribed, WindowReading,
 };
-use calendar::{Appointment, CalendarSource, ItemId, MailAddress, Slot, SourceError};
+use calendar::{CalendarSource, ItemId, MailAddress, Slot, SourceError};
 use tokio::sync::mpsc;
 
 pub(crate) type Said = Result<Hint, SourceError>;
@@ -72,7 +72,7 @@ impl CalendarSource for Script {
     async fn masters_of(&self, _: &Mailbox, _: &[ItemId]) -> Result<Vec<Option<ItemId>>, SourceError> {
         Err(unscripted())
     }
-    async fn read_window(&self, _: &Mailbox, _: Slot) -> Result<Vec<Appointment>, SourceError> {
+    async fn read_window(&self, _: &Mailbox, _: Slot) -> Result<WindowReading, SourceError> {
         Err(unscripted())
     }
 }

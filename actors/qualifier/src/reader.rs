@@ -105,7 +105,10 @@ impl Reader<'_> {
         window: Slot,
     ) -> Result<Result<Vec<Appointment>, SourceError>, SourceError> {
         match self.source.read_window(self.mailbox, window).await {
-            Ok(items) => Ok(Ok(items)),
+            Ok(reading) => match reading.unreadable.into_iter().next() {
+                None => Ok(Ok(reading.found)),
+                Some(unreadable) => Ok(Err(unreadable.error)),
+            },
             Err(error) if self.ends(&error) => Err(error),
             Err(error) => {
                 self.must_be_reachable().await?;

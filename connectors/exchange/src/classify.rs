@@ -93,6 +93,32 @@ fn autodiscover_kind_of(code: &str) -> SourceErrorKind {
     }
 }
 
+/// Does the code say that one item of what was asked for is at fault, and not the request, the mailbox or the
+/// service? Exchange refuses a whole view because of one such item.
+pub fn blames_an_item(code: &str) -> bool {
+    matches!(
+        code,
+        "ErrorItemCorrupt"
+            | "ErrorCorruptData"
+            | "ErrorItemPropertyRequestFailed"
+            | "ErrorPropertyValidationFailure"
+            | "ErrorRequiredPropertyMissing"
+            | "ErrorContentConversionFailed"
+            | "ErrorMimeContentConversionFailed"
+            | "ErrorMimeContentInvalid"
+            | "ErrorUnsupportedRecurrence"
+            | "ErrorRecurrenceHasNoOccurrence"
+            | "ErrorRecurrenceEndDateTooBig"
+            | "ErrorCalendarInvalidDayForWeeklyRecurrence"
+            | "ErrorCalendarInvalidPropertyState"
+            | "ErrorCalendarInvalidPropertyValue"
+            | "ErrorCalendarInvalidRecurrence"
+            | "ErrorCalendarInvalidTimeZone"
+            | "ErrorCalendarOccurrenceIsDeletedFromRecurrence"
+            | "ErrorTimeZone"
+    )
+}
+
 /// Does the code ask every caller on the account to wait?
 pub fn holds_for_account(code: &str) -> bool {
     matches!(

@@ -58,12 +58,12 @@ async fn reading(exchange: &Exchange, mailbox: &Mailbox, id: &ItemId, message: I
         Err(error) => return Reading::Failed(error),
     };
     let Some(parent) = found.parent_folder_id.as_ref() else {
-        return Reading::Failed(incomplete(Incomplete("an item without its folder")));
+        return Reading::Failed(incomplete(OPERATION, Incomplete("an item without its folder")));
     };
     match exchange.is_calendar(mailbox, &FolderId::new(parent.id.clone())).await {
         Ok(true) => match appointment::from_item(id.clone(), &found) {
             Ok(appointment) => Reading::There(appointment),
-            Err(missing) => Reading::Failed(incomplete(missing)),
+            Err(missing) => Reading::Failed(incomplete(OPERATION, missing)),
         },
         Ok(false) => Reading::Elsewhere,
         Err(error) => Reading::Failed(error),
@@ -86,8 +86,9 @@ pub(crate) fn unreadable(operation: &'static str) -> SourceError {
     own(operation, SourceErrorKind::OwnBug, "unreadable item", "a value of the item does not fit its type")
 }
 
-fn incomplete(missing: Incomplete) -> SourceError {
-    own(OPERATION, SourceErrorKind::OwnBug, "incomplete item", missing.0)
+/// An item lacks what every calendar item has.
+pub(crate) fn incomplete(operation: &'static str, missing: Incomplete) -> SourceError {
+    own(operation, SourceErrorKind::OwnBug, "incomplete item", missing.0)
 }
 
 pub(crate) async fn masters_of(

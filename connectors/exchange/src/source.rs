@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use base::SharedClock;
 use calendar::ids::{FolderId, SubscriptionId, SyncState};
 use calendar::source::{
-    Affinity, CalendarFolder, ChangePage, HintStream, Location, Mailbox, Reading, SourceErrorKind, Subscribed,
+    Affinity, CalendarFolder, ChangePage, HintStream, Location, Mailbox, Reading, SourceErrorKind,
+    Subscribed, WindowReading,
 };
-use calendar::{Appointment, CalendarSource, ItemId, MailAddress, Slot, SourceError};
+use calendar::{CalendarSource, ItemId, MailAddress, Slot, SourceError};
 use proto_ews::operation::SyncChange;
 use proto_ews::{Problem, Response, ResponseMessage};
 
@@ -157,7 +158,7 @@ impl CalendarSource for Exchange {
         reading::masters_of(self, mailbox, occurrences).await
     }
 
-    async fn read_window(&self, mailbox: &Mailbox, window: Slot) -> Result<Vec<Appointment>, SourceError> {
+    async fn read_window(&self, mailbox: &Mailbox, window: Slot) -> Result<WindowReading, SourceError> {
         window::read_window(self, mailbox, window).await
     }
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base::{Backoff, SystemClock};
 use calendar::ids::{SubscriptionId, SyncState};
-use calendar::source::{Affinity, CalendarFolder, ChangePage, HintStream, Mailbox, Reading, Subscribed};
-use calendar::{Appointment, ItemId, Slot};
+use calendar::source::{
+    Affinity, CalendarFolder, ChangePage, HintStream, Mailbox, Reading, Subscribed, WindowReading,
+};
+use calendar::{ItemId, Slot};
 use store::lease::LeaseBook;
 use store::resources::ResourceError;
 use store::testing::{TestDatabase, database};
@@ -85,7 +87,7 @@ impl CalendarSource for Even {
     async fn masters_of(&self, _: &Mailbox, _: &[ItemId]) -> Result<Vec<Option<ItemId>>, SourceError> {
         Err(error(SourceErrorKind::OwnBug, "not scripted"))
     }
-    async fn read_window(&self, _: &Mailbox, _: Slot) -> Result<Vec<Appointment>, SourceError> {
+    async fn read_window(&self, _: &Mailbox, _: Slot) -> Result<WindowReading, SourceError> {
         Err(error(SourceErrorKind::OwnBug, "not scripted"))
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base::SystemClock;
 use calendar::ids::SubscriptionId;
-use calendar::source::{Affinity, CalendarFolder, HintStream, Location, Reading, Subscribed};
-use calendar::{Appointment, ItemId, MailAddress, Slot, SourceError};
+use calendar::source::{Affinity, CalendarFolder, HintStream, Location, Reading, Subscribed, WindowReading};
+use calendar::{ItemId, MailAddress, Slot, SourceError};
 use store::lease::LeaseBook;
 use store::testing::{TestDatabase, database};
 
@@ -59,7 +59,7 @@ impl CalendarSource for Pages {
     async fn masters_of(&self, _: &Mailbox, _: &[ItemId]) -> Result<Vec<Option<ItemId>>, SourceError> {
         Err(not_asked())
     }
-    async fn read_window(&self, _: &Mailbox, _: Slot) -> Result<Vec<Appointment>, SourceError> {
+    async fn read_window(&self, _: &Mailbox, _: Slot) -> Result<WindowReading, SourceError> {
         Err(not_asked())
     }
 }
@@ -86,7 +86,7 @@ impl World {
         let book = LeaseBook::new(database.store.clone(), clock, "test".into(), Duration::from_secs(60));
         let fence = book.acquire("affinity-group/1", Duration::ZERO).await.unwrap().fence();
         let address = MailAddress::parse("m1@sim.test").unwrap();
-        Self { database, fence, mailbox: Mailbox { address, endpoint: String::new() } }
+        Self { database, fence, mailbox: Mailbox { address, endpoint: String::new(), account: None } }
     }
 
     async fn run(

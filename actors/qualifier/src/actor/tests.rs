@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use base::SystemClock;
 use calendar::source::{
-    Affinity, CalendarFolder, ChangePage, HintStream, Location, Mailbox, Reading, Subscribed,
+    Affinity, CalendarFolder, ChangePage, HintStream, Location, Mailbox, Reading, Subscribed, WindowReading,
 };
 use calendar::testing::{FakeCalendar, failure, single};
-use calendar::{Appointment, CalendarSource, ItemId, Slot, SourceError};
+use calendar::{CalendarSource, ItemId, Slot, SourceError};
 use store::lease::LeaseBook;
 use store::notifications::{NewNotification, NotificationKind as Kind};
 use store::testing::{TestDatabase, database};
@@ -247,7 +247,7 @@ impl CalendarSource for Panicking {
     ) -> Result<Vec<Option<ItemId>>, SourceError> {
         self.0.masters_of(mailbox, occurrences).await
     }
-    async fn read_window(&self, mailbox: &Mailbox, window: Slot) -> Result<Vec<Appointment>, SourceError> {
+    async fn read_window(&self, mailbox: &Mailbox, window: Slot) -> Result<WindowReading, SourceError> {
         self.0.read_window(mailbox, window).await
     }
 }

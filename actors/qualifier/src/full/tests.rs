@@ -234,7 +234,7 @@ impl calendar::CalendarSource for UnreadableWindow {
         &self,
         _: &calendar::source::Mailbox,
         _: calendar::Slot,
-    ) -> Result<Vec<Appointment>, SourceError> {
+    ) -> Result<calendar::source::WindowReading, SourceError> {
         Err(failure(SourceErrorKind::BadAnswer))
     }
 }

@@ -159,7 +159,7 @@ async fn a_window_holds_series_unfolded_whether_or_not_the_view_tells_their_orig
         world.create(1, "2031-03-04T09:00:00Z", "2031-03-04T10:00:00Z").await;
         world.shift_occurrence(1, &master, 3, "2031-03-05T12:00:00Z", "2031-03-05T13:00:00Z").await;
         let window = slot("2031-03-01T00:00:00Z", "2031-04-01T00:00:00Z");
-        let found = world.exchange.read_window(&mailbox, window).await.unwrap();
+        let found = world.exchange.read_window(&mailbox, window).await.unwrap().found;
         assert_eq!(found.len(), 11);
         let exception =
             found.iter().find(|appointment| appointment.kind == AppointmentKind::Exception).unwrap();
@@ -182,7 +182,7 @@ async fn a_full_calendar_is_read_completely_beyond_the_limit_of_a_view() {
     world.create_daily(1, "2031-01-01T08:00:00Z", "2031-01-01T09:00:00Z", 720).await;
     world.create_daily(1, "2031-01-01T10:00:00Z", "2031-01-01T11:00:00Z", 720).await;
     let window = slot("2031-01-01T00:00:00Z", "2034-01-01T00:00:00Z");
-    let found = world.exchange.read_window(&world.mailbox(1), window).await.unwrap();
+    let found = world.exchange.read_window(&world.mailbox(1), window).await.unwrap().found;
     assert_eq!(found.len(), 1_440);
 }
 
@@ -226,5 +226,5 @@ async fn without_impersonation_rights_on_the_folder_do() {
     let page = world.exchange.catch_up(&mailbox, None).await.unwrap();
     assert!(page.changed.is_empty());
     let window = slot("2031-03-01T00:00:00Z", "2031-04-01T00:00:00Z");
-    assert_eq!(world.exchange.read_window(&mailbox, window).await.unwrap(), []);
+    assert_eq!(world.exchange.read_window(&mailbox, window).await.unwrap().found, []);
 }
