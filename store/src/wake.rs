@@ -16,6 +16,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::error::StoreError;
 use crate::pool::Store;
 
+/// How many channels there are.
+const CHANNELS: usize = 7;
+
 /// What there may be news about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Channel {
@@ -27,11 +30,25 @@ pub enum Channel {
     Resource,
     /// A lease was handed back.
     Lease,
+    /// Mailboxes are to be compared with Planner, or adopted anew.
+    Comparison,
+    /// An operator asked for something.
+    Operation,
+    /// Service accounts came, went or changed, or began to wait.
+    Account,
 }
 
 impl Channel {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Notification, Self::Decision, Self::Resource, Self::Lease];
+    pub const ALL: [Self; CHANNELS] = [
+        Self::Notification,
+        Self::Decision,
+        Self::Resource,
+        Self::Lease,
+        Self::Comparison,
+        Self::Operation,
+        Self::Account,
+    ];
 
     /// The name in PostgreSQL.
     const fn name(self) -> &'static str {
@@ -40,6 +57,9 @@ impl Channel {
             Self::Decision => "kommuneklient_decision",
             Self::Resource => "kommuneklient_resource",
             Self::Lease => "kommuneklient_lease",
+            Self::Comparison => "kommuneklient_comparison",
+            Self::Operation => "kommuneklient_operation",
+            Self::Account => "kommuneklient_account",
         }
     }
 
@@ -68,14 +88,14 @@ pub struct Wake {
 
 #[derive(Debug)]
 struct Inner {
-    senders: Arc<[watch::Sender<u64>; 4]>,
+    senders: Arc<[watch::Sender<u64>; CHANNELS]>,
     _listener: AbortOnDropHandle<()>,
 }
 
 impl Wake {
     /// Starts listening in a task of the current runtime; it ends with the last clone.
     pub fn start(store: Store) -> Self {
-        let senders: Arc<[watch::Sender<u64>; 4]> = Arc::new(std::array::from_fn(|_| watch::Sender::new(0)));
+        let senders: Arc<[watch::Sender<u64>; CHANNELS]> = Arc::new(std::array::from_fn(|_| watch::Sender::new(0)));
         let listener = tokio::spawn(run(store, Arc::clone(&senders)));
         Self { inner: Arc::new(Inner { senders, _listener: AbortOnDropHandle::new(listener) }) }
     }
@@ -90,7 +110,7 @@ fn bump(sender: &watch::Sender<u64>) {
     sender.send_modify(|count| *count = count.wrapping_add(1));
 }
 
-async fn run(store: Store, senders: Arc<[watch::Sender<u64>; 4]>) {
+async fn run(store: Store, senders: Arc<[watch::Sender<u64>; CHANNELS]>) {
     let backoff = Backoff::doubling(Duration::from_millis(100), Duration::from_secs(10));
     let mut failures = 0;
     loop {
@@ -110,7 +130,7 @@ async fn run(store: Store, senders: Arc<[watch::Sender<u64>; 4]>) {
 /// Listens until the connection ends.
 async fn listen(
     store: &Store,
-    senders: &[watch::Sender<u64>; 4],
+    senders: &[watch::Sender<u64>; CHANNELS],
     failures: &mut u32,
 ) -> Result<(), StoreError> {
     let (client, mut connection) = store.direct().await?;
