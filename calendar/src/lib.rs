@@ -1,5 +1,5 @@
-//! The rules, pure: who is meant (B2), which days count (B3), what Planner shall hold (B4, B5), and the
-//! port to where appointments come from.
+//! The rules, pure: who is meant (B2), which days count (B3), what Planner shall hold (B4, B5), what of it
+//! is withheld (B8), how it compares with what Planner holds (B11), and the port to where appointments come from.
 //!
 //! Nothing here does I/O and nothing reads a clock: facts and instants come in, answers go out. The
 //! stages differ only in where their facts come from, so the same facts give the same decision by every
@@ -9,7 +9,9 @@
 pub mod address;
 pub mod appointment;
 pub mod codes;
+pub mod compare;
 pub mod decide;
+pub mod guard;
 pub mod identity;
 pub mod ids;
 pub mod placing;
