@@ -9,9 +9,12 @@
 //! a lost lease is `Escalate` (the part that held it must end); anything else is a defect and escalates too.
 #![forbid(unsafe_code)]
 
+pub mod accounts;
 pub mod adoption;
 pub mod application_log;
 pub mod calls;
+pub mod comparison;
+pub mod credentials;
 pub mod decisions;
 pub mod duty;
 pub mod embedded;
@@ -35,6 +38,7 @@ pub mod sync_states;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod wake;
+pub mod withheld;
 
 pub use error::StoreError;
 pub use pool::{Store, StoreOptions};
