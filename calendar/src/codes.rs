@@ -148,6 +148,9 @@ codes! {
     ITEM_NOT_REPRESENTABLE = 9103 EPS Error "an appointment has an identifier that cannot be stored or sent";
     FULL_READ_SKIPPED = 9104 EPS Warning "a mailbox could not be read in full and was skipped for now";
     SETTINGS_CHANGED = 9105 EPS Information "zone, months or busy statuses changed, everything is decided anew";
+    DELETES_WITHHELD = 9106 EPS Error "a full read lacks so many appointments that their deletions are withheld, an operator confirms or rejects them";
+    WITHHELD_SEEN_AGAIN = 9107 EPS Information "appointments whose deletion was withheld or rejected stand in the calendar again";
+    FULL_PULL_BEGAN = 9108 EPS Information "a full pull began: by its schedule, or made up because it was missed";
 
     // 92xx communicator
     RESOURCE_ADDRESS_INVALID = 9201 PCS Warning "the resource list names something that is no mail address, it is skipped";
@@ -157,11 +160,21 @@ codes! {
     BATCHES_SMALLER = 9205 PCS Warning "repeated timeouts made the calls to Planner smaller";
     SENDING_PAUSED = 9206 PCS Warning "calls to Planner fail, sending pauses";
     SENDING_RESUMED = 9207 PCS Information "calls to Planner succeed again";
+    RECEIPT_CODE_UNKNOWN = 9208 PCS Error "Planner answered with a receipt code that is not assigned, for the first time";
 
     // 93xx the process as a whole
     SERVICE_ENDED = 9301 ALL Error "the service ends because of an error";
     PANICKED = 9302 ALL Error "a part of the program panicked, it is restarted";
     WINDOW_ITEMS_UNREADABLE = 9303 ALL Error "some appointments of a calendar cannot be read, what is known of them is left as it is";
+
+    // 96xx accounts and secrets
+    SEALING_KEY_EXPOSED = 9601 ALL Warning "others than its owner can read or change the file of a sealing key";
+    CREDENTIAL_UNUSABLE = 9602 ELS Error "the password of a service account cannot be opened, the account is not used";
+    ACCOUNTS_CHANGED = 9603 ELS Information "service accounts were added, changed or removed, and are used so from now on";
+    // 95xx operators
+    RESOURCE_LIST_REQUESTED = 9501 PCS Information "an operator asked for the resource list";
+    RESOURCE_DROP_CANCELLED = 9502 PCS Information "withheld drops of the resource list are void, a later list lacks few or others";
+    OPERATOR_ACTED = 9503 ALL Information "an operator changed a list, settled a withheld run or retried what was set aside";
 }
 
 /// Number of codes for refused items: 6200 to 6249.

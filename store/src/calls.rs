@@ -4,7 +4,10 @@
 //! served), then a permit: a row in `service_call_reference_log`, written before the request leaves. Permits
 //! are granted one after the other over all instances (an advisory lock), by the database's clock; the row
 //! is the call's log entry too, and is completed when the call ends. A call whose process died is never
-//! completed: it counts as in flight until its deadline, and in the budget for 60 s more.
+//! completed: it counts in the budget until 60 s after its deadline, and holds its slot until then or until its
+//! owner's lease is gone, whichever comes first. An owner ends its calls before its lease can be taken over
+//! (see [`lease`]), so a call of an owner without a lease has no client any more: its keys wait for the deadline,
+//! since Planner may still do what was asked, and nobody else waits (B9).
 //!
 //! Failure: an error means that no permit was recorded, or that this is unknown; the caller then makes no
 //! call. A permit that was recorded and not used costs budget and nothing else.
@@ -131,9 +134,19 @@ impl CallBook {
         let mail = call.mail.map(MailAddress::as_str);
         let items = i32::try_from(call.mailboxes).unwrap_or(i32::MAX);
         tx.execute(
-            "insert into service_call_reference_log (call_id, operation, mail, items, bulk, started_at, deadline) \
-             values ($1, $2, $3, $4, true, $5::timestamptz, $5::timestamptz + make_interval(secs => $6))",
-            &[&id, &call.operation, &mail, &items, &grant.now, &call.lifetime.as_secs_f64()],
+            "insert into service_call_reference_log (call_id, operation, mail, items, bulk, started_at, deadline, \
+                                                     lease_key, lease_token) \
+             values ($1, $2, $3, $4, true, $5::timestamptz, $5::timestamptz + make_interval(secs => $6), $7, $8)",
+            &[
+                &id,
+                &call.operation,
+                &mail,
+                &items,
+                &grant.now,
+                &call.lifetime.as_secs_f64(),
+                &fence.key,
+                &fence.token,
+            ],
         )
         .await
         .map_err(StoreError::query(operation))?;
@@ -178,17 +191,22 @@ pub(crate) async fn admit(
     let window = if limited { budget::WINDOW } else { Duration::ZERO };
     let row = tx
         .query_one(
-            "select count(*) filter (where p.ended_at is null and p.deadline > $1), \
+            "select count(*) filter (where p.in_flight), \
                     count(*), \
                     count(*) filter (where p.bulk), \
                     coalesce(sum(p.items) filter (where p.sends), 0), \
                     coalesce(sum(p.items) filter (where p.sends and p.bulk), 0), \
-                    min(p.deadline) filter (where p.ended_at is null and p.deadline > $1), \
+                    min(p.deadline) filter (where p.in_flight), \
                     min(coalesce(p.ended_at, p.deadline)) + make_interval(secs => $2), \
                     $2 > 0 and (exists (select from calendar_event e where e.pending and e.bulk) \
                              or exists (select from planner_resource r where r.adopt_due_at <= $1)) \
              from (select ended_at, deadline, bulk, items, \
-                          operation in ('CreateEvents', 'UpdateEvents', 'DeleteEvents') as sends \
+                          operation in ('CreateEvents', 'UpdateEvents', 'DeleteEvents') as sends, \
+                          ended_at is null and deadline > $1 \
+                              and (lease_key is null \
+                                   or exists (select from lease \
+                                              where key = lease_key and token = lease_token and owner <> '' \
+                                                and expires_at > $1)) as in_flight \
                    from service_call_reference_log \
                    where coalesce(ended_at, deadline) > $1::timestamptz - make_interval(secs => $2)) p",
             &[&now, &window.as_secs_f64()],

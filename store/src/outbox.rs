@@ -75,7 +75,7 @@ impl Operation {
         self.letter() as i8
     }
 
-    fn of_code(code: i8) -> Option<Self> {
+    pub(crate) fn of_code(code: i8) -> Option<Self> {
         Self::ALL.into_iter().find(|operation| operation.code() == code)
     }
 }
@@ -97,13 +97,17 @@ pub struct PendingKey {
     pub decided_at: Timestamp,
     /// Where the trace of the decision goes on.
     pub trace: Option<TraceContext>,
-    /// Receipts in a row that said "not now".
+    /// Failures of this key by itself since it was last taken: receipts that said "not now", and calls for it
+    /// alone that failed while others succeeded.
     pub attempts: u32,
     /// Calls in a row that brought no receipt for it.
     pub unanswered: u32,
     /// The one conversion that its receipt could ask for (create → update, update → create) was made for
     /// this decision already.
     pub converted: bool,
+    /// Since its last attempt a call about other keys succeeded. Looked up only for keys whose last calls brought
+    /// no receipt (`unanswered` > 0).
+    pub others_succeeded: bool,
 }
 
 /// Some of the pending keys.
@@ -137,6 +141,12 @@ pub(crate) const END: &str = "(case when e.wanted then e.end_at \
 /// Planner, and it has been read in full since then: taking over forgets the reading before it (B9).
 pub(crate) const SENDABLE: &str =
     "r.deleted_date is null and r.adopted_at is not null and r.full_read_began_at is not null";
+
+/// SQL: has a change for other keys succeeded since the last attempt of the row `e`?
+const OTHERS_SUCCEEDED: &str = "exists (select from service_call_reference_log c \
+     where c.success and c.operation in ('CreateEvents', 'UpdateEvents', 'DeleteEvents') \
+       and coalesce(c.ended_at, c.deadline) > (select max(l.at) from sync_log l \
+                                               where l.mail = e.mail and l.origin_id = e.origin_id))";
 
 impl Store {
     /// Walks over the mailboxes with pending keys of one class in alphabetical order, beginning after
@@ -210,7 +220,8 @@ fn pending_sql() -> String {
              select e.mail, e.origin_id, {OPERATION} as operation, e.version, {START} as start_at, \
                     {END} as end_at, e.decided_at, e.decision_trace, e.attempts, e.unanswered, \
                     coalesce(e.version = case when e.ack_there then e.converted_to_create_version \
-                                              else e.converted_to_update_version end, false) as converted \
+                                              else e.converted_to_update_version end, false) as converted, \
+                    e.unanswered > 0 and {OTHERS_SUCCEEDED} as others_succeeded \
              from calendar_event e join planner_resource r on r.mail = e.mail \
              where e.mail = walk.mail and e.pending and e.bulk = $1 and {SENDABLE} \
                and (e.next_attempt_at is null or e.next_attempt_at <= now()) \
@@ -247,5 +258,6 @@ fn read_key(row: &Row, mail: MailAddress) -> Result<PendingKey, tokio_postgres::
         attempts: u32::try_from(attempts).unwrap_or_default(),
         unanswered: u32::try_from(unanswered).unwrap_or_default(),
         converted: row.try_get("converted")?,
+        others_succeeded: row.try_get("others_succeeded")?,
     })
 }

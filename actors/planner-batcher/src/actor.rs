@@ -22,7 +22,7 @@ use crate::look::{self, Found};
 use crate::messages::{BatchEnded, Held, Looked, Lost, News, Observe, Observed};
 use crate::plan::Picker;
 use crate::policy::{Directive, Ended, Event, Limits, Look, Policy};
-use crate::send::Work;
+use crate::send::{Duty, Work};
 
 /// Turns decisions into calls.
 #[derive(Debug)]
@@ -279,8 +279,9 @@ impl Handler<Looked> for PlannerBatcher {
             }
             Err(error) => return self.escalate(&BatcherError::Look(error)),
         };
-        if let (Some((reserved, slot, began)), Some(fence)) = (found.call, self.fence()) {
-            self.start_batch(Work { reserved, slot, began, fence }, context);
+        if let (Some((reserved, slot, began)), Some(lease)) = (found.call, &self.lease) {
+            let duty = Duty::of(lease);
+            self.start_batch(Work { reserved, slot, began, duty }, context);
         }
         self.tell(Event::Looked(found.look), context);
     }

@@ -25,7 +25,8 @@ pub struct BatcherOptions {
     /// Pauses: of a key whose receipt said "not now" or that brought none, and of all sending while calls
     /// fail (`planner.retry_initial`, `planner.retry_cap`).
     pub retry: Backoff,
-    /// Receipts 15 and 16 in a row after which a key is set aside.
+    /// Failures of a key by itself after which it is set aside (`planner.attempts_max`): receipts 15 and 16, and
+    /// calls for it alone that failed while others succeeded.
     pub attempts_max: u32,
     /// How soon a mailbox is adopted anew after an unknown outcome
     /// (`planner.adopt_after_unknown_outcome`; at most 15 minutes, B9).

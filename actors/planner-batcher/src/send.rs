@@ -1,5 +1,8 @@
 //! One call, on the runtime: request, receipts, what follows, the record.
 
+use std::collections::BTreeSet;
+use std::fmt;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use base::TraceContext;
@@ -9,7 +12,7 @@ use connector_planner::{
 };
 use store::StoreError;
 use store::calls::{CallEnd, Slot};
-use store::lease::Fence;
+use store::lease::{Fence, Lease};
 use store::outbox::{Answer, KeyAnswer, Operation, Outcome, PendingKey, Reserved};
 use tracing::{Instrument as _, Span, field};
 
@@ -29,8 +32,27 @@ pub(crate) struct Work {
     pub(crate) slot: Slot,
     /// When its time began, before its permit was recorded.
     pub(crate) began: Instant,
-    /// Proof that the duty is held.
-    pub(crate) fence: Fence,
+    /// The right to make it.
+    pub(crate) duty: Duty,
+}
+
+/// The duty under which a call is made: what proves it, and what tells of its loss.
+pub(crate) struct Duty {
+    fence: Fence,
+    lost: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Duty {
+    /// The duty that this lease gives.
+    pub(crate) fn of(lease: &Lease) -> Self {
+        Self { fence: lease.fence(), lost: Box::pin(lease.lost_signal()) }
+    }
+}
+
+impl fmt::Debug for Duty {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Duty").field("fence", &self.fence).finish_non_exhaustive()
+    }
 }
 
 /// How a call ended, for the batcher.
@@ -43,13 +65,26 @@ pub(crate) struct Summary {
 }
 
 /// Makes the call and records what came of it.
+///
+/// A call whose duty is lost is cut off at once: its connection is closed before a successor can take the lease,
+/// so the successor need not count it as in flight ([`store::calls`]). Its keys wait for their deadline.
 pub(crate) async fn send(deps: &Deps, options: &BatcherOptions, work: Work) -> Summary {
-    let Work { reserved, slot, began, fence } = work;
+    let Work { reserved, slot, began, duty: Duty { fence, lost } } = work;
     let batch = batch_span(&reserved);
     let spans: Vec<Span> = reserved.keys.iter().map(|key| member_span(key, &batch)).collect();
     let trace = spans.first().and_then(telemetry::trace::of);
     let started = deps.clock.monotonic();
-    let result = call(deps, options, &reserved, began, trace).instrument(batch.clone()).await;
+    let result = tokio::select! {
+        result = call(deps, options, &reserved, began, trace).instrument(batch.clone()) => result,
+        () = lost => {
+            tracing::warn!(
+                mailbox = %reserved.mail,
+                call_id = %reserved.call_id,
+                "a call to planner was cut off, its duty was lost"
+            );
+            return Summary { ended: Ended::Lost, unrecorded: None };
+        }
+    };
     observe(&reserved, deps.clock.monotonic().saturating_duration_since(started), &result);
     let policy = ReceiptPolicy { retry: options.retry, attempts_max: options.attempts_max };
     let (answer, ended) = match &result {
@@ -66,6 +101,7 @@ pub(crate) async fn send(deps: &Deps, options: &BatcherOptions, work: Work) -> S
     let unrecorded =
         record(deps, options, &fence, &answer, reserved.operation, began).instrument(batch).await.err();
     drop(slot);
+    look_for_new_codes(deps, &answer).await;
     Summary { ended, unrecorded }
 }
 
@@ -179,7 +215,7 @@ fn failed(
         error = %text,
         "a call to planner failed"
     );
-    let known = error.outcome();
+    let (known, alone) = (error.outcome(), reserved.keys.len() == 1);
     let guilty: &[usize] = match error {
         PlannerError::Unsendable { positions, .. } => positions,
         _ => &[],
@@ -189,7 +225,7 @@ fn failed(
         outcome: if guilty.contains(&position) {
             Outcome::SetAside { reason: receipt::UNSENDABLE, there: None }
         } else {
-            policy.without_receipt(key, known, rand::random())
+            policy.without_receipt(key, known, alone, rand::random())
         },
         receipt_code: None,
         text: None,
@@ -214,8 +250,40 @@ fn failed(
     (answer, ended)
 }
 
+/// Tells operators of receipt codes that nobody knows, each once.
+async fn look_for_new_codes(deps: &Deps, answer: &Answer) {
+    let codes: BTreeSet<i32> = answer.keys.iter().filter_map(|key| key.receipt_code).collect();
+    for code in codes.into_iter().filter(|code| receipt::is_unassigned(*code)) {
+        match deps.book.store().first_sight_of_receipt(codes::receipt_refused(code).id).await {
+            Ok(false) => {}
+            Ok(true) => tracing::error!(
+                event_id = codes::RECEIPT_CODE_UNKNOWN.id,
+                receipt_code = code,
+                call_id = %answer.call_id,
+                "planner answered with a receipt code that is not assigned"
+            ),
+            // it stays new, and is told when it comes again
+            Err(error) => tracing::warn!(
+                receipt_code = code,
+                error = %telemetry::chain(&error),
+                "it could not be looked up whether a receipt code is new"
+            ),
+        }
+    }
+}
+
 /// Raises the events of one key.
 fn report(key: &PendingKey, settled: &KeyAnswer) {
+    if let Some(code) = settled.receipt_code {
+        let event = codes::receipt_refused(code).id.to_string();
+        telemetry::metrics()
+            .counter(
+                "kommuneklient_planner_receipts",
+                "receipts by operation and event code (6200 = accepted)",
+                &[("operation", key.operation.call_name()), ("event", &event)],
+            )
+            .inc();
+    }
     match &settled.outcome {
         Outcome::Refused { code } => tracing::warn!(
             event_id = codes::receipt_refused(*code).id,
@@ -231,6 +299,12 @@ fn report(key: &PendingKey, settled: &KeyAnswer) {
             receipt_code = settled.receipt_code,
             reason,
             "an appointment was set aside"
+        ),
+        Outcome::Has | Outcome::Lacks => tracing::info!(
+            event_id = codes::receipt_refused(settled.receipt_code.unwrap_or_default()).id,
+            mailbox = %key.mail,
+            operation = key.operation.call_name(),
+            "planner holds something else than was thought, the other operation follows where it is still wanted"
         ),
         Outcome::Own => tracing::info!(
             event_id = codes::receipt_refused(13).id,

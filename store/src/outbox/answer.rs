@@ -5,7 +5,7 @@ use std::time::Duration;
 use calendar::{MailAddress, OriginId};
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{Store, StoreError};
 use crate::calls::{self, CallBook, CallEnd};
 use crate::lease::{self, Fence};
 
@@ -62,8 +62,8 @@ pub enum Outcome {
         /// The receipt's code.
         code: i32,
     },
-    /// Not sent again until the decision changes, because of this. What the receipt told of Planner's
-    /// holdings is kept where it told something.
+    /// Not sent again until the decision changes or an operator says so, because of this. What the receipt told of
+    /// Planner's holdings is kept where it told something.
     SetAside {
         /// Why, for people.
         reason: &'static str,
@@ -74,12 +74,16 @@ pub enum Outcome {
     Unknown {
         /// The pause.
         after: Duration,
+        /// It counts as a failure of this key by itself.
+        own: bool,
     },
     /// The call failed at Planner's side before any receipt: it was hardly done, and this is not certain; send
     /// it again after this time.
     Unsure {
         /// The pause.
         after: Duration,
+        /// It counts as a failure of this key by itself.
+        own: bool,
     },
     /// It certainly never reached Planner.
     Unsent,
@@ -127,9 +131,37 @@ impl Outcome {
 
     const fn after(&self) -> Option<Duration> {
         match self {
-            Self::Transient { after } | Self::Unknown { after } | Self::Unsure { after } => Some(*after),
+            Self::Transient { after } | Self::Unknown { after, .. } | Self::Unsure { after, .. } => Some(*after),
             _ => None,
         }
+    }
+
+    /// Did the key fail by itself?
+    const fn is_own_failure(&self) -> bool {
+        matches!(
+            self,
+            Self::Transient { .. } | Self::Unknown { own: true, .. } | Self::Unsure { own: true, .. }
+        )
+    }
+}
+
+impl Store {
+    /// Notes that a receipt code without a known meaning came, under its event's number. Answers whether it is the
+    /// first time.
+    ///
+    /// # Errors
+    /// It is not known; it may have been noted.
+    pub async fn first_sight_of_receipt(&self, event_id: u16) -> Result<bool, StoreError> {
+        let operation = "note a receipt code";
+        let client = self.client(operation).await?;
+        let noted = client
+            .execute(
+                "insert into store_state (name, value) values ($1, 'seen') on conflict (name) do nothing",
+                &[&format!("receipt/{event_id}")],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        Ok(noted > 0)
     }
 }
 
@@ -161,6 +193,7 @@ impl CallBook {
                     &rows.there,
                     &rows.uncertain,
                     &rows.after_s,
+                    &rows.own_failures,
                 ],
             )
             .await
@@ -193,6 +226,7 @@ struct Columns<'a> {
     there: Vec<Option<bool>>,
     uncertain: Vec<Option<bool>>,
     after_s: Vec<Option<f64>>,
+    own_failures: Vec<bool>,
 }
 
 impl<'a> Columns<'a> {
@@ -212,6 +246,7 @@ impl<'a> Columns<'a> {
             rows.there.push(key.outcome.there(deletes));
             rows.uncertain.push(key.outcome.uncertain());
             rows.after_s.push(key.outcome.after().map(|after| after.as_secs_f64()));
+            rows.own_failures.push(key.outcome.is_own_failure());
         }
         rows
     }
@@ -219,8 +254,9 @@ impl<'a> Columns<'a> {
 
 const ANSWER: &str = "with told as ( \
          select * from unnest($2::text[], $3::text[], $4::int4[], $5::text[], $6::uuid[], $7::uuid[], \
-                              $8::bool[], $9::bool[], $10::float8[]) \
-             as a (origin_id, word, code, words, event_identifier, resource_identifier, there, uncertain, after_s)), \
+                              $8::bool[], $9::bool[], $10::float8[], $11::bool[]) \
+             as a (origin_id, word, code, words, event_identifier, resource_identifier, there, uncertain, after_s, \
+                   own_failure)), \
      freed as (delete from key_in_flight where call_id = $1 returning *), \
      settled as ( \
          select f.mail, f.operation, f.version, f.start_at, f.end_at, t.* \
@@ -248,8 +284,10 @@ const ANSWER: &str = "with told as ( \
          refused_code = case when s.word = 'refused' then s.code else e.refused_code end, \
          set_aside_version = case when s.word = 'set_aside' then s.version else e.set_aside_version end, \
          set_aside_reason = case when s.word = 'set_aside' then s.words else e.set_aside_reason end, \
-         attempts = case s.word when 'acknowledged' then 0 when 'transient' then e.attempts + 1 \
-                                else e.attempts end, \
+         stopped_at = case when s.word in ('refused', 'set_aside') then clock_timestamp() \
+                           when s.there is null then e.stopped_at end, \
+         attempts = case when s.word = 'acknowledged' then 0 when s.own_failure then e.attempts + 1 \
+                         else e.attempts end, \
          unanswered = case when s.word in ('unknown', 'unsure') then e.unanswered + 1 \
                            when s.word = 'unsent' then e.unanswered else 0 end, \
          next_attempt_at = now() + make_interval(secs => s.after_s), \

@@ -133,7 +133,7 @@ async fn sender(book: CallBook, fence: Fence, planner: Shared, seed: u64, steps:
         let outcomes: Vec<Outcome> = if fate < 0.6 {
             codes.iter().map(|code| outcome(call.operation, *code)).collect()
         } else if !(0.75..0.9).contains(&fate) {
-            call.keys.iter().map(|_| Outcome::Unknown { after: Duration::ZERO }).collect()
+            call.keys.iter().map(|_| Outcome::Unknown { after: Duration::ZERO, own: false }).collect()
         } else {
             // a crash: nothing is recorded, and the deadline passes
             sql(

@@ -76,6 +76,8 @@ impl CallBook {
                     &lifetime.as_secs_f64(),
                     &batch.operation.call_name(),
                     &batch.class.is_bulk(),
+                    &fence.key,
+                    &fence.token,
                 ],
             )
             .await
@@ -125,8 +127,9 @@ fn reserve_sql() -> String {
              on conflict (mail, origin_id) do nothing \
              returning position, start_at, end_at), \
          call as ( \
-             insert into service_call_reference_log (call_id, operation, mail, items, bulk, started_at, deadline) \
-             select $1, $8, $2, count(*), $9, $6, $6 + make_interval(secs => $7) from reserved \
+             insert into service_call_reference_log (call_id, operation, mail, items, bulk, started_at, deadline, \
+                                                     lease_key, lease_token) \
+             select $1, $8, $2, count(*), $9, $6, $6 + make_interval(secs => $7), $10, $11 from reserved \
              having count(*) > 0) \
          select position::bigint, start_at, end_at from reserved order by position"
     )

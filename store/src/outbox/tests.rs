@@ -246,8 +246,8 @@ async fn own_refused_transient_unknown_unsure_and_unsent() {
             "own" => Outcome::Own,
             "refused" => Outcome::Refused { code: 3 },
             "transient" => Outcome::Transient { after },
-            "unknown" => Outcome::Unknown { after },
-            "unsure" => Outcome::Unsure { after },
+            "unknown" => Outcome::Unknown { after, own: false },
+            "unsure" => Outcome::Unsure { after, own: false },
             _ => Outcome::Unsent,
         };
         send(&database, &fence, outcome).await;
@@ -292,7 +292,7 @@ async fn an_uncertain_key_is_sent_even_when_nothing_seems_to_differ() {
     decide(store, MAIL, "U", Some(slot(1))).await;
     send(&database, &fence, Outcome::Acknowledged).await;
     decide(store, MAIL, "U", Some(slot(2))).await;
-    send(&database, &fence, Outcome::Unknown { after: Duration::ZERO }).await;
+    send(&database, &fence, Outcome::Unknown { after: Duration::ZERO, own: false }).await;
     decide(store, MAIL, "U", Some(slot(1))).await;
     let key = pending(&database).await.remove(0);
     assert_eq!((key.operation, key.slot, key.unanswered), (Operation::Update, slot(1), 1));
@@ -301,7 +301,7 @@ async fn an_uncertain_key_is_sent_even_when_nothing_seems_to_differ() {
     assert!(!row.pending && !row.uncertain && row.unanswered == 0);
     // the same for a creation that was never acknowledged and is not wanted any more
     decide(store, MAIL, "V", Some(slot(1))).await;
-    send(&database, &fence, Outcome::Unknown { after: Duration::ZERO }).await;
+    send(&database, &fence, Outcome::Unknown { after: Duration::ZERO, own: false }).await;
     decide(store, MAIL, "V", None).await;
     assert_eq!(pending(&database).await[0].operation, Operation::Delete);
 }

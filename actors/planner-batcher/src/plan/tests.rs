@@ -21,6 +21,7 @@ fn key(mail: &str, id: &str, operation: Operation, decided_s: i64) -> PendingKey
         attempts: 0,
         unanswered: 0,
         converted: false,
+        others_succeeded: false,
     }
 }
 

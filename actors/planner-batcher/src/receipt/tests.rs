@@ -26,31 +26,42 @@ fn key(operation: Operation) -> PendingKey {
         attempts: 0,
         unanswered: 0,
         converted: false,
+        others_succeeded: false,
     }
+}
+
+/// Every code that has a meaning, all that have none, and the extremes.
+fn codes() -> impl Iterator<Item = i32> {
+    (-1..=50).chain([250, 1_000, i32::MIN, i32::MAX])
 }
 
 #[test]
 fn the_table_of_b9() {
     use Operation::{Create, Delete, Update};
-    let settle = |operation, code| policy().settle(&key(operation), code, 0.0);
     for operation in Operation::ALL {
-        assert_eq!(settle(operation, 0), Outcome::Acknowledged);
-        assert_eq!(settle(operation, 13), Outcome::Own);
-        for code in [15, 16] {
-            assert_eq!(settle(operation, code), Outcome::Transient { after: Duration::from_secs(1) });
-        }
-        for code in
-            (1..=7).chain([9, 11, 12, 14]).chain(17..=48).chain([49, 50, 1000, -1, i32::MIN, i32::MAX])
-        {
-            assert_eq!(settle(operation, code), Outcome::Refused { code }, "{operation:?} {code}");
+        for code in codes() {
+            let expected = match (operation, code) {
+                (_, 0) | (Delete, 10) => Outcome::Acknowledged,
+                (Create, 8) => Outcome::Has,
+                (Update, 10) => Outcome::Lacks,
+                (_, 13) => Outcome::Own,
+                (_, 15 | 16) => Outcome::Transient { after: Duration::from_secs(1) },
+                _ => Outcome::Refused { code },
+            };
+            assert_eq!(policy().settle(&key(operation), code, 0.0), expected, "{operation:?} {code}");
         }
     }
-    assert_eq!(settle(Create, 8), Outcome::Has);
-    assert_eq!(settle(Update, 8), Outcome::Refused { code: 8 });
-    assert_eq!(settle(Delete, 8), Outcome::Refused { code: 8 });
-    assert_eq!(settle(Update, 10), Outcome::Lacks);
-    assert_eq!(settle(Delete, 10), Outcome::Acknowledged);
-    assert_eq!(settle(Create, 10), Outcome::Refused { code: 10 });
+}
+
+/// List C of the features: a code above 49 must not make an event outside the reserved 6200 to 6249.
+#[test]
+fn every_receipt_code_has_an_event_of_the_reserved_range_and_the_unassigned_ones_are_told() {
+    for code in codes() {
+        let event = calendar::codes::receipt_refused(code).id;
+        let expected = if (0..=48).contains(&code) { 6_200 + u16::try_from(code).unwrap() } else { 6_249 };
+        assert_eq!(event, expected, "{code}");
+        assert_eq!(is_unassigned(code), !(0..=16).contains(&code), "{code}");
+    }
 }
 
 #[test]
@@ -73,12 +84,38 @@ fn not_now_is_spaced_and_ends() {
 #[test]
 fn without_a_receipt_a_key_that_reached_planner_pauses() {
     let of = |known, unanswered| {
-        policy().without_receipt(&PendingKey { unanswered, ..key(Operation::Create) }, known, 0.0)
+        policy().without_receipt(&PendingKey { unanswered, ..key(Operation::Create) }, known, true, 0.0)
     };
+    let after = Duration::from_secs;
     assert_eq!(of(CallOutcome::NotApplied, 7), Outcome::Unsent);
-    assert_eq!(of(CallOutcome::Failed, 0), Outcome::Unsure { after: Duration::from_secs(1) });
-    assert_eq!(of(CallOutcome::Unknown, 0), Outcome::Unknown { after: Duration::from_secs(1) });
-    assert_eq!(of(CallOutcome::Unknown, 2), Outcome::Unknown { after: Duration::from_secs(4) });
+    assert_eq!(of(CallOutcome::Failed, 0), Outcome::Unsure { after: after(1), own: false });
+    assert_eq!(of(CallOutcome::Unknown, 0), Outcome::Unknown { after: after(1), own: false });
+    assert_eq!(of(CallOutcome::Unknown, 2), Outcome::Unknown { after: after(4), own: false });
+}
+
+/// The attempt limit counts failures of that item alone, never outages.
+#[test]
+fn a_failed_call_counts_against_a_key_only_when_nothing_else_can_be_blamed() {
+    let aside = Outcome::SetAside { reason: FAILS_ALONE, there: None };
+    for operation in Operation::ALL {
+        for known in [CallOutcome::NotApplied, CallOutcome::Failed, CallOutcome::Unknown] {
+            for (alone, others_succeeded) in [(false, false), (false, true), (true, false), (true, true)] {
+                let own = alone && others_succeeded && known != CallOutcome::NotApplied;
+                let of = |attempts| {
+                    let sent = PendingKey { attempts, others_succeeded, ..key(operation) };
+                    policy().without_receipt(&sent, known, alone, 0.0)
+                };
+                let counted =
+                    matches!(of(2), Outcome::Unsure { own: true, .. } | Outcome::Unknown { own: true, .. });
+                assert_eq!(counted, own, "{known:?} alone {alone} others succeeded {others_succeeded}");
+                assert_eq!(
+                    of(3) == aside,
+                    own,
+                    "{known:?} alone {alone} others succeeded {others_succeeded}"
+                );
+            }
+        }
+    }
 }
 
 proptest! {
