@@ -43,6 +43,32 @@ macro_rules! text_id {
     };
 }
 
+/// Which service account makes a call (B12). Opaque to everybody but the source, which knows the accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccountId(i64);
+
+impl AccountId {
+    /// The account of the configuration. Those of the database are numbered from 1.
+    pub const DEFAULT: Self = Self(0);
+
+    /// The account with this number in the database.
+    pub const fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 text_id! {
     /// The source's identifier of a stored item or of one occurrence. Changes when an item moves (B2).
     ItemId

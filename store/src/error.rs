@@ -60,6 +60,15 @@ pub enum StoreError {
         /// Which lease.
         key: String,
     },
+    /// A service account was removed meanwhile: plan anew.
+    #[error("a service account that was to carry a group does not exist any more")]
+    AccountGone,
+    /// More groups than allowed would be carried by one account: the plan is wrong.
+    #[error("service account {account} would carry more affinity groups than allowed")]
+    AccountOverfull {
+        /// Which account.
+        account: i64,
+    },
     /// The embedded server could not be started.
     #[error("the embedded PostgreSQL server cannot {operation}: {reason}")]
     Embedded {
@@ -80,7 +89,7 @@ impl StoreError {
     /// race are tried again; everything else ends the part that met it.
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Connect { .. } => Disposition::RETRY,
+            Self::Connect { .. } | Self::AccountGone => Disposition::RETRY,
             Self::Query { source, .. } if passes(source) => Disposition::RETRY,
             _ => Disposition::Escalate,
         }

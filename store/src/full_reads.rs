@@ -7,8 +7,11 @@
 //!
 //! Failure: an error means that nothing was asked for, or that this is unknown; asking twice is harmless.
 
-use calendar::MailAddress;
+use base::DailyTimes;
+use calendar::ids::AccountId;
+use calendar::{Known, MailAddress, Slot};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio_postgres::Transaction;
 
 use crate::lease::{self, Fence};
@@ -23,8 +26,13 @@ mod tests;
 /// What is known of the mailbox of a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// It is in use, and this is the service's address for it.
-    Located(String),
+    /// It is in use, and can be reached.
+    Located {
+        /// The service's address for it.
+        endpoint: String,
+        /// The service account of its group, where it has one.
+        account: Option<AccountId>,
+    },
     /// It is in use, but the listener has not found out yet where it lives.
     NotLocated,
     /// It is no longer in use.
@@ -48,7 +56,13 @@ impl Store {
         let operation = "look a mailbox up";
         let client = self.client(operation).await?;
         let statement = client
-            .prepare_cached("select deleted_date is null, endpoint from planner_resource where mail = $1")
+            .prepare_cached(
+                "select r.deleted_date is null, r.endpoint, \
+                 case when g.id is not null then coalesce(g.service_user_credential_id, 0) end \
+                 from planner_resource r \
+                 left join planner_resource_subscription m on m.mail = r.mail \
+                 left join subscription g on g.id = m.subscription_id where r.mail = $1",
+            )
             .await
             .map_err(StoreError::query(operation))?;
         let row =
@@ -56,9 +70,10 @@ impl Store {
         let Some(row) = row else { return Ok(Target::Unknown) };
         let in_use: bool = row.try_get(0).map_err(StoreError::query(operation))?;
         let endpoint: Option<String> = row.try_get(1).map_err(StoreError::query(operation))?;
+        let account: Option<i64> = row.try_get(2).map_err(StoreError::query(operation))?;
         Ok(match endpoint {
             _ if !in_use => Target::NotInUse,
-            Some(endpoint) => Target::Located(endpoint),
+            Some(endpoint) => Target::Located { endpoint, account: account.map(AccountId::new) },
             None => Target::NotLocated,
         })
     }

@@ -5,9 +5,11 @@
 //! under the fence of that group. A member that leaves takes its sync state with it, so that it is read in
 //! full should it come back.
 
+use std::collections::BTreeSet;
+
 use base::Id;
 use calendar::MailAddress;
-use calendar::ids::SubscriptionId;
+use calendar::ids::{AccountId, SubscriptionId};
 use calendar::source::Location;
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -33,6 +35,8 @@ pub struct StoredGroup {
     pub id: GroupId,
     /// What its members have in common.
     pub location: Location,
+    /// The service account that carries it.
+    pub account: AccountId,
     /// Its members, by address.
     pub members: Vec<StoredMember>,
 }
@@ -46,6 +50,17 @@ pub struct StoredMember {
     pub subscription: Option<SubscriptionId>,
 }
 
+/// An affinity group to be formed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NewGroup {
+    /// What its members have in common.
+    pub location: Location,
+    /// The service account that is to carry it.
+    pub account: AccountId,
+    /// Its members. Those that are members elsewhere move, and keep their sync states.
+    pub members: Vec<MailAddress>,
+}
+
 /// Changes of the memberships, applied in this order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Regrouping {
@@ -55,8 +70,8 @@ pub struct Regrouping {
     pub dissolved: Vec<GroupId>,
     /// New members of groups that exist. A mailbox that is a member elsewhere moves, and keeps its sync state.
     pub joining: Vec<(GroupId, MailAddress)>,
-    /// New groups with their members.
-    pub formed: Vec<(Location, Vec<MailAddress>)>,
+    /// New groups.
+    pub formed: Vec<NewGroup>,
 }
 
 impl Regrouping {
@@ -69,7 +84,8 @@ impl Regrouping {
     }
 }
 
-const GROUPS: &str = "select g.id, g.endpoint, g.grouping_value, m.mail, m.ews_subscription_id \
+const GROUPS: &str = "select g.id, g.endpoint, g.grouping_value, \
+    coalesce(g.service_user_credential_id, 0) as account, m.mail, m.ews_subscription_id \
     from subscription g left join planner_resource_subscription m on m.subscription_id = g.id";
 
 impl Store {
@@ -98,13 +114,20 @@ impl Store {
     }
 
     /// Applies a plan of the listener in one transaction, under the fence of its duty. Mailboxes that are no
-    /// resources any more are left out.
-    pub async fn regroup(&self, fence: &Fence, plan: &Regrouping) -> Result<(), StoreError> {
+    /// resources any more are left out. No account that is given a group carries more than `groups_per_account`
+    /// afterwards, over all instances: otherwise nothing is changed.
+    pub async fn regroup(
+        &self,
+        fence: &Fence,
+        plan: &Regrouping,
+        groups_per_account: usize,
+    ) -> Result<(), StoreError> {
         let operation = "store affinity groups";
         let failed = StoreError::query(operation);
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(&failed)?;
         lease::guard(&tx, fence).await?;
+        hold_accounts(&tx, &plan.formed).await?;
         let leaving: Vec<&str> = plan.leaving.iter().map(MailAddress::as_str).collect();
         tx.execute("delete from planner_resource_subscription where mail = any($1)", &[&leaving])
             .await
@@ -113,9 +136,9 @@ impl Store {
         for (group, mail) in &plan.joining {
             join(&tx, *group, std::slice::from_ref(mail)).await?;
         }
-        for (location, members) in &plan.formed {
-            let group = form(&tx, location).await?;
-            join(&tx, group, members).await?;
+        for new in &plan.formed {
+            let group = form(&tx, new).await?;
+            join(&tx, group, &new.members).await?;
         }
         let dissolved: Vec<i64> = plan.dissolved.iter().map(|group| group.get()).collect();
         tx.execute(
@@ -125,6 +148,7 @@ impl Store {
         .await
         .map_err(&failed)?;
         tx.execute("delete from subscription where id = any($1)", &[&dissolved]).await.map_err(&failed)?;
+        within_capacity(&tx, &plan.formed, groups_per_account).await?;
         tx.commit().await.map_err(&failed)
     }
 
@@ -161,15 +185,54 @@ impl Store {
     }
 }
 
+/// Keeps the accounts of new groups from being removed until they have them.
+async fn hold_accounts(
+    tx: &deadpool_postgres::Transaction<'_>,
+    formed: &[NewGroup],
+) -> Result<(), StoreError> {
+    let failed = StoreError::query("look for the accounts of new groups");
+    let accounts: BTreeSet<i64> = formed.iter().map(|new| new.account.get()).filter(|id| *id != 0).collect();
+    let accounts: Vec<i64> = accounts.into_iter().collect();
+    let held = tx
+        .query("select id from service_user_credential where id = any($1) for key share", &[&accounts])
+        .await
+        .map_err(&failed)?;
+    if held.len() == accounts.len() { Ok(()) } else { Err(StoreError::AccountGone) }
+}
+
+/// The last word on how many groups an account carries, whatever the plan was made from.
+async fn within_capacity(
+    tx: &deadpool_postgres::Transaction<'_>,
+    formed: &[NewGroup],
+    groups_per_account: usize,
+) -> Result<(), StoreError> {
+    let failed = StoreError::query("count the groups of accounts");
+    let accounts: Vec<i64> = formed.iter().map(|new| new.account.get()).collect();
+    let most = i64::try_from(groups_per_account).unwrap_or(i64::MAX);
+    let overfull = tx
+        .query_opt(
+            "select coalesce(service_user_credential_id, 0) as account from subscription \
+             where coalesce(service_user_credential_id, 0) = any($1) \
+             group by 1 having count(*) > $2 order by 1 limit 1",
+            &[&accounts, &most],
+        )
+        .await
+        .map_err(&failed)?;
+    match overfull {
+        Some(row) => Err(StoreError::AccountOverfull { account: row.try_get(0).map_err(&failed)? }),
+        None => Ok(()),
+    }
+}
+
 /// Inserts a group with the next free ordinal of its location.
-async fn form(tx: &deadpool_postgres::Transaction<'_>, location: &Location) -> Result<GroupId, StoreError> {
+async fn form(tx: &deadpool_postgres::Transaction<'_>, new: &NewGroup) -> Result<GroupId, StoreError> {
     let operation = "form an affinity group";
     let row = tx
         .query_one(
-            "insert into subscription (endpoint, grouping_value, ordinal) \
-             select $1, $2, coalesce(max(ordinal) + 1, 1) from subscription \
+            "insert into subscription (endpoint, grouping_value, ordinal, service_user_credential_id) \
+             select $1, $2, coalesce(max(ordinal) + 1, 1), nullif($3::bigint, 0) from subscription \
              where endpoint = $1 and grouping_value = $2 returning id",
-            &[&location.endpoint, &location.grouping],
+            &[&new.location.endpoint, &new.location.grouping, &new.account.get()],
         )
         .await
         .map_err(StoreError::query(operation))?;
@@ -205,7 +268,8 @@ fn collect(rows: &[Row]) -> Result<Vec<StoredGroup>, tokio_postgres::Error> {
         if groups.last().is_none_or(|group| group.id != id) {
             let location =
                 Location { endpoint: row.try_get("endpoint")?, grouping: row.try_get("grouping_value")? };
-            groups.push(StoredGroup { id, location, members: Vec::new() });
+            let account = AccountId::new(row.try_get("account")?);
+            groups.push(StoredGroup { id, location, account, members: Vec::new() });
         }
         let mail: Option<&str> = row.try_get("mail")?;
         // what was stored came from a MailAddress; another version's row is left out

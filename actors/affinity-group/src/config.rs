@@ -1,16 +1,27 @@
 //! Options of the listener and of affinity groups.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use base::Backoff;
+use calendar::ids::AccountId;
+use tokio::sync::watch;
+
+/// The service accounts that can be used, always current; `None` until they are known. Empty = there is none
+/// (4933).
+pub type Accounts = watch::Receiver<Option<BTreeSet<AccountId>>>;
 
 /// Limits and pauses of one affinity group.
 #[derive(Debug, Clone, Copy)]
 pub struct GroupOptions {
     /// Silence longer than this means that the stream is dead.
     pub stream_silence_limit: Duration,
-    /// While members are added the stream is opened anew at most this often.
+    /// While members are added the stream is opened anew at most this often, and less often the longer it goes on:
+    /// each time twice as long, up to `growth_pause_max`.
     pub growth_pause: Duration,
+    /// Longest pause between two openings while members are added. Below `no_gap_within`, so that who waits for the
+    /// stream needs no further catch-up.
+    pub growth_pause_max: Duration,
     /// A stream that ended as planned and is open again within this time has missed nothing.
     pub no_gap_within: Duration,
     /// Pause before a stream is opened again that an outage kept from being opened, or that the server ended in
@@ -40,6 +51,7 @@ impl Default for GroupOptions {
         Self {
             stream_silence_limit: Duration::from_secs(110),
             growth_pause: Duration::from_secs(1),
+            growth_pause_max: Duration::from_secs(8),
             no_gap_within: Duration::from_secs(10),
             reopen: Backoff::doubling(Duration::from_millis(250), Duration::from_secs(30)),
             restart: Backoff::doubling(Duration::from_millis(250), Duration::from_secs(4)),
@@ -63,8 +75,6 @@ pub struct ListenerOptions {
     pub mailboxes_per_subscription_group: usize,
     /// Most groups of one service account, over all instances.
     pub subscription_groups_per_credential: usize,
-    /// Service accounts that there are; 0 = none is configured (4933).
-    pub accounts: usize,
     /// Use stored locations only, ask nobody.
     pub deactivate_solving_of_group_affinity: bool,
     /// Pause before a mailbox that could not be located is asked for again.
@@ -83,7 +93,6 @@ impl Default for ListenerOptions {
             subscriber_update_time_interval: Duration::from_secs(600),
             mailboxes_per_subscription_group: 200,
             subscription_groups_per_credential: 3,
-            accounts: 1,
             deactivate_solving_of_group_affinity: false,
             locate_again: Backoff::doubling(Duration::from_secs(30), Duration::from_secs(3_600)),
             locate_at_once: 1_000,

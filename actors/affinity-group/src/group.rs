@@ -15,7 +15,7 @@ use actix::fut::wrap_future;
 use actix::prelude::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, StreamHandler,
 };
-use calendar::ids::{FolderId, SubscriptionId};
+use calendar::ids::{AccountId, FolderId, SubscriptionId};
 use calendar::source::{Location, Mailbox, SourceErrorKind};
 use calendar::{MailAddress, codes};
 use futures::StreamExt;
@@ -80,10 +80,22 @@ struct Owned {
     lease: Lease,
     fence: Fence,
     location: Location,
+    account: AccountId,
     affinity: watch::Sender<GroupAffinity>,
     journal: Journal,
     journal_task: JournalTask,
     reports: mpsc::Sender<FromTask>,
+}
+
+impl Owned {
+    /// A member, as calls about it need it.
+    fn mailbox(&self, address: &MailAddress) -> Mailbox {
+        Mailbox {
+            address: address.clone(),
+            endpoint: self.location.endpoint.clone(),
+            account: Some(self.account),
+        }
+    }
 }
 
 struct Member {
@@ -166,11 +178,15 @@ impl GroupActor {
             self.tools.options.journal_capacity,
             reports.clone(),
         );
-        let affinity =
-            watch::Sender::new(GroupAffinity { endpoint: group.location.endpoint.clone(), anchored: None });
+        let affinity = watch::Sender::new(GroupAffinity {
+            endpoint: group.location.endpoint.clone(),
+            account: group.account,
+            anchored: None,
+        });
         let fence = lease.fence();
-        let location = group.location.clone();
-        self.owned = Some(Owned { lease, fence, location, affinity, journal, journal_task, reports });
+        let (location, account) = (group.location.clone(), group.account);
+        self.owned =
+            Some(Owned { lease, fence, location, account, affinity, journal, journal_task, reports });
         tracing::info!(group = self.id.get(), members = group.members.len(), "affinity group begins");
         self.take_members(group, ctx);
     }
@@ -300,7 +316,7 @@ impl GroupActor {
             affinity: owned.affinity.subscribe(),
             reports: ctx.address().recipient(),
         };
-        let whose = Mailbox { address: mailbox.clone(), endpoint: owned.location.endpoint.clone() };
+        let whose = owned.mailbox(&mailbox);
         let left_behind = member.left_behind.take();
         let spec = ChildSpec::actor(child_id(&mailbox), &member.reference, move |child| {
             let tools = Arc::clone(&tools);
@@ -358,7 +374,7 @@ impl GroupActor {
     fn unsubscribe(&self, mailbox: &MailAddress, subscription: SubscriptionId) {
         let Some(owned) = &self.owned else { return };
         let affinity = owned.affinity.borrow().for_mailbox(mailbox);
-        let whose = Mailbox { address: mailbox.clone(), endpoint: owned.location.endpoint.clone() };
+        let whose = owned.mailbox(mailbox);
         let source = Arc::clone(&self.tools.mailboxes.source);
         self.tools.mailboxes.runtime.spawn(async move {
             if let Err(error) = source.unsubscribe(&whose, &affinity, &subscription).await {
@@ -448,7 +464,7 @@ impl GroupActor {
         let tools = Arc::clone(&self.tools);
         let (id, patience) = (self.id, self.tools.options.stop_patience);
         let task = self.tools.mailboxes.runtime.spawn(async move {
-            let Owned { lease, fence, location, affinity, journal, journal_task, reports } = owned;
+            let Owned { lease, fence, location, affinity, journal, journal_task, reports, .. } = owned;
             drop((journal, reports));
             if !journal_task.finish(patience / 2).await {
                 tracing::error!(
@@ -495,7 +511,11 @@ async fn end_subscriptions(
     let ended: Vec<(MailAddress, Option<SubscriptionId>)> = futures::stream::iter(live)
         .map(|(address, subscription)| async move {
             let affinity = affinity.for_mailbox(&address);
-            let mailbox = Mailbox { address: address.clone(), endpoint: location.endpoint.clone() };
+            let mailbox = Mailbox {
+                address: address.clone(),
+                endpoint: location.endpoint.clone(),
+                account: Some(affinity.account),
+            };
             let outcome = source.unsubscribe(&mailbox, &affinity, &subscription).await;
             outcome.ok().map(|()| (address, None))
         })

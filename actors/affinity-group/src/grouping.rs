@@ -1,16 +1,24 @@
-//! Which mailbox belongs to which affinity group. Pure (B12).
+//! Which mailbox belongs to which affinity group, and which service account carries which group. Pure (B12).
 //!
 //! * Existing memberships stay as long as the mailbox is in use and its endpoint and grouping are the group's.
 //!   A mailbox whose location is unknown at present stays where it is.
-//! * New mailboxes fill existing groups of their location, then form new ones.
-//! * There are never more groups than the accounts carry. When they do not suffice, groups of a location that
-//!   needs fewer are merged first; what then still finds no place is not covered.
+//! * A group stays with its account as long as there is such an account: subscriptions belong to the account that
+//!   made them. A group whose account is gone, or carries more than it may, is formed anew with the same members
+//!   under another account that has room.
+//! * New mailboxes fill existing groups of their location, then form new ones, under the account with the fewest.
+//! * No account ever carries more groups than it may. When there are too few, groups of a location that
+//!   needs fewer are merged first; what then still finds no place is not covered. Groups that have their
+//!   account are not disturbed for those that lost theirs.
+//!
+//! Everything here goes by identities: groups of different locations or accounts are never taken for one
+//! another, whatever they are called.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use calendar::MailAddress;
+use calendar::ids::AccountId;
 use calendar::source::Location;
-use store::subscriptions::{GroupId, Regrouping, StoredGroup};
+use store::subscriptions::{GroupId, NewGroup, Regrouping, StoredGroup};
 
 #[cfg(test)]
 mod tests;
@@ -20,8 +28,8 @@ mod tests;
 pub struct Limits {
     /// Most mailboxes of a group, at least 1.
     pub per_group: usize,
-    /// Most groups, over all accounts.
-    pub groups: usize,
+    /// Most groups of one account.
+    pub groups_per_account: usize,
 }
 
 /// What is to be changed.
@@ -37,6 +45,9 @@ pub struct Plan {
 struct Draft {
     id: GroupId,
     location: Location,
+    account: AccountId,
+    /// Does its account carry it? Otherwise it must be formed anew elsewhere.
+    housed: bool,
     kept: BTreeSet<MailAddress>,
     joining: BTreeSet<MailAddress>,
 }
@@ -49,33 +60,107 @@ impl Draft {
 
 type Newcomers = BTreeMap<Location, BTreeSet<MailAddress>>;
 
-/// Plans the memberships of `resources` (those in use, with their location where it is known).
+/// Plans the memberships of `resources` (those in use, with their location where it is known) in groups that
+/// `accounts` carry.
 pub fn plan(
     resources: &BTreeMap<MailAddress, Option<Location>>,
     groups: &[StoredGroup],
+    accounts: &BTreeSet<AccountId>,
     limits: Limits,
 ) -> Plan {
     let per_group = limits.per_group.max(1);
-    let mut drafts = drafts(resources, groups, per_group);
+    let slots = accounts.len().saturating_mul(limits.groups_per_account);
+    let mut drafts = drafts(resources, groups, accounts, per_group);
     let mut newcomers = newcomers(resources, &drafts);
     fill(&mut drafts, &mut newcomers, per_group);
     let mut dissolved: Vec<GroupId> = Vec::new();
-    let wanted: usize = newcomers.values().map(|some| some.len().div_ceil(per_group)).sum();
     retire(&mut drafts, &mut dissolved, |draft| draft.len() == 0);
-    if drafts.len() + wanted > limits.groups {
+    evict_surplus(&mut drafts, limits.groups_per_account);
+    let wanted: usize = newcomers.values().map(|some| some.len().div_ceil(per_group)).sum();
+    if drafts.len() + wanted > slots {
         merge(&mut drafts, &mut newcomers, &mut dissolved, per_group);
     }
-    while drafts.len() > limits.groups {
-        give_up_smallest(&mut drafts, &mut newcomers, &mut dissolved);
+    while drafts.len() > slots {
+        give_up_one(&mut drafts, &mut newcomers, &mut dissolved);
     }
-    let formed = form(&mut newcomers, limits.groups - drafts.len(), per_group);
+    fill(&mut drafts, &mut newcomers, per_group);
+    let mut free = Free::new(accounts, &drafts, limits.groups_per_account);
+    let mut formed = rehouse(&mut drafts, &mut dissolved, &mut free);
+    let chunks = form(&mut newcomers, free.left(), per_group);
+    formed.extend(
+        chunks
+            .into_iter()
+            .filter_map(|(location, members)| Some(NewGroup { location, account: free.take()?, members })),
+    );
     finish(groups, &drafts, dissolved, formed, newcomers)
+}
+
+/// Room for groups, by account.
+struct Free<'a> {
+    carried: BTreeMap<AccountId, usize>,
+    most: usize,
+    accounts: &'a BTreeSet<AccountId>,
+}
+
+impl<'a> Free<'a> {
+    fn new(accounts: &'a BTreeSet<AccountId>, drafts: &[Draft], most: usize) -> Self {
+        let mut carried = BTreeMap::new();
+        for draft in drafts.iter().filter(|draft| draft.housed) {
+            *carried.entry(draft.account).or_default() += 1;
+        }
+        Self { carried, most, accounts }
+    }
+
+    fn carried_by(&self, account: AccountId) -> usize {
+        self.carried.get(&account).copied().unwrap_or_default()
+    }
+
+    fn left(&self) -> usize {
+        self.accounts.iter().map(|account| self.most.saturating_sub(self.carried_by(*account))).sum()
+    }
+
+    /// Room with the account that carries the fewest groups.
+    fn take(&mut self) -> Option<AccountId> {
+        let account = self.accounts.iter().copied().min_by_key(|id| (self.carried_by(*id), *id))?;
+        let carried = self.carried.entry(account).or_default();
+        (*carried < self.most).then(|| {
+            *carried += 1;
+            account
+        })
+    }
+}
+
+/// Takes from each account the groups beyond what it may carry, the smallest first.
+fn evict_surplus(drafts: &mut [Draft], most: usize) {
+    let accounts: BTreeSet<AccountId> = drafts.iter().map(|draft| draft.account).collect();
+    for account in accounts {
+        let mut carried: Vec<&mut Draft> =
+            drafts.iter_mut().filter(|draft| draft.housed && draft.account == account).collect();
+        carried.sort_by_key(|draft| (std::cmp::Reverse(draft.len()), draft.id));
+        carried.into_iter().skip(most).for_each(|draft| draft.housed = false);
+    }
+}
+
+/// Forms the groups that lost their account anew under others, with the same members.
+fn rehouse(drafts: &mut Vec<Draft>, dissolved: &mut Vec<GroupId>, free: &mut Free<'_>) -> Vec<NewGroup> {
+    let (housed, homeless): (Vec<Draft>, Vec<Draft>) = drafts.drain(..).partition(|draft| draft.housed);
+    *drafts = housed;
+    let mut formed = Vec::new();
+    for draft in homeless {
+        // there are never more groups than room (`give_up_one`)
+        let Some(account) = free.take() else { continue };
+        dissolved.push(draft.id);
+        let members = draft.kept.into_iter().chain(draft.joining).collect();
+        formed.push(NewGroup { location: draft.location, account, members });
+    }
+    formed
 }
 
 /// The groups with the members that stay.
 fn drafts(
     resources: &BTreeMap<MailAddress, Option<Location>>,
     groups: &[StoredGroup],
+    accounts: &BTreeSet<AccountId>,
     per_group: usize,
 ) -> Vec<Draft> {
     let stays = |mail: &MailAddress, location: &Location| {
@@ -86,6 +171,8 @@ fn drafts(
         .map(|group| Draft {
             id: group.id,
             location: group.location.clone(),
+            account: group.account,
+            housed: accounts.contains(&group.account),
             kept: group
                 .members
                 .iter()
@@ -138,18 +225,21 @@ fn merge(drafts: &mut Vec<Draft>, newcomers: &mut Newcomers, dissolved: &mut Vec
         let members: usize = drafts.iter().filter(here).map(Draft::len).sum();
         let members = members + newcomers.get(&location).map_or(0, BTreeSet::len);
         let surplus = drafts.iter().filter(here).count().saturating_sub(members.div_ceil(per_group));
-        let mut sizes: Vec<(usize, GroupId)> =
-            drafts.iter().filter(here).map(|draft| (draft.len(), draft.id)).collect();
+        // those that must move anyway go first
+        let mut sizes: Vec<(bool, usize, GroupId)> =
+            drafts.iter().filter(here).map(|draft| (draft.housed, draft.len(), draft.id)).collect();
         sizes.sort_unstable();
-        for (_, id) in sizes.into_iter().take(surplus) {
+        for (_, _, id) in sizes.into_iter().take(surplus) {
             release(drafts, newcomers, dissolved, id);
         }
     }
     fill(drafts, newcomers, per_group);
 }
 
-fn give_up_smallest(drafts: &mut Vec<Draft>, newcomers: &mut Newcomers, dissolved: &mut Vec<GroupId>) {
-    if let Some(id) = drafts.iter().min_by_key(|draft| (draft.len(), draft.id)).map(|draft| draft.id) {
+/// Ends the smallest group, of those without account as long as there are any.
+fn give_up_one(drafts: &mut Vec<Draft>, newcomers: &mut Newcomers, dissolved: &mut Vec<GroupId>) {
+    let smallest = drafts.iter().min_by_key(|draft| (draft.housed, draft.len(), draft.id));
+    if let Some(id) = smallest.map(|draft| draft.id) {
         release(drafts, newcomers, dissolved, id);
     }
 }
@@ -187,12 +277,12 @@ fn finish(
     groups: &[StoredGroup],
     drafts: &[Draft],
     mut dissolved: Vec<GroupId>,
-    formed: Vec<(Location, Vec<MailAddress>)>,
+    formed: Vec<NewGroup>,
     newcomers: Newcomers,
 ) -> Plan {
     let before: BTreeMap<&MailAddress, GroupId> =
         groups.iter().flat_map(|group| group.members.iter().map(|member| (&member.mail, group.id))).collect();
-    let mut placed: BTreeSet<&MailAddress> = formed.iter().flat_map(|(_, members)| members).collect();
+    let mut placed: BTreeSet<&MailAddress> = formed.iter().flat_map(|new| &new.members).collect();
     let mut joining = Vec::new();
     for draft in drafts {
         for mail in draft.kept.iter().chain(&draft.joining) {

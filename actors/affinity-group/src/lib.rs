@@ -34,7 +34,7 @@ mod round;
 mod scripted;
 mod stream;
 
-pub use config::{GroupOptions, ListenerOptions};
+pub use config::{Accounts, GroupOptions, ListenerOptions};
 pub use error::ListenerError;
 pub use group::{GroupActor, GroupTools};
 pub use listener::{LISTENER_LEASE, Listener};

@@ -15,6 +15,7 @@ use actix::fut::wrap_future;
 use actix::prelude::{
     Actor, ActorContext, ActorFutureExt, ActorStreamExt, AsyncContext, Context, Handler, SpawnHandle,
 };
+use base::EventCode;
 use calendar::codes;
 use store::lease::Lease;
 use store::subscriptions::GroupId;
@@ -22,12 +23,12 @@ use store::wake::{Channel, Wake};
 use supervision::{ChildContext, ChildId, ChildRef, Stop, SupervisorError, SupervisorRef};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::config::ListenerOptions;
+use crate::config::{Accounts, ListenerOptions};
 use crate::error::ListenerError;
 use crate::group::{GroupActor, GroupTools};
 use crate::messages::{CompareNow, MembersChanged};
 use crate::ownership;
-use crate::round::{Outcome, Round};
+use crate::round::{self, Outcome, Round};
 use crate::tree;
 
 /// The name of the listener's lease.
@@ -43,6 +44,7 @@ const GROUP_AGAIN: Duration = Duration::from_millis(500);
 pub struct Listener {
     tools: Arc<GroupTools>,
     options: ListenerOptions,
+    accounts: Accounts,
     wake: Wake,
     /// Supervises the groups.
     groups: SupervisorRef,
@@ -54,6 +56,8 @@ pub struct Listener {
     failures: u32,
     timer: Option<SpawnHandle>,
     told_waiting: bool,
+    /// What was told last of mailboxes without a place: the event, and how many.
+    told_uncovered: Option<(u16, usize)>,
 }
 
 impl Listener {
@@ -61,6 +65,7 @@ impl Listener {
     pub fn new(
         tools: Arc<GroupTools>,
         options: ListenerOptions,
+        accounts: Accounts,
         wake: Wake,
         groups: SupervisorRef,
         child: ChildContext,
@@ -68,6 +73,7 @@ impl Listener {
         Self {
             tools,
             options,
+            accounts,
             wake,
             groups,
             child,
@@ -78,6 +84,7 @@ impl Listener {
             failures: 0,
             timer: None,
             told_waiting: false,
+            told_uncovered: None,
         }
     }
 
@@ -109,12 +116,20 @@ impl Listener {
         });
         // a stream of wake-ups that ends leaves the interval
         ctx.spawn(actix::fut::wrap_stream::<_, Self>(news).map(|(), actor, ctx| actor.round(ctx)).finish());
+        let accounts = futures::stream::unfold(self.accounts.clone(), |mut accounts| async {
+            accounts.changed().await.ok().map(|()| ((), accounts))
+        });
+        ctx.spawn(
+            actix::fut::wrap_stream::<_, Self>(accounts).map(|(), actor, ctx| actor.round(ctx)).finish(),
+        );
         self.round(ctx);
     }
 
     /// Does a round, or another one after the one that runs.
     fn round(&mut self, ctx: &mut Context<Self>) {
         let Some(lease) = &self.lease else { return };
+        // a round follows when they are known
+        let Some(accounts) = self.accounts.borrow().clone() else { return };
         if self.round_running {
             self.round_again = true;
             return;
@@ -128,14 +143,19 @@ impl Listener {
                 store: &tools.mailboxes.store,
                 fence: &fence,
                 options: &options,
+                accounts: &accounts,
                 clock: &*tools.mailboxes.clock,
             };
-            round.run().await
+            let outcome = round.run().await;
+            (outcome, round::why_uncovered(&accounts))
         }));
         ctx.spawn(wrap_future::<_, Self>(task).map(|outcome, actor, ctx| {
             actor.round_running = false;
             match outcome {
-                Ok(outcome) => actor.round_done(outcome, ctx),
+                Ok((outcome, why)) => {
+                    actor.tell_uncovered(&outcome, why);
+                    actor.round_done(outcome, ctx);
+                }
                 Err(_) => actor.child.fail("a round of the listener panicked"),
             }
         }));
@@ -154,7 +174,7 @@ impl Listener {
                 }
                 LIST_AGAIN
             }
-            Ok(Outcome::Formed { groups, changed, more, locate_at }) => {
+            Ok(Outcome::Formed { groups, changed, more, locate_at, .. }) => {
                 self.failures = 0;
                 self.told_waiting = false;
                 self.keep_groups(groups.into_iter().collect(), &changed, ctx);
@@ -182,6 +202,28 @@ impl Listener {
             actor.timer = None;
             actor.round(ctx);
         }));
+    }
+
+    /// One event when mailboxes lack a place, and one whenever their number or the reason changes.
+    fn tell_uncovered(
+        &mut self,
+        outcome: &Result<Outcome, ListenerError>,
+        (event, reason): (EventCode, &'static str),
+    ) {
+        let Ok(Outcome::Formed { uncovered, .. }) = *outcome else { return };
+        let now = (uncovered > 0).then_some((event.id, uncovered));
+        if now == self.told_uncovered {
+            return;
+        }
+        match now {
+            Some(_) => tracing::error!(
+                event_id = event.id,
+                mailboxes = uncovered,
+                "mailboxes are not covered: {reason}"
+            ),
+            None => tracing::info!("all mailboxes that were located are covered"),
+        }
+        self.told_uncovered = now;
     }
 
     fn next_round(&self, more: bool, locate_at: Option<jiff::Timestamp>) -> Duration {

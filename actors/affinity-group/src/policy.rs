@@ -11,6 +11,8 @@
 //!   on the stream catch up when the next one is open. (B7 would let a planned close pass; but what the server had
 //!   written when we closed is gone, and a catch-up costs little.)
 //! * A subscription that nobody heard for longer than `no_gap_within` catches up, too.
+//! * Growth: while members are being subscribed the stream is opened anew after `growth_pause`, then after twice
+//!   that and so on up to `growth_pause_max`, and once more when all are there.
 //! * A stream that failed is ordered anew at once (after the server's own time, if it named one): the pause before
 //!   the next try is the business of its supervisor, or during an outage of the stream's actor. Only ends without
 //!   a fault that come too soon are paused for here.
@@ -186,6 +188,8 @@ pub struct Policy {
     failures: u32,
     /// Since when the live subscriptions differ from those of the stream.
     changed_since: Option<Instant>,
+    /// Openings in a row that were made while members were still being subscribed.
+    growths: u32,
     /// When all mailboxes caught up last because no stream could be opened.
     deaf_since: Option<Instant>,
     opened_once: bool,
@@ -202,6 +206,7 @@ impl Policy {
             number: 0,
             failures: 0,
             changed_since: None,
+            growths: 0,
             deaf_since: None,
             opened_once: false,
         }
@@ -576,9 +581,14 @@ impl Policy {
 
     /// When a stream that is open, or delayed, since `since` is opened anew for a change of its members.
     fn grow_at(&self, changed: Instant, since: Instant) -> Instant {
-        let pause = self.options.growth_pause;
-        let at_the_latest = (changed + pause).max(since + pause);
-        if self.anybody_starting() { at_the_latest } else { changed.max(since + pause) }
+        let shortest = self.options.growth_pause;
+        if !self.anybody_starting() {
+            return changed.max(since + shortest);
+        }
+        // many are on their way: ever fewer openings the longer that goes on, since each makes all catch up
+        let doubled = shortest.saturating_mul(1 << self.growths.saturating_sub(1).min(16));
+        let pause = doubled.min(self.options.growth_pause_max).max(shortest);
+        (changed + pause).max(since + pause)
     }
 
     fn anybody_starting(&self) -> bool {
@@ -588,6 +598,7 @@ impl Policy {
     fn open(&mut self, ids: BTreeSet<SubscriptionId>, out: &mut Vec<Directive>) {
         self.number += 1;
         self.changed_since = None;
+        self.growths = if self.anybody_starting() { self.growths.saturating_add(1) } else { 0 };
         self.stream = Stream::Opening { ids, away: None };
         out.push(Directive::Open { stream: self.number, members: self.live_subscriptions() });
     }

@@ -2,16 +2,17 @@
 //!
 //! All of it is repeatable: a round that fails half-way is simply done again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use base::Clock;
+use base::{Clock, EventCode};
+use calendar::ids::AccountId;
 use calendar::source::{Location, SourceErrorKind};
 use calendar::{CalendarSource, MailAddress, SourceError, codes};
 use jiff::Timestamp;
 use store::Store;
 use store::lease::Fence;
 use store::resources::{ActiveResource, ResourceFailure};
-use store::subscriptions::GroupId;
+use store::subscriptions::{GroupId, Regrouping, StoredGroup};
 
 use crate::config::ListenerOptions;
 use crate::error::ListenerError;
@@ -42,6 +43,8 @@ pub(crate) enum Outcome {
         more: bool,
         /// The earliest time at which a mailbox is to be located again.
         locate_at: Option<Timestamp>,
+        /// Mailboxes that found no place.
+        uncovered: usize,
     },
 }
 
@@ -51,6 +54,8 @@ pub(crate) struct Round<'a> {
     pub(crate) store: &'a Store,
     pub(crate) fence: &'a Fence,
     pub(crate) options: &'a ListenerOptions,
+    /// The service accounts that can be used.
+    pub(crate) accounts: &'a BTreeSet<AccountId>,
     pub(crate) clock: &'a dyn Clock,
 }
 
@@ -67,7 +72,7 @@ impl Round<'_> {
             self.locate(&wanted).await?;
             self.store.active_resources().await.map_err(ListenerError::Read)?
         };
-        let changed = self.form(&resources).await?;
+        let (changed, uncovered) = self.form(&resources).await?;
         let groups = self.store.affinity_groups().await.map_err(ListenerError::Read)?;
         let locate_at = resources
             .iter()
@@ -76,9 +81,10 @@ impl Round<'_> {
             .min();
         Ok(Outcome::Formed {
             groups: groups.iter().map(|group| group.id).collect(),
-            changed: if changed { groups.iter().map(|group| group.id).collect() } else { Vec::new() },
+            changed,
             more,
             locate_at,
+            uncovered,
         })
     }
 
@@ -111,22 +117,23 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Forms the groups; says whether anything changed.
-    async fn form(&self, resources: &[ActiveResource]) -> Result<bool, ListenerError> {
+    /// Forms the groups; tells the groups whose members changed, and how many mailboxes found no place.
+    async fn form(&self, resources: &[ActiveResource]) -> Result<(Vec<GroupId>, usize), ListenerError> {
         let groups = self.store.affinity_groups().await.map_err(ListenerError::Read)?;
         let known: BTreeMap<MailAddress, Option<Location>> =
             resources.iter().map(|resource| (resource.mail.clone(), resource.location.clone())).collect();
         let options = self.options;
         let limits = Limits {
             per_group: options.mailboxes_per_subscription_group,
-            groups: options.subscription_groups_per_credential * options.accounts,
+            groups_per_account: options.subscription_groups_per_credential,
         };
-        let plan = grouping::plan(&known, &groups, limits);
+        let plan = grouping::plan(&known, &groups, self.accounts, limits);
         self.tell_uncovered(resources, &plan.uncovered).await?;
         if plan.changes.is_empty() {
-            return Ok(false);
+            return Ok((Vec::new(), plan.uncovered.len()));
         }
-        self.store.regroup(self.fence, &plan.changes).await.map_err(ListenerError::Write)?;
+        let most = options.subscription_groups_per_credential;
+        self.store.regroup(self.fence, &plan.changes, most).await.map_err(ListenerError::Write)?;
         tracing::info!(
             left = plan.changes.leaving.len(),
             joined = plan.changes.joining.len(),
@@ -135,10 +142,10 @@ impl Round<'_> {
             uncovered = plan.uncovered.len(),
             "affinity groups changed"
         );
-        Ok(true)
+        Ok((touched(&groups, &plan.changes), plan.uncovered.len()))
     }
 
-    /// Mailboxes without a place: an event, and each row says so once.
+    /// Mailboxes without a place: each row says so once. (The event is the listener's, once a change.)
     async fn tell_uncovered(
         &self,
         resources: &[ActiveResource],
@@ -147,16 +154,7 @@ impl Round<'_> {
         if uncovered.is_empty() {
             return Ok(());
         }
-        let (event, reason) = if self.options.accounts == 0 {
-            (codes::SERVICE_ACCOUNT_MISSING, "no service account is configured")
-        } else {
-            (codes::SERVICE_ACCOUNTS_EXHAUSTED, "the service accounts carry no more groups")
-        };
-        tracing::error!(
-            event_id = event.id,
-            mailboxes = uncovered.len(),
-            "mailboxes are not covered: {reason}"
-        );
+        let (event, reason) = why_uncovered(self.accounts);
         let told = |mail: &MailAddress| {
             resources
                 .iter()
@@ -180,6 +178,34 @@ impl Round<'_> {
             .collect();
         self.store.failed(&failures).await.map_err(ListenerError::Write)
     }
+}
+
+/// The event of mailboxes without a place, and the reason in words.
+pub(crate) fn why_uncovered(accounts: &BTreeSet<AccountId>) -> (EventCode, &'static str) {
+    if accounts.is_empty() {
+        (codes::SERVICE_ACCOUNT_MISSING, "there is no service account")
+    } else {
+        (codes::SERVICE_ACCOUNTS_EXHAUSTED, "the service accounts carry no more groups")
+    }
+}
+
+/// Pure: the groups that exist before and after, and whose members change.
+fn touched(groups: &[StoredGroup], changes: &Regrouping) -> Vec<GroupId> {
+    let moving: BTreeSet<&MailAddress> = changes
+        .leaving
+        .iter()
+        .chain(changes.joining.iter().map(|(_, mail)| mail))
+        .chain(changes.formed.iter().flat_map(|new| &new.members))
+        .collect();
+    let joined: BTreeSet<GroupId> = changes.joining.iter().map(|(id, _)| *id).collect();
+    groups
+        .iter()
+        .filter(|group| !changes.dissolved.contains(&group.id))
+        .filter(|group| {
+            joined.contains(&group.id) || group.members.iter().any(|member| moving.contains(&member.mail))
+        })
+        .map(|group| group.id)
+        .collect()
 }
 
 /// Pure: whom to locate now (with the failures so far), and whether more wait.

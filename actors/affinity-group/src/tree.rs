@@ -34,7 +34,7 @@ use store::subscriptions::GroupId;
 use store::wake::Wake;
 use supervision::{ChildId, ChildRef, ChildSpec, Intensity, Strategy, SupervisorRef, SupervisorSpec};
 
-use crate::config::ListenerOptions;
+use crate::config::{Accounts, ListenerOptions};
 use crate::group::{GroupActor, GroupTools};
 use crate::listener::Listener;
 use crate::order::Orders;
@@ -47,6 +47,8 @@ mod tests;
 const GROUP_CAPACITY: usize = 1_024;
 /// Room for the members of a group beyond Exchange's limit, while some leave and others come.
 const MEMBERS_MAX: usize = 1_024;
+/// Groups of one process. With three an account, more accounts than anybody has.
+const GROUPS_MAX: usize = 1_024;
 /// Faults of one stream that are repaired by opening it again.
 const STREAM_FAULTS: Intensity = Intensity { max_restarts: 6, window: Duration::from_secs(30) };
 /// Restarts of a group.
@@ -57,6 +59,7 @@ pub fn listener_spec(
     reference: &ChildRef<Listener>,
     tools: GroupTools,
     options: ListenerOptions,
+    accounts: Accounts,
     wake: Wake,
 ) -> ChildSpec {
     let tools = Arc::new(GroupTools { options: options.group, ..tools });
@@ -64,13 +67,12 @@ pub fn listener_spec(
     let forming = {
         let groups = groups.clone();
         ChildSpec::actor("forming", reference, move |child| {
-            Listener::new(Arc::clone(&tools), options, wake.clone(), groups.clone(), child)
+            Listener::new(Arc::clone(&tools), options, accounts.clone(), wake.clone(), groups.clone(), child)
         })
         .reports_readiness()
     };
-    let max_groups = options.subscription_groups_per_credential * options.accounts.max(1) + 8;
     let groups = SupervisorSpec::new("groups", Strategy::OneForOne, tolerant(20))
-        .max_children(max_groups)
+        .max_children(GROUPS_MAX)
         .reference(&groups);
     let listener = SupervisorSpec::new("listener", Strategy::OneForAll, tolerant(5))
         .child(forming)

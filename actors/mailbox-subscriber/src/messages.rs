@@ -2,7 +2,7 @@
 
 use actix::Message;
 use calendar::MailAddress;
-use calendar::ids::{FolderId, SubscriptionId};
+use calendar::ids::{AccountId, FolderId, SubscriptionId};
 use calendar::source::Affinity;
 
 /// The affinity of the group as its mailboxes need it, always current.
@@ -10,6 +10,8 @@ use calendar::source::Affinity;
 pub struct GroupAffinity {
     /// The service's address for the whole group.
     pub endpoint: String,
+    /// The service account of the group.
+    pub account: AccountId,
     /// The anchor and the cookie, once a first subscription has settled them.
     pub anchored: Option<(MailAddress, Option<String>)>,
 }
@@ -18,7 +20,7 @@ impl GroupAffinity {
     /// The affinity for a call about `mailbox`, which stands for the anchor until there is one.
     pub fn for_mailbox(&self, mailbox: &MailAddress) -> Affinity {
         let (anchor, cookie) = self.anchored.clone().unwrap_or_else(|| (mailbox.clone(), None));
-        Affinity { endpoint: self.endpoint.clone(), anchor, cookie }
+        Affinity { endpoint: self.endpoint.clone(), account: self.account, anchor, cookie }
     }
 }
 

@@ -8,7 +8,7 @@ use base::TraceContext;
 use calendar::source::Mailbox;
 use calendar::{ItemId, MailAddress, SourceError, codes};
 use jiff::Timestamp;
-use store::decisions::{Effect, Series, to_stored_precision};
+use store::decisions::{Effect, Guarded, Series, to_stored_precision};
 use store::full_reads::Target;
 use store::lease::Fence;
 use store::notification_queue::{Claimed, Failed, Finished};
@@ -16,7 +16,7 @@ use store::notification_queue::{Claimed, Failed, Finished};
 use crate::config::{QualifierOptions, Services};
 use crate::error::QualifierError;
 use crate::plan::SeriesNews;
-use crate::reader::{Blame, Reader, blame};
+use crate::reader::{Blame, Reader, blame_of_item};
 
 /// What a shard that owns its lease works with.
 #[derive(Debug, Clone)]
@@ -85,7 +85,9 @@ impl Office {
         report: &mut Report,
     ) -> Result<Option<Mailbox>, QualifierError> {
         let outcome = match self.services.store.target(mail).await? {
-            Target::Located(endpoint) => return Ok(Some(Mailbox { address: mail.clone(), endpoint })),
+            Target::Located { endpoint, account } => {
+                return Ok(Some(Mailbox { address: mail.clone(), endpoint, account }));
+            }
             Target::NotLocated => return Err(QualifierError::NotLocated),
             Target::NotInUse => "not in use",
             Target::Unknown => {
@@ -118,6 +120,7 @@ impl Office {
             masters_gone: Vec::new(),
             finished: Vec::new(),
             full_read: false,
+            guarded: Guarded::default(),
         }
     }
 
@@ -211,7 +214,7 @@ impl<'a> Failure<'a> {
         notifications: &'a [Claimed],
         error: &SourceError,
     ) -> impl Iterator<Item = Self> + use<'a> {
-        let own = blame(error.kind) == Blame::TheItems;
+        let own = blame_of_item(error.kind) == Blame::TheItems;
         let text = format!("{error}: {}", error.text);
         notifications.iter().map(move |notification| Self { notification, error: text.clone(), own })
     }

@@ -58,7 +58,7 @@ async fn targets() {
     resource(&database, 2, "").await;
     resource(&database, 3, "endpoint = 'https://a/EWS', deleted_date = now()").await;
     for (n, target) in [
-        (1, Target::Located("https://a/EWS".into())),
+        (1, Target::Located { endpoint: "https://a/EWS".into(), account: None }),
         (2, Target::NotLocated),
         (3, Target::NotInUse),
         (4, Target::Unknown),

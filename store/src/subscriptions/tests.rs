@@ -40,6 +40,10 @@ async fn with_resources(count: u32) -> (TestDatabase, Lease) {
     (database, lease)
 }
 
+fn new(location: Location, members: Vec<MailAddress>) -> NewGroup {
+    NewGroup { location, account: AccountId::DEFAULT, members }
+}
+
 fn members(group: &StoredGroup) -> Vec<String> {
     group.members.iter().map(|member| member.mail.to_string()).collect()
 }
@@ -50,13 +54,13 @@ async fn groups_form_grow_shrink_and_dissolve() {
     let store = &database.store;
     let formed = Regrouping {
         formed: vec![
-            (here("A"), vec![mail(1), mail(2), mail(99)]),
-            (here("A"), vec![mail(3)]),
-            (here("B"), vec![mail(4)]),
+            new(here("A"), vec![mail(1), mail(2), mail(99)]),
+            new(here("A"), vec![mail(3)]),
+            new(here("B"), vec![mail(4)]),
         ],
         ..Regrouping::default()
     };
-    store.regroup(&lease.fence(), &formed).await.unwrap();
+    store.regroup(&lease.fence(), &formed, 3).await.unwrap();
     let groups = store.affinity_groups().await.unwrap();
     assert_eq!(groups.len(), 3);
     assert_eq!(members(&groups[0]), ["m0001@sim.test", "m0002@sim.test"], "99 is no resource");
@@ -76,7 +80,7 @@ async fn groups_form_grow_shrink_and_dissolve() {
         joining: vec![(a1, mail(3)), (b, mail(5))],
         formed: vec![],
     };
-    store.regroup(&lease.fence(), &changed).await.unwrap();
+    store.regroup(&lease.fence(), &changed, 3).await.unwrap();
     let groups = store.affinity_groups().await.unwrap();
     assert_eq!(groups.iter().map(|group| group.id).collect::<Vec<_>>(), [a1, b]);
     assert_eq!(members(&groups[0]), ["m0002@sim.test", "m0003@sim.test"]);
@@ -91,8 +95,8 @@ async fn groups_form_grow_shrink_and_dissolve() {
 async fn only_the_holder_of_the_duty_regroups() {
     let (database, lease) = with_resources(1).await;
     let stale = Fence { token: lease.fence().token - 1, ..lease.fence() };
-    let plan = Regrouping { formed: vec![(here("A"), vec![mail(1)])], ..Regrouping::default() };
-    let refused = database.store.regroup(&stale, &plan).await;
+    let plan = Regrouping { formed: vec![new(here("A"), vec![mail(1)])], ..Regrouping::default() };
+    let refused = database.store.regroup(&stale, &plan, 3).await;
     assert!(matches!(refused, Err(StoreError::LeaseLost { .. })), "{refused:?}");
     assert_eq!(database.store.affinity_groups().await.unwrap(), vec![]);
 }
@@ -102,10 +106,10 @@ async fn a_subscription_is_recorded_for_a_member_of_the_group_only() {
     let (database, lease) = with_resources(2).await;
     let store = &database.store;
     let plan = Regrouping {
-        formed: vec![(here("A"), vec![mail(1)]), (here("B"), vec![mail(2)])],
+        formed: vec![new(here("A"), vec![mail(1)]), new(here("B"), vec![mail(2)])],
         ..Regrouping::default()
     };
-    store.regroup(&lease.fence(), &plan).await.unwrap();
+    store.regroup(&lease.fence(), &plan, 3).await.unwrap();
     let a = store.affinity_groups().await.unwrap()[0].id;
     let id = SubscriptionId::new("sub-1");
     let both = [(mail(1), Some(id.clone())), (mail(2), Some(id.clone()))];
@@ -116,4 +120,43 @@ async fn a_subscription_is_recorded_for_a_member_of_the_group_only() {
     assert_eq!(subscriptions(store.affinity_groups().await.unwrap()), [Some(id), None]);
     store.record_subscriptions(&lease.fence(), a, &[(mail(1), None)], at(1)).await.unwrap();
     assert_eq!(subscriptions(store.affinity_groups().await.unwrap()), [None, None]);
+}
+
+async fn account(database: &TestDatabase, name: &str) -> AccountId {
+    let client = database.store.client("test").await.unwrap();
+    let insert = "insert into service_user_credential (user_name) values ($1) returning id";
+    AccountId::new(client.query_one(insert, &[&name]).await.unwrap().get(0))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_account_is_ever_given_more_groups_than_allowed() {
+    let (database, lease) = with_resources(3).await;
+    let one = account(&database, "one").await;
+    let form = |n: u32| Regrouping {
+        formed: vec![NewGroup { location: here(&n.to_string()), account: one, members: vec![mail(n)] }],
+        ..Regrouping::default()
+    };
+    for n in 1..=2 {
+        database.store.regroup(&lease.fence(), &form(n), 2).await.unwrap();
+    }
+    let groups = database.store.affinity_groups().await.unwrap();
+    assert_eq!(groups.iter().map(|group| group.account).collect::<Vec<_>>(), [one, one]);
+    let refused = database.store.regroup(&lease.fence(), &form(3), 2).await;
+    assert!(matches!(refused, Err(StoreError::AccountOverfull { account }) if account == one.get()));
+    assert_eq!(database.store.affinity_groups().await.unwrap(), groups, "nothing was changed");
+    // one that ends in the same transaction makes room
+    let swap = Regrouping { dissolved: vec![groups[0].id], leaving: vec![mail(1)], ..form(3) };
+    database.store.regroup(&lease.fence(), &swap, 2).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_was_removed_meanwhile_is_planned_for_anew() {
+    let (database, lease) = with_resources(1).await;
+    let gone = AccountId::new(77);
+    let plan = Regrouping {
+        formed: vec![NewGroup { location: here("A"), account: gone, members: vec![mail(1)] }],
+        ..Regrouping::default()
+    };
+    let refused = database.store.regroup(&lease.fence(), &plan, 3).await.unwrap_err();
+    assert!(matches!(refused, StoreError::AccountGone) && refused.disposition().is_retry(), "{refused:?}");
 }

@@ -1,5 +1,6 @@
 //! Goal: the stream's actor learns what is wanted and nothing else, and an order is begun and ended once.
 
+use calendar::ids::AccountId;
 use futures::FutureExt;
 
 use super::*;
@@ -9,6 +10,7 @@ fn order(number: u64) -> Order {
         number,
         affinity: Affinity {
             endpoint: String::new(),
+            account: AccountId::DEFAULT,
             anchor: MailAddress::parse("a@sim.test").unwrap(),
             cookie: None,
         },

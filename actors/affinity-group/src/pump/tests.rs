@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use base::SystemClock;
 use calendar::ItemId;
+use calendar::ids::AccountId;
 use calendar::source::{Affinity, ChangeKind, EventSubject, SourceErrorKind};
 use tokio::sync::mpsc;
 
@@ -49,7 +50,8 @@ fn start(opened: Result<(), SourceError>) -> World {
     let (says, heard) = mpsc::channel(64);
     let (offered, batches) = mpsc::channel(64);
     let (sender, reports) = mpsc::channel(64);
-    let affinity = Affinity { endpoint: String::new(), anchor: mail(1), cookie: None };
+    let affinity =
+        Affinity { endpoint: String::new(), account: AccountId::DEFAULT, anchor: mail(1), cookie: None };
     let listened = (1..=2).map(|n| (sub(n), (mail(n), FolderId::new("AAMkcal")))).collect();
     let order = Order {
         number: 7,

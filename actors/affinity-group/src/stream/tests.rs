@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use base::SystemClock;
 use calendar::MailAddress;
-use calendar::ids::{FolderId, SubscriptionId};
+use calendar::ids::{AccountId, FolderId, SubscriptionId};
 use calendar::source::{Affinity, Hint};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -66,7 +66,12 @@ impl World {
         let id = SubscriptionId::new(format!("s{number}"));
         self.desk.place(Order {
             number,
-            affinity: Affinity { endpoint: String::new(), anchor: anchor.clone(), cookie: None },
+            affinity: Affinity {
+                endpoint: String::new(),
+                account: AccountId::DEFAULT,
+                anchor: anchor.clone(),
+                cookie: None,
+            },
             listened: Arc::new(HashMap::from([(id, (anchor, FolderId::new("f")))])),
             journal: Journal::for_test(self.offered.clone()),
             reports: self.sender.clone(),
