@@ -1,17 +1,20 @@
-//! Adoption: taking over from Planner what it holds for a mailbox, before anything is sent for it, and
-//! again after an outcome that is unknown (B9).
+//! Adoption: taking over from Planner what it holds for a mailbox, before anything is sent for it (B9): because
+//! it is new, because it was revived, or because an operator asked, as after restoring an old backup
+//! ([`Store::ask_for_adoption`]).
 //!
-//! Protocol: a mailbox is due from `adopt_due_at` on. The caller asks Planner (GetEvents, the begin of the
+//! Protocol: a mailbox that is not adopted (`adopted_at` is null) is due from `adopt_due_at` on. The caller asks Planner (GetEvents, the begin of the
 //! call being recorded by the database's clock) and hands the answer to [`Store::adopt`], which in one
 //! transaction makes the acknowledged state of every key that overlaps the window what Planner holds, and
 //! learns the keys that only Planner knew (version 0: no decision yet). Keys in flight, and keys for which
 //! anything was logged since the call began, are left: the answer may be older than they are.
 //!
-//! The first adoption opens the mailbox for sending once it has been read in full afterwards; a reading that
-//! was complete before is forgotten and asked for again, since it could not know the learned keys.
+//! The adoption opens the mailbox for sending once it has been read in full afterwards; a reading that was
+//! complete before is forgotten and asked for again, since it could not know the learned keys. `adopted_at` is the
+//! beginning of the call, so that a mailbox is done when it is younger than the request.
 //!
-//! Failure: an error means that nothing was taken over (or that this is unknown); adopt again. An unknown
-//! outcome shortly before or during an adoption makes the mailbox due once more, for Planner may apply late.
+//! Failure: an error means that nothing was taken over (or that this is unknown); adopt again. A mailbox that was
+//! asked for while its adoption ran stays due. An unknown outcome shortly before or during an adoption makes the
+//! mailbox due for comparison, for Planner may apply late.
 
 use std::time::Duration;
 
@@ -22,8 +25,9 @@ use uuid::Uuid;
 
 use crate::lease::{self, Fence};
 use crate::notifications::NotificationKind;
+use crate::operations::Scope;
 use crate::wake::{self, Channel};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, comparison};
 
 #[cfg(test)]
 #[cfg(feature = "testing")]
@@ -50,9 +54,9 @@ pub struct Adoption {
     pub window: Slot,
     /// What Planner holds, one row a key, times to the second.
     pub held: Vec<HeldEvent>,
-    /// How long after an unknown outcome a mailbox is adopted.
+    /// How long after an unknown outcome a mailbox is compared.
     pub after_unknown_outcome: Duration,
-    /// The time of this process; stands as the moment of a first adoption.
+    /// The time of this process; a reading that is asked for counts as received then.
     pub now: Timestamp,
 }
 
@@ -83,7 +87,8 @@ pub struct Adopted {
 }
 
 /// SQL: does the key `e` overlap the window `$2`..`$3`, as decided or as acknowledged?
-const OVERLAPS: &str = "((e.end_at > $2 and e.start_at < $3) or (e.ack_end > $2 and e.ack_start < $3))";
+pub(crate) const OVERLAPS: &str =
+    "((e.end_at > $2 and e.start_at < $3) or (e.ack_end > $2 and e.ack_start < $3))";
 
 impl Store {
     /// Up to `limit` mailboxes that are due, the longest waiting first, without those in `busy`.
@@ -100,7 +105,8 @@ impl Store {
                 "select r.mail, (select min(least(e.start_at, e.ack_start)) from calendar_event e \
                                  where e.mail = r.mail and {OVERLAPS}) \
                  from planner_resource r \
-                 where r.adopt_due_at <= now() and r.deleted_date is null and not (r.mail = any ($1)) \
+                 where r.adopt_due_at <= now() and r.adopted_at is null and r.deleted_date is null \
+                   and not (r.mail = any ($1)) \
                  order by r.adopt_due_at, r.mail limit $4"
             ))
             .await
@@ -126,7 +132,7 @@ impl Store {
         let statement = client
             .prepare_cached(
                 "select extract(epoch from min(adopt_due_at) - now())::float8 from planner_resource \
-                 where adopt_due_at is not null and deleted_date is null",
+                 where adopt_due_at is not null and adopted_at is null and deleted_date is null",
             )
             .await
             .map_err(StoreError::query(operation))?;
@@ -169,21 +175,50 @@ impl Store {
                 wake::notify(&tx, Channel::Notification).await?;
             }
         }
+        // Who asked for an adoption since the call began wants one that began later: it stays due.
         tx.execute(
-            "update planner_resource r \
-             set adopted_at = coalesce(r.adopted_at, $2), \
-                 full_read_began_at = case when r.adopted_at is null then null else r.full_read_began_at end, \
-                 adopt_due_at = (select max(l.at) + make_interval(secs => $4) from sync_log l \
-                                 where l.mail = $1 and l.outcome = 'unknown' \
-                                   and l.at > $3::timestamptz - make_interval(secs => $4)) \
-             where r.mail = $1",
-            &[&mail, &adoption.now, &adoption.began, &adoption.after_unknown_outcome.as_secs_f64()],
+            &format!(
+                "update planner_resource r \
+                 set adopted_at = case when r.adopt_due_at > $2 then r.adopted_at \
+                                       else coalesce(r.adopted_at, $2) end, \
+                     full_read_began_at = case when r.adopted_at is null then null \
+                                               else r.full_read_began_at end, \
+                     adopt_due_at = case when r.adopt_due_at > $2 then r.adopt_due_at end, \
+                     compare_due_at = least(r.compare_due_at, {recheck}) \
+                 where r.mail = $1",
+                recheck = comparison::recheck_sql("$1", "$2", "$3")
+            ),
+            &[&mail, &adoption.began, &adoption.after_unknown_outcome.as_secs_f64()],
         )
         .await
         .map_err(StoreError::query(operation))?;
         wake::notify(&tx, Channel::Decision).await?;
         tx.commit().await.map_err(StoreError::query(operation))?;
         Ok(Some(adopted))
+    }
+
+    /// Makes mailboxes due for adoption as if they were new, because somebody asks: nothing is sent for them until
+    /// they are adopted and read in full. What Planner has acknowledged is replaced by what it holds. Answers how
+    /// many; none when `scope` names a mailbox that is not in use.
+    ///
+    /// # Errors
+    /// Nothing was asked for, or this is unknown; asking twice is harmless.
+    pub async fn ask_for_adoption(&self, scope: &Scope) -> Result<u64, StoreError> {
+        let operation = "ask for an adoption";
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        let asked = tx
+            .execute(
+                "update planner_resource \
+                 set adopted_at = null, full_read_began_at = null, adopt_due_at = now() \
+                 where deleted_date is null and ($1::text is null or mail = $1)",
+                &[&scope.mail()],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        wake::notify(&tx, Channel::Comparison).await?;
+        tx.commit().await.map_err(StoreError::query(operation))?;
+        Ok(asked)
     }
 
     /// Puts the adoption of mailboxes off, because Planner could not be asked about them.
@@ -200,7 +235,7 @@ impl Store {
         let mails: Vec<&str> = mails.iter().map(MailAddress::as_str).collect();
         tx.execute(
             "update planner_resource set adopt_due_at = now() + make_interval(secs => $2) \
-             where mail = any ($1) and adopt_due_at is not null",
+             where mail = any ($1) and adopt_due_at is not null and adopted_at is null",
             &[&mails, &after.as_secs_f64()],
         )
         .await
