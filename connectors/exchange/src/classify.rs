@@ -16,6 +16,11 @@ const TEXT_MAX: usize = 300;
 /// Our own code for a mailbox of which Autodiscover tells no endpoint (4930).
 pub const NO_ENDPOINT: &str = "no endpoint";
 
+/// Our own code for a call that was not made because its account waits.
+pub(crate) const BACK_OFF: &str = "back-off";
+/// Our own code for a call that was not made because there is no account for it.
+pub(crate) const NO_ACCOUNT: &str = "no account";
+
 /// The class of a response code.
 pub fn kind_of(code: &str) -> SourceErrorKind {
     use SourceErrorKind as K;

@@ -7,18 +7,21 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::ExchangeError;
+use crate::accounts::Account;
 
-/// How to reach Exchange. One service account.
+/// How to reach Exchange.
 #[derive(Debug, Clone)]
 pub struct ExchangeOptions {
     /// The EWS address for all mailboxes, when Autodiscover is not to be used.
     pub service_url: Option<Url>,
-    /// Autodiscover's SOAP address; goes before `service_url`.
+    /// Autodiscover's address; goes before `service_url`. It is spoken to in SOAP, and plainly where that is not
+    /// there; at once when the address ends in `.xml`.
     pub autodiscover_url: Option<Url>,
-    /// The service account.
-    pub user: String,
-    /// Its password.
-    pub password: SecretString,
+    /// How long a mailbox, or a service as a whole, that Autodiscover failed for is not asked for again (B12).
+    pub autodiscover_memory: Duration,
+    /// The service account to begin with, until [`Exchange::set_accounts`](crate::Exchange::set_accounts) says
+    /// otherwise; `None` = every call waits for that.
+    pub account: Option<Account>,
     /// Act as the mailbox's owner (`true`) or with rights on the folder.
     pub use_impersonation: bool,
     /// `RequestServerVersion`.
@@ -29,7 +32,7 @@ pub struct ExchangeOptions {
     pub request_timeout: Duration,
     /// When the server ends a stream as planned: 1 to 30 minutes.
     pub stream_timeout_minutes: u8,
-    /// Ordinary calls at one time.
+    /// Ordinary calls at one time, of all accounts together.
     pub simultaneous_calls: usize,
     /// Largest answer in bytes, and largest envelope of a stream.
     pub answer_limit_bytes: usize,
@@ -46,8 +49,8 @@ impl ExchangeOptions {
         Self {
             service_url: None,
             autodiscover_url: None,
-            user: user.into(),
-            password,
+            autodiscover_memory: Duration::from_secs(120),
+            account: Some(Account::configured(user, password)),
             use_impersonation: true,
             server_version: "Exchange2013_SP1".to_owned(),
             tls: trust::ClientTls::default(),
@@ -71,9 +74,6 @@ impl ExchangeOptions {
         }
         if self.autodiscover_url.as_ref().is_some_and(|url| !is_http(url)) {
             return setting("autodiscover_url", "it must begin with https:// or http://");
-        }
-        if self.user.is_empty() || self.user.contains(':') {
-            return setting("user", "it must not be empty and must not hold a colon (basic authentication)");
         }
         if !(1..=30).contains(&self.stream_timeout_minutes) {
             return setting("exchange_connection_timeout", "it must lie from 1 to 30 minutes");

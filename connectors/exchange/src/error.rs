@@ -10,7 +10,7 @@ pub enum ExchangeError {
     #[error("neither exchange.service_url nor exchange.autodiscover_url is set")]
     NoAddress,
     /// A setting cannot be used.
-    #[error("exchange.{key} cannot be used: {reason}")]
+    #[error("exchange: {key} cannot be used: {reason}")]
     Setting {
         /// Which.
         key: &'static str,

@@ -33,7 +33,13 @@ pub(crate) async fn listen(
             "a stream takes 1 to 200 subscriptions",
         ));
     }
-    let route = Route { endpoint: &affinity.endpoint, mailbox: &affinity.anchor, affinity: Some(affinity) };
+    let route = Route {
+        endpoint: &affinity.endpoint,
+        mailbox: &affinity.anchor,
+        account: None,
+        affinity: Some(affinity),
+    };
+    let account = affinity.account;
     let asked = request::stream(ids, transport.options.stream_timeout_minutes);
     let mut response = transport.open_stream(route, asked).await?;
     let transport = Arc::clone(transport);
@@ -65,7 +71,7 @@ pub(crate) async fn listen(
                     yield Ok(hint);
                 }
                 if let Some(error) = told.error {
-                    transport.learn_from_stream(&error);
+                    transport.learn_from_stream(account, &error);
                     yield Err(error);
                     return;
                 }

@@ -10,7 +10,8 @@
 //!   ([`Affinity`](calendar::source::Affinity)).
 //! * Streams have a client of their own without a total timeout and do not count against the limit of
 //!   ordinary calls. Watching for silence is the caller's business.
-//! * One back-off for the whole account ([`throttle`]): when the server is busy every call waits.
+//! * Several service accounts ([`accounts`]); calls about subscriptions are made by the account that owns them.
+//! * One back-off for a whole account ([`throttle`]): when the server is busy every call of it waits.
 //! * Requests ask for identifiers and times only (B6; `request`); a test on the wire holds that.
 //!
 //! Failure: no call retries by itself beyond waiting out the account's back-off. Bodies are read through a
@@ -18,6 +19,7 @@
 //! kept only from its own error texts, cut short.
 #![forbid(unsafe_code)]
 
+pub mod accounts;
 pub mod classify;
 pub mod config;
 pub mod error;
@@ -35,6 +37,8 @@ mod source;
 mod transport;
 mod window;
 
+pub use accounts::Account;
 pub use config::ExchangeOptions;
 pub use error::ExchangeError;
 pub use source::Exchange;
+pub use throttle::{BackOff, Reason};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base::{Backoff, SystemClock};
 use calendar::MailAddress;
+use calendar::ids::AccountId;
 use calendar::source::{Affinity, Mailbox};
 use proto_ews::{RequestEnvelope, Response, ResponseEnvelope, decode_request, encode_response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -109,12 +110,17 @@ impl Scripted {
     }
 
     pub(crate) fn mailbox(&self, address: &str) -> Mailbox {
-        Mailbox { address: MailAddress::parse(address).unwrap(), endpoint: self.url.to_string() }
+        Mailbox {
+            address: MailAddress::parse(address).unwrap(),
+            endpoint: self.url.to_string(),
+            account: None,
+        }
     }
 
     pub(crate) fn affinity(&self, anchor: &str, cookie: Option<&str>) -> Affinity {
         Affinity {
             endpoint: self.url.to_string(),
+            account: AccountId::DEFAULT,
             anchor: MailAddress::parse(anchor).unwrap(),
             cookie: cookie.map(str::to_owned),
         }

@@ -11,23 +11,51 @@ use calendar::{CalendarSource, ItemId, MailAddress, Slot, SourceError};
 use proto_ews::operation::SyncChange;
 use proto_ews::{Problem, Response, ResponseMessage};
 
+use crate::accounts::Account;
 use crate::classify::{self, own};
 use crate::folders::Folders;
+use crate::throttle::BackOff;
 use crate::transport::{Route, Transport};
 use crate::{ExchangeError, ExchangeOptions, hints, locate, reading, request, window};
 
-/// Exchange through one service account.
+/// Exchange through its service accounts.
 #[derive(Debug)]
 pub struct Exchange {
     pub(crate) transport: std::sync::Arc<Transport>,
     pub(crate) folders: Folders,
+    locator: locate::Locator,
 }
 
 impl Exchange {
     /// Prepares clients and account; nothing is sent yet.
     pub fn new(options: ExchangeOptions, clock: SharedClock) -> Result<Self, ExchangeError> {
+        let locator = locate::Locator::new(options.autodiscover_memory, clock.clone());
         let transport = std::sync::Arc::new(Transport::new(options, clock)?);
-        Ok(Self { transport, folders: Folders::default() })
+        Ok(Self { transport, folders: Folders::default(), locator })
+    }
+
+    /// From now on there are these service accounts and no others. Those that stay as they are keep their
+    /// connections and back-offs.
+    ///
+    /// # Errors
+    /// A name or password that cannot be sent; nothing has changed then.
+    pub fn set_accounts(&self, accounts: &[Account]) -> Result<(), ExchangeError> {
+        self.transport.set_accounts(accounts)
+    }
+
+    /// The accounts whose calls wait now.
+    pub fn back_offs(&self) -> Vec<BackOff> {
+        self.transport.back_offs()
+    }
+
+    /// Lets the calls of an account wait, because another user of it was told so. Never shortens a wait.
+    pub fn hold(&self, back_off: &BackOff) {
+        self.transport.hold(back_off);
+    }
+
+    /// Changes whenever an answer to this process lets an account wait, or wait longer.
+    pub fn back_offs_moved(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.transport.back_offs_moved()
     }
 
     /// The calendar folder in requests about `mailbox`.
@@ -38,7 +66,22 @@ impl Exchange {
 
 /// An ordinary call about a mailbox.
 pub(crate) const fn ordinary(mailbox: &Mailbox) -> Route<'_> {
-    Route { endpoint: mailbox.endpoint.as_str(), mailbox: &mailbox.address, affinity: None }
+    Route {
+        endpoint: mailbox.endpoint.as_str(),
+        mailbox: &mailbox.address,
+        account: mailbox.account,
+        affinity: None,
+    }
+}
+
+/// A call about a subscription of a mailbox: by the account of its group, within the group's affinity.
+const fn within<'a>(mailbox: &'a Mailbox, affinity: &'a Affinity) -> Route<'a> {
+    Route {
+        endpoint: affinity.endpoint.as_str(),
+        mailbox: &mailbox.address,
+        account: mailbox.account,
+        affinity: Some(affinity),
+    }
 }
 
 /// The only message of an answer to one question.
@@ -60,7 +103,7 @@ pub(crate) fn unexpected(operation: &'static str) -> SourceError {
 #[async_trait]
 impl CalendarSource for Exchange {
     async fn locate(&self, mailboxes: &[MailAddress]) -> Vec<Result<Location, SourceError>> {
-        locate::locate(&self.transport, mailboxes).await
+        self.locator.locate(&self.transport, mailboxes).await
     }
 
     async fn check(&self, mailbox: &Mailbox) -> Result<CalendarFolder, SourceError> {
@@ -83,8 +126,7 @@ impl CalendarSource for Exchange {
 
     async fn subscribe(&self, mailbox: &Mailbox, affinity: &Affinity) -> Result<Subscribed, SourceError> {
         const OPERATION: &str = "Subscribe";
-        let route =
-            Route { endpoint: &affinity.endpoint, mailbox: &mailbox.address, affinity: Some(affinity) };
+        let route = within(mailbox, affinity);
         let answer = self.transport.call(route, request::subscribe(self.calendar(mailbox))).await?;
         let Response::Subscribe(messages) = answer.response else { return Err(unexpected(OPERATION)) };
         let id = only(OPERATION, messages)?;
@@ -98,8 +140,7 @@ impl CalendarSource for Exchange {
         id: &SubscriptionId,
     ) -> Result<(), SourceError> {
         const OPERATION: &str = "Unsubscribe";
-        let route =
-            Route { endpoint: &affinity.endpoint, mailbox: &mailbox.address, affinity: Some(affinity) };
+        let route = within(mailbox, affinity);
         let outcome = match self.transport.call(route, request::unsubscribe(id)).await {
             Ok(answer) => match answer.response {
                 Response::Unsubscribe(messages) => only(OPERATION, messages),

@@ -1,23 +1,25 @@
-//! One SOAP call over HTTP: headers, account, limits, the status, and what a failed connection means.
+//! One SOAP call over HTTP: headers, accounts, limits, the status, and what a failed connection means.
 //!
 //! HTTP 200 and 500 are decoded alike (a fault is found by what stands in the body). Redirects are not
 //! followed: Exchange answers 302 to an error page when it is out of order for a moment. Cookies are not kept by
 //! the client; the one that matters (`X-BackEndOverrideCookie`) belongs to a group and is handed in and out.
 
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use base::SharedClock;
-use base64::Engine;
+use calendar::ids::AccountId;
 use calendar::source::{Affinity, SourceErrorKind};
 use calendar::{MailAddress, SourceError};
 use proto_ews::{Impersonation, Limits, Request, RequestEnvelope, Response, decode_response, encode_request};
+use reqwest::StatusCode;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, StatusCode};
-use secrecy::ExposeSecret;
+use tokio::sync::{Semaphore, watch};
 use tracing::Instrument;
 
+use crate::accounts::{Account, Line, Maker, Pool};
 use crate::classify::{self, own};
-use crate::throttle::{StillClosed, Throttle};
+use crate::throttle::{BackOff, Common, StillClosed, Throttle};
 use crate::{ExchangeError, ExchangeOptions};
 
 #[cfg(test)]
@@ -38,6 +40,9 @@ pub(crate) struct Route<'a> {
     pub(crate) endpoint: &'a str,
     /// Whose mailbox.
     pub(crate) mailbox: &'a MailAddress,
+    /// The service account of the mailbox's group, for ordinary calls. Those with an affinity are made by the
+    /// affinity's.
+    pub(crate) account: Option<AccountId>,
     /// The group whose back end is to answer; `None` for ordinary calls.
     pub(crate) affinity: Option<&'a Affinity>,
 }
@@ -49,43 +54,84 @@ pub(crate) struct Answer {
     pub(crate) cookie: Option<String>,
 }
 
-/// The HTTP side of one account.
+/// What came of posting a body that is no EWS envelope.
+#[derive(Debug)]
+pub(crate) enum Posted {
+    /// An answer; the status is 200 or 500.
+    Answer {
+        /// Its status.
+        status: StatusCode,
+        /// What it says.
+        body: Vec<u8>,
+    },
+    /// Told to ask elsewhere: the value of `Location`, not looked at.
+    Redirect(String),
+}
+
+/// The HTTP side of all accounts.
 pub(crate) struct Transport {
-    calls: Client,
-    streams: Client,
-    account: HeaderValue,
-    pub(crate) throttle: Throttle,
+    pool: RwLock<Pool>,
+    maker: Maker,
+    common: Common,
     pub(crate) options: ExchangeOptions,
 }
 
 impl std::fmt::Debug for Transport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Transport").field("user", &self.options.user).finish_non_exhaustive()
+        f.debug_struct("Transport").finish_non_exhaustive()
     }
 }
 
 impl Transport {
     pub(crate) fn new(options: ExchangeOptions, clock: SharedClock) -> Result<Self, ExchangeError> {
         options.check()?;
-        let tls = options.tls.client_config().map_err(ExchangeError::Trust)?;
-        let client = || {
-            Client::builder()
-                .tls_backend_preconfigured(tls.clone())
-                .http1_only()
-                .redirect(reqwest::redirect::Policy::none())
-                .connect_timeout(options.request_timeout.min(Duration::from_secs(20)))
-                .tcp_keepalive(Duration::from_secs(30))
-                .user_agent(concat!("Kommuneklient/", env!("CARGO_PKG_VERSION")))
+        let common = Common {
+            clock,
+            policy: options.back_off,
+            patience: options.back_off_patience,
+            calls: Arc::new(Semaphore::new(options.simultaneous_calls)),
+            moved: Arc::default(),
         };
-        let calls = client()
-            .timeout(options.request_timeout)
-            .pool_max_idle_per_host(options.simultaneous_calls)
-            .build()
-            .map_err(ExchangeError::Client)?;
-        let streams = client().pool_max_idle_per_host(0).build().map_err(ExchangeError::Client)?;
-        let throttle =
-            Throttle::new(clock, options.back_off, options.back_off_patience, options.simultaneous_calls);
-        Ok(Self { calls, streams, account: basic(&options)?, throttle, options })
+        let maker = Maker::new(&options, common.clone());
+        let pool = Pool::default().with(options.account.as_slice(), &maker)?;
+        Ok(Self { pool: RwLock::new(pool), maker, common, options })
+    }
+
+    /// From now on there are these accounts and no others.
+    pub(crate) fn set_accounts(&self, accounts: &[Account]) -> Result<(), ExchangeError> {
+        let pool = self.pool().with(accounts, &self.maker)?;
+        *self.pool.write().expect("no holder of this lock can panic") = pool;
+        Ok(())
+    }
+
+    fn pool(&self) -> Pool {
+        self.pool.read().expect("no holder of this lock can panic").clone()
+    }
+
+    /// The accounts whose calls wait.
+    pub(crate) fn back_offs(&self) -> Vec<BackOff> {
+        self.pool().lines().filter_map(|line| line.throttle.back_off()).collect()
+    }
+
+    /// Lets the calls of an account wait because of what somebody else was told.
+    pub(crate) fn hold(&self, back_off: &BackOff) {
+        if let Ok(line) = self.pool().exactly("hold", back_off.account) {
+            line.throttle.hold(back_off.left, back_off.failures, back_off.reason);
+        }
+    }
+
+    /// Changes whenever a call of this process closes the gate of an account, or lengthens that.
+    pub(crate) fn back_offs_moved(&self) -> watch::Receiver<u64> {
+        self.common.moved.subscribe()
+    }
+
+    /// Who makes a call.
+    fn line(&self, operation: &'static str, route: &Route<'_>) -> Result<Arc<Line>, SourceError> {
+        let pool = self.pool();
+        match route.affinity {
+            Some(affinity) => pool.exactly(operation, affinity.account),
+            None => pool.for_mailbox(operation, route.account, route.mailbox),
+        }
     }
 
     /// One ordinary call. The answer's operation is the request's.
@@ -93,13 +139,14 @@ impl Transport {
         let operation = request.name();
         let span = span_of(operation, route.mailbox);
         async {
-            let permit = self.throttle.pass().await.map_err(|closed| still_closed(operation, closed))?;
-            let sent = self.throttle.now();
+            let line = self.line(operation, &route)?;
+            let permit = line.throttle.pass().await.map_err(|closed| still_closed(operation, closed))?;
+            let sent = line.throttle.now();
             let body = self.encode(&route, request)?;
-            let headers = self.headers(&route, telemetry::trace::current());
-            let outcome = self.exchange(operation, route.endpoint, headers, body).await;
+            let headers = headers(&line, &route, telemetry::trace::current());
+            let outcome = self.exchange(&line, operation, route.endpoint, headers, body).await;
             drop(permit);
-            self.learn(sent, outcome.as_ref().map(|answer| answer_problem(&answer.response)));
+            learn(&line.throttle, sent, outcome.as_ref().map(|answer| answer_problem(&answer.response)));
             outcome
         }
         .instrument(span)
@@ -107,19 +154,21 @@ impl Transport {
         .inspect_err(|error| note(error, route.mailbox))
     }
 
-    /// Posts a body that is no EWS envelope (Autodiscover) and gives the bounded answer with its status.
+    /// Posts a body that is no EWS envelope (Autodiscover) and gives the bounded answer. A redirect is not
+    /// followed but told.
     pub(crate) async fn post(
         &self,
         operation: &'static str,
         url: &str,
         body: String,
-    ) -> Result<(StatusCode, Vec<u8>), SourceError> {
-        let permit = self.throttle.pass().await.map_err(|closed| still_closed(operation, closed))?;
-        let sent = self.throttle.now();
+    ) -> Result<Posted, SourceError> {
+        let line = self.pool().any(operation)?;
+        let permit = line.throttle.pass().await.map_err(|closed| still_closed(operation, closed))?;
+        let sent = line.throttle.now();
         let outcome = async {
             let mut headers = HeaderMap::new();
-            self.add_common(&mut headers, telemetry::trace::current());
-            let response = self
+            add_common(&line, &mut headers, telemetry::trace::current());
+            let response = line
                 .calls
                 .post(url)
                 .headers(headers)
@@ -127,14 +176,17 @@ impl Transport {
                 .send()
                 .await
                 .map_err(|error| broken(operation, &error))?;
+            if let Some(target) = redirect_target(&response) {
+                return Ok(Posted::Redirect(target));
+            }
             let status = response.status();
             check_status(operation, &response)?;
-            let bytes = read(operation, response, self.options.answer_limit_bytes).await?;
-            Ok((status, bytes))
+            let body = read(operation, response, self.options.answer_limit_bytes).await?;
+            Ok(Posted::Answer { status, body })
         }
         .await;
         drop(permit);
-        self.learn(sent, outcome.as_ref().map(|_| None));
+        learn(&line.throttle, sent, outcome.as_ref().map(|_| None));
         outcome
     }
 
@@ -147,12 +199,13 @@ impl Transport {
         let operation = request.name();
         let span = span_of(operation, route.mailbox);
         async {
-            self.throttle.pass_stream().await.map_err(|closed| still_closed(operation, closed))?;
-            let sent = self.throttle.now();
+            let line = self.line(operation, &route)?;
+            line.throttle.pass_stream().await.map_err(|closed| still_closed(operation, closed))?;
+            let sent = line.throttle.now();
             let body = self.encode(&route, request)?;
-            let headers = self.headers(&route, telemetry::trace::current());
-            let outcome = self.open(operation, route.endpoint, headers, body).await;
-            self.learn(sent, outcome.as_ref().map(|_| None));
+            let headers = headers(&line, &route, telemetry::trace::current());
+            let outcome = self.open(&line, operation, route.endpoint, headers, body).await;
+            learn(&line.throttle, sent, outcome.as_ref().map(|_| None));
             outcome
         }
         .instrument(span)
@@ -162,12 +215,13 @@ impl Transport {
 
     async fn open(
         &self,
+        line: &Line,
         operation: &'static str,
         endpoint: &str,
         headers: HeaderMap,
         body: String,
     ) -> Result<reqwest::Response, SourceError> {
-        let sending = self.streams.post(endpoint).headers(headers).body(body).send();
+        let sending = line.streams.post(endpoint).headers(headers).body(body).send();
         let response = tokio::time::timeout(self.options.request_timeout, sending)
             .await
             .map_err(|_| {
@@ -192,12 +246,13 @@ impl Transport {
 
     async fn exchange(
         &self,
+        line: &Line,
         operation: &'static str,
         endpoint: &str,
         headers: HeaderMap,
         body: String,
     ) -> Result<Answer, SourceError> {
-        let response = self
+        let response = line
             .calls
             .post(endpoint)
             .headers(headers)
@@ -221,28 +276,12 @@ impl Transport {
         Ok(Answer { response, cookie })
     }
 
-    /// Tells the account's gate how a call went. An error inside a good answer can ask to wait, too.
-    fn learn(&self, sent: Instant, outcome: Result<Option<SourceError>, &SourceError>) {
-        let error = match &outcome {
-            Ok(None) => return self.throttle.worked(sent),
-            Ok(Some(error)) => error,
-            Err(error) => error,
-        };
-        let holds = classify::holds_for_account(&error.code)
-            || matches!(error.code.as_str(), "HTTP 503" | "HTTP 429");
-        if error.code == "HTTP 401" {
-            self.throttle.refused(sent);
-        } else if holds {
-            self.throttle.busy(sent, error.after);
-        } else if !error.is_outage() {
-            self.throttle.worked(sent);
-        }
-    }
-
     /// Tells the gate of an error that came in a stream.
-    pub(crate) fn learn_from_stream(&self, error: &SourceError) {
-        if classify::holds_for_account(&error.code) {
-            self.throttle.busy(self.throttle.now(), error.after);
+    pub(crate) fn learn_from_stream(&self, account: AccountId, error: &SourceError) {
+        if classify::holds_for_account(&error.code)
+            && let Ok(line) = self.pool().exactly(error.operation, account)
+        {
+            line.throttle.busy(line.throttle.now(), error.after);
         }
     }
 
@@ -269,43 +308,62 @@ impl Transport {
         encode_request(&envelope)
             .map_err(|error| own(operation, SourceErrorKind::OwnBug, "not encoded", &error.to_string()))
     }
+}
 
-    fn headers(&self, route: &Route<'_>, trace: Option<base::TraceContext>) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        self.add_common(&mut headers, trace);
-        let anchor = route.affinity.map_or(route.mailbox, |affinity| &affinity.anchor);
-        // an address has no control characters, so this holds for every address
-        if let Ok(value) = HeaderValue::from_bytes(anchor.as_str().as_bytes()) {
-            headers.insert(ANCHOR, value);
-        }
-        if let Some(affinity) = route.affinity {
-            headers.insert(PREFER_AFFINITY, HeaderValue::from_static("true"));
-            let cookie = affinity.cookie.as_ref().map(|value| format!("{AFFINITY_COOKIE}={value}"));
-            if let Some(Ok(mut value)) = cookie.map(HeaderValue::try_from) {
-                value.set_sensitive(true);
-                headers.insert(header::COOKIE, value);
-            }
-        }
-        headers
-    }
-
-    fn add_common(&self, headers: &mut HeaderMap, trace: Option<base::TraceContext>) {
-        headers.insert(header::AUTHORIZATION, self.account.clone());
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
-        headers.insert(header::ACCEPT, HeaderValue::from_static("text/xml"));
-        if let Some(Ok(value)) = trace.map(|trace| HeaderValue::try_from(trace.as_str())) {
-            headers.insert(TRACE_PARENT, value);
-        }
+/// Tells the account's gate how a call went. An error inside a good answer can ask to wait, too.
+fn learn(throttle: &Throttle, sent: Instant, outcome: Result<Option<SourceError>, &SourceError>) {
+    let error = match &outcome {
+        Ok(None) => return throttle.worked(sent),
+        Ok(Some(error)) => error,
+        Err(error) => error,
+    };
+    let holds =
+        classify::holds_for_account(&error.code) || matches!(error.code.as_str(), "HTTP 503" | "HTTP 429");
+    if error.code == "HTTP 401" {
+        throttle.refused(sent);
+    } else if holds {
+        throttle.busy(sent, error.after);
+    } else if !error.is_outage() {
+        throttle.worked(sent);
     }
 }
 
-fn basic(options: &ExchangeOptions) -> Result<HeaderValue, ExchangeError> {
-    let pair = format!("{}:{}", options.user, options.password.expose_secret());
-    let text = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
-    let mut value = HeaderValue::try_from(text)
-        .map_err(|_| ExchangeError::Setting { key: "password", reason: "it cannot be sent" })?;
-    value.set_sensitive(true);
-    Ok(value)
+fn headers(line: &Line, route: &Route<'_>, trace: Option<base::TraceContext>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    add_common(line, &mut headers, trace);
+    let anchor = route.affinity.map_or(route.mailbox, |affinity| &affinity.anchor);
+    // an address has no control characters, so this holds for every address
+    if let Ok(value) = HeaderValue::from_bytes(anchor.as_str().as_bytes()) {
+        headers.insert(ANCHOR, value);
+    }
+    if let Some(affinity) = route.affinity {
+        headers.insert(PREFER_AFFINITY, HeaderValue::from_static("true"));
+        let cookie = affinity.cookie.as_ref().map(|value| format!("{AFFINITY_COOKIE}={value}"));
+        if let Some(Ok(mut value)) = cookie.map(HeaderValue::try_from) {
+            value.set_sensitive(true);
+            headers.insert(header::COOKIE, value);
+        }
+    }
+    headers
+}
+
+fn add_common(line: &Line, headers: &mut HeaderMap, trace: Option<base::TraceContext>) {
+    headers.insert(header::AUTHORIZATION, line.authorization.clone());
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
+    headers.insert(header::ACCEPT, HeaderValue::from_static("text/xml"));
+    if let Some(Ok(value)) = trace.map(|trace| HeaderValue::try_from(trace.as_str())) {
+        headers.insert(TRACE_PARENT, value);
+    }
+}
+
+/// Where a redirect leads, bounded; `None` for anything else.
+fn redirect_target(response: &reqwest::Response) -> Option<String> {
+    const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
+    if !REDIRECTS.contains(&response.status().as_u16()) {
+        return None;
+    }
+    let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
+    Some(location.trim().chars().take(2_048).collect())
 }
 
 /// Statuses that tell all there is to know; 200 and 500 are left to the decoder.
@@ -414,8 +472,12 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn still_closed(operation: &'static str, closed: StillClosed) -> SourceError {
-    let mut error =
-        own(operation, SourceErrorKind::Unavailable, "back-off", "exchange is busy, the account waits");
+    let mut error = own(
+        operation,
+        SourceErrorKind::Unavailable,
+        classify::BACK_OFF,
+        "exchange is busy, the account waits",
+    );
     error.after = Some(closed.left);
     error
 }

@@ -9,7 +9,7 @@
 //!   way: a fault is found by what stands in the body.
 //! * [`StreamSplitter`] cuts the body of GetStreamingEvents, which is one envelope after the other, into
 //!   messages for [`decode_response`].
-//! * [`autodiscover`] is the service that tells where a mailbox lives.
+//! * [`autodiscover`] is the service that tells where a mailbox lives; [`pox`] is its older form without SOAP.
 //!
 //! Tolerance: elements are known by namespace and local name, never by prefix or position; unknown ones
 //! are skipped; what real servers do against the schema is accepted (streaming's `m:Notification`, un-namespaced
@@ -35,6 +35,7 @@ pub mod item;
 pub mod mailbox;
 pub mod message;
 pub mod operation;
+pub mod pox;
 pub mod recurrence;
 pub mod shape;
 pub mod stream;

@@ -1,10 +1,16 @@
-//! Goal: every mailbox of a question gets its own answer, redirects end, and the password never goes to an
-//! address without TLS. Method: answers by value; whole rounds against a scripted server.
+//! Goal: every mailbox of a question gets its own answer, in whichever dialect the service speaks, and what failed
+//! is left alone for a while. Method: whole rounds against a scripted server, with a clock set by hand. What single
+//! answers mean is tested with [`answer`](super::answer).
 
+use base::clock::ManualClock;
 use calendar::CalendarSource;
-use proto_ews::autodiscover::{GetUserSettingsResponse, encode_response};
+use proto_ews::autodiscover::{GetUserSettingsResponse, UserOutcome, encode_response};
+use proto_ews::pox::{PoxResponse, PoxSettings};
+
+use proto_ews::Limits;
 
 use super::*;
+use crate::Exchange;
 use crate::scripted::{Reply, Scripted};
 
 fn found(url: &str, grouping: Option<&str>) -> UserSettings {
@@ -23,8 +29,44 @@ fn answer(users: Vec<UserSettings>) -> Reply {
     Reply::bytes("200 OK", encode_response(&Ok(response)).unwrap())
 }
 
+fn plain(grouping: &str) -> Reply {
+    let settings = PoxSettings {
+        external_ews_url: Some("http://mail.sim.test/EWS".into()),
+        internal_ews_url: None,
+        grouping_information: Some(grouping.into()),
+    };
+    plain_reply(&PoxResponse::Settings(settings))
+}
+
+fn plain_reply(response: &PoxResponse) -> Reply {
+    Reply::bytes("200 OK", pox::encode_response("somebody@sim.test", response).unwrap())
+}
+
+fn gone() -> Reply {
+    Reply::bytes("404 Not Found", "")
+}
+
 fn mails(count: usize) -> Vec<MailAddress> {
     (0..count).map(|n| MailAddress::parse(&format!("m{n:04}@sim.test")).unwrap()).collect()
+}
+
+/// A connector whose clock stands still, that asks this server.
+fn asking(server: &Scripted) -> (Exchange, Arc<ManualClock>) {
+    let mut options = server.options();
+    options.service_url = None;
+    options.autodiscover_url = Some(server.url.clone());
+    let clock = ManualClock::at("2026-03-02T08:00:00Z".parse().unwrap());
+    (Exchange::new(options, clock.clone()).unwrap(), clock)
+}
+
+fn groupings(located: &[Result<Location, SourceError>]) -> Vec<&str> {
+    located.iter().map(|one| one.as_ref().map_or("-", |location| &*location.grouping)).collect()
+}
+
+/// The path of each request.
+fn paths(server: &Scripted) -> Vec<String> {
+    let path = |head: &str| head.split(' ').nth(1).unwrap_or_default().to_owned();
+    server.asked().iter().map(|asked| path(&asked.head)).collect()
 }
 
 async fn ask_all(server: &Scripted, count: usize) -> Vec<Result<Location, SourceError>> {
@@ -32,39 +74,6 @@ async fn ask_all(server: &Scripted, count: usize) -> Vec<Result<Location, Source
     options.service_url = None;
     options.autodiscover_url = Some(server.url.clone());
     server.exchange_with(options).locate(&mails(count)).await
-}
-
-#[test]
-fn each_outcome_has_its_meaning() {
-    let https = Url::parse("https://autodiscover.sim.test/").unwrap();
-    let http = Url::parse("http://127.0.0.1/").unwrap();
-    let code = |settings: &UserSettings, url: &Url| answer_of(settings, url, 0).unwrap_err().code;
-    let here = Location { endpoint: "https://mail.sim.test/EWS".into(), grouping: "Site-A".into() };
-    assert_eq!(
-        answer_of(&found("https://mail.sim.test/EWS", Some("Site-A")), &https, 0),
-        Ok(Next::Located(here))
-    );
-    match answer_of(&found("https://mail.sim.test/EWS", None), &https, 0) {
-        Ok(Next::Located(location)) => assert_eq!(location.grouping, GROUPING_NONE),
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(code(&UserSettings::default(), &https), classify::NO_ENDPOINT);
-    assert_eq!(code(&found("nonsense", None), &https), classify::NO_ENDPOINT);
-    // a password is not sent in clear, unless the whole installation is without TLS (simulators)
-    assert_eq!(code(&found("http://mail.sim.test/EWS", None), &https), classify::NO_ENDPOINT);
-    assert!(answer_of(&found("http://mail.sim.test/EWS", None), &http, 0).is_ok());
-    assert_eq!(
-        answer_of(&with(UserOutcome::RedirectUrl("https://other.sim.test/a".into())), &https, 0),
-        Ok(Next::Ask { url: Some(Url::parse("https://other.sim.test/a").unwrap()), address: None })
-    );
-    assert_eq!(code(&with(UserOutcome::RedirectUrl("http://other.sim.test/".into())), &http), "bad redirect");
-    assert_eq!(code(&with(UserOutcome::RedirectAddress("nobody".into())), &https), "bad redirect");
-    let unknown = answer_of(&with(UserOutcome::Failed("InvalidUser".into())), &https, 0).unwrap_err();
-    assert_eq!((unknown.kind, unknown.code.as_str()), (SourceErrorKind::Mailbox, "InvalidUser"));
-    let busy = answer_of(&with(UserOutcome::Failed("ServerBusy".into())), &https, 0).unwrap_err();
-    assert_eq!(busy.kind, SourceErrorKind::Unavailable);
-    let circle = answer_of(&with(UserOutcome::RedirectAddress("a@sim.test".into())), &https, REDIRECTS_MAX);
-    assert_eq!(circle.unwrap_err().code, "too many redirects");
 }
 
 #[tokio::test]
@@ -130,4 +139,141 @@ async fn a_configured_address_needs_no_question() {
     let located = server.exchange().locate(&mails(1)).await;
     assert_eq!(located[0].as_ref().unwrap().endpoint, server.url.to_string());
     assert!(server.asked().is_empty());
+}
+
+#[tokio::test]
+async fn where_soap_is_not_there_mailboxes_are_asked_for_plainly_and_that_is_remembered() {
+    for missing in [
+        gone(),
+        Reply::bytes("405 Method Not Allowed", ""),
+        // an EWS server that does not know the operation
+        Reply::ok(proto_ews::Response::Unsubscribe(Vec::new())),
+    ] {
+        let server = Scripted::start([missing, plain("A"), plain("B"), plain("C")]).await;
+        let (exchange, clock) = asking(&server);
+        let located = exchange.locate(&mails(2)).await;
+        let mut found = groupings(&located);
+        found.sort_unstable();
+        assert_eq!(found, ["A", "B"], "{located:?}");
+        let asked = server.asked();
+        assert_eq!(paths(&server)[1..], ["/autodiscover/autodiscover.xml"; 2]);
+        assert_eq!(
+            pox::decode_request(asked[1].body.as_bytes(), Limits::standard()).unwrap(),
+            "m0000@sim.test"
+        );
+        // nobody asks for soap again
+        clock.advance(Duration::from_secs(600));
+        assert_eq!(groupings(&exchange.locate(&mails(1)).await), ["C"]);
+        assert_eq!(paths(&server)[3], "/autodiscover/autodiscover.xml");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_ends_in_xml_is_spoken_to_plainly_at_once() {
+    let server = Scripted::start([plain("A")]).await;
+    let mut options = server.options();
+    options.service_url = None;
+    options.autodiscover_url = Some(server.url.join("/autodiscover/autodiscover.xml").unwrap());
+    let located = server.exchange_with(options).locate(&mails(1)).await;
+    assert_eq!(groupings(&located), ["A"]);
+    assert_eq!(paths(&server), ["/autodiscover/autodiscover.xml"]);
+}
+
+#[tokio::test]
+async fn only_the_mailbox_without_endpoint_is_asked_for_plainly() {
+    let users = vec![found("http://mail.sim.test/EWS", Some("A")), UserSettings::default()];
+    let server = Scripted::start([answer(users), plain("B")]).await;
+    let (exchange, _) = asking(&server);
+    assert_eq!(groupings(&exchange.locate(&mails(2)).await), ["A", "B"]);
+    assert!(server.asked()[1].body.contains("m0001@sim.test"));
+}
+
+#[tokio::test]
+async fn without_any_autodiscover_soaps_word_counts() {
+    let server = Scripted::start([answer(vec![UserSettings::default()]), gone()]).await;
+    let (exchange, _) = asking(&server);
+    let error = exchange.locate(&mails(1)).await.remove(0).unwrap_err();
+    assert_eq!(error.code, classify::NO_ENDPOINT);
+    let server = Scripted::start([gone(), gone()]).await;
+    let (exchange, _) = asking(&server);
+    for located in exchange.locate(&mails(3)).await {
+        assert_eq!(located.unwrap_err().code, "HTTP 404");
+    }
+    // the first of three told that the service is not there
+    assert_eq!(server.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_plain_redirect_of_the_address_is_followed_and_an_http_redirect_without_tls_is_not() {
+    let to = PoxResponse::RedirectAddress("other@sim.test".into());
+    let server = Scripted::start([gone(), plain_reply(&to), plain("B")]).await;
+    let (exchange, _) = asking(&server);
+    assert_eq!(groupings(&exchange.locate(&mails(1)).await), ["B"]);
+    assert!(server.asked()[2].body.contains("other@sim.test"));
+
+    // the password would go in clear to another host: it is not asked
+    let other = Scripted::start([plain("stolen"), plain("stolen")]).await;
+    let elsewhere = format!("Location: {}", other.url);
+    let server = Scripted::start([Reply::bytes("302 Found", "").header(&elsewhere)]).await;
+    let (exchange, _) = asking(&server);
+    for located in exchange.locate(&mails(2)).await {
+        assert_eq!(located.unwrap_err().code, "bad redirect");
+    }
+    assert!(other.asked().is_empty());
+    let to = PoxResponse::RedirectUrl(other.url.to_string());
+    let server = Scripted::start([gone(), plain_reply(&to)]).await;
+    let (exchange, _) = asking(&server);
+    assert_eq!(exchange.locate(&mails(1)).await.remove(0).unwrap_err().code, "bad redirect");
+    assert!(other.asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_mailbox_that_failed_is_left_alone_for_120_seconds_and_the_others_are_not() {
+    let unknown = || with(UserOutcome::Failed("InvalidUser".into()));
+    let here = || found("http://mail.sim.test/EWS", Some("A"));
+    let server = Scripted::start([
+        answer(vec![unknown(), here()]),
+        answer(vec![here()]),
+        answer(vec![here(), here()]),
+    ])
+    .await;
+    let (exchange, clock) = asking(&server);
+    assert_eq!(groupings(&exchange.locate(&mails(2)).await), ["-", "A"]);
+    clock.advance(Duration::from_secs(119));
+    let again = exchange.locate(&mails(2)).await;
+    let error = again[0].as_ref().unwrap_err();
+    assert_eq!((error.code.as_str(), error.after), ("InvalidUser", Some(Duration::from_secs(1))));
+    assert_eq!(groupings(&again), ["-", "A"]);
+    assert!(!server.asked()[1].body.contains("m0000@sim.test"));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(groupings(&exchange.locate(&mails(2)).await), ["A", "A"]);
+    assert_eq!(server.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn a_service_that_failed_is_left_alone_for_120_seconds_by_all() {
+    let server = Scripted::start([
+        Reply::bytes("200 OK", "<a/>"),
+        answer(vec![found("http://mail.sim.test/EWS", Some("A"))]),
+    ])
+    .await;
+    let (exchange, clock) = asking(&server);
+    assert_eq!(exchange.locate(&mails(2)).await[1].as_ref().unwrap_err().code, "malformed");
+    clock.advance(Duration::from_secs(60));
+    // also those that were not asked for then
+    let later = exchange.locate(&mails(3)).await;
+    let error = later[2].as_ref().unwrap_err();
+    assert_eq!((error.code.as_str(), error.after), ("malformed", Some(Duration::from_secs(60))));
+    assert_eq!(server.asked().len(), 1);
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(groupings(&exchange.locate(&mails(1)).await), ["A"]);
+}
+
+#[tokio::test]
+async fn many_mailboxes_are_located_plainly_together() {
+    let server = Scripted::start(std::iter::once(gone()).chain((0..150).map(|_| plain("A")))).await;
+    let (exchange, _) = asking(&server);
+    let located = exchange.locate(&mails(150)).await;
+    assert!(located.iter().all(Result::is_ok), "{located:?}");
+    assert_eq!(server.asked().len(), 151);
 }

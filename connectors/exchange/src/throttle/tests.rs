@@ -15,6 +15,12 @@ fn policy() -> Backoff {
     Backoff::doubling(Duration::from_millis(400), Duration::from_secs(60))
 }
 
+fn throttle(clock: SharedClock, patience: Duration, calls: usize) -> Throttle {
+    let calls = Arc::new(Semaphore::new(calls));
+    let common = Common { clock, policy: policy(), patience, calls, moved: Arc::default() };
+    Throttle::new(AccountId::new(7), common)
+}
+
 #[test]
 fn the_time_that_was_asked_for_is_kept_and_zero_is_not_believed() {
     let now = SystemClock.monotonic();
@@ -78,7 +84,7 @@ proptest! {
 #[tokio::test(start_paused = true)]
 async fn every_call_waits_and_gives_up_at_its_patience() {
     let clock: SharedClock = Arc::new(SystemClock);
-    let throttle = Throttle::new(clock.clone(), policy(), Duration::from_secs(10), 2);
+    let throttle = throttle(clock.clone(), Duration::from_secs(10), 2);
     let start = throttle.now();
     throttle.busy(start, Some(Duration::from_secs(8)));
     drop(throttle.pass().await.unwrap());
@@ -92,7 +98,7 @@ async fn every_call_waits_and_gives_up_at_its_patience() {
 
 #[tokio::test(start_paused = true)]
 async fn no_more_calls_at_one_time_than_allowed() {
-    let throttle = Throttle::new(SystemClock::shared(), policy(), Duration::from_secs(1), 2);
+    let throttle = throttle(SystemClock::shared(), Duration::from_secs(1), 2);
     let first = throttle.pass().await.unwrap();
     let _second = throttle.pass().await.unwrap();
     let third = tokio::time::timeout(Duration::from_secs(60), throttle.pass());
@@ -104,7 +110,7 @@ async fn no_more_calls_at_one_time_than_allowed() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_logon_is_tried_seldom_and_ever_more_seldom() {
     let clock = SystemClock::shared();
-    let throttle = Throttle::new(clock.clone(), policy(), Duration::from_secs(3_600), 4);
+    let throttle = throttle(clock.clone(), Duration::from_secs(3_600), 4);
     for seconds in [5, 10, 20, 40, 80, 160, 300, 300] {
         let begin = clock.monotonic();
         throttle.refused(begin);
@@ -118,4 +124,27 @@ async fn a_refused_logon_is_tried_seldom_and_ever_more_seldom() {
     throttle.refused(begin);
     drop(throttle.pass().await.unwrap());
     assert_eq!((clock.monotonic() - begin).as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_user_of_the_account_was_told_holds_here_too_and_never_shortens() {
+    let clock = SystemClock::shared();
+    let throttle = throttle(clock.clone(), Duration::from_secs(3_600), 4);
+    let moved = throttle.common.moved.subscribe();
+    throttle.hold(Duration::from_secs(9), 3, Reason::Busy);
+    let waits = throttle.back_off().unwrap();
+    assert_eq!((waits.account, waits.failures, waits.reason), (AccountId::new(7), 3, Reason::Busy));
+    throttle.hold(Duration::from_secs(1), 8, Reason::Refused);
+    assert_eq!(throttle.back_off().unwrap().failures, 3, "a shorter wait says nothing");
+    assert!(!moved.has_changed().unwrap(), "what others told is not told again");
+    let begin = clock.monotonic();
+    drop(throttle.pass().await.unwrap());
+    assert_eq!((clock.monotonic() - begin).as_secs(), 9);
+    assert_eq!(throttle.back_off(), None);
+    // the failures before count on
+    throttle.busy(throttle.now(), None);
+    assert_eq!(throttle.back_off().unwrap().failures, 4);
+    assert!(moved.has_changed().unwrap());
+    throttle.refused(throttle.now() + Duration::from_secs(60));
+    assert_eq!(throttle.back_off().unwrap().reason, Reason::Refused);
 }

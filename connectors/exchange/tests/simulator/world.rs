@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base::{Backoff, SystemClock};
-use calendar::ids::SubscriptionId;
+use calendar::ids::{AccountId, SubscriptionId};
 use calendar::source::{Affinity, Event, Hint, HintStream, Mailbox};
 use calendar::{CalendarSource, MailAddress, Slot, SourceError};
 use connector_exchange::{Exchange, ExchangeOptions};
@@ -88,13 +88,17 @@ impl World {
     }
 
     pub(crate) fn mailbox(&self, n: u32) -> Mailbox {
-        Mailbox { address: Self::mail(n), endpoint: self.simulator.ews_url() }
+        Mailbox { address: Self::mail(n), endpoint: self.simulator.ews_url(), account: None }
     }
 
     /// Subscribes as a group does: the anchor first.
     pub(crate) async fn subscribe(&self, numbers: &[u32]) -> (Affinity, Vec<SubscriptionId>) {
-        let mut affinity =
-            Affinity { endpoint: self.simulator.ews_url(), anchor: Self::mail(numbers[0]), cookie: None };
+        let mut affinity = Affinity {
+            endpoint: self.simulator.ews_url(),
+            account: AccountId::DEFAULT,
+            anchor: Self::mail(numbers[0]),
+            cookie: None,
+        };
         let mut ids = Vec::new();
         for n in numbers {
             let subscribed = self.exchange.subscribe(&self.mailbox(*n), &affinity).await.unwrap();

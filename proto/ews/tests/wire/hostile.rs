@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proto_ews::{
     Limits, StreamSplitter, autodiscover, decode_request, decode_response, encode_request, encode_response,
+    pox,
 };
 
 use crate::strategies::{request_envelope, response_envelope};
@@ -84,6 +85,8 @@ fn decode_with_all(message: &[u8], limits: Limits) {
     let _ = decode_response(message, limits);
     let _ = autodiscover::decode_request(message, limits);
     let _ = autodiscover::decode_response(message, limits);
+    let _ = pox::decode_request(message, limits);
+    let _ = pox::decode_response(message, limits);
 }
 
 proptest! {

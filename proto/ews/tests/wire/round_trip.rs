@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use proto_ews::autodiscover::{
     self, GetUserSettings, GetUserSettingsResponse, SettingError, UserOutcome, UserSettings,
 };
+use proto_ews::pox::{self, PoxResponse, PoxSettings};
 use proto_ews::{Limits, decode_request, decode_response, encode_request, encode_response};
 
 use crate::strategies::{one_of, request_envelope, response_envelope, text, token};
@@ -32,6 +33,22 @@ fn user_settings() -> impl Strategy<Value = UserSettings> {
             setting_errors,
         },
     )
+}
+
+fn pox_response() -> impl Strategy<Value = PoxResponse> {
+    let optional = || prop::option::of(token());
+    prop_oneof![
+        token().prop_map(PoxResponse::RedirectAddress),
+        token().prop_map(PoxResponse::RedirectUrl),
+        (token(), token()).prop_map(|(code, message)| PoxResponse::Failed { code, message }),
+        (optional(), optional(), optional()).prop_map(|(external, internal, grouping)| {
+            PoxResponse::Settings(PoxSettings {
+                external_ews_url: external,
+                internal_ews_url: internal,
+                grouping_information: grouping,
+            })
+        }),
+    ]
 }
 
 proptest! {
@@ -64,5 +81,17 @@ proptest! {
         let message = autodiscover::encode_response(&response).unwrap();
         let decoded = autodiscover::decode_response(message.as_bytes(), Limits::standard()).unwrap();
         prop_assert_eq!(decoded, response);
+    }
+
+    #[test]
+    fn plain_autodiscover_requests(address in token()) {
+        let message = pox::encode_request(&address).unwrap();
+        prop_assert_eq!(pox::decode_request(message.as_bytes(), Limits::standard()).unwrap(), address);
+    }
+
+    #[test]
+    fn plain_autodiscover_responses(address in token(), response in pox_response()) {
+        let message = pox::encode_response(&address, &response).unwrap();
+        prop_assert_eq!(pox::decode_response(message.as_bytes(), Limits::standard()).unwrap(), response);
     }
 }

@@ -14,7 +14,7 @@ use proto_ews::{
     CalendarItem, CalendarItemKind, ConnectionStatus, Error, Event, EventKind, Fault, FreeBusy, Item,
     ItemKind, Limits, Notification, Problem, RecurrencePattern, RecurrenceRange, Request, Response,
     ResponseCode, ResponseEnvelope, ResponseMessage, StreamMessage, StreamSplitter, Target, autodiscover,
-    decode_request, decode_response, encode_request, encode_response,
+    decode_request, decode_response, encode_request, encode_response, pox,
 };
 use proto_soap::{Node, Reader};
 
@@ -512,8 +512,31 @@ fn autodiscover_answers() {
         let users = decode(name).unwrap().unwrap().users;
         assert_eq!((users.len(), users[0].settings.len()), (1, settings), "{name}");
     }
-    let pox = decode("02-garethp-pox-error600.xml").unwrap_err();
-    assert_eq!(pox, Error::Soap(proto_soap::Error::NotAnEnvelope { found: "Autodiscover".to_owned() }));
+    let not_soap = decode("02-garethp-pox-error600.xml").unwrap_err();
+    assert_eq!(not_soap, Error::Soap(proto_soap::Error::NotAnEnvelope { found: "Autodiscover".to_owned() }));
+}
+
+#[test]
+fn plain_autodiscover_answers() {
+    let Some(samples) = shared::folder("ews/samples/autodiscover") else { return };
+    let decode = |name: &str| {
+        let content = std::fs::read(samples.join(name)).unwrap();
+        pox::decode_response(&content, Limits::standard())
+    };
+    for (name, grouping) in
+        [("01-garethp-pox-settings-online.xml", "SX1PR01"), ("03-garethp-pox-settings-2016.xml", "SX2PR02")]
+    {
+        let url = Some("https://outlook.office365.com/EWS/Exchange.asmx".to_owned());
+        let settings = pox::PoxSettings {
+            external_ews_url: url.clone(),
+            internal_ews_url: url,
+            grouping_information: Some(grouping.to_owned()),
+        };
+        assert_eq!(decode(name).unwrap(), pox::PoxResponse::Settings(settings), "{name}");
+    }
+    let failed = pox::PoxResponse::Failed { code: "600".into(), message: "Invalid Request".into() };
+    assert_eq!(decode("02-garethp-pox-error600.xml").unwrap(), failed);
+    assert!(decode("04-ewsjs-getusersettings-grouping.xml").is_err(), "soap is another service");
 }
 
 #[test]

@@ -1,0 +1,193 @@
+//! The service accounts: who makes which call (B12).
+//!
+//! Protocol: streams and subscriptions belong to the account that made them, so calls about these name their
+//! account and are made by no other. Ordinary calls name the account of the mailbox's group. A mailbox
+//! without group, or whose group's account this process does not know (yet), gets one of those that there are:
+//! always the same while they stay the same, and a different one for as few mailboxes as possible when
+//! one comes or goes. Each account has its own connections and its own back-off.
+//!
+//! Failure: a call that must be made by an account which is not here fails like a service that is away: accounts
+//! come (and go) while the program runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use calendar::ids::AccountId;
+use calendar::source::SourceErrorKind;
+use calendar::{MailAddress, SourceError};
+use reqwest::header::HeaderValue;
+use reqwest::{Client, ClientBuilder};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::classify::own;
+use crate::throttle::{Common, Throttle};
+use crate::{ExchangeError, ExchangeOptions};
+
+#[cfg(test)]
+mod tests;
+
+/// How long a caller is asked to wait for an account that is not here.
+const ACCOUNT_AGAIN: Duration = Duration::from_secs(2);
+
+/// A service account.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Which.
+    pub id: AccountId,
+    /// Its name.
+    pub user: String,
+    /// Its password.
+    pub password: SecretString,
+}
+
+impl Account {
+    /// The account of the configuration.
+    pub fn configured(user: impl Into<String>, password: SecretString) -> Self {
+        Self { id: AccountId::DEFAULT, user: user.into(), password }
+    }
+
+    /// What goes into the header of every request.
+    fn authorization(&self) -> Result<HeaderValue, ExchangeError> {
+        let setting = |key, reason| Err(ExchangeError::Setting { key, reason });
+        if self.user.is_empty() || self.user.contains(':') {
+            return setting("user", "it must not be empty and must not hold a colon (basic authentication)");
+        }
+        let pair = format!("{}:{}", self.user, self.password.expose_secret());
+        let text = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
+        let Ok(mut value) = HeaderValue::try_from(text) else {
+            return setting("password", "it cannot be sent");
+        };
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+/// One account with its connections.
+pub(crate) struct Line {
+    pub(crate) calls: Client,
+    pub(crate) streams: Client,
+    pub(crate) authorization: HeaderValue,
+    pub(crate) throttle: Throttle,
+}
+
+/// Makes lines.
+pub(crate) struct Maker {
+    tls: trust::ClientTls,
+    common: Common,
+    request_timeout: Duration,
+    idle_max: usize,
+}
+
+impl Maker {
+    pub(crate) fn new(options: &ExchangeOptions, common: Common) -> Self {
+        Self {
+            tls: options.tls.clone(),
+            common,
+            request_timeout: options.request_timeout,
+            idle_max: options.simultaneous_calls,
+        }
+    }
+
+    /// A client for an account that is made now; reads the certificates that it trusts.
+    fn client(&self) -> Result<ClientBuilder, ExchangeError> {
+        let tls = self.tls.client_config().map_err(ExchangeError::Trust)?;
+        let builder = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .http1_only()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(self.request_timeout.min(Duration::from_secs(20)))
+            .tcp_keepalive(Duration::from_secs(30))
+            .user_agent(concat!("Kommuneklient/", env!("CARGO_PKG_VERSION")));
+        Ok(builder)
+    }
+
+    fn line(&self, account: &Account) -> Result<Line, ExchangeError> {
+        let calls = self.client()?.timeout(self.request_timeout).pool_max_idle_per_host(self.idle_max);
+        let streams = self.client()?.pool_max_idle_per_host(0);
+        Ok(Line {
+            calls: calls.build().map_err(ExchangeError::Client)?,
+            streams: streams.build().map_err(ExchangeError::Client)?,
+            authorization: account.authorization()?,
+            throttle: Throttle::new(account.id, self.common.clone()),
+        })
+    }
+}
+
+/// The accounts that there are.
+#[derive(Clone, Default)]
+pub(crate) struct Pool {
+    lines: BTreeMap<AccountId, Arc<Line>>,
+}
+
+impl Pool {
+    /// The pool with exactly these accounts. Those that it has already, with the same name and password, keep their
+    /// connections and their back-off; a changed one begins anew.
+    pub(crate) fn with(&self, accounts: &[Account], maker: &Maker) -> Result<Self, ExchangeError> {
+        let mut lines = BTreeMap::new();
+        for account in accounts {
+            let authorization = account.authorization()?;
+            let known = self.lines.get(&account.id).filter(|line| line.authorization == authorization);
+            let line = match known {
+                Some(line) => Arc::clone(line),
+                None => Arc::new(maker.line(account)?),
+            };
+            lines.insert(account.id, line);
+        }
+        Ok(Self { lines })
+    }
+
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &Arc<Line>> {
+        self.lines.values()
+    }
+
+    /// The line of exactly this account.
+    pub(crate) fn exactly(
+        &self,
+        operation: &'static str,
+        account: AccountId,
+    ) -> Result<Arc<Line>, SourceError> {
+        self.lines.get(&account).cloned().ok_or_else(|| absent(operation, "the service account is not here"))
+    }
+
+    /// The line for ordinary calls about a mailbox.
+    pub(crate) fn for_mailbox(
+        &self,
+        operation: &'static str,
+        account: Option<AccountId>,
+        mailbox: &MailAddress,
+    ) -> Result<Arc<Line>, SourceError> {
+        let of_group = account.and_then(|account| self.lines.get(&account));
+        let chosen = of_group.or_else(|| {
+            let weight = |id: &AccountId| weight(mailbox, *id);
+            self.lines.iter().max_by_key(|(id, _)| (weight(id), **id)).map(|(_, line)| line)
+        });
+        chosen.cloned().ok_or_else(|| absent(operation, "there is no service account"))
+    }
+
+    /// A line for calls about no single mailbox: of an account that does not wait, if there is one.
+    pub(crate) fn any(&self, operation: &'static str) -> Result<Arc<Line>, SourceError> {
+        let open = self.lines.values().find(|line| line.throttle.back_off().is_none());
+        let line = open.or_else(|| self.lines.values().next());
+        line.cloned().ok_or_else(|| absent(operation, "there is no service account"))
+    }
+}
+
+fn absent(operation: &'static str, text: &str) -> SourceError {
+    let mut error = own(operation, SourceErrorKind::Unavailable, "no account", text);
+    error.after = Some(ACCOUNT_AGAIN);
+    error
+}
+
+/// How much a mailbox prefers an account (rendezvous hashing): FNV-1a, so that it is the same in every process and
+/// version.
+fn weight(mailbox: &MailAddress, account: AccountId) -> u64 {
+    let bytes = mailbox.as_str().bytes().chain(account.get().to_le_bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    // the last bytes, those of the account, hardly reach the upper bits by themselves
+    let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 29)
+}
