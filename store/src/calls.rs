@@ -199,7 +199,8 @@ pub(crate) async fn admit(
                     min(p.deadline) filter (where p.in_flight), \
                     min(coalesce(p.ended_at, p.deadline)) + make_interval(secs => $2), \
                     $2 > 0 and (exists (select from calendar_event e where e.pending and e.bulk) \
-                             or exists (select from planner_resource r where r.adopt_due_at <= $1)) \
+                             or exists (select from planner_resource r \
+                                        where r.adopt_due_at <= $1 or r.compare_due_at <= $1)) \
              from (select ended_at, deadline, bulk, items, \
                           operation in ('CreateEvents', 'UpdateEvents', 'DeleteEvents') as sends, \
                           ended_at is null and deadline > $1 \

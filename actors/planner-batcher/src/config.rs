@@ -28,7 +28,7 @@ pub struct BatcherOptions {
     /// Failures of a key by itself after which it is set aside (`planner.attempts_max`): receipts 15 and 16, and
     /// calls for it alone that failed while others succeeded.
     pub attempts_max: u32,
-    /// How soon a mailbox is adopted anew after an unknown outcome
+    /// How soon a mailbox is compared with what Planner holds after an unknown outcome
     /// (`planner.adopt_after_unknown_outcome`; at most 15 minutes, B9).
     pub adopt_after_unknown_outcome: Duration,
 }

@@ -15,7 +15,7 @@
 //! **Failure.** What is decided about a key after its receipt is the table of [`receipt`]. A call that
 //! failed as a whole pauses all sending with capped back-off and is then tried with one call at a time; it
 //! is never counted against its keys. After an unknown outcome the keys are sent again and their mailbox is
-//! adopted anew. Repeated timeouts make the batches smaller ([`batch_size`]). A batch whose process dies
+//! compared with what Planner holds. Repeated timeouts make the batches smaller ([`batch_size`]). A batch whose process dies
 //! leaves its keys in flight until their deadline; they block nobody else. A database that is away stops
 //! everything here and loses nothing.
 #![forbid(unsafe_code)]

@@ -67,7 +67,7 @@ pub enum PlannerError {
         source: reqwest::Error,
     },
     /// An HTTP status instead of an answer.
-    #[error("{operation}: planner answered with HTTP status {status}")]
+    #[error("{operation}: planner answered with HTTP status {status}{}", advice_on_status(*status))]
     Http {
         /// The operation.
         operation: Operation,
@@ -76,7 +76,11 @@ pub enum PlannerError {
     },
     /// A SOAP fault. Planner's own number does not change what it is (its words stay out: they may repeat
     /// what was sent).
-    #[error("{operation}: planner answered with a fault ({code}{})", number.map_or_else(String::new, |n| format!(", error {n}")))]
+    #[error(
+        "{operation}: planner answered with a fault ({code}{}){}",
+        number.map_or_else(String::new, |n| format!(", error {n}")),
+        advice_on_fault(code)
+    )]
     Fault {
         /// The operation.
         operation: Operation,
@@ -122,6 +126,26 @@ pub enum PlannerError {
         /// Counted from 0.
         position: usize,
     },
+}
+
+/// What to check when the service's host answers with this status instead of the service.
+const fn advice_on_status(status: u16) -> &'static str {
+    match status {
+        300..=399 => ", which sends elsewhere and is not followed: check planner.service_url",
+        401 | 403 => ", which refuses this client: check planner.client_certificate",
+        404 | 405 | 410 => ", there is no such service: check planner.service_url",
+        407 => ", a proxy stands before it and wants to know who calls",
+        _ => "",
+    }
+}
+
+/// What to check when the service says that the fault is the client's.
+fn advice_on_fault(code: &str) -> &'static str {
+    if code == "Client" {
+        ", which refuses the call itself: check planner.jobcenter_number and planner.request_user_identifier"
+    } else {
+        ""
+    }
 }
 
 impl PlannerError {
@@ -197,6 +221,33 @@ mod tests {
             assert_eq!(error.outcome(), CallOutcome::Failed);
         }
         assert_eq!(fault(None, false).event().id, 6902);
+    }
+
+    /// Whoever reads the error at night learns which setting it is about.
+    #[test]
+    fn errors_of_configuration_name_the_setting() {
+        let operation = Operation::CreateEvents;
+        for (status, setting) in [
+            (301, "planner.service_url"),
+            (401, "planner.client_certificate"),
+            (403, "planner.client_certificate"),
+            (404, "planner.service_url"),
+            (405, "planner.service_url"),
+        ] {
+            let error = PlannerError::Http { operation, status };
+            assert!(error.to_string().ends_with(setting), "{error}");
+        }
+        let plain = PlannerError::Http { operation, status: 503 };
+        assert_eq!(plain.to_string(), "CreateEvents: planner answered with HTTP status 503");
+        let fault = |code: &str| PlannerError::Fault {
+            operation,
+            code: code.into(),
+            number: Some(1002),
+            detailed: true,
+        };
+        let refused = fault("Client").to_string();
+        assert!(refused.contains("error 1002") && refused.contains("planner.jobcenter_number"), "{refused}");
+        assert!(!fault("Server").to_string().contains("check"), "its own failure is nobody's setting");
     }
 
     /// The original did not send again after 6901.

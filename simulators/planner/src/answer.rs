@@ -226,6 +226,11 @@ fn spoil(response: &mut Response, fault: &Fault) -> bool {
         Fault::ReceiptsInWrongOrder => receipts.reverse(),
         Fault::FewerReceipts => drop(receipts.pop()),
         Fault::MoreReceipts => receipts.extend(receipts.last().cloned()),
+        Fault::RepeatedReceipt => {
+            if let Some(first) = receipts.first().cloned() {
+                receipts.fill(first);
+            }
+        }
         Fault::ForeignReceipts => {
             receipts
                 .iter_mut()

@@ -65,6 +65,9 @@ pub enum Fault {
     FewerReceipts,
     /// The last receipt comes twice. Applied.
     MoreReceipts,
+    /// The first receipt stands in the place of every other one too, so that their number is right (nothing
+    /// changes for a single one). Applied.
+    RepeatedReceipt,
     /// The receipts name other origin ids than were sent. Applied.
     ForeignReceipts,
     /// Every row of the answer to `GetEvents` comes twice.
@@ -93,6 +96,7 @@ impl Fault {
                 | Self::ReceiptsInWrongOrder
                 | Self::FewerReceipts
                 | Self::MoreReceipts
+                | Self::RepeatedReceipt
                 | Self::ForeignReceipts
         )
     }

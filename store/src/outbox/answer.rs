@@ -5,9 +5,9 @@ use std::time::Duration;
 use calendar::{MailAddress, OriginId};
 use uuid::Uuid;
 
-use crate::{Store, StoreError};
 use crate::calls::{self, CallBook, CallEnd};
 use crate::lease::{self, Fence};
+use crate::{Store, StoreError};
 
 /// What became of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Answer {
     pub end: CallEnd,
     /// What became of each of its keys.
     pub keys: Vec<KeyAnswer>,
-    /// The outcome is unknown: adopt the mailbox anew within this time (B9).
+    /// The outcome is unknown: compare the mailbox with what Planner holds within this time (B9, B11).
     pub adopt_after: Option<Duration>,
 }
 
@@ -131,7 +131,9 @@ impl Outcome {
 
     const fn after(&self) -> Option<Duration> {
         match self {
-            Self::Transient { after } | Self::Unknown { after, .. } | Self::Unsure { after, .. } => Some(*after),
+            Self::Transient { after } | Self::Unknown { after, .. } | Self::Unsure { after, .. } => {
+                Some(*after)
+            }
             _ => None,
         }
     }
@@ -202,7 +204,7 @@ impl CallBook {
         if let Some(after) = answer.adopt_after {
             tx.execute(
                 "update planner_resource \
-                 set adopt_due_at = least(adopt_due_at, now() + make_interval(secs => $2)) \
+                 set compare_due_at = least(compare_due_at, now() + make_interval(secs => $2)) \
                  where mail = $1 and deleted_date is null",
                 &[&answer.mail.as_str(), &after.as_secs_f64()],
             )

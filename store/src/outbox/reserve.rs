@@ -148,8 +148,8 @@ pub struct Expired {
 
 impl Store {
     /// Frees keys in flight whose deadline has passed: the process that sent them died, or could not reach
-    /// the database. What Planner did with them is unknown; their mailboxes are adopted anew within
-    /// `adopt_after`.
+    /// the database. What Planner did with them is unknown; their mailboxes are compared with
+    /// what it holds within `adopt_after`.
     pub async fn expire_calls(
         &self,
         fence: &Fence,
@@ -219,6 +219,6 @@ const EXPIRE: &str = "with gone as (delete from key_in_flight where deadline <= 
          from (select distinct call_id from gone) g where c.call_id = g.call_id and c.ended_at is null), \
      due as ( \
          update planner_resource r \
-         set adopt_due_at = least(r.adopt_due_at, now() + make_interval(secs => $2)) \
+         set compare_due_at = least(r.compare_due_at, now() + make_interval(secs => $2)) \
          from (select distinct mail from gone) g where r.mail = g.mail and r.deleted_date is null) \
      select count(distinct call_id), count(*) from gone";

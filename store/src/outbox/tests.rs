@@ -272,8 +272,8 @@ async fn own_refused_transient_unknown_unsure_and_unsent() {
     assert_eq!(store.outbox_due(before).await.unwrap(), Some(Duration::ZERO));
     assert_eq!(store.outbox_due(as_of(store).await).await.unwrap(), None);
     sql(store, "update calendar_event set next_attempt_at = now() + interval '1 h' where pending").await;
-    // the unknown outcome made its mailbox due for adoption
-    assert_eq!(number(store, "select count(*) from planner_resource where adopt_due_at > now()").await, 1);
+    // the unknown outcome made its mailbox due for a comparison
+    assert_eq!(number(store, "select count(*) from planner_resource where compare_due_at > now()").await, 1);
     // Planner's own is never sent again, whatever is decided
     decide(store, MAIL, "own", Some(slot(7))).await;
     decide(store, MAIL, "refused", Some(slot(7))).await;
@@ -341,7 +341,7 @@ async fn a_crashed_call_blocks_its_own_keys_until_the_deadline_and_no_others() {
         1
     );
     assert_eq!(
-        number(store, "select count(*) from planner_resource where adopt_due_at is not null").await,
+        number(store, "select count(*) from planner_resource where compare_due_at is not null").await,
         1
     );
     // the predecessor wakes up with its answer: too late, twice over

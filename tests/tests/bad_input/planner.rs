@@ -106,6 +106,7 @@ async fn receipts_that_do_not_match_are_not_believed() {
     for (kind, words) in [
         (json!("fewer-receipts"), "planner sent 2 receipts for 3 appointments"),
         (json!("more-receipts"), "planner sent 4 receipts for 3 appointments"),
+        (json!("repeated-receipt"), "the receipt at position 1 is for another appointment"),
         (json!("foreign-receipts"), "the receipt at position 0 is for another appointment"),
         (json!("receipts-in-wrong-order"), "the receipt at position 0 is for another appointment"),
     ] {

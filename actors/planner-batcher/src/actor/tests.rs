@@ -242,8 +242,8 @@ fn every_failure_of_a_call_heals() {
                 running.until("select count(*) from calendar_event where uncertain", 0).await;
             }
         }
-        // outcomes that are unknown made the mailbox due for adoption
-        running.until("select count(*) from planner_resource where adopt_due_at is not null", 1).await;
+        // outcomes that are unknown made the mailbox due for a comparison
+        running.until("select count(*) from planner_resource where compare_due_at is not null", 1).await;
         for event in [6901, 6902, 6903, 6904, 6905, 6906] {
             let count = format!(
                 "select least(count(*), 1) from service_call_reference_log where event_id = {event} and not success"

@@ -68,6 +68,8 @@ fn faults_about_receipts_change_the_receipts_and_apply_except_refuse() {
         (Fault::FewerReceipts, vec!["a", "b"], vec![pair("a", 0)], 2),
         (Fault::FewerReceipts, vec!["a"], vec![], 1),
         (Fault::MoreReceipts, vec!["a", "b"], vec![pair("a", 0), pair("b", 0), pair("b", 0)], 2),
+        (Fault::RepeatedReceipt, vec!["a", "b"], vec![pair("a", 0), pair("a", 0)], 2),
+        (Fault::RepeatedReceipt, vec!["a"], vec![pair("a", 0)], 1),
         (Fault::ForeignReceipts, vec!["a"], vec![pair("foreign-a", 0)], 1),
         (Fault::Refuse { code: 15 }, vec!["a", "b"], vec![pair("a", 15), pair("b", 15)], 0),
         (Fault::Refuse { code: -1 }, vec!["a"], vec![pair("a", -1)], 0),

@@ -257,6 +257,22 @@ async fn a_late_change_is_applied_after_its_caller_has_left() {
     assert_eq!(client.held("m0001@sim.test").await.len(), 1);
 }
 
+/// What makes a timeout dangerous: the change that nobody waits for any more undoes a later one.
+#[tokio::test]
+async fn a_late_change_takes_effect_after_later_calls_were_answered() {
+    let (_simulator, client) = Client::of(Options::default()).await;
+    let Request::CreateEvents(events) = create("a") else { panic!("a creation") };
+    let delete = Request::DeleteEvents(events);
+    client
+        .fault(r#"{"kind": {"apply-late": {"seconds": 0.5}}, "operation": "CreateEvents", "next": 1}"#)
+        .await;
+    drop(client.begin(&create("a")).await);
+    client.meter_shows("the caller has left", |report| report.abandoned_calls == 1).await;
+    assert_eq!(client.codes(&delete).await, [10], "there is nothing yet");
+    client.meter_shows("the creation is applied", |report| report.receipts.get(&0) == Some(&1)).await;
+    assert_eq!(client.held("m0001@sim.test").await.len(), 1, "though it was deleted after it was asked for");
+}
+
 #[tokio::test]
 async fn two_calls_in_flight_for_one_key_are_seen_on_the_wire() {
     let (_simulator, client) = Client::of(Options { allowed_in_flight: 1, ..Options::default() }).await;
