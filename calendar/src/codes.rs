@@ -175,6 +175,14 @@ codes! {
     RESOURCE_LIST_REQUESTED = 9501 PCS Information "an operator asked for the resource list";
     RESOURCE_DROP_CANCELLED = 9502 PCS Information "withheld drops of the resource list are void, a later list lacks few or others";
     OPERATOR_ACTED = 9503 ALL Information "an operator changed a list, settled a withheld run or retried what was set aside";
+
+    // 94xx comparison back
+    COMPARISON_WAITS = 9401 PCS Information "mailboxes are read in full before they are compared with Planner, their comparison waits for that";
+    ROWS_NOT_ASKED_FOR = 9402 PCS Warning "Planner answered with appointments of mailboxes that were not asked for, they are never touched";
+    COMPARISON_NOT_STORED = 9403 PCS Error "what Planner holds for a mailbox cannot be stored, the others go on";
+    COMPARISON_WITHHELD = 9404 PCS Error "Planner holds so many appointments that are not to be there that their deletions are withheld, an operator confirms or rejects them";
+    COMPARISON_BEGAN = 9405 PCS Information "a comparison of all mailboxes began: by its schedule, at start, or made up because it was missed";
+    COMPARISON_REPAIRED = 9406 PCS Warning "a comparison found that Planner holds something else than was decided, the difference is sent";
 }
 
 /// Number of codes for refused items: 6200 to 6249.

@@ -153,6 +153,9 @@ fn check(file: &Path) -> Result<(), ServiceError> {
     for warning in config.warnings() {
         print(&format!("warning: {warning}"));
     }
+    for (file, who) in config.secrets.exposed() {
+        print(&format!("warning: {} holds a sealing key, and {who}; chmod 600 it", file.display()));
+    }
     print(&format!("{} is usable", file.display()));
     Ok(())
 }

@@ -27,6 +27,7 @@ mod planner;
 mod problem;
 mod qualifier;
 mod secret;
+mod secrets;
 mod telemetry;
 
 use std::collections::BTreeMap;
@@ -48,6 +49,7 @@ pub use listener::ListenerConfig;
 pub use planner::{PlannerConfig, RequiredPlanner};
 pub use problem::{Problem, Problems};
 pub use qualifier::QualifierConfig;
+pub use secrets::SecretsConfig;
 pub use telemetry::{LogFormat, TelemetryConfig};
 
 use crate::ServiceError;
@@ -76,6 +78,8 @@ pub struct Config {
     pub qualifier: QualifierConfig,
     /// `[planner]`
     pub planner: PlannerConfig,
+    /// `[secrets]`
+    pub secrets: SecretsConfig,
     /// `[calendar]`
     pub calendar: CalendarConfig,
     /// `[leases]`
@@ -92,8 +96,8 @@ pub struct Config {
 pub struct Required {
     /// Which database.
     pub database: Database,
-    /// Which Exchange.
-    pub exchange: RequiredExchange,
+    /// The account towards Exchange that counts while the database holds none (B12); `None` = there is none.
+    pub exchange: Option<RequiredExchange>,
     /// Which Planner, and who asks it.
     pub planner: RequiredPlanner,
 }
@@ -174,6 +178,7 @@ impl Config {
             listener: section(&mut sections, &mut problems),
             qualifier: section(&mut sections, &mut problems),
             planner: section(&mut sections, &mut problems),
+            secrets: section(&mut sections, &mut problems),
             calendar: section(&mut sections, &mut problems),
             leases: section(&mut sections, &mut problems),
             telemetry: section(&mut sections, &mut problems),
@@ -201,6 +206,7 @@ impl Config {
         each(&mut self.listener, problems);
         each(&mut self.qualifier, problems);
         each(&mut self.planner, problems);
+        each(&mut self.secrets, problems);
         each(&mut self.calendar, problems);
         each(&mut self.leases, problems);
         each(&mut self.telemetry, problems);
@@ -214,7 +220,7 @@ impl Config {
     pub fn for_run(&self) -> Result<Required, ServiceError> {
         let mut problems = Problems::default();
         let database = self.database.required(&mut problems);
-        let exchange = self.exchange.required(&mut problems);
+        let exchange = self.exchange.required(self.secrets.ring().is_some(), &mut problems);
         let planner = self.planner.required(&mut problems);
         match (database, exchange, planner) {
             (Some(database), Some(exchange), Some(planner)) => Ok(Required { database, exchange, planner }),
@@ -277,6 +283,7 @@ pub const SECTIONS: &[&str] = &[
     ListenerConfig::NAME,
     QualifierConfig::NAME,
     PlannerConfig::NAME,
+    SecretsConfig::NAME,
     CalendarConfig::NAME,
     LeasesConfig::NAME,
     TelemetryConfig::NAME,

@@ -62,6 +62,17 @@ pub enum ServiceError {
         #[source]
         source: store::StoreError,
     },
+    /// Service accounts are stored, and not one of them can be used.
+    #[error("no service account can be used; the first of them is {user} (number {number})")]
+    Account {
+        /// Its name.
+        user: String,
+        /// Its number.
+        number: i64,
+        /// Why.
+        #[source]
+        source: Box<crate::accounts::AccountError>,
+    },
     /// The address of the health and metrics pages cannot be had.
     #[error(
         "cannot listen on {address}; set http.listen to a free address of this machine (port 0 picks one)"
@@ -133,7 +144,8 @@ impl ServiceError {
         ExitCode::from(match self {
             Self::ReadConfiguration { .. }
             | Self::ConfigurationSyntax { .. }
-            | Self::Configuration { .. } => 2,
+            | Self::Configuration { .. }
+            | Self::Account { .. } => 2,
             _ => 1,
         })
     }

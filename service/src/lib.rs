@@ -9,6 +9,8 @@
 //! leaves the restart to the orchestrator.
 #![forbid(unsafe_code)]
 
+mod account_keeper;
+pub mod accounts;
 pub mod cli;
 pub mod config;
 pub mod database;

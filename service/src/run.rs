@@ -17,6 +17,7 @@ use supervision::{Ended, Tree};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::ServiceError;
+use crate::accounts::{self, Opened};
 use crate::config::{Config, Required};
 use crate::database;
 use crate::wiring::{self, Shared};
@@ -56,6 +57,14 @@ async fn serve(config: &Config, required: &Required) -> Result<(), ServiceError>
     note_panics();
     for warning in config.warnings() {
         tracing::warn!(%warning, "configuration should be looked at");
+    }
+    for (file, who) in config.secrets.exposed() {
+        tracing::warn!(
+            event_id = codes::SEALING_KEY_EXPOSED.id,
+            file = %file.display(),
+            who,
+            "others than its owner can use the file of a sealing key"
+        );
     }
     let outcome = match crate::http::try_address(config.http.listen) {
         Ok(()) => with_database(config, required, events).await,
@@ -142,12 +151,9 @@ async fn add_stages(
 ) -> Result<(), ServiceError> {
     let backoff = Backoff::doubling(Duration::from_millis(250), DATABASE_PAUSE_MAX);
     let mut failures = 0;
-    loop {
-        match store::migrations::migrate(&shared.store).await {
-            Ok(applied) => {
-                tracing::info!(applied = applied.join(","), "the schema is up to date");
-                break;
-            }
+    let opened = loop {
+        match prepare(config, required, shared).await {
+            Ok(opened) => break opened,
             Err(error) if error.is_outage() => {
                 failures += 1;
                 let pause = backoff.delay_jittered(failures);
@@ -159,11 +165,16 @@ async fn add_stages(
                 );
                 tokio::time::sleep(pause).await;
             }
-            Err(source) => return Err(ServiceError::Database { operation: "migrate the database", source }),
+            Err(source) => return Err(ServiceError::Database { operation: "prepare the database", source }),
         }
-    }
+    };
+    let opened = opened.refuse_if_none_opens().map_err(|unusable| ServiceError::Account {
+        user: unusable.user,
+        number: unusable.id.get(),
+        source: Box::new(unusable.error),
+    })?;
     let wake = Wake::start(shared.store.clone());
-    let stages = wiring::stages(config, required, shared, &wake)?;
+    let stages = wiring::stages(config, required, shared, &wake, opened)?;
     for stage in wiring::records(shared, events).into_iter().chain(stages) {
         let added = tree.root().add_child(stage).await;
         added.map_err(|source| ServiceError::Wiring {
@@ -172,6 +183,13 @@ async fn add_stages(
         })?;
     }
     Ok(())
+}
+
+/// Brings the schema up to date and reads the service accounts.
+async fn prepare(config: &Config, required: &Required, shared: &Shared) -> Result<Opened, store::StoreError> {
+    let applied = store::migrations::migrate(&shared.store).await?;
+    tracing::info!(applied = applied.join(","), "the schema is up to date");
+    accounts::load(&shared.store, config.secrets.ring(), required.exchange.as_ref()).await
 }
 
 fn telemetry_failed(source: telemetry::TelemetryError) -> ServiceError {

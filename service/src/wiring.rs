@@ -1,7 +1,7 @@
 //! The tree of the service: configuration in, children out (house: the supervision tree).
 //!
 //! ```text
-//! root ─┬─ http · leases · event-log · gauges
+//! root ─┬─ http · leases · event-log · gauges · accounts
 //!       ├─ qualifier ── qualifier/<shard> …
 //!       ├─ communicator ─┬─ planner-batcher ── batches …
 //!       │                ├─ resource-list
@@ -29,7 +29,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::ServiceError;
-use crate::config::{Config, Required};
+use crate::account_keeper::{AccountBook, AccountKeeper};
+use crate::accounts::Opened;
+use crate::config::{Config, DailyTime, Required};
 use crate::event_log::EventLog;
 use crate::gauges::Gauges;
 use crate::http::{Readiness, ReadinessSource, Sources};
@@ -114,15 +116,23 @@ impl ReadinessSource for TreeHealth {
     }
 }
 
-/// The three stages, in the order in which they are started.
+/// The service accounts, and the three stages, in the order in which they are started.
 pub(crate) fn stages(
     config: &Config,
     required: &Required,
     shared: &Shared,
     wake: &Wake,
-) -> Result<[ChildSpec; 3], ServiceError> {
+    opened: Opened,
+) -> Result<[ChildSpec; 4], ServiceError> {
     let policy = policy(config);
-    let source = Arc::new(exchange(config, required, &shared.clock)?);
+    let source = Arc::new(exchange(config, &shared.clock)?);
+    let book = Arc::new(AccountBook::new(
+        shared.store.clone(),
+        config.secrets.ring().cloned(),
+        required.exchange.clone(),
+        Arc::clone(&source),
+        opened,
+    ));
     let qualifier = qualifier::supervisor(
         qualifier_options(config, policy),
         qualifier::Services {
@@ -136,8 +146,19 @@ pub(crate) fn stages(
     )
     .map_err(|source| wired("the qualifier", source))?;
     let communicator = communicator(config, required, shared, wake)?;
-    let listener = listener(config, shared, wake, source);
-    Ok([ChildSpec::supervisor(qualifier), ChildSpec::supervisor(communicator), listener])
+    let listener = listener(config, shared, wake, source, &book);
+    let accounts = accounts(config, shared, wake, book);
+    Ok([accounts, ChildSpec::supervisor(qualifier), ChildSpec::supervisor(communicator), listener])
+}
+
+/// The keeper of the service accounts.
+fn accounts(config: &Config, shared: &Shared, wake: &Wake, book: Arc<AccountBook>) -> ChildSpec {
+    let every = config.listener.subscriber_update_time_interval.get();
+    let (wake, runtime) = (wake.clone(), shared.runtime.clone());
+    ChildSpec::actor("accounts", &ChildRef::new(), move |context| {
+        AccountKeeper::new(Arc::clone(&book), wake.clone(), every, runtime.clone(), context)
+    })
+    .progress_deadline(Duration::from_secs(60))
 }
 
 fn wired(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> ServiceError {
@@ -158,9 +179,11 @@ fn free_busy(name: &str) -> Option<FreeBusy> {
     serde_json::from_value(serde_json::Value::from(name)).ok()
 }
 
-fn exchange(config: &Config, required: &Required, clock: &SharedClock) -> Result<Exchange, ServiceError> {
+/// Exchange, without accounts yet: the keeper of the accounts tells it.
+pub(crate) fn exchange(config: &Config, clock: &SharedClock) -> Result<Exchange, ServiceError> {
     let exchange = &config.exchange;
     let options = ExchangeOptions {
+        account: None,
         service_url: exchange.service_url.clone(),
         autodiscover_url: exchange.autodiscover_url.clone(),
         use_impersonation: exchange.use_impersonation,
@@ -169,7 +192,7 @@ fn exchange(config: &Config, required: &Required, clock: &SharedClock) -> Result
         request_timeout: exchange.request_timeout.get(),
         stream_timeout_minutes: exchange.exchange_connection_timeout,
         simultaneous_calls: exchange.simultaneous_calls,
-        ..ExchangeOptions::new(required.exchange.user.clone(), required.exchange.password.clone())
+        ..ExchangeOptions::new(String::new(), String::new().into())
     };
     Exchange::new(options, clock.clone()).map_err(|source| wired("Exchange", source))
 }
@@ -236,6 +259,7 @@ fn communicator(
             update_interval: settings.calendar_event_update_interval.get(),
             call_timeout,
             retry,
+            attempts_max: settings.attempts_max,
             adopt_after_unknown_outcome: settings.adopt_after_unknown_outcome.get(),
             ..planner_batcher::BatcherOptions::default()
         },
@@ -246,11 +270,15 @@ fn communicator(
             book: book.clone(),
             planner: planner.clone(),
             leases: shared.leases.clone(),
+            wake: wake.clone(),
             runtime: shared.runtime.clone(),
             clock: shared.clock.clone(),
         },
         &resource_list::ResourceListOptions {
             update_at_startup: settings.update_resources_at_startup,
+            schedule: DailyTime::schedule(&settings.resource_update_schedule)
+                .map_err(|source| wired("the schedule of the resource list", source))?,
+            zone: config.calendar.time_zone(),
             call_timeout,
             retry,
             ..resource_list::ResourceListOptions::default()
@@ -283,7 +311,13 @@ fn communicator(
         .child(comparison))
 }
 
-fn listener(config: &Config, shared: &Shared, wake: &Wake, source: Arc<Exchange>) -> ChildSpec {
+fn listener(
+    config: &Config,
+    shared: &Shared,
+    wake: &Wake,
+    source: Arc<Exchange>,
+    accounts: &AccountBook,
+) -> ChildSpec {
     let settings = &config.listener;
     let group = affinity_group::GroupOptions {
         stream_silence_limit: settings.stream_silence_limit.get(),
@@ -306,7 +340,6 @@ fn listener(config: &Config, shared: &Shared, wake: &Wake, source: Arc<Exchange>
         subscriber_update_time_interval: settings.subscriber_update_time_interval.get(),
         mailboxes_per_subscription_group: settings.mailboxes_per_subscription_group,
         subscription_groups_per_credential: settings.subscription_groups_per_credential,
-        accounts: 1,
         deactivate_solving_of_group_affinity: settings.deactivate_solving_of_group_affinity,
         group,
         ..affinity_group::ListenerOptions::default()
@@ -316,5 +349,5 @@ fn listener(config: &Config, shared: &Shared, wake: &Wake, source: Arc<Exchange>
         leases: shared.leases.clone(),
         options: group,
     };
-    affinity_group::listener_spec(&ChildRef::new(), tools, options, wake.clone())
+    affinity_group::listener_spec(&ChildRef::new(), tools, options, accounts.ids(), wake.clone())
 }

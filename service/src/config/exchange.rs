@@ -19,7 +19,7 @@ pub struct ExchangeConfig {
     /// The Autodiscover address; goes before `service_url`.
     #[serde(deserialize_with = "address::optional")]
     pub autodiscover_url: Option<Url>,
-    /// The service account.
+    /// The service account that counts while the database holds none.
     pub user: Option<String>,
     /// Its password.
     #[serde(deserialize_with = "secret::optional")]
@@ -40,7 +40,7 @@ pub struct ExchangeConfig {
     pub server_version: String,
 }
 
-/// What `run` needs of this section.
+/// The service account of the configuration.
 #[derive(Debug, Clone)]
 pub struct RequiredExchange {
     /// The service account.
@@ -78,7 +78,14 @@ impl ExchangeConfig {
         ClientTls { roots: roots(&urls, self.root_certificates.as_deref()), client_certificate: None }
     }
 
-    pub(super) fn required(&self, problems: &mut Problems) -> Option<RequiredExchange> {
+    /// The account of the configuration, if there is one, or `None` after a problem. Accounts of the database
+    /// need no other, and there can only be some where `has_key`.
+    pub(super) fn required(
+        &self,
+        has_key: bool,
+        problems: &mut Problems,
+    ) -> Option<Option<RequiredExchange>> {
+        let before = problems.iter().count();
         if self.service_url.is_none() && self.autodiscover_url.is_none() {
             problems.add(
                 "exchange.service_url",
@@ -86,10 +93,14 @@ impl ExchangeConfig {
                  service_url = \"https://mail.example.dk/EWS/Exchange.asmx\"",
             );
         }
+        if has_key && self.user.is_none() && self.password.is_none() {
+            return (problems.iter().count() == before).then_some(None);
+        }
         if self.user.is_none() {
             problems.add(
                 "exchange.user",
-                "is missing; write the service account, like user = \"svc@example.dk\"",
+                "is missing; write the service account, like user = \"svc@example.dk\", or give secrets.key_file \
+                 and keep accounts in the database (kommuneklient credential add)",
             );
         }
         if self.password.is_none() {
@@ -99,7 +110,7 @@ impl ExchangeConfig {
             );
         }
         let (Some(user), Some(password)) = (self.user.clone(), self.password.clone()) else { return None };
-        problems.is_empty().then_some(RequiredExchange { user, password })
+        (problems.iter().count() == before).then_some(Some(RequiredExchange { user, password }))
     }
 }
 

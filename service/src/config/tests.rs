@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
@@ -46,6 +47,7 @@ fn all_keys() -> BTreeSet<String> {
         .chain(of::<ListenerConfig>())
         .chain(of::<QualifierConfig>())
         .chain(of::<PlannerConfig>())
+        .chain(of::<SecretsConfig>())
         .chain(of::<CalendarConfig>())
         .chain(of::<LeasesConfig>())
         .chain(of::<TelemetryConfig>())
@@ -99,7 +101,7 @@ fn the_example_can_be_used_as_it_is() {
     let required = config.for_run().unwrap();
     assert!(matches!(required.database, Database::Embedded));
     assert_eq!(required.planner.jobcenter_number, "10100");
-    assert_eq!(required.exchange.user, "svc-kommuneklient@example.dk");
+    assert_eq!(required.exchange.unwrap().user, "svc-kommuneklient@example.dk");
     let warnings = config.warnings();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].starts_with("exchange.password is the placeholder"), "{warnings:?}");
@@ -124,6 +126,7 @@ fn the_defaults_of_the_example_are_the_defaults() {
             listener,
             qualifier,
             planner,
+            secrets,
             calendar,
             leases,
             telemetry,
@@ -131,7 +134,7 @@ fn the_defaults_of_the_example_are_the_defaults() {
             ..
         } = config.clone();
         format!(
-            "{database:#?} {exchange:#?} {listener:#?} {qualifier:#?} {planner:#?} {calendar:#?} {leases:#?} \
+            "{database:#?} {exchange:#?} {listener:#?} {qualifier:#?} {planner:#?} {secrets:#?} {calendar:#?} {leases:#?} \
              {telemetry:#?} {http:#?}"
         )
     };
@@ -146,7 +149,13 @@ fn the_defaults_of_the_example_are_the_defaults() {
 
 #[test]
 fn the_example_with_everything_uncommented_can_be_read() {
-    let secret_files = ["database.url_file", "exchange.password_file"];
+    let secret_files = [
+        "database.url_file",
+        "exchange.password_file",
+        "secrets.key",
+        "secrets.key_file",
+        "secrets.previous_key_files",
+    ];
     let config = parse(&example_with(|line| !secret_files.contains(&line.dotted.as_str()))).unwrap();
     assert_eq!(config.planner.sla_calls_per_minute, Some(300));
     assert_eq!(config.telemetry.otlp_endpoint.as_deref(), Some("http://127.0.0.1:4317"));
@@ -434,5 +443,70 @@ proptest! {
                       key in "[A-Z_]{0,20}", value in "\\PC{0,20}") {
         let environment = [(format!("{ENVIRONMENT_PREFIX}{key}"), value)];
         let _either = Config::parse(&file(), &text, environment);
+    }
+}
+
+#[test]
+fn sealing_keys_are_read_and_checked() {
+    let folder = TempDir::new().unwrap();
+    let (new, old) = (folder.path().join("new.key"), folder.path().join("old.key"));
+    for file in [&new, &old] {
+        trust::seal::SealingKey::generate().unwrap().write_new(file).unwrap();
+    }
+    let both = format!("[secrets]\nkey_file = {new:?}\nprevious_key_files = [{old:?}]\n");
+    let config = parse(&both).unwrap();
+    assert_eq!(config.secrets.ring().unwrap().ids().count(), 2);
+    assert_eq!(config.secrets.exposed(), []);
+    // the environment wins, and takes the place of the file
+    let text = fs::read_to_string(&old).unwrap();
+    let config = parse_with(&both, &[("KOMMUNEKLIENT__SECRETS__KEY", text.trim())]).unwrap();
+    assert_eq!(config.secrets.ring().unwrap().ids().count(), 1, "the same key counts once");
+    // a key that others can read works and is told
+    fs::set_permissions(&old, PermissionsExt::from_mode(0o644)).unwrap();
+    assert_eq!(
+        parse(&both).unwrap().secrets.exposed(),
+        [(old.clone(), "every user of this machine can read it")]
+    );
+    assert!(!format!("{:?}", parse(&both).unwrap()).contains(text.trim()), "a key is shown");
+
+    for (wrong, told) in [
+        ("key = \"hunter2-hunter2\"", "secrets.key: it holds no sealing key"),
+        ("key_file = \"/nowhere/a.key\"", "secrets.key_file: cannot read a sealing key from /nowhere/a.key: "),
+        ("previous_key_files = [\"/nowhere/a.key\"]", "secrets.previous_key_files: is given without key_file"),
+        ("key = \"a\"\nkey_file = \"b\"", "secrets.key_file: is given together with key"),
+        ("key = 5", "secrets.key: must be a text in quotes"),
+    ] {
+        let said = problems(parse(&format!("[secrets]\n{wrong}\n")));
+        assert!(said.len() == 1 && said[0].contains(told), "{wrong}: {said:?}");
+        assert!(!said[0].contains("hunter2"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_sealing_key_makes_the_account_of_the_configuration_needless() {
+    let folder = TempDir::new().unwrap();
+    let key = folder.path().join("a.key");
+    trust::seal::SealingKey::generate().unwrap().write_new(&key).unwrap();
+    let without = example_with(|line| {
+        line.marks == 0 && !["exchange.user", "exchange.password"].contains(&line.dotted.as_str())
+    });
+    assert!(parse(&without).unwrap().for_run().unwrap_err().to_string().contains("exchange.user: is missing"));
+    let with_key = without.replace("[secrets]\n", &format!("[secrets]\nkey_file = {key:?}\n"));
+    assert!(parse(&with_key).unwrap().for_run().unwrap().exchange.is_none());
+    // one half of an account is still a mistake
+    let half = with_key.replace("[exchange]", "[exchange]\nuser = \"svc\"");
+    assert!(parse(&half).unwrap().for_run().unwrap_err().to_string().contains("exchange.password: is missing"));
+}
+
+#[test]
+fn a_schedule_without_a_time_is_refused() {
+    let found = problems(parse("[planner]\nresource_update_schedule = []\n"));
+    assert_eq!(
+        found,
+        ["test.toml:2: planner.resource_update_schedule: needs at least one time of day, like [\"02:00\"]"]
+    );
+    for text in ["24:00", "1:00", "01:60", "", "01:00:00"] {
+        let found = problems(parse(&format!("[planner]\nresource_update_schedule = [\"{text}\"]\n")));
+        assert!(found[0].contains("resource_update_schedule[0]: must be a time of day"), "{found:?}");
     }
 }
