@@ -19,6 +19,7 @@ use tokio_postgres::{Row, Transaction};
 use crate::lease::{self, Fence};
 use crate::notification_queue::{self, Finished};
 use crate::wake::{self, Channel};
+use crate::withheld::{self, MissingKey, WithheldSource, Withholding};
 use crate::{Store, StoreError};
 
 #[cfg(test)]
@@ -69,15 +70,52 @@ pub struct Effect {
     pub finished: Vec<Finished>,
     /// Was the whole window read?
     pub full_read: bool,
+    /// What the mass-delete guard has to do with it.
+    pub guarded: Guarded,
+}
+
+/// What a reading means for what is withheld or rejected (B8).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guarded {
+    /// Keys that are withheld or rejected and stand in the calendar.
+    pub seen: Vec<OriginId>,
+    /// What becomes of the mailbox's full read that waits for an operator.
+    pub run: GuardedRun,
+}
+
+/// What becomes of the run that waits for an operator.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum GuardedRun {
+    /// It goes on waiting.
+    #[default]
+    Stays,
+    /// It ends: this reading is newer, and its deletions are among the decisions.
+    Ends,
+    /// These deletions are withheld, in place of those that wait.
+    Withholds {
+        /// The keys, none twice.
+        keys: Vec<MissingKey>,
+        /// How many keys were there.
+        there: usize,
+    },
 }
 
 /// What became of an [`Effect`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {
-    /// It took effect, but for these keys, whose stored decisions came from later readings.
-    Done(Vec<OriginId>),
+    /// It took effect.
+    Done(Done),
     /// Somebody else decided about one of the keys since they were loaded: nothing took effect.
     Conflict,
+}
+
+/// How an [`Effect`] took effect.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Done {
+    /// But for these keys, whose stored decisions came from later readings.
+    pub discarded: Vec<OriginId>,
+    /// The run whose deletions were withheld.
+    pub withheld: Option<i64>,
 }
 
 /// Does the error come from the data (a value that a column or constraint does not take), so that trying
@@ -93,7 +131,8 @@ pub fn to_stored_precision(instant: Timestamp) -> Timestamp {
     instant.checked_sub(beyond.nanoseconds()).unwrap_or(instant)
 }
 
-const COLUMNS: &str = "origin_id, uid, recurrence_time, item_id, version, coalesce(wanted, false) as wanted, \
+/// SQL: what [`known_of`] reads.
+pub(crate) const COLUMNS: &str = "origin_id, uid, recurrence_time, item_id, version, coalesce(wanted, false) as wanted, \
                        start_at, end_at, decided_at, ack_there, ack_start, ack_end";
 
 impl Store {
@@ -118,27 +157,7 @@ impl Store {
             .query(&statement, &[&mail.as_str(), &uids, &origin_ids, &item_ids])
             .await
             .map_err(StoreError::query(operation))?;
-        rows.iter().map(known).collect::<Result<_, _>>().map_err(StoreError::query(operation))
-    }
-
-    /// The keys of a mailbox that are there (or adopted without a decision) and overlap `slot`.
-    pub async fn keys_overlapping(&self, mail: &MailAddress, slot: Slot) -> Result<Vec<Known>, StoreError> {
-        let operation = "load what is known about a mailbox";
-        let client = self.client(operation).await?;
-        let statement = client
-            .prepare_cached(&format!(
-                "select {COLUMNS} from calendar_event \
-                 where mail = $1 and ((wanted and end_at > $2 and start_at < $3) \
-                                      or (version = 0 and ack_there and ack_end > $2 and ack_start < $3)) \
-                 order by origin_id"
-            ))
-            .await
-            .map_err(StoreError::query(operation))?;
-        let rows = client
-            .query(&statement, &[&mail.as_str(), &slot.start, &slot.end])
-            .await
-            .map_err(StoreError::query(operation))?;
-        rows.iter().map(known).collect::<Result<_, _>>().map_err(StoreError::query(operation))
+        rows.iter().map(known_of).collect::<Result<_, _>>().map_err(StoreError::query(operation))
     }
 
     /// The known series of a mailbox that have one of these masters or UIDs.
@@ -163,14 +182,7 @@ impl Store {
             .query(&statement, &[&mail.as_str(), &masters, &uids])
             .await
             .map_err(StoreError::query(operation))?;
-        rows.iter()
-            .map(|row| {
-                let uid: String = row.try_get(0)?;
-                let item_id: String = row.try_get(1)?;
-                Ok(Series { uid: uid.into(), item_id: item_id.into() })
-            })
-            .collect::<Result<_, _>>()
-            .map_err(StoreError::query(operation))
+        rows.iter().map(series_of).collect::<Result<_, _>>().map_err(StoreError::query(operation))
     }
 
     /// The UIDs of series that have keys of which the latest decision is not "absent", and whose master nobody
@@ -200,7 +212,11 @@ impl Store {
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lease::guard(&tx, fence).await?;
-        let mut discarded = Vec::new();
+        let mut done = Done::default();
+        match apply_guarded(&tx, effect).await? {
+            Some(run) => done.withheld = run,
+            None => return Ok(Applied::Conflict),
+        }
         let mut decisions: Vec<&(Decision, Option<TraceContext>)> = effect.decisions.iter().collect();
         // One order for everybody who locks keys, so that no two wait for each other.
         decisions.sort_by(|a, b| a.0.origin_id.cmp(&b.0.origin_id));
@@ -217,7 +233,7 @@ impl Store {
             if !missed.is_empty() && !all_later(&tx, effect, &missed).await? {
                 return Ok(Applied::Conflict);
             }
-            discarded.extend(missed.into_iter().cloned());
+            done.discarded.extend(missed.into_iter().cloned());
         }
         update_series(&tx, effect).await?;
         notification_queue::finish(&tx, &effect.finished, effect.decided_at).await?;
@@ -233,8 +249,36 @@ impl Store {
             wake::notify(&tx, Channel::Decision).await?;
         }
         tx.commit().await.map_err(StoreError::query(operation))?;
-        Ok(Applied::Done(discarded))
+        Ok(Applied::Done(done))
     }
+}
+
+/// What the reading means for what is withheld; answers the run that is withheld now, or `None` on a conflict.
+/// Costs nothing where nothing is withheld, and comes first, for the order of locks.
+async fn apply_guarded(tx: &Transaction<'_>, effect: &Effect) -> Result<Option<Option<i64>>, StoreError> {
+    let Effect { mail, guarded, decided_at, .. } = effect;
+    if !guarded.seen.is_empty() && !withheld::seen(tx, mail, &guarded.seen, *decided_at).await? {
+        return Ok(None);
+    }
+    let run = match &guarded.run {
+        GuardedRun::Stays => None,
+        GuardedRun::Ends => {
+            withheld::cancel(tx, mail, WithheldSource::FullRead, *decided_at).await?;
+            None
+        }
+        GuardedRun::Withholds { keys, there } => {
+            let run = Withholding {
+                mail,
+                source: WithheldSource::FullRead,
+                began: effect.reading_began,
+                at: *decided_at,
+                there: *there,
+                keys,
+            };
+            withheld::withhold(tx, &run).await?
+        }
+    };
+    Ok(Some(run))
 }
 
 type Traced = (Decision, Option<TraceContext>);
@@ -287,7 +331,8 @@ async fn decide(
                                  else coalesce(e.start_at, excluded.start_at) end, \
                  end_at = case when excluded.wanted then excluded.end_at else coalesce(e.end_at, excluded.end_at) end, \
                  decided_at = excluded.decided_at, reading_began = excluded.reading_began, bulk = excluded.bulk, \
-                 decision_trace = excluded.decision_trace, attempts = 0, next_attempt_at = null \
+                 decision_trace = excluded.decision_trace, attempts = 0, next_attempt_at = null, \
+                 delete_withheld = false \
              where e.version = excluded.version - 1 \
                and (e.reading_began is null or e.reading_began <= excluded.reading_began) \
              returning origin_id",
@@ -393,7 +438,15 @@ async fn update_series(tx: &Transaction<'_>, effect: &Effect) -> Result<(), Stor
     Ok(())
 }
 
-fn known(row: &Row) -> Result<Known, tokio_postgres::Error> {
+/// Reads a series.
+pub(crate) fn series_of(row: &Row) -> Result<Series, tokio_postgres::Error> {
+    let uid: String = row.try_get(0)?;
+    let item_id: String = row.try_get(1)?;
+    Ok(Series { uid: uid.into(), item_id: item_id.into() })
+}
+
+/// Reads a row of [`COLUMNS`].
+pub(crate) fn known_of(row: &Row) -> Result<Known, tokio_postgres::Error> {
     let text = |column: &str| row.try_get::<_, Option<String>>(column);
     let slot = |start: &str, end: &str| -> Result<Option<Slot>, tokio_postgres::Error> {
         let (start, end): (Option<Timestamp>, Option<Timestamp>) = (row.try_get(start)?, row.try_get(end)?);

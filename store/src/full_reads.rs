@@ -3,21 +3,29 @@
 //! Protocol: a full read is a notification like any other ([`NotificationKind::FullRead`]), so it survives a
 //! restart and each mailbox resumes by itself. The settings that decisions depend on are remembered for each
 //! bucket (`full_read_settings/<bucket>` in `store_state`), so that a shard notices by itself that they
-//! changed, also when the number of shards changed too.
+//! changed, also when the number of shards changed too. So are the runs of the daily schedule (`schedule/full_pull/<bucket>`,
+//! see [`crate::schedules`]): each shard asks for its own mailboxes, and each scheduled time counts once for a bucket,
+//! whoever owns it.
 //!
 //! Failure: an error means that nothing was asked for, or that this is unknown; asking twice is harmless.
 
 use base::DailyTimes;
+use base::daily::missed;
 use calendar::ids::AccountId;
-use calendar::{Known, MailAddress, Slot};
+use calendar::MailAddress;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio_postgres::Transaction;
 
 use crate::lease::{self, Fence};
 use crate::notifications::NotificationKind;
+use crate::operations::Scope;
 use crate::wake::{self, Channel};
-use crate::{Store, StoreError, state};
+use crate::{Store, StoreError, schedules, state};
+
+mod facts;
+
+pub use facts::FullReadFacts;
 
 #[cfg(test)]
 #[cfg(feature = "testing")]
@@ -48,6 +56,17 @@ pub struct AskedAtStart {
     pub mailboxes: u64,
     /// Buckets whose settings had changed.
     pub changed_buckets: usize,
+}
+
+/// What a look at the schedule of the full pull did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScheduledPull {
+    /// Was a run due?
+    pub ran: bool,
+    /// How many mailboxes are to be read because of it.
+    pub mailboxes: u64,
+    /// When the schedule last ran, for the bucket that is furthest behind.
+    pub last_run: Timestamp,
 }
 
 impl Store {
@@ -119,21 +138,110 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Asks for full reads of the resources in use of those buckets for which a run of the schedule is due at
+    /// `now`: the time came, or it passed while nobody was there. However many times were missed, it is one run. A
+    /// bucket without a record begins with the present.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] when `fence` is not the current one.
+    pub async fn ask_for_scheduled_full_reads(
+        &self,
+        fence: &Fence,
+        buckets: &[i16],
+        times: &DailyTimes,
+        zone: &TimeZone,
+        now: Timestamp,
+    ) -> Result<ScheduledPull, StoreError> {
+        let operation = "ask for the full reads of a schedule";
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        lease::guard(&tx, fence).await?;
+        let names: Vec<String> = buckets.iter().map(|bucket| schedule_of(*bucket)).collect();
+        // locked, since the shards of two instances may be cut differently
+        let rows = tx
+            .query(
+                "select name, value from store_state where name = any ($1) order by name for update",
+                &[&names],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let last_run = |name: &str| -> Option<Timestamp> {
+            let row = rows.iter().find(|row| row.get::<_, &str>(0) == name)?;
+            row.get::<_, &str>(1).parse().ok()
+        };
+        let mut due = Vec::new();
+        let mut record = Vec::new();
+        let mut earliest = now;
+        for (bucket, name) in buckets.iter().zip(names) {
+            match last_run(&name) {
+                Some(last) if !missed(times, zone, Some(last), now) => {
+                    earliest = earliest.min(last);
+                    continue;
+                }
+                Some(_) => due.push(*bucket),
+                None => {}
+            }
+            record.push(name);
+        }
+        let mailboxes = if due.is_empty() { 0 } else { ask(&tx, &due, now).await? };
+        state::put_all(&tx, &record, &now.to_string()).await?;
+        if mailboxes > 0 {
+            wake::notify(&tx, Channel::Notification).await?;
+        }
+        tx.commit().await.map_err(StoreError::query(operation))?;
+        Ok(ScheduledPull { ran: !due.is_empty(), mailboxes, last_run: earliest })
+    }
+
+    /// Asks for full reads on demand, of all resources in use or of one; answers how many are to be read. One that
+    /// waits already is not asked for again, but put forward when it waits for another try.
+    pub async fn ask_for_full_reads(&self, scope: &Scope, now: Timestamp) -> Result<u64, StoreError> {
+        let operation = "ask for full reads on demand";
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        let full_read = NotificationKind::FullRead.as_str();
+        let hurried = tx
+            .execute(
+                "update notification n set next_attempt_at = null from planner_resource r \
+                 where r.mail = n.mail and r.deleted_date is null and ($1::text is null or n.mail = $1) \
+                   and n.event_type = $2 and n.set_aside_at is null and n.claim is null",
+                &[&scope.mail(), &full_read],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let asked = tx
+            .execute(&ask_sql("($1::text is null or r.mail = $1)"), &[&scope.mail(), &full_read, &now])
+            .await
+            .map_err(StoreError::query(operation))?;
+        wake::notify(&tx, Channel::Notification).await?;
+        tx.commit().await.map_err(StoreError::query(operation))?;
+        Ok(hurried + asked)
+    }
+}
+
+fn schedule_of(bucket: i16) -> String {
+    schedules::key(&format!("full_pull/{bucket}"))
+}
+
 fn settings_of(bucket: i16) -> String {
     format!("full_read_settings/{bucket}")
 }
 
 async fn ask(tx: &Transaction<'_>, buckets: &[i16], now: Timestamp) -> Result<u64, StoreError> {
-    tx.execute(
+    tx.execute(&ask_sql("r.bucket = any ($1)"), &[&buckets, &NotificationKind::FullRead.as_str(), &now])
+        .await
+        .map_err(StoreError::query("ask for full reads"))
+}
+
+/// A full read of each resource in use that `chosen` says, for which none waits: that which has waited longest first.
+fn ask_sql(chosen: &str) -> String {
+    format!(
         "insert into notification (mail, bucket, event_type, received_at) \
          select r.mail, r.bucket, $2, $3 from planner_resource r \
-         where r.bucket = any ($1) and r.deleted_date is null \
+         where {chosen} and r.deleted_date is null \
            and not exists (select from notification n \
                            where n.mail = r.mail and n.event_type = 'FullRead' and n.set_aside_at is null \
                              and n.claim is null) \
-         order by r.mail",
-        &[&buckets, &NotificationKind::FullRead.as_str(), &now],
+         order by r.full_read_began_at nulls first, r.mail"
     )
-    .await
-    .map_err(StoreError::query("ask for full reads"))
 }

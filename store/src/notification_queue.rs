@@ -121,7 +121,7 @@ impl Store {
         row.try_get(0).map_err(StoreError::query(operation))
     }
 
-    /// Claims notifications, the oldest first. Rows that nothing can be done with (an address that is none,
+    /// Claims notifications, the oldest first, but full reads of mailboxes that were never read before those. Rows that nothing can be done with (an address that is none,
     /// a hint without an item) are set aside on the way.
     pub async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<Claimed>, StoreError> {
         let operation = "claim notifications";
@@ -129,9 +129,13 @@ impl Store {
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lease::guard(&tx, request.fence).await?;
         // Written out twice, so that each uses its own partial index.
-        let of_class = match request.class {
-            Class::Live => "event_type <> 'FullRead'",
-            Class::Bulk => "event_type = 'FullRead'",
+        // Nothing is sent for a mailbox before its first full read: it does not wait for the end of a pull.
+        let (of_class, order) = match request.class {
+            Class::Live => ("event_type <> 'FullRead'", "id"),
+            Class::Bulk => (
+                "event_type = 'FullRead'",
+                "(select r.last_full_sync is not null from planner_resource r where r.mail = notification.mail), id",
+            ),
         };
         let statement = tx
             .prepare_cached(&format!(
@@ -140,7 +144,7 @@ impl Store {
                      where bucket = any ($2) and set_aside_at is null and {of_class} \
                        and (claim is distinct from $1 or not (id = any ($6))) and (next_attempt_at is null or next_attempt_at <= $3) \
                        and not (mail = any ($4)) \
-                     order by id limit $5 for update) \
+                     order by {order} limit $5 for update) \
                  update notification n set claim = $1 from due where n.id = due.id \
                  returning n.id, n.mail, n.event_type, n.item_id, n.old_item_id, n.received_at, n.trace_context, \
                            n.attempts"

@@ -32,3 +32,20 @@ pub async fn put(
         .map_err(StoreError::query("write a fact of the installation"))?;
     Ok(())
 }
+
+/// Writes the same value of several facts inside the caller's transaction.
+pub(crate) async fn put_all(
+    transaction: &tokio_postgres::Transaction<'_>,
+    names: &[String],
+    value: &str,
+) -> Result<(), StoreError> {
+    transaction
+        .execute(
+            "insert into store_state (name, value) select name, $2 from unnest($1::text[]) as n (name) order by name
+             on conflict (name) do update set value = excluded.value, changed_at = now()",
+            &[&names, &value],
+        )
+        .await
+        .map(drop)
+        .map_err(StoreError::query("write facts of the installation"))
+}

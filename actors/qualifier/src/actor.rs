@@ -26,13 +26,15 @@ use crate::schedule::{Batch, Limits, Schedule, until};
 use crate::work::{Failure, Office, Report, later};
 use crate::{full, live};
 
+mod pull;
 #[cfg(test)]
 mod tests;
 
 /// Most notifications claimed in one statement.
 const CLAIM_MAX: usize = 500;
-/// Full reads in memory; the others wait in the database.
-const FULL_READS_AHEAD: usize = 50;
+/// Full reads in memory; the others wait in the database, where that of a new mailbox goes first. More are claimed when
+/// half of them have begun.
+const FULL_READS_AHEAD: usize = 16;
 /// Restarts of shards that are normal.
 const INTENSITY: Intensity = Intensity { max_restarts: 10, window: Duration::from_secs(60) };
 /// How long a shard may take to finish what it is handling when it is told to stop.
@@ -80,6 +82,9 @@ pub struct Shard {
     claim_uncertain: bool,
     full_read_requested: bool,
     timer: Option<SpawnHandle>,
+    /// When the schedule of the full pull ran last; `None` until the database was asked.
+    pulled: Option<Timestamp>,
+    pull_timer: Option<SpawnHandle>,
     stopping: bool,
 }
 
@@ -115,6 +120,8 @@ impl Shard {
             claim_uncertain: false,
             full_read_requested: false,
             timer: None,
+            pulled: None,
+            pull_timer: None,
             stopping: false,
         }
     }
@@ -156,6 +163,7 @@ impl Shard {
         self.run(ctx, lost, |act, ctx, _| act.lost(ctx));
         let office = Office::new(Arc::clone(&self.options), self.services.clone(), incumbency.lease.fence());
         self.incumbency = Some((incumbency, Arc::new(office)));
+        self.look_at_schedule(ctx);
         self.claim(ctx);
     }
 
@@ -172,6 +180,7 @@ impl Shard {
         self.claim_again = false;
         self.claim_uncertain = false;
         self.full_read_requested = false;
+        self.pulled = None;
         self.child.busy(false);
         self.take_office(ctx);
     }
@@ -312,7 +321,8 @@ impl Shard {
             ctx.run_later(Duration::try_from(pause).unwrap_or_default(), |act, ctx| act.claim(ctx));
         }
         // Full reads are claimed a few at a time.
-        if matches!(batch, Batch::Full(_)) || self.schedule.room() <= CLAIM_MAX {
+        let few_full = matches!(batch, Batch::Full(_)) && self.schedule.full_waiting() <= FULL_READS_AHEAD / 2;
+        if few_full || self.schedule.room() <= CLAIM_MAX {
             self.claim(ctx);
         }
     }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Backoff, SharedClock};
+use base::{Backoff, DailyTimes, SharedClock};
+use calendar::guard::GuardLimits;
 use calendar::{CalendarSource, MailAddress, Policy};
+use jiff::civil::time;
 use store::Store;
 use store::lease::LeaseBook;
 use store::wake::Wake;
@@ -26,6 +28,10 @@ pub struct QualifierOptions {
     pub simultaneous_mailboxes: usize,
     /// `simultaneous_calls_at_full_pull`: mailboxes that all shards together read in full at the same time.
     pub simultaneous_full_reads: usize,
+    /// `full_appointment_pull_schedule`: when every mailbox is read in full, in the policy's zone (B8).
+    pub full_reads_at: DailyTimes,
+    /// `mass_delete_guard_count` and `mass_delete_guard_percent`: how many deletions a full read may infer.
+    pub guard: GuardLimits,
     /// `make_full_calendar_pull_at_startup`.
     pub full_read_at_start: bool,
     /// How notifications of one item are coalesced.
@@ -57,6 +63,8 @@ impl QualifierOptions {
             poll_interval: Duration::from_secs(4),
             simultaneous_mailboxes: 8,
             simultaneous_full_reads: 1,
+            full_reads_at: DailyTimes::once_at(time(2, 0, 0, 0)),
+            guard: GuardLimits::DEFAULT,
             full_read_at_start: false,
             coalesce: Timing { quiet: Duration::from_secs(1), at_most: Duration::from_secs(5) },
             attempts: 5,

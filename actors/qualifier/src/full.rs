@@ -1,21 +1,30 @@
 //! Reading a mailbox in full (B8): everything that overlaps the window, decided about as a whole, and what
-//! is known, overlaps it and was not found inferred to be absent.
+//! is known, overlaps it and was not found inferred to be absent, as far as the mass-delete guard lets it
+//! (`guarded`).
 //!
 //! A mailbox that answers with an error is never read as empty: nothing happens then but that the reading is
-//! tried again, with growing pauses and without end, since nothing is sent for a new mailbox before. A key that cannot be stored is left out, with an event, and the others are stored.
+//! tried again, with growing pauses and without end, since nothing is sent for a new mailbox before. What a
+//! reading names as unreadable is left as it is. A key that cannot be stored is left out, with an event, and
+//! the others are stored.
+//!
+//! Cost: one reading, and of the database three round trips for what is known and one short transaction, however
+//! many keys there are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use base::TraceContext;
 use calendar::reconcile::{Covered, Decision, Reason, Reconciled, Scene, also_to_read, reconcile};
-use calendar::source::Reading;
-use calendar::{Appointment, ItemId, Known, SourceError, Uid, codes};
+use calendar::source::{Reading, WindowReading};
+use calendar::{Appointment, ItemId, Known, MailAddress, SourceError, Window, codes};
 use jiff::Timestamp;
-use store::decisions::{Applied, Effect, KeyQuery, is_refusal};
+use store::decisions::{Applied, Effect, Guarded, GuardedRun, KeyQuery, Series, is_refusal};
+use store::full_reads::FullReadFacts;
 use store::notification_queue::{Claimed, Finished};
+use store::withheld::WithheldKey;
 use tracing::Instrument;
 
 use crate::error::QualifierError;
+use crate::guarded::{self, Case};
 use crate::plan::{self, Readings, Tally};
 use crate::reader::Reader;
 use crate::schedule::FullBatch;
@@ -51,10 +60,15 @@ pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, Qualif
 
 struct Facts {
     began: Timestamp,
+    window: Window,
     covered: Covered,
     readings: Readings,
     found: Vec<Appointment>,
+    /// The reading of the window; what it found stands in `found`.
+    reading: WindowReading,
     known: Vec<Known>,
+    series: Vec<Series>,
+    withheld: Vec<WithheldKey>,
 }
 
 async fn once(
@@ -74,8 +88,43 @@ async fn once(
         }
     };
     let now = office.now();
+    let (decisions, guarded) = decide(office, &mailbox.address, &facts, now);
+    let mut effect = office.effect(&mailbox.address, facts.began, now);
+    effect.bulk = true;
+    effect.full_read = true;
+    effect.guarded = guarded;
+    let news = plan::series_news(&facts.readings, &facts.found, &facts.series);
+    office.learn_series(reader, news, &mut effect).await?;
+    let text = told(&facts, &effect.guarded, Tally::of(decisions.iter()));
+    let outcome = if facts.reading.unreadable.is_empty() { "full read" } else { "full read in part" };
+    let finished = |one: &Claimed| Finished { id: one.id, outcome, text: Some(text.clone()) };
+    effect.finished = notifications.iter().map(finished).collect();
+    let trace = telemetry::trace::current();
+    effect.decisions = decisions.into_iter().map(|decision| (decision, trace.clone())).collect();
+    tracing::Span::current().record("outcome", &*text);
+    let applied = match office.services.store.apply(&office.fence, &effect).await {
+        Err(error) if is_refusal(&error) => one_by_one(office, &mut effect).await?,
+        other => other?,
+    };
+    let Applied::Done(done) = applied else { return Ok(None) };
+    guarded::tell_seen(&mailbox.address, &effect.guarded.seen);
+    if let (Some(run), GuardedRun::Withholds { keys, there }) = (done.withheld, &effect.guarded.run) {
+        tracing::error!(
+            event_id = codes::DELETES_WITHHELD.id,
+            mailbox = %mailbox.address,
+            run,
+            keys = keys.len(),
+            there,
+            "too many appointments are missing at once, their deletions are withheld until an operator decides"
+        );
+    }
+    Ok(Some(Report { finished: notifications.len(), ..Report::default() }))
+}
+
+/// The decisions that the facts lead to, and what the mass-delete guard makes of them.
+fn decide(office: &Office, mail: &MailAddress, facts: &Facts, now: Timestamp) -> (Vec<Decision>, Guarded) {
     let gone = plan::gone_of(&facts.readings, &facts.found);
-    let Reconciled { decisions, unrepresentable } = reconcile(&Scene {
+    let Reconciled { mut decisions, unrepresentable } = reconcile(&Scene {
         now,
         policy: &office.options.policy,
         known: &facts.known,
@@ -86,51 +135,45 @@ async fn once(
     if !unrepresentable.is_empty() {
         tracing::error!(
             event_id = codes::ITEM_NOT_REPRESENTABLE.id,
-            mailbox = %mailbox.address,
+            mailbox = %mail,
             items = unrepresentable.len(),
             "appointments have identifiers that cannot be stored or sent"
         );
     }
-    let mut effect = office.effect(&mailbox.address, facts.began, now);
-    effect.bulk = true;
-    effect.full_read = true;
-    let uids: BTreeSet<Uid> = facts.found.iter().filter_map(|item| item.uid.clone()).collect();
-    let uids: Vec<Uid> = uids.into_iter().collect();
-    let series = office.services.store.series(&mailbox.address, &[], &uids).await?;
-    let news = plan::series_news(&facts.readings, &facts.found, &series);
-    office.learn_series(reader, news, &mut effect).await?;
-    let tally = Tally::of(decisions.iter());
-    let text = format!(
-        "found {}, created {}, updated {}, deleted {}",
-        facts.found.len(),
-        tally.created,
-        tally.updated,
-        tally.deleted
-    );
-    let finished = |one: &Claimed| Finished { id: one.id, outcome: "full read", text: Some(text.clone()) };
-    effect.finished = notifications.iter().map(finished).collect();
-    let trace = telemetry::trace::current();
-    effect.decisions = decisions.into_iter().map(|decision| (decision, trace.clone())).collect();
-    tracing::Span::current().record("outcome", &*text);
-    let applied = match office.services.store.apply(&office.fence, &effect).await {
-        Err(error) if is_refusal(&error) => one_by_one(office, effect).await?,
-        other => other?,
+    plan::spare_hidden(&mut decisions, &facts.reading, &facts.known, &gone, &facts.found);
+    let case = Case {
+        limits: &office.options.guard,
+        window: &facts.window,
+        known: &facts.known,
+        found: &facts.found,
+        withheld: &facts.withheld,
     };
-    match applied {
-        Applied::Conflict => Ok(None),
-        Applied::Done(_) => Ok(Some(Report { finished: notifications.len(), ..Report::default() })),
-    }
+    let guarded = guarded::guard(&case, &mut decisions);
+    (decisions, guarded)
 }
 
-/// Reads the window and what else it takes; the inner error says that something in it cannot be read.
+/// What came of a full read, for the log.
+fn told(facts: &Facts, guarded: &Guarded, tally: Tally) -> String {
+    let Tally { created, updated, deleted } = tally;
+    let found = facts.found.len();
+    let mut text = format!("found {found}, created {created}, updated {updated}, deleted {deleted}");
+    if let GuardedRun::Withholds { keys, there } = &guarded.run {
+        text += &format!(", deletions withheld {} of {there}", keys.len());
+    }
+    if !facts.reading.unreadable.is_empty() {
+        text += &format!(", unreadable {}", facts.reading.unreadable.len());
+    }
+    text
+}
+
+/// Reads the window and what else it takes; the inner error says that the window cannot be read.
 async fn gather(office: &Office, reader: &Reader<'_>) -> Result<Result<Facts, SourceError>, QualifierError> {
-    let store = &office.services.store;
     let policy = &office.options.policy;
     let mail = &reader.mailbox.address;
     let began = office.now();
     let window = policy.window(began);
-    let found = match reader.window(window.slot()).await.map_err(QualifierError::Source)? {
-        Ok(found) => found,
+    let mut reading = match reader.window(window.slot()).await.map_err(QualifierError::Source)? {
+        Ok(reading) => reading,
         Err(error) => {
             tracing::warn!(
                 event_id = codes::FULL_READ_SKIPPED.id,
@@ -142,33 +185,36 @@ async fn gather(office: &Office, reader: &Reader<'_>) -> Result<Result<Facts, So
             return Ok(Err(error));
         }
     };
-    let mut known: BTreeMap<_, Known> = BTreeMap::new();
-    let overlapping = store.keys_overlapping(mail, window.slot()).await?;
+    let mut found = std::mem::take(&mut reading.found);
     let query = KeyQuery {
         uids: found.iter().filter_map(|item| item.uid.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
         origin_ids: plan::names_of(&found, policy),
         item_ids: found.iter().map(|item| item.item_id.clone()).collect(),
     };
-    let named = store.keys(mail, &query).await?;
-    known.extend(overlapping.into_iter().chain(named).map(|key| (key.origin_id.clone(), key)));
-    let known: Vec<Known> = known.into_values().collect();
+    let stored = office.services.store.full_read_facts(mail, window.slot(), &query, began).await?;
     let mut readings = Readings::new();
-    let more: Vec<ItemId> = also_to_read(office.now(), policy, &known, &found).into_iter().collect();
+    let more: Vec<ItemId> = also_to_read(office.now(), policy, &stored.known, &found).into_iter().collect();
     reader.items(&more, &mut readings).await.map_err(QualifierError::Source)?;
-    let mut all = found;
-    all.extend(readings.values().filter_map(|reading| match reading {
+    found.extend(readings.values().filter_map(|reading| match reading {
         Reading::There(item) => Some(item.clone()),
         _ => None,
     }));
     let covered = Covered { slot: window.slot(), began, reason: Reason::FullRead };
-    Ok(Ok(Facts { began, covered, readings, found: all, known }))
+    let FullReadFacts { known, series, withheld } = stored;
+    Ok(Ok(Facts { began, window, covered, readings, found, reading, known, series, withheld }))
 }
 
 /// Stores the decisions one by one, because the database refused something in them, and then the rest of
 /// the effect. What is refused is told and left out.
-async fn one_by_one(office: &Office, mut effect: Effect) -> Result<Applied, QualifierError> {
+async fn one_by_one(office: &Office, effect: &mut Effect) -> Result<Applied, QualifierError> {
     let decisions: Vec<(Decision, Option<TraceContext>)> = std::mem::take(&mut effect.decisions);
-    let single = Effect { finished: Vec::new(), series: Vec::new(), full_read: false, ..effect.clone() };
+    let single = Effect {
+        finished: Vec::new(),
+        series: Vec::new(),
+        full_read: false,
+        guarded: Guarded::default(),
+        ..effect.clone()
+    };
     let mut refused = 0_usize;
     for decision in decisions {
         let one = Effect { decisions: vec![decision], ..single.clone() };
@@ -191,7 +237,7 @@ async fn one_by_one(office: &Office, mut effect: Effect) -> Result<Applied, Qual
         finished.outcome = "full read in part";
         finished.text = finished.text.take().map(|text| format!("{text}, refused by the database {refused}"));
     }
-    Ok(office.services.store.apply(&office.fence, &effect).await?)
+    Ok(office.services.store.apply(&office.fence, effect).await?)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub mod coalesce;
 pub mod config;
 pub mod error;
 pub mod full;
+mod guarded;
 pub mod live;
 mod messages;
 mod office;

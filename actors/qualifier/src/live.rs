@@ -2,7 +2,8 @@
 //!
 //! Events are hints only. Each item (and its identifier before a move) is read; every group of keys that
 //! this concerns is then settled on what is there now: the other items of the group are read too, and the
-//! window where a series is or was concerned (B5). Decisions, the series table and the notifications' move to
+//! window where a series is or was concerned (B5); what an unreadable item of the window may hide is left alone.
+//! Decisions, the series table and the notifications' move to
 //! the log happen in one transaction.
 //!
 //! Failure: an item that cannot be read or whose decision cannot be stored fails alone. Anything that holds
@@ -11,14 +12,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use calendar::reconcile::{Covered, Decision, Reason, Scene, also_to_read, reconcile};
-use calendar::source::{Mailbox, Reading};
+use calendar::source::{Mailbox, Reading, WindowReading};
 use calendar::{Appointment, ItemId, Known, MailAddress, SourceError, Uid, Window, codes};
 use jiff::Timestamp;
 use store::decisions::{Applied, KeyQuery, Series, is_refusal};
 use store::notification_queue::{Claimed, Finished, Subject};
+use store::withheld::WithheldKey;
 use tracing::Instrument;
 
 use crate::error::QualifierError;
+use crate::guarded;
 use crate::plan::{self, Group, Readings, Tally};
 use crate::reader::Reader;
 use crate::schedule::{DueItem, LiveBatch};
@@ -112,6 +115,9 @@ struct Facts {
     known: Vec<Known>,
     series: Vec<Series>,
     covered: Option<Covered>,
+    /// The reading of the window, if there was one; what it found stands in `found`.
+    window: WindowReading,
+    withheld: Vec<WithheldKey>,
 }
 
 /// Reads, decides and stores; `None` when somebody else decided meanwhile.
@@ -125,7 +131,7 @@ async fn once(
     let mut facts = gather(office, reader, items).await?;
     let Some(now) = settle_clocks(office, &mut facts) else { return Ok(None) };
     let gone = plan::gone_of(&facts.readings, &facts.found);
-    let reconciled = reconcile(&Scene {
+    let mut reconciled = reconcile(&Scene {
         now,
         policy: &office.options.policy,
         known: &facts.known,
@@ -133,6 +139,7 @@ async fn once(
         gone: &gone,
         covered: facts.covered,
     });
+    plan::spare_hidden(&mut reconciled.decisions, &facts.window, &facts.known, &gone, &facts.found);
     for item in &reconciled.unrepresentable {
         tracing::error!(
             event_id = codes::ITEM_NOT_REPRESENTABLE.id,
@@ -142,6 +149,7 @@ async fn once(
         );
     }
     let mut effect = office.effect(&mailbox.address, facts.began, now);
+    effect.guarded.seen = guarded::seen(&reconciled.decisions, &facts.known, &facts.found, &facts.withheld);
     let news = plan::series_news(&facts.readings, &facts.found, &facts.series);
     office.learn_series(reader, news, &mut effect).await?;
     let mut failures = Vec::new();
@@ -164,14 +172,15 @@ async fn once(
     let finished = effect.finished.len();
     match office.services.store.apply(&office.fence, &effect).await? {
         Applied::Conflict => return Ok(None),
-        Applied::Done(discarded) if !discarded.is_empty() => tracing::info!(
+        Applied::Done(done) if !done.discarded.is_empty() => tracing::info!(
             event_id = codes::READING_STALE.id,
             mailbox = %mailbox.address,
-            keys = discarded.len(),
+            keys = done.discarded.len(),
             "a reading was older than the stored decisions"
         ),
         Applied::Done(_) => {}
     }
+    guarded::tell_seen(&mailbox.address, &effect.guarded.seen);
     let mut report = office.fail(&mailbox.address, failures).await?;
     report.finished += finished;
     Ok(Some(report))
@@ -203,6 +212,8 @@ async fn gather(office: &Office, reader: &Reader<'_>, items: &[&DueItem]) -> Res
     let policy = &office.options.policy;
     let began = office.now();
     let mut readings = Readings::new();
+    // Before what is known is loaded: who settles a run in between changes what is known.
+    let withheld = store.withheld_keys(std::slice::from_ref(mail), began).await?;
     let ids = ids_of(items);
     reader.items(&ids, &mut readings).await.map_err(QualifierError::Source)?;
     let by_item = store.keys(mail, &KeyQuery { item_ids: ids.clone(), ..KeyQuery::default() }).await?;
@@ -220,13 +231,13 @@ async fn gather(office: &Office, reader: &Reader<'_>, items: &[&DueItem]) -> Res
     concerned.retain(|group| !failed.contains_key(group));
     let mut series = store.series(mail, &ids, &query.uids).await?;
     let window = policy.window(office.now());
-    let mut window_items = Vec::new();
+    let mut window_reading = WindowReading::default();
     let mut covered = None;
     let in_need = plan::in_need_of_window(&concerned, &readings, &known, &series, &window);
     if !in_need.is_empty() {
         match read_window(reader, window).await? {
             Ok(read) => {
-                window_items = read;
+                window_reading = read;
                 covered = Some(Covered { slot: window.slot(), began, reason: Reason::Change });
             }
             Err(error) => {
@@ -236,6 +247,7 @@ async fn gather(office: &Office, reader: &Reader<'_>, items: &[&DueItem]) -> Res
         }
     }
     series.retain(|series| concerned.contains(&Group::Uid(series.uid.clone())));
+    let window_items = std::mem::take(&mut window_reading.found);
     let mut found = plan::found_of(&concerned, &readings, &window_items);
     query.origin_ids = plan::names_of(&found, policy);
     let mut known = store.keys(mail, &query).await?;
@@ -251,13 +263,24 @@ async fn gather(office: &Office, reader: &Reader<'_>, items: &[&DueItem]) -> Res
     known.retain(|key| {
         is_of(&concerned, &ids, key) || (key.uid.is_none() && query.origin_ids.contains(&key.origin_id))
     });
-    Ok(Facts { began, readings, groups, failed, found, known, series, covered })
+    Ok(Facts {
+        began,
+        readings,
+        groups,
+        failed,
+        found,
+        known,
+        series,
+        covered,
+        window: window_reading,
+        withheld,
+    })
 }
 
 async fn read_window(
     reader: &Reader<'_>,
     window: Window,
-) -> Result<Result<Vec<Appointment>, SourceError>, QualifierError> {
+) -> Result<Result<WindowReading, SourceError>, QualifierError> {
     let read = reader.window(window.slot()).await.map_err(QualifierError::Source)?;
     if let Err(error) = &read {
         tracing::error!(

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use calendar::decide::Standing;
 use calendar::identity::{first_choice, second_choice};
 use calendar::reconcile::{Change, Decision};
-use calendar::source::Reading;
+use calendar::source::{Reading, WindowReading};
 use calendar::{Appointment, AppointmentKind, ItemId, Known, OriginId, Policy, SourceError, Uid, Window};
 use store::decisions::Series;
 
@@ -155,6 +155,37 @@ pub(crate) fn gone_of(readings: &Readings, found: &[Appointment]) -> BTreeSet<It
         .filter(|(id, reading)| !matches!(reading, Reading::Failed(_)) && !found.contains(id))
         .map(|(id, _)| id.clone())
         .collect()
+}
+
+/// Takes out what a reading of the window with unreadable items in it cannot bear: that a key is absent which such
+/// an item may be, and anything about a key that is known as such an item.
+pub(crate) fn spare_hidden(
+    decisions: &mut Vec<Decision>,
+    reading: &WindowReading,
+    known: &[Known],
+    gone: &BTreeSet<ItemId>,
+    found: &[Appointment],
+) {
+    if reading.unreadable.is_empty() {
+        return;
+    }
+    let unreadable: BTreeSet<&ItemId> =
+        reading.unreadable.iter().filter_map(|one| one.item.as_ref()).collect();
+    let hidden: Vec<&Known> =
+        known.iter().filter(|key| key.item_id.as_ref().is_some_and(|id| unreadable.contains(id))).collect();
+    let found: BTreeSet<&ItemId> = found.iter().map(|item| &item.item_id).collect();
+    let proven = |id: &ItemId| gone.contains(id) || found.contains(id);
+    decisions.retain(|decision| {
+        let is_hidden = hidden.iter().any(|key| {
+            key.origin_id == decision.origin_id
+                || (key.uid.is_some()
+                    && key.uid == decision.uid
+                    && key.recurrence_time == decision.recurrence_time)
+        });
+        let Change::Delete { slot, .. } = decision.change else { return !is_hidden };
+        let item = decision.item_id.as_ref();
+        !is_hidden && (item.is_some_and(proven) || !reading.may_hide(item, slot))
+    });
 }
 
 /// The names that the found items may get.

@@ -4,11 +4,14 @@
 //! Any other failure of a batch may be the fault of one item in it: then the items are read one by one, and
 //! an item that fails alone is the culprit, provided that the mailbox can be reached at all.
 //!
+//! An item that alone is forbidden (Exchange answers so about single items, too) is such a culprit as well: the
+//! mailbox can be reached, and waiting would not heal it.
+//!
 //! A service that is "away" again and again for one mailbox, though the mailbox can be reached, may be choking
 //! on one of its items: from some failures in a row on ([`Reader::suspicious`]) that is looked for too.
 
-use calendar::source::{Mailbox, Reading, SourceErrorKind};
-use calendar::{Appointment, CalendarSource, ItemId, Slot, SourceError};
+use calendar::source::{Mailbox, Reading, SourceErrorKind, WindowReading};
+use calendar::{CalendarSource, ItemId, Slot, SourceError};
 
 use crate::plan::Readings;
 
@@ -34,6 +37,14 @@ pub(crate) fn blame(kind: SourceErrorKind) -> Blame {
     }
 }
 
+/// Whose fault is it that an item alone could not be read, in a mailbox that can be reached?
+pub(crate) fn blame_of_item(kind: SourceErrorKind) -> Blame {
+    match kind {
+        SourceErrorKind::Mailbox => Blame::TheItems,
+        other => blame(other),
+    }
+}
+
 /// Reads the calendar of one mailbox.
 pub(crate) struct Reader<'a> {
     pub(crate) source: &'a dyn CalendarSource,
@@ -48,8 +59,13 @@ impl Reader<'_> {
     pub(crate) async fn items(&self, ids: &[ItemId], readings: &mut Readings) -> Result<(), SourceError> {
         for chunk in ids.chunks(self.items_per_call.max(1)) {
             match self.batch(chunk).await {
-                Ok(read) => readings.extend(chunk.iter().cloned().zip(read)),
-                Err(error) if self.ends(&error) => return Err(error),
+                Ok(read) => {
+                    if read.iter().any(is_forbidden) {
+                        self.must_be_reachable().await?;
+                    }
+                    readings.extend(chunk.iter().cloned().zip(read));
+                }
+                Err(error) if self.ends_items(&error) => return Err(error),
                 Err(error) if chunk.len() == 1 => {
                     self.must_be_reachable().await?;
                     readings.insert(chunk[0].clone(), Reading::Failed(error));
@@ -66,12 +82,17 @@ impl Reader<'_> {
         blame(error.kind) == Blame::Everything && !doubted
     }
 
+    /// Does a failure of reading items end the reading? That the mailbox is to blame must be proven by a check.
+    fn ends_items(&self, error: &SourceError) -> bool {
+        error.kind != SourceErrorKind::Mailbox && self.ends(error)
+    }
+
     async fn one_by_one(&self, ids: &[ItemId], readings: &mut Readings) -> Result<(), SourceError> {
         self.must_be_reachable().await?;
         for id in ids {
             match self.batch(std::slice::from_ref(id)).await {
                 Ok(read) => readings.extend(std::iter::once(id.clone()).zip(read)),
-                Err(error) if self.ends(&error) => return Err(error),
+                Err(error) if self.ends_items(&error) => return Err(error),
                 Err(error) => {
                     readings.insert(id.clone(), Reading::Failed(error));
                 }
@@ -99,16 +120,13 @@ impl Reader<'_> {
     }
 
     /// Reads everything that overlaps `window`. The outer error means that the mailbox cannot be read now;
-    /// the inner one that something in the window cannot.
+    /// the inner one that the window cannot. Single items that cannot be read are part of the reading.
     pub(crate) async fn window(
         &self,
         window: Slot,
-    ) -> Result<Result<Vec<Appointment>, SourceError>, SourceError> {
+    ) -> Result<Result<WindowReading, SourceError>, SourceError> {
         match self.source.read_window(self.mailbox, window).await {
-            Ok(reading) => match reading.unreadable.into_iter().next() {
-                None => Ok(Ok(reading.found)),
-                Some(unreadable) => Ok(Err(unreadable.error)),
-            },
+            Ok(reading) => Ok(Ok(reading)),
             Err(error) if self.ends(&error) => Err(error),
             Err(error) => {
                 self.must_be_reachable().await?;
@@ -126,10 +144,14 @@ impl Reader<'_> {
         for chunk in occurrences.chunks(self.items_per_call.max(1)) {
             match self.source.masters_of(self.mailbox, chunk).await {
                 Ok(some) => masters.extend(some),
-                Err(error) if self.ends(&error) => return Err(error),
+                Err(error) if self.ends_items(&error) => return Err(error),
                 Err(error) => return Ok(Err(error)),
             }
         }
         Ok(Ok(masters))
     }
+}
+
+fn is_forbidden(reading: &Reading) -> bool {
+    matches!(reading, Reading::Failed(error) if error.kind == SourceErrorKind::Mailbox)
 }

@@ -45,6 +45,7 @@ fn effect(began: i64, decisions: Vec<Decision>) -> Effect {
         masters_gone: Vec::new(),
         finished: Vec::new(),
         full_read: false,
+        guarded: Guarded::default(),
     }
 }
 
@@ -64,11 +65,15 @@ async fn keys(database: &TestDatabase) -> Vec<Known> {
         .unwrap()
 }
 
+async fn overlapping(database: &TestDatabase, slot: Slot) -> Vec<Known> {
+    database.store.full_read_facts(&mail(), slot, &KeyQuery::default(), at(0)).await.unwrap().known
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_through_its_life() {
     let database = database().await;
     let fence = fence(&database).await;
-    let done = Applied::Done(Vec::new());
+    let done = Applied::Done(Done::default());
     let store = &database.store;
     let created = effect(0, vec![decision("U", 0, Change::Create(slot(100)))]);
     assert_eq!(store.apply(&fence, &created).await.unwrap(), done);
@@ -123,13 +128,19 @@ async fn an_older_reading_is_discarded_and_the_rest_of_it_is_not() {
             decision("V", 0, Change::Create(slot(300))),
         ],
     );
-    assert_eq!(store.apply(&fence, &old).await.unwrap(), Applied::Done(vec![OriginId::new("U")]));
+    assert_eq!(
+        store.apply(&fence, &old).await.unwrap(),
+        Applied::Done(Done { discarded: vec![OriginId::new("U")], withheld: None })
+    );
     let known = keys(&database).await;
     assert_eq!(known.len(), 2);
     assert!(known.iter().all(|key| key.version == 1 && key.wanted));
     // also where the version it was made against is not the stored one
     let old = effect(40, vec![decision("U", 0, Change::Create(slot(900)))]);
-    assert_eq!(store.apply(&fence, &old).await.unwrap(), Applied::Done(vec![OriginId::new("U")]));
+    assert_eq!(
+        store.apply(&fence, &old).await.unwrap(),
+        Applied::Done(Done { discarded: vec![OriginId::new("U")], withheld: None })
+    );
     assert_eq!(keys(&database).await[0].slot, Some(slot(100)));
     // an old reading changes no item id either
     let mut moved = decision("U", 1, Change::Refresh);
@@ -168,7 +179,7 @@ async fn an_adopted_key_gets_its_first_decision() {
         .await
         .unwrap();
     let window = Slot { start: at(0), end: at(1_000) };
-    let known = database.store.keys_overlapping(&mail(), window).await.unwrap();
+    let known = overlapping(&database, window).await;
     assert_eq!(known.len(), 2);
     assert_eq!(known[0].acknowledged, Some(Slot { start: at(100), end: at(200) }));
     assert_eq!((known[0].version, known[0].wanted, known[0].slot), (0, false, None));
@@ -211,7 +222,7 @@ async fn keys_are_found_by_each_of_their_names_and_by_their_time() {
     assert_eq!(find(both).await, ["S$1", "U"]);
     let in_time = async |start: i64, end: i64| {
         let known =
-            database.store.keys_overlapping(&mail(), Slot { start: at(start), end: at(end) }).await.unwrap();
+            overlapping(&database, Slot { start: at(start), end: at(end) }).await;
         known.iter().map(|key| key.origin_id.as_str().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(in_time(0, 100).await, Vec::<String>::new());
@@ -305,7 +316,10 @@ async fn many_keys_go_in_pieces() {
     let fence = fence(&database).await;
     let many = 2 * CHUNK + 1;
     let decisions = (0..many).map(|n| decision(&format!("K{n:05}"), 0, Change::Create(slot(100)))).collect();
-    assert_eq!(database.store.apply(&fence, &effect(0, decisions)).await.unwrap(), Applied::Done(Vec::new()));
+    assert_eq!(
+        database.store.apply(&fence, &effect(0, decisions)).await.unwrap(),
+        Applied::Done(Done::default())
+    );
     assert_eq!(keys(&database).await.len(), many);
 }
 

@@ -1,0 +1,66 @@
+//! The daily schedule of the full pull (B8): each shard asks for the full reads of its own mailboxes. What was
+//! asked for lives in the database, so a pull goes on after a crash, and a time that passed while nobody was
+//! there is made up when the shard comes into office.
+
+use std::time::Duration;
+
+use actix::AsyncContext;
+use base::daily::{missed, next_after};
+use calendar::codes;
+use jiff::Timestamp;
+
+use super::{Ctx, Shard};
+
+/// The clock on the wall is looked at again after this long at the latest: it may be set, or the machine sleep.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+impl Shard {
+    /// Asks for full reads when the schedule says so, and looks again in time.
+    pub(super) fn look_at_schedule(&mut self, ctx: &mut Ctx) {
+        if let Some(timer) = self.pull_timer.take() {
+            ctx.cancel_future(timer);
+        }
+        let Some((_, office)) = &self.incumbency else { return };
+        if self.stopping {
+            return;
+        }
+        let now = self.services.clock.now();
+        let (times, zone) = (&self.options.full_reads_at, self.options.policy.zones.configured());
+        // In office for the first time: the database knows when it ran.
+        let due = self.pulled.is_none_or(|last| missed(times, zone, Some(last), now));
+        if !due {
+            let pause = next_after(times, zone, now).duration_since(now);
+            let pause = Duration::try_from(pause).unwrap_or_default().min(LOOK_AGAIN);
+            self.pull_timer = Some(ctx.run_later(pause, Self::look_at_schedule));
+            return;
+        }
+        let (office, buckets) = (std::sync::Arc::clone(office), self.options.buckets(self.n));
+        let task = async move {
+            let options = &office.options;
+            let (times, zone) = (&options.full_reads_at, options.policy.zones.configured());
+            let now: Timestamp = office.now();
+            office.services.store.ask_for_scheduled_full_reads(&office.fence, &buckets, times, zone, now).await
+        };
+        self.run(ctx, task, |act, ctx, asked| match asked {
+            Some(Ok(pull)) => {
+                if pull.ran {
+                    tracing::info!(
+                        event_id = codes::FULL_PULL_BEGAN.id,
+                        shard = act.n,
+                        mailboxes = pull.mailboxes,
+                        "full pull began by its schedule"
+                    );
+                    act.claim(ctx);
+                }
+                act.pulled = Some(pull.last_run);
+                act.look_at_schedule(ctx);
+            }
+            Some(Err(error)) => {
+                act.store_failed(ctx, &error);
+                let pause = act.options.poll_interval;
+                act.pull_timer = Some(ctx.run_later(pause, Self::look_at_schedule));
+            }
+            None => act.child.fail("asking for a full pull panicked"),
+        });
+    }
+}
