@@ -2,8 +2,9 @@
 //!
 //! Protocol: [`Store::refresh_resources`] reads the list and applies the changes that a pure plan makes of
 //! it, in one transaction under the duty's lease. A new or revived mailbox is due for adoption at once and
-//! counts as never read (B9). A blacklisted address is never touched, whatever the plan says: an operator
-//! may have blocked it a moment ago.
+//! counts as never read (B9). A blacklisted address is never touched, whatever the plan says. Whoever changes
+//! the list, a refresh or an operator ([`lists`], [`withheld`]), does it under one advisory lock, so that
+//! neither decides by what the other is changing.
 //!
 //! Failure: an error means that nothing was applied (or that this is unknown); refresh again.
 
@@ -20,12 +21,32 @@ use crate::lease::{self, Fence};
 use crate::wake::{self, Channel};
 use crate::{Store, StoreError, state};
 
+pub mod lists;
+pub mod requests;
+pub mod withheld;
+
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests;
 
 /// Under this name stands when the list was last fetched.
 pub const FETCHED_AT: &str = "resource_list_fetched_at";
+
+/// Why a resource is not used: Planner does not list it any more.
+pub const NOT_IN_PLANNER: &str = "P-NotInPlanner";
+/// Why a resource is not used: there is a whitelist and it is not on it.
+pub const NON_WHITELIST: &str = "P-NonWhitelist";
+
+/// The advisory lock under which the list is changed; any constant that nobody else uses.
+const LIST_LOCK: i64 = 0x5245_534f_5552_4301;
+
+/// SQL: what makes a resource like a new one, that is adopted and read in full before anything is sent (B9).
+const REVIVAL: &str = "deleted_date = null, deleted_reason = null, adopted_at = null, adopt_due_at = now(), \
+     compared_at = null, full_read_began_at = null, last_full_sync = null, error_code = null, error_description = null, \
+     error_date = null, error_count = 0, retry_at = null";
+/// SQL: is the resource `r` not on the blacklist?
+const NOT_BLACKLISTED: &str =
+    "not exists (select from planner_resource_blacklist b where lower(trim(b.mail)) = r.mail)";
 
 /// A case worker or a room as Planner lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +98,10 @@ pub struct KnownList {
     pub whitelist: BTreeSet<MailAddress>,
     /// These are never touched.
     pub blacklist: BTreeSet<MailAddress>,
+    /// In use although Planner did not list them: they wait for an operator.
+    pub withheld: BTreeSet<MailAddress>,
+    /// In use although Planner did not list them: an operator wants to keep them.
+    pub rejected: BTreeSet<MailAddress>,
 }
 
 /// What a refresh changes.
@@ -90,10 +115,26 @@ pub struct ListChanges {
     pub revived: Vec<ListedResource>,
     /// In use so far, not to be used any more, and why.
     pub dropped: Vec<(MailAddress, &'static str)>,
+    /// Not in use, before and after, for a reason that has become another.
+    pub relabelled: Vec<(MailAddress, &'static str)>,
+    /// Would be dropped, but they are too many at once.
+    pub withheld: BTreeSet<MailAddress>,
+    /// Withheld or kept by an operator earlier, and listed again.
+    pub reappeared: BTreeSet<MailAddress>,
+}
+
+/// What a refresh led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refreshed<T> {
+    /// What the plan says about itself.
+    pub summary: T,
+    /// The run whose drops wait for an operator now, and how it stands to this refresh.
+    pub run: withheld::RunChange,
 }
 
 impl Store {
-    /// Reads the list, lets `plan` decide, applies what it says, and records the time of the fetch.
+    /// Reads the list, lets `plan` decide, applies what it says, and records the time of the fetch, the run of
+    /// the schedule, and `outcome`, which is made of what the plan says about itself.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when `fence` is not the current one.
@@ -102,25 +143,40 @@ impl Store {
         fence: &Fence,
         now: Timestamp,
         plan: impl FnOnce(&KnownList) -> (ListChanges, T),
-    ) -> Result<T, StoreError> {
+        outcome: impl FnOnce(&T) -> requests::ListOutcome,
+    ) -> Result<Refreshed<T>, StoreError> {
         let operation = "refresh the resource list";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lease::guard(&tx, fence).await?;
-        let known = known(&tx).await?;
+        lock(&tx).await?;
+        let (known, open_run) = known(&tx).await?;
         let (changes, summary) = plan(&known);
         add(&tx, &changes.added, now).await?;
         update(&tx, &changes.kept, false, now).await?;
         update(&tx, &changes.revived, true, now).await?;
         drop_resources(&tx, &changes.dropped, now).await?;
+        relabel(&tx, &changes.relabelled).await?;
+        let in_use = known.resources.iter().filter(|resource| resource.in_use).count();
+        let run = withheld::settle_by_refresh(&tx, open_run, &known, &changes, in_use, now).await?;
         state::put(&tx, FETCHED_AT, &now.to_string()).await?;
+        requests::put_outcome(&tx, &outcome(&summary)).await?;
         wake::notify(&tx, Channel::Resource).await?;
         tx.commit().await.map_err(StoreError::query(operation))?;
-        Ok(summary)
+        Ok(Refreshed { summary, run })
     }
 }
 
-async fn known(tx: &Transaction<'_>) -> Result<KnownList, StoreError> {
+/// Nobody else changes the list until the caller's transaction ends.
+async fn lock(tx: &Transaction<'_>) -> Result<(), StoreError> {
+    tx.execute("select pg_advisory_xact_lock($1)", &[&LIST_LOCK])
+        .await
+        .map(drop)
+        .map_err(StoreError::query("lock the resource list"))
+}
+
+/// The list, and the run that waits for an operator, if there is one.
+async fn known(tx: &Transaction<'_>) -> Result<(KnownList, Option<i64>), StoreError> {
     let operation = "read the resource list";
     let mut list = KnownList::default();
     let rows = tx
@@ -138,7 +194,8 @@ async fn known(tx: &Transaction<'_>) -> Result<KnownList, StoreError> {
     }
     list.whitelist = addresses(tx, "select mail from planner_resource_whitelist").await?;
     list.blacklist = addresses(tx, "select mail from planner_resource_blacklist").await?;
-    Ok(list)
+    let open_run = withheld::read_into(tx, &mut list).await?;
+    Ok((list, open_run))
 }
 
 /// Operators write these lists by hand: whatever is no address cannot match one and is passed over, except
@@ -242,15 +299,9 @@ async fn update(
              {revival} \
          from {LISTED} \
          where r.mail = n.mail \
-           and not exists (select from planner_resource_blacklist b where lower(trim(b.mail)) = n.mail) \
+           and {NOT_BLACKLISTED} \
            and {condition}",
-        revival = if revive {
-            ", deleted_date = null, deleted_reason = null, adopted_at = null, adopt_due_at = now(), \
-             full_read_began_at = null, last_full_sync = null, error_code = null, error_description = null, \
-             error_date = null, error_count = 0, retry_at = null"
-        } else {
-            ""
-        },
+        revival = if revive { format!(", {REVIVAL}") } else { String::new() },
         condition = if revive {
             "r.deleted_date is not null"
         } else {
@@ -267,24 +318,47 @@ async fn update(
     .map_err(StoreError::query("update resources"))
 }
 
+/// Answers how many were dropped.
 async fn drop_resources(
     tx: &Transaction<'_>,
     dropped: &[(MailAddress, &'static str)],
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     if dropped.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let mails: Vec<&str> = dropped.iter().map(|(mail, _)| mail.as_str()).collect();
     let reasons: Vec<&str> = dropped.iter().map(|(_, reason)| *reason).collect();
     tx.execute(
-        "update planner_resource r set deleted_date = $3, deleted_reason = n.reason, adopt_due_at = null, updated_at = $3 \
-         from unnest($1::text[], $2::text[]) as n (mail, reason) \
-         where r.mail = n.mail and r.deleted_date is null \
-           and not exists (select from planner_resource_blacklist b where lower(trim(b.mail)) = n.mail)",
+        &format!(
+            "update planner_resource r set deleted_date = $3, deleted_reason = n.reason, adopt_due_at = null, \
+                 compare_due_at = null, updated_at = $3 \
+             from unnest($1::text[], $2::text[]) as n (mail, reason) \
+             where r.mail = n.mail and r.deleted_date is null and {NOT_BLACKLISTED}"
+        ),
         &[&mails, &reasons, &now],
     )
     .await
-    .map(drop)
     .map_err(StoreError::query("drop resources"))
+}
+
+/// The reason of resources that are not in use; only where it is one that a refresh gave.
+async fn relabel(tx: &Transaction<'_>, relabelled: &[(MailAddress, &'static str)]) -> Result<(), StoreError> {
+    if relabelled.is_empty() {
+        return Ok(());
+    }
+    let mails: Vec<&str> = relabelled.iter().map(|(mail, _)| mail.as_str()).collect();
+    let reasons: Vec<&str> = relabelled.iter().map(|(_, reason)| *reason).collect();
+    tx.execute(
+        &format!(
+            "update planner_resource r set deleted_reason = n.reason \
+             from unnest($1::text[], $2::text[]) as n (mail, reason) \
+             where r.mail = n.mail and r.deleted_reason in ('{NOT_IN_PLANNER}', '{NON_WHITELIST}') \
+               and {NOT_BLACKLISTED}"
+        ),
+        &[&mails, &reasons],
+    )
+    .await
+    .map(drop)
+    .map_err(StoreError::query("say why resources are not used"))
 }

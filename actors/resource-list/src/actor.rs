@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, ActorFutureExt as _, AsyncContext, Context, Handler, SpawnHandle, fut};
+use actix::{
+    Actor, ActorContext, ActorFutureExt as _, Addr, AsyncContext, Context, Handler, SpawnHandle, fut,
+};
 use calendar::codes;
-use store::lease::Lease;
-use store::{Store, duty};
+use store::lease::{Fence, Lease};
+use store::resource_list::requests;
+use store::wake::Channel;
+use store::{Store, StoreError, duty};
 use supervision::{ChildContext, ChildRef, ChildSpec, Stop};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -15,6 +19,7 @@ use crate::error::ResourceListError;
 use crate::fetch::{self, Fetched};
 use crate::messages::{Ended, Held, Looked, Lost, Refresh};
 use crate::policy::{Directive, Event, Policy};
+use crate::schedule::Schedule;
 
 /// The pause before the database is asked again whether there is a list.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -134,6 +139,70 @@ async fn has_list(store: &Store) -> bool {
     }
 }
 
+/// Asks for a fetch at the times of the schedule, and at once when one was missed.
+async fn keep_schedule(deps: Deps, options: ResourceListOptions, fence: Fence, list: Addr<ResourceList>) {
+    let last_run = loop {
+        match last_run(&deps, &fence).await {
+            Ok(last_run) => break last_run,
+            Err(error) => tracing::warn!(
+                event_id = codes::COMMUNICATOR_DATABASE_FAILED.id,
+                error = %telemetry::chain(&error),
+                "the database cannot be asked when the resource list was last fetched"
+            ),
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    };
+    let mut schedule = Schedule::new(options.schedule, options.zone, last_run);
+    loop {
+        let look = schedule.look(deps.clock.now());
+        if look.due && list.send(Refresh).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(look.again_after).await;
+    }
+}
+
+/// When the list was last fetched by the schedule's reckoning. A schedule that never ran begins now.
+async fn last_run(deps: &Deps, fence: &Fence) -> Result<jiff::Timestamp, StoreError> {
+    let store = deps.book.store();
+    if let Some(last_run) = store.last_run(requests::SCHEDULE).await? {
+        return Ok(last_run);
+    }
+    let now = deps.clock.now();
+    store.record_run(fence, requests::SCHEDULE, now).await?;
+    Ok(now)
+}
+
+/// Passes on what operators ask for, each request once.
+async fn watch_requests(deps: Deps, poll: Duration, list: Addr<ResourceList>) {
+    let mut wake = deps.wake.subscribe(Channel::Operation);
+    let mut passed_on = None;
+    loop {
+        match deps.book.store().resource_list_asked().await {
+            Ok(Some(asked)) if passed_on != Some(asked) => {
+                tracing::info!(
+                    event_id = codes::RESOURCE_LIST_REQUESTED.id,
+                    "an operator asked for the resource list"
+                );
+                passed_on = Some(asked);
+                if list.send(Refresh).await.is_err() {
+                    return;
+                }
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(
+                event_id = codes::COMMUNICATOR_DATABASE_FAILED.id,
+                error = %telemetry::chain(&error),
+                "the database cannot be asked for requests of operators"
+            ),
+        }
+        tokio::select! {
+            changed = wake.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(poll) => {}
+        }
+    }
+}
+
 impl Actor for ResourceList {
     type Context = Context<Self>;
 
@@ -184,10 +253,18 @@ impl Handler<Held> for ResourceList {
             Err(error) => return self.escalate(&ResourceListError::Lease(error)),
         };
         let (lost, address) = (lease.lost_signal(), context.address());
-        self.watches = vec![AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+        let lost = async move {
             lost.await;
             let _ = address.send(Lost).await;
-        }))];
+        };
+        let (deps, options) = (self.deps.clone(), self.options.clone());
+        let poll = options.request_poll;
+        let schedule = keep_schedule(deps.clone(), options, lease.fence(), context.address());
+        let requests = watch_requests(deps, poll, context.address());
+        let runtime = &self.deps.runtime;
+        self.watches = [runtime.spawn(lost), runtime.spawn(schedule), runtime.spawn(requests)]
+            .map(AbortOnDropHandle::new)
+            .into();
         self.lease = Some(lease);
         if (self.options.update_at_startup || !self.has_list) && !self.child.stopping() {
             self.tell(Event::Wanted, context);

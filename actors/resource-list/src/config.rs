@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use base::daily::DailyTimes;
 use base::{Backoff, SharedClock};
 use connector_planner::Planner;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use store::calls::CallBook;
 use store::lease::LeaseBook;
+use store::wake::Wake;
 use tokio::runtime::Handle;
 
 /// Settings.
@@ -16,6 +20,12 @@ pub struct ResourceListOptions {
     /// Fetch the list at start (`planner.update_resources_at_startup`). Where there is no list at all it is
     /// fetched in any case: nothing works without one.
     pub update_at_startup: bool,
+    /// The times of day at which it is fetched (`planner.resource_update_schedule`) …
+    pub schedule: DailyTimes,
+    /// … in this zone (`calendar.zone`).
+    pub zone: TimeZone,
+    /// How often operators' requests are looked for when no wake-up came.
+    pub request_poll: Duration,
     /// The longest time for one call (`planner.call_timeout`).
     pub call_timeout: Duration,
     /// The pause after a fetch that failed.
@@ -27,6 +37,9 @@ impl Default for ResourceListOptions {
         Self {
             lease: "communicator/resource-list".into(),
             update_at_startup: true,
+            schedule: DailyTimes::once_at(Time::constant(1, 0, 0, 0)),
+            zone: TimeZone::UTC,
+            request_poll: Duration::from_secs(10),
             call_timeout: Duration::from_secs(60),
             retry: Backoff::doubling(Duration::from_secs(1), Duration::from_secs(300)),
         }
@@ -42,6 +55,8 @@ pub struct Deps {
     pub planner: Planner,
     /// The leases of this process.
     pub leases: LeaseBook,
+    /// Wake-ups.
+    pub wake: Wake,
     /// Where I/O runs.
     pub runtime: Handle,
     /// The time.

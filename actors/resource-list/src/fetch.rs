@@ -4,13 +4,19 @@ use std::time::Instant;
 
 use calendar::codes;
 use connector_planner::{Call, ResourcesAnswer};
+use jiff::Timestamp;
 use store::calls::{CallEnd, CallStart, Permit, ReadCall};
 use store::lease::Fence;
+use store::resource_list::requests::ListOutcome;
+use store::resource_list::withheld::RunChange;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Deps, ResourceListOptions};
 use crate::error::ResourceListError;
 use crate::refresh::{self, Reading, Summary};
+
+/// The most entries of one answer that each get an event of their own; the others are counted.
+const EVENTS_MAX: usize = 100;
 
 /// What a fetch led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +27,8 @@ pub enum Fetched {
     Kept,
 }
 
-/// Fetches the list and applies it. When `stop` is cancelled, a call in flight is given up (it changes
-/// nothing at Planner) and its end recorded.
+/// Fetches the list, applies it and records what came of it. When `stop` is cancelled, a call in flight is
+/// given up (it changes nothing at Planner) and its end recorded.
 ///
 /// # Errors
 /// The list was not applied; an empty answer is an error only where there is no list to keep.
@@ -33,51 +39,118 @@ pub(crate) async fn fetch(
     fence: &Fence,
     stop: &CancellationToken,
 ) -> Result<Fetched, ResourceListError> {
-    let reading = read(deps, options, fence, stop).await?;
-    if reading.usable.is_empty() {
-        if deps.book.store().has_resource_list().await.map_err(ResourceListError::Store)? {
-            tracing::warn!(
-                event_id = codes::RESOURCE_LIST_EMPTY.id,
-                "planner returned no resources, the last good list stays"
-            );
-            return Ok(Fetched::Kept);
-        }
-        return Err(ResourceListError::Empty);
-    }
-    let summary = deps
-        .book
-        .store()
-        .refresh_resources(fence, deps.clock.now(), |known| refresh::plan(&reading, known))
-        .await
-        .map_err(ResourceListError::Store)?;
-    report(&reading, &summary);
-    Ok(Fetched::Refreshed(summary))
-}
-
-async fn read(
-    deps: &Deps,
-    options: &ResourceListOptions,
-    fence: &Fence,
-    stop: &CancellationToken,
-) -> Result<Reading, ResourceListError> {
+    let at = deps.clock.now();
     let slot = tokio::select! {
         slot = deps.book.slot() => slot,
         () = stop.cancelled() => return Err(ResourceListError::Stopped),
     };
     let (start, began) = permit(deps, options, fence, stop).await?;
+    let answer = call(deps, options, &start, began, stop).await;
+    drop(slot);
+    let fetch = Fetch { deps, fence, began: start.began, at };
+    let applied = match answer {
+        Ok(answer) => fetch.apply(refresh::read(answer.resources)).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &applied
+        && !matches!(error, ResourceListError::Stopped)
+    {
+        let text = telemetry::chain(error).to_string();
+        fetch.record(&fetch.outcome(false, format!("failed, it is tried again: {text}"))).await;
+    }
+    applied
+}
+
+/// A fetch that was answered, or not.
+struct Fetch<'a> {
+    deps: &'a Deps,
+    fence: &'a Fence,
+    /// When the call began, by the database's clock.
+    began: Timestamp,
+    /// When it began, by ours.
+    at: Timestamp,
+}
+
+impl Fetch<'_> {
+    async fn apply(&self, reading: Reading) -> Result<Fetched, ResourceListError> {
+        let store = self.deps.book.store();
+        if reading.usable.is_empty() {
+            if !store.has_resource_list().await.map_err(ResourceListError::Store)? {
+                return Err(ResourceListError::Empty);
+            }
+            tracing::warn!(
+                event_id = codes::RESOURCE_LIST_EMPTY.id,
+                "planner returned no resources, the last good list stays"
+            );
+            self.record(&self.outcome(true, "planner returned no resources, the last good list stays")).await;
+            return Ok(Fetched::Kept);
+        }
+        let now = self.deps.clock.now();
+        let refreshed = store
+            .refresh_resources(
+                self.fence,
+                now,
+                |known| refresh::plan(&reading, known),
+                |summary| self.outcome(true, in_words(&reading, summary)),
+            )
+            .await
+            .map_err(ResourceListError::Store)?;
+        report_entries(&reading);
+        report(&reading, &refreshed.summary, refreshed.run);
+        Ok(Fetched::Refreshed(refreshed.summary))
+    }
+
+    fn outcome(&self, answered: bool, text: impl Into<String>) -> ListOutcome {
+        ListOutcome { began: self.began, at: self.at, answered, text: text.into() }
+    }
+
+    /// Only tells operators how it went: an outcome that cannot be recorded costs one more fetch.
+    async fn record(&self, outcome: &ListOutcome) {
+        if let Err(error) = self.deps.book.store().record_list_outcome(self.fence, outcome).await {
+            tracing::warn!(
+                error = %telemetry::chain(&error),
+                "what a fetch of the resource list came to could not be recorded"
+            );
+        }
+    }
+}
+
+fn in_words(reading: &Reading, summary: &Summary) -> String {
+    let Summary { added, revived, dropped, withheld, .. } = summary;
+    let mut text = format!(
+        "{} listed: {added} new, {revived} used again, {dropped} not used any more",
+        reading.usable.len()
+    );
+    for (count, words) in [
+        (*withheld, "missing, withheld"),
+        (reading.duplicates.len(), "addresses listed twice, skipped"),
+        (reading.invalid.len(), "without a usable address, skipped"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {words}"));
+        }
+    }
+    text
+}
+
+async fn call(
+    deps: &Deps,
+    options: &ResourceListOptions,
+    start: &CallStart,
+    began: Instant,
+    stop: &CancellationToken,
+) -> Result<ResourcesAnswer, ResourceListError> {
     let call =
         Call { id: start.id, deadline: began + options.call_timeout, trace: telemetry::trace::current() };
     let answer = tokio::select! {
         answer = deps.planner.resources(&call) => answer.map_err(ResourceListError::Fetch),
         () = stop.cancelled() => Err(ResourceListError::Stopped),
     };
-    let recorded = deps.book.end(start.id, &end_of(&answer)).await;
-    drop(slot);
-    if let Err(error) = recorded {
+    if let Err(error) = deps.book.end(start.id, &end_of(&answer)).await {
         // The log entry stays open and counts in the budget until its deadline: that costs, and loses nothing.
         tracing::warn!(error = %telemetry::chain(&error), "the end of a call to planner could not be recorded");
     }
-    Ok(refresh::read(answer?.resources))
+    answer
 }
 
 /// Waits for a permit. Answers also when the time of the call began: before the permit was recorded, so
@@ -114,28 +187,53 @@ fn end_of(answer: &Result<ResourcesAnswer, ResourceListError>) -> CallEnd {
     }
 }
 
-fn report(reading: &Reading, summary: &Summary) {
-    for mail in &reading.duplicates {
+/// One event for each entry that cannot be used, up to a limit.
+fn report_entries(reading: &Reading) {
+    for mail in reading.duplicates.iter().take(EVENTS_MAX) {
         tracing::warn!(
             event_id = codes::RESOURCE_ADDRESS_TWICE.id,
             mailbox = %mail,
             "an address occurs more than once in the resource list, its entries are skipped"
         );
     }
-    if reading.invalid > 0 {
+    for entry in reading.invalid.iter().take(EVENTS_MAX) {
         tracing::warn!(
             event_id = codes::RESOURCE_ADDRESS_INVALID.id,
-            entries = reading.invalid,
-            "entries of the resource list have no usable mail address and are skipped"
+            position = entry.position,
+            reason = entry.reason,
+            "an entry of the resource list has no usable mail address and is skipped"
         );
     }
-    if summary.withheld > 0 {
-        tracing::error!(
-            event_id = codes::RESOURCE_DROP_WITHHELD.id,
-            missing = summary.withheld,
-            in_use = summary.in_use_before,
-            "too many resources are missing in the answer of planner, none is dropped"
+    let more = |count: usize| count.saturating_sub(EVENTS_MAX);
+    for (code, more) in [
+        (codes::RESOURCE_ADDRESS_TWICE, more(reading.duplicates.len())),
+        (codes::RESOURCE_ADDRESS_INVALID, more(reading.invalid.len())),
+    ] {
+        if more > 0 {
+            tracing::warn!(event_id = code.id, more, "further entries of the resource list are skipped");
+        }
+    }
+}
+
+fn report(reading: &Reading, summary: &Summary, run: RunChange) {
+    if let RunChange::Cancelled(run) | RunChange::Replaced { old: run, .. } = run {
+        tracing::info!(
+            event_id = codes::RESOURCE_DROP_CANCELLED.id,
+            run,
+            "the withheld drops are void, a later list lacks few or others"
         );
+    }
+    match run {
+        RunChange::None | RunChange::Cancelled(_) => {}
+        RunChange::Opened(run) | RunChange::Kept(run) | RunChange::Replaced { new: run, .. } => {
+            tracing::error!(
+                event_id = codes::RESOURCE_DROP_WITHHELD.id,
+                run,
+                missing = summary.withheld,
+                in_use = summary.in_use_before,
+                "too many resources are missing in the answer of planner, none is dropped until an operator confirms"
+            );
+        }
     }
     tracing::info!(
         added = summary.added,

@@ -1,20 +1,23 @@
 //! The resource list: which case workers and rooms there are, as Planner says, with the white- and the
 //! blacklist (B10).
 //!
-//! **Responsibility.** Fetches the list at start and on demand and brings the store's list up to it: new
-//! addresses are added, returned ones revived, missing ones get a deleted date; an empty answer changes
-//! nothing. The stages wait for the first list (B1); this child is ready when there is one.
+//! **Responsibility.** Fetches the list at its times of day, at start and on demand and brings the store's list
+//! up to it: new addresses are added, returned ones revived, missing ones get a deleted date; an empty answer
+//! changes nothing. The stages wait for the first list (B1); this child is ready when there is one.
 //!
 //! **Protocol.** The actor holds the lease of its duty. A fetch takes a slot and a permit of the SLA budget,
-//! calls Planner, and applies what the pure [`refresh`] decides, in one transaction.
+//! calls Planner, and applies what the pure [`refresh`] decides, in one transaction. When it is due is the
+//! pure [`schedule`]'s to say; operators ask through the store, whichever instance holds the duty.
 //!
 //! **Failure.** A fetch that fails leaves the last good list and is tried again with capped back-off until it
-//! works once. A refresh that would drop more than 10 and more than 10 % of the resources applies everything
-//! but the drops and raises an event.
+//! works once. A run of the schedule that was missed is made up at start. A refresh that would drop more than
+//! 10 and more than 10 % of the resources applies everything but the drops, raises an event, and leaves the
+//! drops to an operator, until a later list makes them void.
 #![forbid(unsafe_code)]
 
 pub mod policy;
 pub mod refresh;
+pub mod schedule;
 
 mod actor;
 mod config;

@@ -3,21 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use calendar::MailAddress;
+use calendar::guard::{GuardLimits, Judgement, judge};
 use connector_planner::CalendarResource;
-use store::resource_list::{KnownList, KnownResource, ListChanges, ListedResource, WorkingHours};
+use store::resource_list::{
+    KnownList, KnownResource, ListChanges, ListedResource, NON_WHITELIST, NOT_IN_PLANNER, WorkingHours,
+};
 
 #[cfg(test)]
 mod tests;
-
-/// Why a resource is not used: Planner does not list it any more.
-pub const NOT_IN_PLANNER: &str = "P-NotInPlanner";
-/// Why a resource is not used: there is a whitelist and it is not on it.
-pub const NON_WHITELIST: &str = "P-NonWhitelist";
-
-/// Drops beyond both of these are withheld: this many …
-pub const DROP_GUARD_COUNT: usize = 10;
-/// … and this share of the resources in use, in percent.
-pub const DROP_GUARD_PERCENT: usize = 10;
 
 /// What Planner answered, sorted out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,7 +20,16 @@ pub struct Reading {
     /// Addresses that occur more than once: all their entries are skipped (3201).
     pub duplicates: BTreeSet<MailAddress>,
     /// Entries whose address is none.
-    pub invalid: usize,
+    pub invalid: Vec<Invalid>,
+}
+
+/// An entry that cannot be used. Its address is not shown: it may be anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// Its place in the answer, from 1.
+    pub position: usize,
+    /// What is wrong with its address.
+    pub reason: String,
 }
 
 /// What a refresh did.
@@ -49,10 +51,13 @@ pub struct Summary {
 pub fn read(resources: Vec<CalendarResource>) -> Reading {
     let mut reading = Reading::default();
     let mut by_mail: BTreeMap<MailAddress, ListedResource> = BTreeMap::new();
-    for resource in resources {
-        let Ok(mail) = MailAddress::parse(&resource.email_address) else {
-            reading.invalid += 1;
-            continue;
+    for (index, resource) in resources.into_iter().enumerate() {
+        let mail = match MailAddress::parse(&resource.email_address) {
+            Ok(mail) => mail,
+            Err(error) => {
+                reading.invalid.push(Invalid { position: index + 1, reason: error.to_string() });
+                continue;
+            }
         };
         if by_mail.contains_key(&mail) {
             reading.duplicates.insert(mail);
@@ -85,38 +90,33 @@ fn listed(mail: MailAddress, resource: CalendarResource) -> ListedResource {
 /// Decides what changes. A reading without a usable resource must not come here: it keeps the last list.
 pub fn plan(reading: &Reading, known: &KnownList) -> (ListChanges, Summary) {
     let mut changes = ListChanges::default();
-    let by_mail: BTreeMap<&MailAddress, &KnownResource> =
-        known.resources.iter().map(|resource| (&resource.mail, resource)).collect();
-    let allowed = |mail: &MailAddress| known.whitelist.is_empty() || known.whitelist.contains(mail);
-    for resource in &reading.usable {
-        let mail = &resource.mail;
-        if known.blacklist.contains(mail) {
-            continue;
-        }
-        match (by_mail.get(mail).map(|known| known.in_use), allowed(mail)) {
-            (None, true) => changes.added.push((resource.clone(), None)),
-            (None, false) => changes.added.push((resource.clone(), Some(NON_WHITELIST))),
-            (Some(true), true) => changes.kept.push(resource.clone()),
-            (Some(true), false) => changes.dropped.push((mail.clone(), NON_WHITELIST)),
-            (Some(false), true) => changes.revived.push(resource.clone()),
-            (Some(false), false) => {}
-        }
-    }
+    place_listed(reading, known, &mut changes);
     let named: BTreeSet<&MailAddress> =
         reading.usable.iter().map(|resource| &resource.mail).chain(&reading.duplicates).collect();
-    let missing: Vec<&MailAddress> = known
+    let awaited = known.withheld.union(&known.rejected);
+    changes.reappeared = awaited.filter(|mail| named.contains(mail)).cloned().collect();
+    let gone = |resource: &&KnownResource| {
+        !named.contains(&resource.mail) && !known.blacklist.contains(&resource.mail)
+    };
+    let missing: BTreeSet<MailAddress> = known
         .resources
         .iter()
-        .filter(|known| known.in_use)
-        .map(|resource| &resource.mail)
-        .filter(|mail| !named.contains(mail) && !known.blacklist.contains(*mail))
+        .filter(|resource| resource.in_use && !known.rejected.contains(&resource.mail))
+        .filter(gone)
+        .map(|resource| resource.mail.clone())
         .collect();
     let in_use_before = known.resources.iter().filter(|resource| resource.in_use).count();
     let mut summary = Summary { in_use_before, ..Summary::default() };
-    if is_mass_drop(missing.len(), in_use_before) {
+    // What the whitelist excludes is an operator's own decision and does not count.
+    if judge(missing.len(), in_use_before, &GuardLimits::DEFAULT) == Judgement::Withhold {
         summary.withheld = missing.len();
+        changes.withheld = missing;
     } else {
-        changes.dropped.extend(missing.into_iter().map(|mail| (mail.clone(), NOT_IN_PLANNER)));
+        changes.dropped.extend(missing.into_iter().map(|mail| (mail, NOT_IN_PLANNER)));
+        let excluded = known.resources.iter().filter(|resource| is_unused_for(resource, NON_WHITELIST));
+        changes
+            .relabelled
+            .extend(excluded.filter(gone).map(|resource| (resource.mail.clone(), NOT_IN_PLANNER)));
     }
     summary.added = changes.added.iter().filter(|(_, reason)| reason.is_none()).count();
     summary.revived = changes.revived.len();
@@ -124,8 +124,31 @@ pub fn plan(reading: &Reading, known: &KnownList) -> (ListChanges, Summary) {
     (changes, summary)
 }
 
-/// Would dropping `missing` of `in_use` go beyond both bounds? What the whitelist excludes is an operator's
-/// own decision and does not count.
-const fn is_mass_drop(missing: usize, in_use: usize) -> bool {
-    missing > DROP_GUARD_COUNT && missing * 100 > in_use * DROP_GUARD_PERCENT
+/// What becomes of the resources that Planner lists.
+fn place_listed(reading: &Reading, known: &KnownList, changes: &mut ListChanges) {
+    let by_mail: BTreeMap<&MailAddress, &KnownResource> =
+        known.resources.iter().map(|resource| (&resource.mail, resource)).collect();
+    for resource in &reading.usable {
+        let mail = &resource.mail;
+        if known.blacklist.contains(mail) {
+            continue;
+        }
+        let allowed = known.whitelist.is_empty() || known.whitelist.contains(mail);
+        match (by_mail.get(mail), allowed) {
+            (None, true) => changes.added.push((resource.clone(), None)),
+            (None, false) => changes.added.push((resource.clone(), Some(NON_WHITELIST))),
+            (Some(row), true) if row.in_use => changes.kept.push(resource.clone()),
+            (Some(row), false) if row.in_use => changes.dropped.push((mail.clone(), NON_WHITELIST)),
+            (Some(_), true) => changes.revived.push(resource.clone()),
+            // the whitelist is applied to these without asking Planner when it changes
+            (Some(row), false) if is_unused_for(row, NOT_IN_PLANNER) => {
+                changes.relabelled.push((mail.clone(), NON_WHITELIST));
+            }
+            (Some(_), false) => {}
+        }
+    }
+}
+
+fn is_unused_for(resource: &KnownResource, reason: &str) -> bool {
+    !resource.in_use && resource.deleted_reason.as_deref() == Some(reason)
 }

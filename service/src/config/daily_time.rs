@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base::daily::{DailyTimes, NoTimes};
 use jiff::civil::Time;
 use serde::{Deserialize, Deserializer};
 
@@ -24,6 +25,14 @@ impl DailyTime {
     /// The time of day.
     pub const fn get(self) -> Time {
         self.0
+    }
+
+    /// The schedule of these times.
+    ///
+    /// # Errors
+    /// [`NoTimes`] when there is none; the check of the configuration refuses that.
+    pub fn schedule(times: &[Self]) -> Result<DailyTimes, NoTimes> {
+        DailyTimes::new(times.iter().map(|time| time.get()))
     }
 }
 

@@ -45,7 +45,9 @@ pub struct PlannerConfig {
     pub retry_initial: HumanDuration,
     /// The longest pause after transient failures.
     pub retry_cap: HumanDuration,
-    /// After an unknown outcome the mailbox is adopted anew when this long has passed.
+    /// Failures of one appointment by itself after which it is set aside; outages do not count.
+    pub attempts_max: u32,
+    /// After an unknown outcome the mailbox is compared with what Planner holds when this long has passed.
     pub adopt_after_unknown_outcome: HumanDuration,
     /// A PEM file with certificate authorities that are trusted besides the system's.
     pub root_certificates: Option<PathBuf>,
@@ -85,6 +87,7 @@ impl Default for PlannerConfig {
             answer_limit_bytes: 5 * 1024 * 1024,
             retry_initial: HumanDuration::seconds(1),
             retry_cap: HumanDuration::minutes(1),
+            attempts_max: 50,
             adopt_after_unknown_outcome: HumanDuration::seconds(60),
             root_certificates: None,
             client_certificate: None,
@@ -135,6 +138,7 @@ impl PlannerConfig {
         );
         check.range("max_calendar_event_fetches_per_call", self.max_calendar_event_fetches_per_call, 1..=100);
         check.range("simultaneous_calls", self.simultaneous_calls, 1..=10);
+        check.range("attempts_max", self.attempts_max, 1..=10_000);
         for (key, value) in [
             ("sla_calls_per_minute", self.sla_calls_per_minute),
             ("sla_events_per_minute", self.sla_events_per_minute),
@@ -155,7 +159,7 @@ impl PlannerConfig {
 
     fn check_times(&self, check: &mut Problems) {
         let (tick, second) = (HumanDuration::millis(10), HumanDuration::seconds(1));
-        let (hour, day) = (HumanDuration::minutes(60), HumanDuration::minutes(24 * 60));
+        let hour = HumanDuration::minutes(60);
         check.range("calendar_event_update_interval", self.calendar_event_update_interval, tick..=hour);
         check.range("call_timeout", self.call_timeout, HumanDuration::millis(100)..=hour);
         check.range("retry_initial", self.retry_initial, tick..=hour);
@@ -164,7 +168,9 @@ impl PlannerConfig {
             check
                 .add("retry_cap", format!("must not be shorter than retry_initial ({})", self.retry_initial));
         }
-        check.range("adopt_after_unknown_outcome", self.adopt_after_unknown_outcome, second..=day);
+        // B9 asks for a comparison within 15 minutes
+        let quarter = HumanDuration::minutes(15);
+        check.range("adopt_after_unknown_outcome", self.adopt_after_unknown_outcome, second..=quarter);
     }
 }
 
@@ -189,6 +195,7 @@ impl Section for PlannerConfig {
             let reason = "go together: give both or neither";
             check.add("client_certificate", format!("and client_key {reason}"));
         }
+        check.schedule("resource_update_schedule", &self.resource_update_schedule);
         self.check_limits(check);
         self.check_times(check);
     }

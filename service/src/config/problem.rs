@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use url::Url;
 
+use super::DailyTime;
 use super::origin::Origins;
 
 /// One thing that is wrong.
@@ -101,6 +102,13 @@ impl Problems {
     pub(super) fn not_empty(&mut self, key: &str, value: &str) {
         if value.trim().is_empty() {
             self.add(key, "must not be empty");
+        }
+    }
+
+    /// Reports a list of times of day that is empty.
+    pub(super) fn schedule(&mut self, key: &str, times: &[DailyTime]) {
+        if times.is_empty() {
+            self.add(key, "needs at least one time of day, like [\"02:00\"]");
         }
     }
 

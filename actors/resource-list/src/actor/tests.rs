@@ -1,14 +1,22 @@
 //! Goal: the list is fetched until it works once, then it is ready; an empty or failed answer keeps the last
 //! good list; a second instance is ready as soon as the first has fetched; stopping gives a call up and
-//! hands the lease back. Method: the real tree, a real database, a Planner on a real socket.
+//! hands the lease back; the schedule and operators are heard. Method: the real tree, a real database, a
+//! Planner on a real socket.
 
-use base::{Backoff, SystemClock};
-use connector_planner::CalendarResource;
-use connector_planner::testing::{Behaviour, FakePlanner};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use base::{Backoff, Clock, SharedClock, SystemClock};
+use connector_planner::testing::{Behaviour, FakePlanner, options as planner_options};
+use connector_planner::{CalendarResource, Planner, PlannerOptions};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use store::calls::{CallBook, CallLimits};
 use store::lease::LeaseBook;
 use store::outbox::testing::{number, resource, sql, wait_for};
+use store::resource_list::withheld::{RunState, Settled};
 use store::testing::{TestDatabase, database};
+use store::wake::Wake;
 use supervision::{Intensity, Strategy, SupervisorSpec, Tree};
 
 use super::*;
@@ -32,13 +40,33 @@ fn start(
     owner: &str,
     options: &ResourceListOptions,
 ) -> Running {
-    let clock = SystemClock::shared();
+    start_at(database, planner, owner, options, SystemClock::shared())
+}
+
+fn start_at(
+    database: &TestDatabase,
+    planner: &FakePlanner,
+    owner: &str,
+    options: &ResourceListOptions,
+    clock: SharedClock,
+) -> Running {
+    start_with(database, planner.connect(clock.clone()).unwrap(), owner, options, clock)
+}
+
+fn start_with(
+    database: &TestDatabase,
+    planner: Planner,
+    owner: &str,
+    options: &ResourceListOptions,
+    clock: SharedClock,
+) -> Running {
     let store = database.store.clone();
     let limits = CallLimits { simultaneous_calls: 1, calls_per_minute: None, events_per_minute: None };
     let deps = Deps {
         book: CallBook::new(store.clone(), limits),
-        planner: planner.connect(clock.clone()).unwrap(),
+        planner,
         leases: LeaseBook::new(store, clock.clone(), owner.into(), Duration::from_secs(60)),
+        wake: Wake::start(database.store.clone()),
         runtime: tokio::runtime::Handle::current(),
         clock: clock.clone(),
     };
@@ -210,6 +238,214 @@ fn a_lost_lease_restarts_it() {
         running.list.send(Refresh).await.unwrap();
         until(&database, IN_USE, 2).await;
         assert!(running.tree.restarts_total() >= 1);
+        running.tree.shutdown().await;
+    });
+}
+
+/// A clock whose wall time is given; the monotonic one runs.
+#[derive(Debug)]
+struct WallClock(Mutex<Timestamp>, SharedClock);
+
+impl WallClock {
+    fn at(text: &str) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(text.parse().unwrap()), SystemClock::shared()))
+    }
+
+    fn set(&self, text: &str) {
+        *self.0.lock().unwrap() = text.parse().unwrap();
+    }
+}
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+
+    fn monotonic(&self) -> Instant {
+        self.1.monotonic()
+    }
+}
+
+fn by_schedule() -> ResourceListOptions {
+    let zone = TimeZone::get("Europe/Copenhagen").unwrap();
+    ResourceListOptions { update_at_startup: false, zone, ..options() }
+}
+
+/// Waits until what an operator asked for has been answered.
+async fn answered(database: &TestDatabase) {
+    wait_for(async || match database.store.resource_list_asked().await {
+        Ok(None) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+}
+
+#[test]
+fn a_run_of_the_schedule_that_was_missed_is_made_up_at_start_and_only_once() {
+    system(async {
+        let (database, planner) = (database().await, FakePlanner::start().await);
+        planner.resources(resources(&["a@x"]));
+        let mut calls = 0;
+        for (now, at_start) in [
+            ("2026-01-10T12:00:00Z", 1), // nothing works without a list
+            ("2026-01-10T23:00:00Z", 0),
+            ("2026-01-13T08:00:00Z", 1), // 01:00 was missed, thrice
+            ("2026-01-13T09:00:00Z", 0),
+        ] {
+            let running = start_at(&database, &planner, now, &by_schedule(), WallClock::at(now));
+            assert!(running.tree.wait_ready().await);
+            calls += at_start;
+            planner.wait_for_calls(calls).await;
+            // by the time that an operator's request is answered, the schedule has been looked at too
+            database.store.ask_for_resource_list().await.unwrap();
+            answered(&database).await;
+            calls += 1;
+            running.tree.shutdown().await;
+            assert_eq!(planner.seen().len(), calls, "{now}");
+        }
+    });
+}
+
+#[test]
+fn at_its_time_of_day_the_list_is_fetched() {
+    system(async {
+        let (database, planner) = (database().await, FakePlanner::start().await);
+        resource(&database.store, "a@x").await;
+        planner.resources(resources(&["a@x"]));
+        let clock = WallClock::at("2026-01-10T23:59:59.8Z");
+        let running = start_at(&database, &planner, "one", &by_schedule(), clock.clone());
+        wait_for(async || match database.store.last_run(requests::SCHEDULE).await {
+            Ok(Some(_)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+        assert_eq!(planner.seen().len(), 0, "its first run is the next one");
+        clock.set("2026-01-11T00:00:00Z");
+        planner.wait_for_calls(1).await;
+        running.tree.shutdown().await;
+    });
+}
+
+#[test]
+fn an_operator_is_heard_by_whichever_instance_keeps_the_list_also_without_a_wake_up() {
+    system(async {
+        let (database, planner) = (database().await, FakePlanner::start().await);
+        planner.resources(resources(&["a@x"]));
+        // asked before anybody runs
+        resource(&database.store, "a@x").await;
+        database.store.ask_for_resource_list().await.unwrap();
+        let quick = ResourceListOptions { request_poll: Duration::from_millis(50), ..by_schedule() };
+        let first = start(&database, &planner, "one", &quick);
+        answered(&database).await;
+        let second = start(&database, &planner, "two", &quick);
+        // a request that nobody announces
+        let write = "update store_state set value = to_char(clock_timestamp() at time zone 'UTC', \
+             'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') where name = 'resource_list_asked_at'";
+        sql(&database.store, write).await;
+        answered(&database).await;
+        // one that Planner does not answer at first is answered in the end, and fetched no oftener than needed
+        planner.script([Behaviour::Status(500)]);
+        database.store.ask_for_resource_list().await.unwrap();
+        answered(&database).await;
+        assert_eq!(planner.seen().len(), 4);
+        let outcome = database.store.list_outcome().await.unwrap().unwrap();
+        assert_eq!(outcome.text, "1 listed: 0 new, 0 used again, 0 not used any more");
+        second.tree.shutdown().await;
+        first.tree.shutdown().await;
+    });
+}
+
+/// The original read a null list then, and stopped.
+#[test]
+fn regression_an_empty_resource_answer_keeps_everybody_with_and_without_a_whitelist() {
+    system(async {
+        let (database, planner) = (database().await, FakePlanner::start().await);
+        for mail in ["a@x", "b@x"] {
+            resource(&database.store, mail).await;
+        }
+        let running = start(&database, &planner, "one", &by_schedule());
+        for whitelist in [
+            "",
+            "insert into planner_resource_whitelist (mail, added_by) values ('a@x', 'me'), ('b@x', 'me')",
+        ] {
+            sql(&database.store, whitelist).await;
+            for answer in [&[][..], &["nonsense", "@"]] {
+                planner.resources(resources(answer));
+                database.store.ask_for_resource_list().await.unwrap();
+                answered(&database).await;
+                assert_eq!(number(&database.store, IN_USE).await, 2);
+                let outcome = database.store.list_outcome().await.unwrap().unwrap();
+                assert_eq!(outcome.text, "planner returned no resources, the last good list stays");
+            }
+        }
+        assert_eq!(running.tree.restarts_total(), 0);
+        running.tree.shutdown().await;
+    });
+}
+
+#[test]
+fn too_many_missing_wait_for_an_operator_until_a_good_list_comes() {
+    system(async {
+        let (database, planner) = (database().await, FakePlanner::start().await);
+        let all: Vec<String> = (0..30).map(|n| format!("m{n:02}@x")).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        planner.resources(resources(&all));
+        let running = start(&database, &planner, "one", &by_schedule());
+        assert!(running.tree.wait_ready().await);
+        let fetch = async |addresses: &[&str]| {
+            planner.resources(resources(addresses));
+            database.store.ask_for_resource_list().await.unwrap();
+            answered(&database).await;
+            number(&database.store, IN_USE).await
+        };
+        assert_eq!(fetch(&all[..5]).await, 30);
+        assert_eq!(database.store.withheld_lists(9).await.unwrap()[0].state, RunState::Withheld);
+        assert_eq!(fetch(&all[..29]).await, 29, "a good one cancels");
+        assert_eq!(database.store.withheld_lists(9).await.unwrap()[0].state, RunState::Cancelled);
+        // rejected: they stay, and are not withheld once more
+        assert_eq!(fetch(&all[..10]).await, 29);
+        let run = database.store.withheld_lists(9).await.unwrap()[0].id;
+        database.store.reject_withheld_list(run, "kim", database_now()).await.unwrap();
+        assert_eq!(fetch(&all[..9]).await, 28, "one more is missing, that is no mass");
+        // confirmed: gone at once; listed again: back, adopted and read anew
+        assert_eq!(fetch(&all).await, 30);
+        assert_eq!(fetch(&all[..8]).await, 30);
+        let run = database.store.withheld_lists(9).await.unwrap()[0].id;
+        let settled = database.store.confirm_withheld_list(run, "kim", database_now()).await.unwrap();
+        assert_eq!(settled, Settled::Done(22));
+        assert_eq!(number(&database.store, IN_USE).await, 8);
+        assert_eq!(fetch(&all).await, 30);
+        running.tree.shutdown().await;
+    });
+}
+
+fn database_now() -> Timestamp {
+    SystemClock.now()
+}
+
+#[test]
+fn ten_thousand_entries_with_duplicates_and_nonsense_are_taken_as_far_as_they_go() {
+    system(async {
+        let (database, planner) = (database().await, FakePlanner::start().await);
+        let mut addresses: Vec<String> = (0..9_700).map(|n| format!(" M{n:05}@Kommune.DK ")).collect();
+        addresses.extend((0..150).map(|n| format!("m{n:05}@kommune.dk")));
+        addresses.extend((0..150).map(|n| format!("nonsense {n}")));
+        planner.resources(resources(&addresses.iter().map(String::as_str).collect::<Vec<_>>()));
+        let large = PlannerOptions { answer_limit_bytes: 64 * 1024 * 1024, ..planner_options(planner.url()) };
+        let clock = SystemClock::shared();
+        let patient = ResourceListOptions { call_timeout: Duration::from_secs(60), ..options() };
+        let planner = Planner::new(large, clock.clone()).unwrap();
+        let running = start_with(&database, planner, "one", &patient, clock);
+        assert!(running.tree.wait_ready().await);
+        assert_eq!(number(&database.store, IN_USE).await, 9_550);
+        let kept = "select count(*) from planner_resource where mail = 'm00150@kommune.dk'";
+        assert_eq!(number(&database.store, kept).await, 1, "trimmed and in lower case");
+        let outcome = database.store.list_outcome().await.unwrap().unwrap();
+        assert_eq!(
+            outcome.text,
+            "9550 listed: 9550 new, 0 used again, 0 not used any more, 150 addresses listed twice, skipped, \
+             150 without a usable address, skipped"
+        );
         running.tree.shutdown().await;
     });
 }

@@ -41,7 +41,8 @@ fn new_returned_kept_and_missing() {
 fn an_address_that_occurs_twice_is_skipped_and_its_row_stays() {
     let reading = answer(&["a@x", "A@X ", "b@x", "no address"]);
     assert_eq!(reading.duplicates, BTreeSet::from([mail("a@x")]));
-    assert_eq!(reading.invalid, 1);
+    assert_eq!(reading.invalid.len(), 1);
+    assert_eq!((reading.invalid[0].position, reading.invalid[0].reason.contains("no @")), (4, true));
     let (changes, _) = plan(&reading, &known(&[("a@x", true)]));
     assert_eq!(changes.dropped, []);
     assert_eq!(changes.added.len(), 1);
@@ -97,6 +98,43 @@ fn many_missing_at_once_are_withheld_and_the_rest_goes_on() {
     assert_eq!(plan(&answer(&all), &list).0.dropped.len(), 99);
 }
 
+#[test]
+fn what_an_operator_kept_is_neither_dropped_nor_counted_until_it_is_listed_again() {
+    let rows: Vec<String> = (0..100).map(|n| format!("m{n:03}@x")).collect();
+    let rows: Vec<(&str, bool)> = rows.iter().map(|row| (row.as_str(), true)).collect();
+    let rejected: BTreeSet<MailAddress> = rows[50..].iter().map(|row| mail(row.0)).collect();
+    let list =
+        KnownList { rejected: rejected.clone(), withheld: BTreeSet::from([mail("m001@x")]), ..known(&rows) };
+    let listed: Vec<&str> = rows[1..49].iter().map(|row| row.0).chain(["m060@x"]).collect();
+    let (changes, summary) = plan(&answer(&listed), &list);
+    assert_eq!(changes.dropped, [(mail("m000@x"), NOT_IN_PLANNER), (mail("m049@x"), NOT_IN_PLANNER)]);
+    assert_eq!(summary.withheld, 0);
+    assert_eq!(changes.reappeared, BTreeSet::from([mail("m001@x"), mail("m060@x")]));
+}
+
+#[test]
+fn the_reason_of_who_is_not_used_follows_the_list() {
+    let row = |address: &str, reason: &str| KnownResource {
+        mail: mail(address),
+        in_use: false,
+        deleted_reason: Some(reason.to_owned()),
+    };
+    let list = KnownList {
+        resources: vec![
+            row("excluded-and-gone@x", NON_WHITELIST),
+            row("gone-and-back@x", NOT_IN_PLANNER),
+            row("blocked@x", "on leave"),
+            row("allowed-and-back@x", NON_WHITELIST),
+        ],
+        whitelist: BTreeSet::from([mail("allowed-and-back@x")]),
+        ..KnownList::default()
+    };
+    let (changes, _) = plan(&answer(&["gone-and-back@x", "blocked@x", "allowed-and-back@x"]), &list);
+    let expected = [(mail("gone-and-back@x"), NON_WHITELIST), (mail("excluded-and-gone@x"), NOT_IN_PLANNER)];
+    assert_eq!(changes.relabelled, expected);
+    assert_eq!(mails(&changes.revived), ["allowed-and-back@x"]);
+}
+
 proptest! {
     #[test]
     fn any_answer_keeps_the_promises(
@@ -104,6 +142,8 @@ proptest! {
         rows in prop::collection::btree_map(0u8..60, any::<bool>(), 0..60),
         black in prop::collection::btree_set(0u8..60, 0..10),
         white in prop::collection::btree_set(0u8..60, 0..10),
+        withheld in prop::collection::btree_set(0u8..60, 0..10),
+        rejected in prop::collection::btree_set(0u8..60, 0..10),
     ) {
         let address = |n: &u8| format!("m{n}@x");
         let reading = read(present.iter().map(|n| CalendarResource::of_address(&address(n))).collect());
@@ -112,6 +152,8 @@ proptest! {
                 mail: mail(&address(n)), in_use: *in_use, deleted_reason: None }).collect(),
             whitelist: white.iter().map(|n| mail(&address(n))).collect(),
             blacklist: black.iter().map(|n| mail(&address(n))).collect(),
+            withheld: withheld.iter().map(|n| mail(&address(n))).collect(),
+            rejected: rejected.iter().map(|n| mail(&address(n))).collect(),
         };
         let (changes, summary) = plan(&reading, &list);
         let touched: Vec<MailAddress> = changes.added.iter().map(|(r, _)| r.mail.clone())
@@ -125,8 +167,14 @@ proptest! {
             prop_assert!(!list.blacklist.contains(mail) && !reading.duplicates.contains(mail));
         }
         let missing = changes.dropped.iter().filter(|(_, reason)| *reason == NOT_IN_PLANNER).count();
-        prop_assert!(missing <= DROP_GUARD_COUNT || missing * 100 <= summary.in_use_before * DROP_GUARD_PERCENT);
+        prop_assert!(missing <= 10 || missing * 10 <= summary.in_use_before);
         prop_assert!(missing == 0 || summary.withheld == 0);
+        prop_assert_eq!(changes.withheld.len(), summary.withheld);
+        // what is withheld or kept by an operator is missing; what reappeared is not
+        let named: BTreeSet<_> = reading.usable.iter().map(|r| &r.mail).chain(&reading.duplicates).collect();
+        prop_assert!(changes.withheld.iter().all(|m| !named.contains(m) && !list.rejected.contains(m)));
+        prop_assert!(changes.reappeared.iter().all(|m| named.contains(m)));
+        prop_assert!(!changes.dropped.iter().any(|(m, reason)| *reason == NOT_IN_PLANNER && list.rejected.contains(m)));
         // the same answer again changes nothing
         let after: BTreeSet<MailAddress> = list.resources.iter().filter(|r| r.in_use).map(|r| r.mail.clone())
             .filter(|m| !changes.dropped.iter().any(|(d, _)| d == m))
