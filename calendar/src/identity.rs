@@ -18,9 +18,10 @@ use crate::ids::{ItemId, OriginId};
 #[cfg(test)]
 mod tests;
 
-/// Longest UID in bytes that is taken. Real ones have 36 to 200; the limit keeps keys within what a
-/// database index and Planner bear.
-pub const UID_BYTES_MAX: usize = 1_000;
+/// Longest UID in bytes that is taken: 500 characters of any script. Real ones have 36 to 200; the limit
+/// keeps a key (with the mail address and what is added to the UID) within what a database index bears,
+/// about 2,700 bytes.
+pub const UID_BYTES_MAX: usize = 2_000;
 
 /// The original start of an occurrence; `None` for a single appointment.
 ///

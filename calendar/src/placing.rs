@@ -11,6 +11,9 @@ mod tests;
 
 const SECONDS_A_DAY: i64 = 24 * 3600;
 
+/// 0001-01-02 UTC, in seconds: nothing is placed earlier, since a database and `xs:dateTime` end about there.
+const EARLIEST: i64 = -62_135_510_400;
+
 /// The times that Planner shall hold for `appointment`.
 ///
 /// An all-day appointment covers whole dates: its dates are taken in its own zone and their midnights
@@ -19,14 +22,19 @@ const SECONDS_A_DAY: i64 = 24 * 3600;
 pub fn place(appointment: &Appointment, zones: &Zones) -> Slot {
     let Slot { start, end } = appointment.slot;
     if !appointment.is_all_day || end <= start {
-        return Slot { start: to_second(start), end: to_second(end) };
+        return Slot { start: tellable(start), end: tellable(end) };
     }
     let first = start.to_zoned(zones.of_item(appointment.zone.as_deref())).date();
     // A day of 23 or 25 hours changes the length by an hour, so it is rounded to whole days.
     let seconds = end.as_second().saturating_sub(start.as_second());
     let days = ((seconds + SECONDS_A_DAY / 2) / SECONDS_A_DAY).max(1);
     let after_last = first.saturating_add(days.days());
-    Slot { start: midnight(first, zones.configured()), end: midnight(after_last, zones.configured()) }
+    let begins = midnight(first, zones.configured());
+    Slot { start: tellable(begins), end: tellable(midnight(after_last, zones.configured())) }
+}
+
+fn tellable(instant: Timestamp) -> Timestamp {
+    to_second(instant).max(Timestamp::constant(EARLIEST, 0))
 }
 
 /// The instant without its fraction of a second (earlier, also before 1970).

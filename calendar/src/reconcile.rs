@@ -17,6 +17,8 @@ use crate::ids::{ItemId, OriginId, Uid};
 use crate::window::Window;
 
 #[cfg(test)]
+mod path_tests;
+#[cfg(test)]
 mod tests;
 
 /// Everything that a reconciliation is made from.
@@ -190,8 +192,12 @@ fn name_all<'a>(
     let mut choosing: Vec<(bool, &Appointment, Fact)> = Vec::new();
     for item in items {
         let fact = Fact::of(item, scene.policy);
+        // Only a name that is its own: an item that goes by another UID now has left the name to others.
+        let own = |name: &OriginId| *name == first_choice(item, zone) || *name == second_choice(item, zone);
         match held.get(&item.item_id) {
-            Some((origin_id, slot)) if !fact.is_wanted(window) && time_has_passed(&fact, *slot, window) => {
+            Some((origin_id, slot))
+                if !fact.is_wanted(window) && time_has_passed(&fact, *slot, window) && own(origin_id) =>
+            {
                 taken.insert((*origin_id).clone());
                 named.push(Named { item, fact, origin_id: (*origin_id).clone() });
             }

@@ -4,8 +4,12 @@
 //! nobody defines (`Customized Time Zone`, `tzone://Microsoft/Custom`). Windows names are mapped by Unicode
 //! CLDR's table (its default territory); a name that is not known is no error: the configured zone is used.
 
+use std::collections::BTreeSet;
+
 use jiff::tz::TimeZone;
 use windows_timezones::WindowsTimezone;
+
+use crate::appointment::Appointment;
 
 #[cfg(test)]
 mod tests;
@@ -54,6 +58,16 @@ impl Zones {
     pub fn of_item(&self, name: Option<&str>) -> TimeZone {
         name.and_then(lookup).unwrap_or_else(|| self.configured.clone())
     }
+}
+
+/// The zone names among `items` that nobody knows and that matter: those of all-day appointments, whose dates
+/// are taken in the configured zone instead (B4). Cut to [`NAME_MAX`] bytes or fewer, for a message.
+pub fn unknown_names<'a>(items: impl IntoIterator<Item = &'a Appointment>) -> BTreeSet<&'a str> {
+    let named = items.into_iter().filter(|item| item.is_all_day).filter_map(|item| item.zone.as_deref());
+    named
+        .filter(|name| !name.trim().is_empty() && lookup(name).is_none())
+        .map(|name| &name[..name.floor_char_boundary(NAME_MAX)])
+        .collect()
 }
 
 /// The zone of a Windows or IANA name.

@@ -9,7 +9,7 @@ use super::*;
 use crate::appointment::{AppointmentKind, FreeBusy};
 use crate::zone::Zones;
 
-fn policy() -> Policy {
+pub(super) fn policy() -> Policy {
     Policy {
         zones: Zones::named("Europe/Copenhagen").unwrap(),
         months: 3,
@@ -17,18 +17,18 @@ fn policy() -> Policy {
     }
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     "2026-08-01T08:00:00Z".parse().unwrap()
 }
 
-fn minutes(after_now: i64) -> Timestamp {
+pub(super) fn minutes(after_now: i64) -> Timestamp {
     Timestamp::from_second(now().as_second() + after_now * 60).unwrap()
 }
 
-const HOUR: i64 = 60;
-const DAY: i64 = 24 * HOUR;
+pub(super) const HOUR: i64 = 60;
+pub(super) const DAY: i64 = 24 * HOUR;
 
-fn single(id: &str, uid: &str, start: i64) -> Appointment {
+pub(super) fn single(id: &str, uid: &str, start: i64) -> Appointment {
     Appointment {
         item_id: ItemId::new(id),
         uid: (!uid.is_empty()).then(|| Uid::new(uid)),
@@ -42,7 +42,7 @@ fn single(id: &str, uid: &str, start: i64) -> Appointment {
     }
 }
 
-fn occurrence(id: &str, uid: &str, original: i64, start: i64) -> Appointment {
+pub(super) fn occurrence(id: &str, uid: &str, original: i64, start: i64) -> Appointment {
     let mut item = single(id, uid, start);
     item.kind = if original == start { AppointmentKind::Occurrence } else { AppointmentKind::Exception };
     item.recurrence_id = Some(minutes(original));
@@ -53,11 +53,11 @@ fn ids(list: &[&str]) -> BTreeSet<ItemId> {
     list.iter().map(|id| ItemId::new(*id)).collect()
 }
 
-fn covered(reason: Reason) -> Option<Covered> {
+pub(super) fn covered(reason: Reason) -> Option<Covered> {
     Some(Covered { slot: policy().window(now()).slot(), began: now(), reason })
 }
 
-fn run(
+pub(super) fn run(
     known: &[Known],
     found: &[Appointment],
     gone: &BTreeSet<ItemId>,
@@ -67,7 +67,7 @@ fn run(
 }
 
 /// What a store does with decisions, made at `at`.
-fn apply(known: &mut Vec<Known>, decisions: &[Decision], at: Timestamp) {
+pub(super) fn apply(known: &mut Vec<Known>, decisions: &[Decision], at: Timestamp) {
     for decision in decisions {
         let position =
             known.iter().position(|key| key.origin_id == decision.origin_id).unwrap_or_else(|| {
@@ -194,6 +194,16 @@ fn history_keeps_its_name() {
     assert_eq!(show(&run(&known, &[coming], &ids(&["a"]), covered(Reason::FullRead))), ["update A"]);
     // nothing is asked for where nothing collides
     assert!(also_to_read(now(), &policy(), &known, &[single("c", "C", DAY)]).is_empty());
+}
+
+#[test]
+fn an_item_whose_uid_changed_leaves_its_name_to_others() {
+    // "a" took place as A; it is B now, and another item is A
+    let mut known = decided(&[single("a", "A", DAY)]);
+    known[0].slot = Some(single("a", "A", -2 * HOUR).slot);
+    let calendar = [single("a", "B", -2 * HOUR), single("b", "A", DAY)];
+    assert_eq!(show(&run(&known, &calendar, &ids(&[]), None)), ["update A"]);
+    assert_eq!(show(&run(&known, &calendar, &ids(&[]), covered(Reason::FullRead))), ["update A"]);
 }
 
 #[test]
@@ -326,7 +336,7 @@ prop_compose! {
 }
 
 /// A calendar: each item id once, each occurrence of a series once.
-fn any_calendar() -> impl Strategy<Value = Vec<Appointment>> {
+pub(super) fn any_calendar() -> impl Strategy<Value = Vec<Appointment>> {
     prop::collection::vec(any_item(), 0..10).prop_map(|items| {
         let mut by_id: BTreeMap<ItemId, Appointment> = BTreeMap::new();
         let mut occurrences = HashSet::new();
@@ -340,7 +350,7 @@ fn any_calendar() -> impl Strategy<Value = Vec<Appointment>> {
 }
 
 /// Keys as they stand after an earlier calendar was read, two days ago.
-fn known_from(earlier: &[Appointment]) -> Vec<Known> {
+pub(super) fn known_from(earlier: &[Appointment]) -> Vec<Known> {
     let then = minutes(-2 * DAY);
     let none = ids(&[]);
     let scene =
@@ -350,7 +360,7 @@ fn known_from(earlier: &[Appointment]) -> Vec<Known> {
     known
 }
 
-fn in_window(item: &Appointment) -> bool {
+pub(super) fn in_window(item: &Appointment) -> bool {
     policy().window(now()).overlaps(Fact::of(item, &policy()).slot)
 }
 
@@ -360,7 +370,7 @@ fn missing(known: &[Known], calendar: &[Appointment]) -> BTreeSet<ItemId> {
 }
 
 /// What a full read does.
-fn full_read(known: &mut Vec<Known>, calendar: &[Appointment]) -> Vec<Decision> {
+pub(super) fn full_read(known: &mut Vec<Known>, calendar: &[Appointment]) -> Vec<Decision> {
     let mut found: Vec<Appointment> = calendar.iter().filter(|item| in_window(item)).cloned().collect();
     let more = also_to_read(now(), &policy(), known, &found);
     found.extend(calendar.iter().filter(|item| more.contains(&item.item_id)).cloned());
@@ -380,7 +390,7 @@ fn live(known: &mut Vec<Known>, calendar: &[Appointment], uid: Option<&Uid>) -> 
 }
 
 /// The keys of the window that are there, with what they hold.
-fn there(known: &[Known]) -> BTreeMap<OriginId, (Slot2, Option<ItemId>)> {
+pub(super) fn there(known: &[Known]) -> BTreeMap<OriginId, (Slot2, Option<ItemId>)> {
     let window = policy().window(now());
     known
         .iter()
@@ -393,7 +403,7 @@ fn there(known: &[Known]) -> BTreeMap<OriginId, (Slot2, Option<ItemId>)> {
         .collect()
 }
 
-type Slot2 = (Timestamp, Timestamp);
+pub(super) type Slot2 = (Timestamp, Timestamp);
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
