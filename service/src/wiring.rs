@@ -298,7 +298,10 @@ fn communicator(
             max_fetches_per_call: settings.max_calendar_event_fetches_per_call,
             call_timeout,
             retry,
-            adopt_after_unknown_outcome: settings.adopt_after_unknown_outcome.get(),
+            compare_after_unknown_outcome: settings.adopt_after_unknown_outcome.get(),
+            schedule: DailyTime::schedule(&settings.calendar_synchronization_schedule)
+                .map_err(|source| wired("the schedule of the comparison", source))?,
+            compare_at_start: settings.update_calendar_at_startup,
             zone: config.calendar.time_zone(),
             months: u32::from(config.calendar.calendar_events_period_in_months),
             ..comparison::ComparisonOptions::default()

@@ -1,13 +1,17 @@
 //! The actor: it only coordinates; looks and calls run on the runtime.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt as _, AsyncContext, Context, Handler, SpawnHandle, fut};
 use calendar::{MailAddress, codes};
-use store::adoption::DueAdoption;
+use store::comparison::Unread;
 use store::duty;
 use store::lease::{Fence, Lease};
 use store::wake::Channel;
+use store::{Store, StoreError};
 use supervision::{ChildContext, ChildRef, ChildSpec, Stop};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -16,12 +20,13 @@ use crate::config::{ComparisonOptions, Deps};
 use crate::error::ComparisonError;
 use crate::messages::{Ended, Held, Looked, Lost, News};
 use crate::policy::{self, Directive, Event, Limits, Look, Policy};
-use crate::read::{self, Due};
+use crate::read::{self, Due, Work};
+use crate::{apply, schedule};
 
 /// Mailboxes whose failures are counted; beyond it the counts begin anew.
 const COUNTED_MAX: usize = 10_000;
 
-/// Adopts mailboxes.
+/// Adopts and compares mailboxes.
 #[derive(Debug)]
 pub struct Comparison {
     child: ChildContext,
@@ -35,14 +40,17 @@ pub struct Comparison {
     calls: BTreeMap<MailAddress, (Vec<MailAddress>, AbortOnDropHandle<()>)>,
     /// Calls in a row without a usable answer, by mailbox.
     put_off: HashMap<MailAddress, u32>,
+    /// Does the comparison of some mailboxes wait for their full reading?
+    waits: bool,
+    /// Was the comparison of this start asked for? A restarted actor is no start.
+    started: Arc<AtomicBool>,
     watches: Vec<AbortOnDropHandle<()>>,
     /// Tells calls in flight that the duty ends.
     stop: CancellationToken,
 }
 
 impl Comparison {
-    /// A comparison that has not begun.
-    pub fn new(child: ChildContext, deps: Deps, options: ComparisonOptions) -> Self {
+    fn new(child: ChildContext, deps: Deps, options: ComparisonOptions, started: Arc<AtomicBool>) -> Self {
         let slots = deps.book.limits().simultaneous_calls as usize;
         let policy = Policy::new(Limits {
             // half of the slots at the most: live changes are not to wait behind it
@@ -61,6 +69,8 @@ impl Comparison {
             look: None,
             calls: BTreeMap::new(),
             put_off: HashMap::new(),
+            waits: false,
+            started,
             watches: Vec::new(),
             stop: CancellationToken::new(),
         }
@@ -69,8 +79,9 @@ impl Comparison {
     /// The child `comparison`.
     pub fn child(deps: &Deps, options: &ComparisonOptions, reference: &ChildRef<Self>) -> ChildSpec {
         let (deps, options) = (deps.clone(), options.clone());
+        let started = Arc::new(AtomicBool::new(false));
         ChildSpec::actor("comparison", reference, move |child| {
-            Self::new(child, deps.clone(), options.clone())
+            Self::new(child, deps.clone(), options.clone(), Arc::clone(&started))
         })
     }
 
@@ -96,11 +107,12 @@ impl Comparison {
                 }));
             }
             Some(Directive::Look { mailboxes }) => {
+                let Some(fence) = self.fence() else { return };
                 let busy: Vec<MailAddress> =
                     self.calls.values().flat_map(|(mails, _)| mails.iter().cloned()).collect();
                 let (deps, options, address) = (self.deps.clone(), self.options.clone(), context.address());
                 self.look = Some(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
-                    let due = read::look(&deps, &options, mailboxes, &busy).await;
+                    let due = read::look(&deps, &options, &fence, mailboxes, &busy).await;
                     // an actor that is gone has a successor with a lease of its own
                     let _ = address.send(Looked(due)).await;
                 })));
@@ -108,26 +120,26 @@ impl Comparison {
         }
     }
 
-    fn begin(&mut self, due: Vec<DueAdoption>, context: &mut Context<Self>) {
+    fn begin(&mut self, work: Work, context: &mut Context<Self>) {
         let Some(fence) = self.fence() else { return };
-        let mails: Vec<MailAddress> = due.iter().map(|due| due.mail.clone()).collect();
+        let mails = work.mails();
         let Some(first) = mails.first().cloned() else { return };
         let (deps, options, address) = (self.deps.clone(), self.options.clone(), context.address());
-        let pauses: Vec<_> = mails
-            .iter()
-            .map(|mail| options.retry.delay_jittered(self.put_off.get(mail).copied().unwrap_or_default() + 1))
-            .collect();
+        let pauses: BTreeMap<MailAddress, Duration> =
+            mails.iter().map(|mail| (mail.clone(), self.pause_of(mail))).collect();
         let (asked, stop) = (mails.clone(), self.stop.clone());
         let task = self.deps.runtime.spawn(async move {
-            let mut result = read::adopt(&deps, &options, &fence, &due, &stop).await;
-            if result.as_ref().is_err_and(|error| !error.is_outage()) {
-                for (mail, pause) in asked.iter().zip(pauses) {
-                    let put_off =
-                        deps.book.store().postpone_adoption(&fence, std::slice::from_ref(mail), pause);
-                    if let Err(error) = put_off.await {
-                        result = Err(ComparisonError::Store(error));
-                        break;
-                    }
+            let mut result = apply::perform(&deps, &options, &fence, &work, &stop).await;
+            let failed: Vec<&MailAddress> = match &result {
+                Ok(refused) => refused.iter().map(|(mail, _)| mail).collect(),
+                Err(error) if error.may_be_of_mailboxes() => asked.iter().collect(),
+                Err(_) => Vec::new(),
+            };
+            for mail in failed {
+                let pause = pauses.get(mail).copied().unwrap_or_default();
+                if let Err(error) = put_off(deps.book.store(), &fence, &work, mail, pause).await {
+                    result = Err(ComparisonError::Store(error));
+                    break;
                 }
             }
             let _ = address.send(Ended { mails: asked, result }).await;
@@ -135,31 +147,66 @@ impl Comparison {
         self.calls.insert(first, (mails, AbortOnDropHandle::new(task)));
     }
 
-    fn ended(&mut self, mails: &[MailAddress], error: &ComparisonError) -> policy::Ended {
-        let listed = mails.iter().map(MailAddress::as_str).collect::<Vec<_>>().join(" ");
+    /// How long a mailbox is put off should the next call fail for it.
+    fn pause_of(&self, mail: &MailAddress) -> Duration {
+        self.options.retry.delay_jittered(self.put_off.get(mail).copied().unwrap_or_default() + 1)
+    }
+
+    fn count(&mut self, mail: &MailAddress) {
+        if self.put_off.len() >= COUNTED_MAX {
+            self.put_off.clear();
+        }
+        let count = self.put_off.entry(mail.clone()).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    fn failed(&mut self, mails: &[MailAddress], error: &ComparisonError) -> policy::Ended {
         tracing::error!(
             event_id = error.event().id,
             error = %telemetry::chain(error),
-            "mailboxes could not be adopted, it is tried again"
+            "mailboxes could not be compared with planner or adopted, it is tried again"
         );
         if matches!(error, ComparisonError::Fetch(_)) {
             tracing::error!(
                 event_id = codes::EVENTS_FETCH_FAILED.id,
-                mailboxes = listed,
+                mailboxes = mails.iter().map(MailAddress::as_str).collect::<Vec<_>>().join(" "),
                 "the appointments that planner holds for these mailboxes could not be fetched"
             );
         }
-        if error.is_outage() {
-            return policy::Ended::Outage;
+        if error.may_be_of_mailboxes() {
+            mails.iter().for_each(|mail| self.count(mail));
         }
-        if self.put_off.len() >= COUNTED_MAX {
-            self.put_off.clear();
-        }
+        if error.is_outage() { policy::Ended::Outage } else { policy::Ended::PutOff }
+    }
+
+    fn done(&mut self, mails: &[MailAddress], refused: &[(MailAddress, ComparisonError)]) -> policy::Ended {
         for mail in mails {
-            let count = self.put_off.entry(mail.clone()).or_default();
-            *count = count.saturating_add(1);
+            self.put_off.remove(mail);
         }
-        policy::Ended::PutOff
+        for (mail, error) in refused {
+            tracing::error!(
+                event_id = error.event().id,
+                mailbox = %mail,
+                error = %telemetry::chain(error),
+                "what planner holds for a mailbox cannot be stored, it is tried again"
+            );
+            self.count(mail);
+        }
+        policy::Ended::Done
+    }
+
+    /// Tells when comparisons begin to wait for full readings, and when they do so no more.
+    fn tell_unread(&mut self, unread: Unread) {
+        let waits = unread.waiting > 0;
+        if waits != self.waits || unread.asked > 0 {
+            tracing::info!(
+                event_id = codes::COMPARISON_WAITS.id,
+                mailboxes = unread.waiting,
+                asked = unread.asked,
+                "mailboxes that are to be compared wait for being read in full"
+            );
+        }
+        self.waits = waits;
     }
 
     fn finish(&mut self, context: &mut Context<Self>) {
@@ -189,6 +236,21 @@ impl Comparison {
     }
 }
 
+/// Puts a mailbox behind the others.
+async fn put_off(
+    store: &Store,
+    fence: &Fence,
+    work: &Work,
+    mail: &MailAddress,
+    pause: Duration,
+) -> Result<(), StoreError> {
+    let mails = std::slice::from_ref(mail);
+    match work {
+        Work::Adopt(_) => store.postpone_adoption(fence, mails, pause).await,
+        Work::Compare(_) => store.postpone_comparison(fence, mails, pause).await,
+    }
+}
+
 impl Actor for Comparison {
     type Context = Context<Self>;
 
@@ -214,12 +276,18 @@ impl Handler<Held> for Comparison {
             lost.await;
             let _ = address.send(Lost).await;
         });
-        let (mut news, address) = (self.deps.wake.subscribe(Channel::Resource), context.address());
-        let news = self
-            .deps
-            .runtime
-            .spawn(async move { while news.changed().await.is_ok() && address.send(News).await.is_ok() {} });
-        self.watches = vec![AbortOnDropHandle::new(loss), AbortOnDropHandle::new(news)];
+        self.watches = vec![AbortOnDropHandle::new(loss)];
+        for channel in [Channel::Resource, Channel::Comparison] {
+            let (mut news, address) = (self.deps.wake.subscribe(channel), context.address());
+            self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+                while news.changed().await.is_ok() && address.send(News).await.is_ok() {}
+            })));
+        }
+        let (deps, options, fence) = (self.deps.clone(), self.options.clone(), lease.fence());
+        let started = Arc::clone(&self.started);
+        self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+            schedule::keep(deps, options, fence, &started).await;
+        })));
         self.lease = Some(lease);
         self.tell(Event::News, context);
     }
@@ -249,16 +317,19 @@ impl Handler<Looked> for Comparison {
     fn handle(&mut self, Looked(result): Looked, context: &mut Self::Context) {
         self.look = None;
         let look = match result {
-            Ok(Due::Now(due)) => {
-                self.begin(due, context);
+            Ok(Due::Now(work)) => {
+                self.begin(work, context);
                 Look::Begun
             }
-            Ok(Due::Later(next)) => Look::Nothing(next),
+            Ok(Due::Later { next, unread }) => {
+                self.tell_unread(unread);
+                Look::Nothing(next)
+            }
             Err(error) if error.disposition().is_retry() => {
                 tracing::error!(
                     event_id = error.event().id,
                     error = %telemetry::chain(&error),
-                    "the database cannot be asked which mailboxes are to be adopted"
+                    "the database cannot be asked which mailboxes are to be adopted or compared"
                 );
                 Look::Failed
             }
@@ -280,14 +351,9 @@ impl Handler<Ended> for Comparison {
             return;
         }
         let ended = match result {
-            Ok(()) => {
-                for mail in &mails {
-                    self.put_off.remove(mail);
-                }
-                policy::Ended::Adopted
-            }
+            Ok(refused) => self.done(&mails, &refused),
             Err(error) if error.disposition().is_retry() || matches!(error, ComparisonError::Fetch(_)) => {
-                self.ended(&mails, &error)
+                self.failed(&mails, &error)
             }
             Err(error) => return self.escalate(&error),
         };
@@ -301,6 +367,7 @@ impl Handler<Stop> for Comparison {
     /// Calls in flight are given up: they change nothing at Planner. The lease goes back when they have ended.
     fn handle(&mut self, _: Stop, context: &mut Self::Context) {
         self.look = None;
+        self.watches.clear();
         self.stop.cancel();
         self.finish(context);
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use base::daily::DailyTimes;
 use base::{Backoff, SharedClock};
+use calendar::guard::GuardLimits;
 use connector_planner::Planner;
 use jiff::tz::TimeZone;
 use store::calls::CallBook;
@@ -23,9 +25,14 @@ pub struct ComparisonOptions {
     pub call_timeout: Duration,
     /// The pause after a call that failed.
     pub retry: Backoff,
-    /// How soon a mailbox is adopted anew after an unknown outcome
-    /// (`planner.adopt_after_unknown_outcome`).
-    pub adopt_after_unknown_outcome: Duration,
+    /// How soon a mailbox is compared after an unknown outcome (`planner.compare_after_unknown_outcome`).
+    pub compare_after_unknown_outcome: Duration,
+    /// When all mailboxes are compared (`planner.calendar_synchronization_schedule`).
+    pub schedule: DailyTimes,
+    /// Compare all mailboxes at start, too (`planner.update_calendar_at_startup`).
+    pub compare_at_start: bool,
+    /// What may be deleted at once because it was missing (`mass_delete_guard_count` and `…_percent`).
+    pub guard: GuardLimits,
     /// The configured zone (`calendar.zone`).
     pub zone: TimeZone,
     /// Months of the window (`calendar.calendar_events_period_in_months`).
@@ -40,7 +47,10 @@ impl Default for ComparisonOptions {
             interval: Duration::from_secs(10),
             call_timeout: Duration::from_secs(60),
             retry: Backoff::doubling(Duration::from_secs(1), Duration::from_secs(300)),
-            adopt_after_unknown_outcome: Duration::from_secs(60),
+            compare_after_unknown_outcome: Duration::from_secs(60),
+            schedule: DailyTimes::once_at(jiff::civil::time(1, 30, 0, 0)),
+            compare_at_start: false,
+            guard: GuardLimits::DEFAULT,
             zone: TimeZone::UTC,
             months: 3,
         }

@@ -1,11 +1,11 @@
-//! What can go wrong with an adoption.
+//! What can go wrong with an adoption or a comparison.
 
 use base::{Disposition, EventCode};
 use calendar::codes;
 use connector_planner::{CallOutcome, PlannerError};
 use store::StoreError;
 
-/// Why mailboxes could not be adopted.
+/// Why mailboxes could not be adopted or compared.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ComparisonError {
@@ -13,7 +13,7 @@ pub enum ComparisonError {
     #[error("the lease of the duty cannot be taken")]
     Lease(#[source] StoreError),
     /// The mailboxes that are due could not be found.
-    #[error("mailboxes to be adopted cannot be found")]
+    #[error("mailboxes to be adopted or compared cannot be found")]
     Look(#[source] StoreError),
     /// Planner could not be asked.
     #[error("the appointments that planner holds cannot be fetched")]
@@ -21,6 +21,9 @@ pub enum ComparisonError {
     /// The answer could not be taken over.
     #[error("what planner holds cannot be taken over")]
     Store(#[source] StoreError),
+    /// The database does not take what Planner holds for one of the mailboxes.
+    #[error("what planner holds cannot be stored")]
+    Refused(#[source] StoreError),
     /// The duty ends.
     #[error("given up because the duty ends")]
     Stopped,
@@ -32,6 +35,7 @@ impl ComparisonError {
         match self {
             Self::Lease(source) | Self::Look(source) | Self::Store(source) => source.disposition(),
             Self::Fetch(source) => source.disposition(),
+            Self::Refused(_) => Disposition::RETRY,
             Self::Stopped => Disposition::Discard,
         }
     }
@@ -40,6 +44,7 @@ impl ComparisonError {
     pub fn event(&self) -> EventCode {
         match self {
             Self::Fetch(source) => source.event(),
+            Self::Refused(_) => codes::COMPARISON_NOT_STORED,
             Self::Lease(source) | Self::Look(source) | Self::Store(source) if source.is_outage() => {
                 codes::COMMUNICATOR_DATABASE_FAILED
             }
@@ -52,8 +57,46 @@ impl ComparisonError {
     /// Is a whole service away, so that other mailboxes would fare no better?
     pub fn is_outage(&self) -> bool {
         match self {
+            Self::Fetch(PlannerError::Unsendable { .. }) | Self::Refused(_) => false,
             Self::Fetch(source) => source.outcome() != CallOutcome::Unknown,
             Self::Lease(_) | Self::Look(_) | Self::Store(_) | Self::Stopped => true,
         }
+    }
+
+    /// May it be about these mailboxes alone? A fault or an HTTP status may be either: all pauses then, and others have
+    /// their turn first, so that a mailbox for which Planner always fails holds up nobody.
+    pub fn may_be_of_mailboxes(&self) -> bool {
+        match self {
+            Self::Fetch(source) => !self.is_outage() || source.outcome() == CallOutcome::Failed,
+            _ => !self.is_outage(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use connector_planner::{Operation, PlannerError as P};
+
+    use super::*;
+
+    const fn operation() -> Operation {
+        Operation::GetEvents
+    }
+
+    #[test]
+    fn an_outage_pauses_all_and_what_may_be_of_a_mailbox_puts_it_behind_the_others() {
+        let of = |error: P| {
+            let error = ComparisonError::Fetch(error);
+            (error.is_outage(), error.may_be_of_mailboxes())
+        };
+        assert_eq!(of(P::Timeout { operation: operation() }), (false, true));
+        assert_eq!(of(P::TooLarge { operation: operation(), limit_bytes: 1 }), (false, true));
+        assert_eq!(of(P::Http { operation: operation(), status: 503 }), (true, true));
+        assert_eq!(of(P::Http { operation: operation(), status: 404 }), (true, false));
+        assert_eq!(of(P::TooLate { operation: operation() }), (true, false));
+        assert_eq!(
+            (ComparisonError::Stopped.is_outage(), ComparisonError::Stopped.may_be_of_mailboxes()),
+            (true, false)
+        );
     }
 }

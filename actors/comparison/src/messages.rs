@@ -18,7 +18,7 @@ pub(crate) struct Held(pub(crate) Result<Lease, StoreError>);
 #[rtype(result = "()")]
 pub(crate) struct Lost;
 
-/// There may be mailboxes to be adopted.
+/// There may be mailboxes to be adopted or compared.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct News;
@@ -28,10 +28,10 @@ pub(crate) struct News;
 #[rtype(result = "()")]
 pub(crate) struct Looked(pub(crate) Result<Due, ComparisonError>);
 
-/// A call for these mailboxes ended.
+/// A call for these mailboxes ended; where the database did not take what Planner holds for some of them, with why.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Ended {
     pub(crate) mails: Vec<MailAddress>,
-    pub(crate) result: Result<(), ComparisonError>,
+    pub(crate) result: Result<Vec<(MailAddress, ComparisonError)>, ComparisonError>,
 }

@@ -1,4 +1,4 @@
-//! When mailboxes are looked for, how many calls run, and when adoption pauses. Pure.
+//! When mailboxes are looked for, how many calls run, and when adoption and comparison pause. Pure.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ mod tests;
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// There may be mailboxes to be adopted.
+    /// There may be mailboxes to be adopted or compared.
     News,
     /// The time that was asked for has come.
     Timer,
@@ -34,8 +34,8 @@ pub enum Look {
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// Its mailboxes were adopted.
-    Adopted,
+    /// Its mailboxes are done.
+    Done,
     /// Planner or the database is away: other mailboxes would fare no better.
     Outage,
     /// No usable answer for these mailboxes; they were put off.
@@ -67,7 +67,7 @@ pub struct Limits {
     pub retry: Backoff,
 }
 
-/// The state of adoption.
+/// The state of the work.
 #[derive(Debug, Clone)]
 pub struct Policy {
     limits: Limits,
@@ -129,7 +129,7 @@ impl Policy {
         self.running = self.running.saturating_sub(1);
         self.news = true;
         match ended {
-            Ended::Adopted => {
+            Ended::Done => {
                 self.failures = 0;
                 self.paused_until = None;
             }

@@ -1,4 +1,4 @@
-//! Looking for mailboxes that are due, and one call for some of them, on the runtime.
+//! Looking for mailboxes that are due, and one GetEvents call for some of them, on the runtime.
 
 use std::time::{Duration, Instant};
 
@@ -6,98 +6,105 @@ use calendar::MailAddress;
 use calendar::window::Window;
 use connector_planner::{Call, EventsAnswer};
 use jiff::Timestamp;
-use store::adoption::{Adoption, DueAdoption};
+use store::adoption::DueAdoption;
 use store::calls::{CallEnd, CallStart, Permit, ReadCall};
+use store::comparison::{DueComparison, Unread};
 use store::lease::Fence;
 use tokio_util::sync::CancellationToken;
 
-use crate::adoption::{self, Held};
 use crate::config::{ComparisonOptions, Deps};
 use crate::error::ComparisonError;
 
 /// The shortest wait for a mailbox that becomes due.
 const SOON: Duration = Duration::from_millis(100);
+/// How soon to look again while mailboxes wait for being read in full.
+const READ_SOON: Duration = Duration::from_secs(1);
+
+/// Mailboxes for one call.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// To be adopted (B9).
+    Adopt(Vec<DueAdoption>),
+    /// To be compared (B11).
+    Compare(Vec<DueComparison>),
+}
+
+impl Work {
+    /// Whose mailboxes these are.
+    pub(crate) fn mails(&self) -> Vec<MailAddress> {
+        match self {
+            Self::Adopt(due) => due.iter().map(|due| due.mail.clone()).collect(),
+            Self::Compare(due) => due.iter().map(|due| due.mail.clone()).collect(),
+        }
+    }
+}
 
 /// What a look found.
 #[derive(Debug)]
 pub(crate) enum Due {
     /// These are due.
-    Now(Vec<DueAdoption>),
-    /// None is; the next will be after this time.
-    Later(Option<Duration>),
+    Now(Work),
+    /// None is.
+    Later {
+        /// The next will be after this time.
+        next: Option<Duration>,
+        /// So many are due and wait for being read in full.
+        unread: Unread,
+    },
 }
 
-/// Looks for up to `limit` mailboxes that are due and not in `busy`.
+/// Looks for up to `limit` mailboxes that are due and not in `busy`. Adoptions go first: nothing is sent for these
+/// mailboxes until then. Mailboxes that are due for comparison and were not read in full today are asked to be read,
+/// once none is left that can be compared.
 pub(crate) async fn look(
     deps: &Deps,
     options: &ComparisonOptions,
+    fence: &Fence,
     limit: usize,
     busy: &[MailAddress],
 ) -> Result<Due, ComparisonError> {
-    let window = window(deps, options).slot();
+    let (window, today) = (window(deps, options), today(deps, options));
     let store = deps.book.store();
     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-    let due = store.adoptions_due(limit, busy, window).await.map_err(ComparisonError::Look)?;
+    let due = store.adoptions_due(limit, busy, window.slot()).await.map_err(ComparisonError::Look)?;
     if !due.is_empty() {
-        return Ok(Due::Now(due));
+        return Ok(Due::Now(Work::Adopt(due)));
     }
-    let next = store.next_adoption().await.map_err(ComparisonError::Look)?;
-    Ok(Due::Later(match next {
+    let due =
+        store.comparisons_due(limit, busy, window.slot(), today).await.map_err(ComparisonError::Look)?;
+    if !due.is_empty() {
+        return Ok(Due::Now(Work::Compare(due)));
+    }
+    let now = deps.clock.now();
+    let unread = store.read_before_comparison(fence, today, now).await.map_err(ComparisonError::Look)?;
+    let adoption = store.next_adoption().await.map_err(ComparisonError::Look)?;
+    let comparison = store.next_comparison(today).await.map_err(ComparisonError::Look)?;
+    let waiting = (unread.waiting > 0).then_some(READ_SOON);
+    let next = [adoption, comparison, waiting].into_iter().flatten().min();
+    let next = match next {
         // what is due and busy ends with a message of its own
-        Some(Duration::ZERO) if !busy.is_empty() => None,
+        Some(Duration::ZERO) if !busy.is_empty() => waiting,
         // it became due a moment ago
         next => next.map(|next| next.max(SOON)),
-    }))
+    };
+    Ok(Due::Later { next, unread })
 }
 
-fn window(deps: &Deps, options: &ComparisonOptions) -> Window {
+/// The window now.
+pub(crate) fn window(deps: &Deps, options: &ComparisonOptions) -> Window {
     Window::at(deps.clock.now(), &options.zone, options.months)
 }
 
-/// Reads what Planner holds for these mailboxes and takes it over, mailbox by mailbox. When `stop` is
-/// cancelled, a call in flight is given up (it changes nothing at Planner) and its end recorded.
-#[tracing::instrument(name = "planner.adopt", skip_all, fields(mailboxes = due.len()))]
-pub(crate) async fn adopt(
-    deps: &Deps,
-    options: &ComparisonOptions,
-    fence: &Fence,
-    due: &[DueAdoption],
-    stop: &CancellationToken,
-) -> Result<(), ComparisonError> {
-    let window = window(deps, options);
-    let asked: Vec<MailAddress> = due.iter().map(|due| due.mail.clone()).collect();
-    let range = adoption::range(due, &window);
-    let (answer, start) = fetch(deps, options, fence, &asked, range, stop).await?;
-    let held = adoption::sort_out(&asked, answer.events);
-    report(&held);
-    for (mail, held) in held.by_mailbox {
-        let adoption = Adoption {
-            mail,
-            began: start.began,
-            window: window.slot(),
-            held,
-            after_unknown_outcome: options.adopt_after_unknown_outcome,
-            now: deps.clock.now(),
-        };
-        let adopted = deps.book.store().adopt(fence, &adoption).await.map_err(ComparisonError::Store)?;
-        match adopted {
-            Some(adopted) => tracing::info!(
-                mailbox = %adoption.mail,
-                held = adoption.held.len(),
-                corrected = adopted.corrected,
-                learned = adopted.learned,
-                first = adopted.first,
-                "a mailbox was adopted"
-            ),
-            None => {
-                tracing::info!(mailbox = %adoption.mail, "a mailbox went out of use before it was adopted");
-            }
-        }
-    }
-    Ok(())
+/// The beginning of the day in the configured zone: a mailbox that was not read in full since then is read first.
+pub(crate) fn today(deps: &Deps, options: &ComparisonOptions) -> Timestamp {
+    let now = deps.clock.now().to_zoned(options.zone.clone());
+    // It only fails at the very ends of the calendar.
+    now.start_of_day().map_or(Timestamp::MIN, |start| start.timestamp())
 }
 
-async fn fetch(
+/// Asks Planner what it holds for these mailboxes of what starts between the two instants. When `stop` is cancelled, a
+/// call in flight is given up (it changes nothing at Planner) and its end recorded.
+pub(crate) async fn fetch(
     deps: &Deps,
     options: &ComparisonOptions,
     fence: &Fence,
@@ -164,15 +171,5 @@ fn end_of(answer: &Result<EventsAnswer, ComparisonError>) -> CallEnd {
             text: Some(telemetry::chain(error).to_string()),
             planner_call_id: None,
         },
-    }
-}
-
-fn report(held: &Held) {
-    if held.of_others > 0 || held.duplicates > 0 {
-        tracing::warn!(
-            of_others = held.of_others,
-            duplicates = held.duplicates,
-            "planner answered with rows that were not asked for or occur twice, they are passed over"
-        );
     }
 }

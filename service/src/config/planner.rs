@@ -25,6 +25,10 @@ pub struct PlannerConfig {
     pub update_resources_at_startup: bool,
     /// The times of day at which the resource list is fetched.
     pub resource_update_schedule: Vec<DailyTime>,
+    /// Compare what Planner holds with what was decided at each start.
+    pub update_calendar_at_startup: bool,
+    /// The times of day at which what Planner holds is compared with what was decided.
+    pub calendar_synchronization_schedule: Vec<DailyTime>,
     /// How often unsent changes are looked for when no wake-up came.
     pub calendar_event_update_interval: HumanDuration,
     /// Appointments of one call at most; agreed with the authority.
@@ -77,6 +81,8 @@ impl Default for PlannerConfig {
             client_name: "Kommuneklient".to_owned(),
             update_resources_at_startup: true,
             resource_update_schedule: vec![DailyTime::at(1, 0)],
+            update_calendar_at_startup: false,
+            calendar_synchronization_schedule: vec![DailyTime::at(1, 30)],
             calendar_event_update_interval: HumanDuration::seconds(20),
             max_calendar_event_updates_per_call: 20,
             max_calendar_event_fetches_per_call: 1,
@@ -196,6 +202,7 @@ impl Section for PlannerConfig {
             check.add("client_certificate", format!("and client_key {reason}"));
         }
         check.schedule("resource_update_schedule", &self.resource_update_schedule);
+        check.schedule("calendar_synchronization_schedule", &self.calendar_synchronization_schedule);
         self.check_limits(check);
         self.check_times(check);
     }

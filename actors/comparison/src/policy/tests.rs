@@ -23,7 +23,7 @@ fn runs_as_many_calls_as_allowed_and_sleeps_until_the_next_is_due() {
     let (mut policy, now) = started(2);
     assert_eq!(policy.on(Event::Looked(Look::Begun), now, 0.0), LOOK);
     assert_eq!(policy.on(Event::Looked(Look::Begun), now, 0.0), None);
-    assert_eq!(policy.on(Event::Ended(Ended::Adopted), now, 0.0), LOOK);
+    assert_eq!(policy.on(Event::Ended(Ended::Done), now, 0.0), LOOK);
     let wake = |after| Some(Directive::WakeAt(now + after));
     assert_eq!(policy.on(Event::Looked(Look::Nothing(Some(3 * SECOND))), now, 0.0), wake(3 * SECOND));
     assert_eq!(policy.on(Event::Timer, now + SECOND, 0.0), wake(3 * SECOND));
@@ -42,7 +42,7 @@ fn an_outage_pauses_all_and_is_tried_by_one_call() {
     let later = now + SECOND;
     assert_eq!(policy.on(Event::Timer, later, 0.0), LOOK);
     assert_eq!(policy.on(Event::Looked(Look::Begun), later, 0.0), None);
-    assert_eq!(policy.on(Event::Ended(Ended::Adopted), later, 0.0), LOOK);
+    assert_eq!(policy.on(Event::Ended(Ended::Done), later, 0.0), LOOK);
     assert_eq!(policy.on(Event::Looked(Look::Begun), later, 0.0), LOOK);
 }
 
@@ -54,10 +54,10 @@ fn after_an_unusable_answer_mailboxes_are_asked_for_one_by_one() {
     assert_eq!(policy.on(Event::Ended(Ended::PutOff), now, 0.0), one);
     for _ in 0..ONE_BY_ONE - 1 {
         policy.on(Event::Looked(Look::Begun), now, 0.0);
-        assert_eq!(policy.on(Event::Ended(Ended::Adopted), now, 0.0), one);
+        assert_eq!(policy.on(Event::Ended(Ended::Done), now, 0.0), one);
     }
     policy.on(Event::Looked(Look::Begun), now, 0.0);
-    assert_eq!(policy.on(Event::Ended(Ended::Adopted), now, 0.0), LOOK);
+    assert_eq!(policy.on(Event::Ended(Ended::Done), now, 0.0), LOOK);
 }
 
 proptest! {
@@ -76,7 +76,7 @@ proptest! {
                 }
                 1 if running > 0 => {
                     running -= 1;
-                    Event::Ended([Ended::Adopted, Ended::Outage, Ended::PutOff][usize::from(which)])
+                    Event::Ended([Ended::Done, Ended::Outage, Ended::PutOff][usize::from(which)])
                 }
                 2 => if which == 0 { Event::News } else { Event::Timer },
                 _ => continue,
