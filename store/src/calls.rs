@@ -30,6 +30,9 @@ pub use budget::{CallLimits, Class};
 
 #[cfg(test)]
 #[cfg(feature = "testing")]
+mod model_tests;
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 /// The advisory lock under which permits are granted; any constant that nobody else uses.

@@ -131,3 +131,54 @@ async fn slots_are_given_in_turn_and_come_back() {
     drop(second);
     let _third = book.slot().await;
 }
+
+/// B9: a successor waits out the deadlines of its predecessor's keys and no others. With one call at a time the dead
+/// call's slot would make every other key wait too.
+#[tokio::test]
+async fn the_call_of_an_owner_that_is_gone_holds_no_slot_and_counts_in_the_budget() {
+    let database = database().await;
+    let store = &database.store;
+    let limits = CallLimits { calls_per_minute: Some(3), ..limits(1, None) };
+    let book = CallBook::new(store.clone(), limits);
+    let live = |book: &CallBook, fence: &Fence| {
+        let (book, fence) = (book.clone(), fence.clone());
+        async move { book.begin(&fence, &read(1)).await.unwrap() }
+    };
+    let waits = |permit: &Permit<CallStart>| matches!(permit, Permit::Wait(_));
+    let dead = fence(store, "duty").await;
+    let other = fence(store, "another duty").await;
+    granted(live(&book, &dead).await);
+    assert!(waits(&live(&book, &other).await), "its owner lives");
+    // taken over: the owner has cut its call off before that
+    let successor = fence(store, "duty").await;
+    let second = granted(live(&book, &successor).await);
+    assert!(waits(&live(&book, &other).await), "the successor's own call is in flight");
+    book.end(second.id, &CallEnd::default()).await.unwrap();
+    // two of three are used, and bulk work leaves one for live changes: the dead call counts
+    assert!(waits(&live(&book, &other).await));
+    sql(
+        store,
+        "update service_call_reference_log set deadline = now() - interval '61 s' where ended_at is null",
+    )
+    .await;
+    granted(live(&book, &other).await);
+    // run out, or handed back: the same
+    for gone in ["expires_at = now() - interval '1 s'", "owner = '', expires_at = '-infinity'"] {
+        sql(store, "update service_call_reference_log set ended_at = now() - interval '61 s'").await;
+        let owner = fence(store, "duty").await;
+        granted(live(&book, &owner).await);
+        assert!(waits(&live(&book, &other).await));
+        sql(store, &format!("update lease set {gone} where key = 'duty'")).await;
+        granted(live(&book, &other).await);
+    }
+    // a call of the version before, which says nothing of its owner
+    sql(store, "update service_call_reference_log set ended_at = now() - interval '61 s'").await;
+    granted(live(&book, &other).await);
+    sql(
+        store,
+        "update service_call_reference_log set lease_key = null, lease_token = null where ended_at is null",
+    )
+    .await;
+    let newest = fence(store, "another duty").await;
+    assert!(waits(&live(&book, &newest).await), "it counts until its deadline");
+}

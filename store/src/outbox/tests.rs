@@ -61,7 +61,11 @@ async fn answer(book: &CallBook, fence: &Fence, call: &Reserved, outcome: Outcom
     let answer = Answer {
         call_id: call.call_id,
         mail: call.mail.clone(),
-        end: CallEnd { success: true, planner_call_id: Some(Uuid::from_u128(9)), ..CallEnd::default() },
+        end: CallEnd {
+            success: code.is_some(),
+            planner_call_id: Some(Uuid::from_u128(9)),
+            ..CallEnd::default()
+        },
         keys: call.keys.iter().map(key).collect(),
         adopt_after: matches!(outcome, Outcome::Unknown { .. }).then_some(Duration::from_secs(60)),
     };
@@ -423,4 +427,127 @@ async fn a_decision_without_any_times_can_still_be_deleted() {
     let key = pending(&database).await.remove(0);
     assert_eq!(key.operation, Operation::Delete);
     assert!(key.slot.end > key.slot.start);
+}
+
+/// List C of the features: copies that were made to be sent again kept the old time of creation, so that "the latest"
+/// was drawn by lot. Here a resend makes no copy, and what is sent is the highest version whatever the clocks said.
+#[tokio::test]
+async fn a_resend_is_of_the_latest_version_also_when_the_clock_stood_still_or_went_back() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, MAIL).await;
+    let fence = fence(store, "communicator").await;
+    for (version, shift) in [(1, 0), (2, 0), (3, -3_600)] {
+        decide(store, MAIL, "U", Some(slot(version))).await;
+        sql(store, &format!("update calendar_event set decided_at = to_timestamp(1900000000 + ({shift}))"))
+            .await;
+        let call = send(&database, &fence, Outcome::Transient { after: Duration::ZERO }).await;
+        assert_eq!((call.keys[0].version, call.keys[0].slot), (version, slot(version)));
+    }
+    // and again
+    let call = send(&database, &fence, Outcome::Acknowledged).await;
+    assert_eq!((call.keys[0].version, call.keys[0].slot), (3, slot(3)));
+    assert_eq!(pending(&database).await, []);
+}
+
+/// B9: what is sent is the difference between acknowledged and decided state. Every pair and triple of decisions
+/// since the last acknowledgement collapses to the net change.
+#[tokio::test]
+async fn decisions_collapse_to_the_net_change() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, MAIL).await;
+    let fence = fence(store, "communicator").await;
+    let (a, b) = (Some(slot(1)), Some(slot(2)));
+    let options = [None, a, b];
+    let mut n = 0;
+    for held in options {
+        for first in options {
+            for second in options {
+                for last in options {
+                    n += 1;
+                    let id = format!("U{n}");
+                    if held.is_some() {
+                        decide(store, MAIL, &id, held).await;
+                        send(&database, &fence, Outcome::Acknowledged).await;
+                    }
+                    for wanted in [first, second, last] {
+                        decide(store, MAIL, &id, wanted).await;
+                    }
+                    let expected = match (held, last) {
+                        (None, Some(slot)) => Some((Operation::Create, slot)),
+                        (Some(had), None) => Some((Operation::Delete, had)),
+                        (Some(had), Some(slot)) if had != slot => Some((Operation::Update, slot)),
+                        _ => None,
+                    };
+                    let keys = pending(&database).await;
+                    let shown = keys.first().map(|key| (key.operation, key.slot));
+                    assert_eq!(shown, expected, "{held:?}: {first:?} {second:?} {last:?}");
+                    if expected.is_some() {
+                        send(&database, &fence, Outcome::Acknowledged).await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A call that fails for one key alone, while others succeed, counts against that key; anything else does not.
+#[tokio::test]
+async fn failures_of_a_key_by_itself_are_counted_and_known() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, MAIL).await;
+    let fence = fence(store, "communicator").await;
+    let after = Duration::ZERO;
+    let poison =
+        async || pending(&database).await.into_iter().find(|key| key.origin_id.as_str() == "poison").unwrap();
+    decide(store, MAIL, "poison", Some(slot(1))).await;
+    assert!(!poison().await.others_succeeded);
+    send(&database, &fence, Outcome::Unsure { after, own: false }).await;
+    let key = poison().await;
+    assert_eq!((key.attempts, key.unanswered, key.others_succeeded), (0, 1, false), "an outage, perhaps");
+    // another key is taken
+    let book = book(&database);
+    decide(store, MAIL, "good", Some(slot(1))).await;
+    let good = pending(&database).await.into_iter().filter(|key| key.origin_id.as_str() == "good").collect();
+    let call = reserve(&book, &fence, good).await.unwrap();
+    answer(&book, &fence, &call, Outcome::Acknowledged).await;
+    assert!(poison().await.others_succeeded);
+    send(&database, &fence, Outcome::Unknown { after, own: true }).await;
+    let key = poison().await;
+    assert_eq!((key.attempts, key.unanswered, key.others_succeeded), (1, 2, false), "since its last attempt");
+    send(&database, &fence, Outcome::Acknowledged).await;
+    assert_eq!(key_row(store, MAIL, "poison").await.unwrap().attempts, 0);
+}
+
+#[tokio::test]
+async fn a_receipt_code_is_new_once_also_after_a_restart() {
+    let database = database().await;
+    let store = &database.store;
+    assert!(store.first_sight_of_receipt(6217).await.unwrap());
+    assert!(!store.first_sight_of_receipt(6217).await.unwrap());
+    assert!(store.first_sight_of_receipt(6249).await.unwrap());
+}
+
+#[tokio::test]
+async fn withheld_deletions_are_not_sent_and_everything_else_of_the_key_is() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, MAIL).await;
+    let fence = fence(store, "communicator").await;
+    decide(store, MAIL, "U", Some(slot(1))).await;
+    send(&database, &fence, Outcome::Acknowledged).await;
+    decide(store, MAIL, "U", None).await;
+    let planned = pending(&database).await;
+    sql(store, "update calendar_event set delete_withheld = true").await;
+    assert_eq!(pending(&database).await, []);
+    assert_eq!(reserve(&book(&database), &fence, planned).await, None, "withheld after it was planned");
+    // wanted again: what is there is kept in step
+    decide(store, MAIL, "U", Some(slot(2))).await;
+    assert_eq!(pending(&database).await[0].operation, Operation::Update);
+    // let go
+    decide(store, MAIL, "U", None).await;
+    sql(store, "update calendar_event set delete_withheld = false").await;
+    assert_eq!(pending(&database).await[0].operation, Operation::Delete);
 }

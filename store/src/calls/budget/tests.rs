@@ -158,3 +158,110 @@ proptest! {
         }
     }
 }
+
+/// What becomes of a permit whose process crashes.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Ask(Ask),
+    /// The process dies, and its successor takes the lease over after this time.
+    Crash {
+        takeover_ms: u64,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => ask().prop_map(Step::Ask),
+        1 => (0u64..20_000).prop_map(|takeover_ms| Step::Crash { takeover_ms }),
+    ]
+}
+
+/// A call as the database knows it and as Planner saw it; times in milliseconds.
+#[derive(Debug, Clone, Copy)]
+struct Permitted {
+    owner: usize,
+    deadline: u64,
+    /// When its answer is recorded; `None`: never.
+    recorded: Option<u64>,
+    /// When its request is at Planner; `None`: its process died before.
+    arrives: Option<u64>,
+    /// Until when its connection is open.
+    open_until: u64,
+    events: u32,
+    bulk: bool,
+}
+
+/// What the database says of the permits; `owner` is the one whose lease stands.
+fn usage_by_database(calls: &[Permitted], now: u64, owner: usize) -> Usage {
+    let mut usage = Usage { bulk_waits: true, ..Usage::default() };
+    for call in calls {
+        let ended = call.recorded.filter(|at| *at <= now);
+        if ended.unwrap_or(call.deadline) + 60_000 <= now {
+            continue;
+        }
+        usage.in_flight += u32::from(ended.is_none() && call.deadline > now && call.owner == owner);
+        usage.calls += 1;
+        usage.events += call.events;
+        if call.bulk {
+            usage.bulk_calls += 1;
+            usage.bulk_events += call.events;
+        }
+    }
+    usage
+}
+
+proptest! {
+    /// B9: "in any 60 s window, also across crashes and take-overs". The process may die at any point: before its request
+    /// leaves, before the answer, before the answer is recorded.
+    #[test]
+    fn no_crash_and_no_take_over_opens_the_budget(
+        steps in prop::collection::vec(step(), 1..400),
+        slots in 1u32..10,
+        calls_per_minute in prop::option::of(1u32..60),
+        events_per_minute in prop::option::of(1u32..300),
+    ) {
+        let limits = CallLimits { simultaneous_calls: slots, calls_per_minute, events_per_minute };
+        let mut calls: Vec<Permitted> = Vec::new();
+        let (mut now, mut owner) = (0, 0);
+        for step in steps {
+            let ask = match step {
+                Step::Ask(ask) => ask,
+                Step::Crash { takeover_ms } => {
+                    for call in calls.iter_mut().filter(|call| call.recorded.is_none_or(|at| at > now)) {
+                        call.recorded = call.recorded.filter(|at| *at <= now);
+                        call.arrives = call.arrives.filter(|at| *at <= now);
+                        call.open_until = call.open_until.min(now);
+                    }
+                    now += takeover_ms;
+                    owner += 1;
+                    continue;
+                }
+            };
+            now += ask.after_ms;
+            let class = if ask.bulk { Class::Bulk } else { Class::Live };
+            let Ok(events) = admit(&limits, &usage_by_database(&calls, now, owner), class, ask.events) else { continue };
+            let life = if ask.answered { ask.latency_ms } else { DEADLINE_MS };
+            calls.push(Permitted {
+                owner,
+                deadline: now + DEADLINE_MS,
+                recorded: ask.answered.then_some(now + life),
+                arrives: Some(now + life * ask.arrives_at_percent / 100),
+                open_until: now + life,
+                events,
+                bulk: ask.bulk,
+            });
+        }
+        let arrivals: Vec<(u64, Permitted)> = calls.iter().filter_map(|call| Some((call.arrives?, *call))).collect();
+        for (first, _) in &arrivals {
+            let window = || arrivals.iter().filter(|(at, _)| (*first..*first + 60_000).contains(at));
+            if let Some(limit) = calls_per_minute {
+                prop_assert!(window().count() <= limit as usize);
+            }
+            if let Some(limit) = events_per_minute {
+                prop_assert!(window().map(|(_, call)| call.events).sum::<u32>() <= limit);
+            }
+            let open = arrivals.iter().filter(|(at, call)| at <= first && *first < call.open_until).count();
+            prop_assert!(open <= slots as usize, "{open} connections at {first}");
+        }
+    }
+}
