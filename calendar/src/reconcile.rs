@@ -17,6 +17,10 @@ use crate::ids::{ItemId, OriginId, Uid};
 use crate::window::Window;
 
 #[cfg(test)]
+mod bad_input_tests;
+#[cfg(test)]
+mod passing_tests;
+#[cfg(test)]
 mod path_tests;
 #[cfg(test)]
 mod tests;

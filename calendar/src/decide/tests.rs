@@ -1,5 +1,7 @@
 //! Goal: every cell of the table of B4, on both sides of each of its edges, and the two exceptions for what
 //! has passed. Method: now is 1 August 2026 10:00 in Copenhagen, so W is [2 August, 2 November).
+use proptest::prelude::*;
+
 use super::*;
 use crate::appointment::AppointmentKind;
 
@@ -158,4 +160,42 @@ fn the_fingerprint_tells_each_setting() {
         assert_ne!(other.fingerprint(), base.fingerprint());
     }
     assert_eq!(policy().fingerprint(), base.fingerprint());
+}
+
+fn any_times() -> impl Strategy<Value = Slot> {
+    prop::sample::select(vec![IN_W, ALSO_IN_W, HISTORY, RUNNING, SICK_LEAVE, UP_TO_W, FROM_END, OVER_END])
+        .prop_map(|times| slot(times.0, times.1))
+}
+
+fn any_standing() -> impl Strategy<Value = Standing> {
+    prop_oneof![
+        Just(Standing::Absent),
+        any_times().prop_map(Standing::There),
+        any_times().prop_map(Standing::Adopted),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn deciding_again_changes_nothing(
+        calendar in prop::option::of((any_times(), any::<bool>())), standing in any_standing(),
+    ) {
+        let window = policy().window(now());
+        let fact = calendar.map(|(slot, blocking)| fact(slot, blocking));
+        let verdict = decide(now(), &window, fact.as_ref(), standing);
+        let then = match verdict {
+            Verdict::Create | Verdict::Update => Standing::There(fact.as_ref().unwrap().slot),
+            Verdict::Delete => Standing::Absent,
+            Verdict::Nothing => standing,
+        };
+        prop_assert_eq!(decide(now(), &window, fact.as_ref(), then), Verdict::Nothing);
+        // what is wanted stands with its times
+        if let Some(fact) = fact.filter(|fact| fact.is_wanted(&window)) {
+            prop_assert_eq!(then, Standing::There(fact.slot));
+        }
+        // nothing is created or changed to what is not wanted, and history stands
+        if standing.slot().is_some_and(|slot| slot.end <= now()) {
+            prop_assert_ne!(verdict, Verdict::Delete);
+        }
+    }
 }

@@ -146,7 +146,63 @@ fn ordinary_times_lose_their_fractions_only() {
     assert_eq!(to_second("1969-12-31T23:59:58.5Z".parse().unwrap()).to_string(), "1969-12-31T23:59:58Z");
 }
 
+#[test]
+fn an_all_day_appointment_in_a_zone_that_nobody_knows_is_placed_by_the_configured_zone() {
+    let (start, end) = ("2026-07-14T22:00:00Z", "2026-07-16T22:00:00Z");
+    let known = place(&appointment(start, end, true, Some("Romance Standard Time")), &zones());
+    for name in ["Customized Time Zone", "tzone://Microsoft/Custom", "Nowhere Standard Time", ""] {
+        assert_eq!(place(&appointment(start, end, true, Some(name)), &zones()), known, "{name}");
+    }
+    assert_eq!((known.start.to_string(), known.end.to_string()), (start.to_owned(), end.to_owned()));
+}
+
+#[test]
+fn appointments_for_ever_are_cut_to_what_the_database_and_planner_hold() {
+    let item = |start: Timestamp, end: Timestamp, is_all_day| {
+        let mut item = appointment("2026-07-14T22:00:00Z", "2026-07-15T22:00:00Z", is_all_day, None);
+        item.slot = Slot { start, end };
+        item
+    };
+    let some_day = "2026-07-14T22:00:00Z".parse().unwrap();
+    for is_all_day in [false, true] {
+        // 9999-12-31 is read as the last instant that there is
+        let endless = place(&item(some_day, Timestamp::MAX, is_all_day), &zones());
+        assert_eq!(endless.start, some_day);
+        assert!(endless.end.to_string().starts_with("9999-12-3"), "{}", endless.end);
+        assert_eq!(
+            endless.end.subsec_nanosecond(),
+            0,
+            "the database rounds fractions, so it would differ for ever"
+        );
+        // 0001-01-01 and before
+        let ancient = place(&item(Timestamp::MIN, some_day, is_all_day), &zones());
+        assert_eq!(ancient.start.to_string(), "0001-01-02T00:00:00Z");
+        let always = place(&item(Timestamp::MIN, Timestamp::MAX, is_all_day), &zones());
+        assert!(always.start < always.end);
+    }
+}
+
 proptest! {
+    #[test]
+    fn any_times_are_placed_to_the_second_and_where_they_can_be_told(
+        start in -400_000_000_000i64..=300_000_000_000, length in -1_000_000i64..400_000_000_000,
+        nanosecond in 0i32..1_000_000_000, is_all_day in any::<bool>(),
+    ) {
+        let (min, max) = (Timestamp::MIN.as_second() + 1, Timestamp::MAX.as_second());
+        let at = |second: i64| Timestamp::new(second.clamp(min, max), nanosecond).unwrap();
+        let mut item = appointment("2026-07-14T22:00:00Z", "2026-07-15T22:00:00Z", is_all_day, None);
+        item.slot = Slot { start: at(start), end: at(start.saturating_add(length)) };
+        let placed = place(&item, &zones());
+        for instant in [placed.start, placed.end] {
+            prop_assert_eq!(instant.subsec_nanosecond(), 0);
+            prop_assert!(instant.as_second() >= EARLIEST);
+        }
+        // what blocks no time before does not after
+        if item.slot.end < item.slot.start {
+            prop_assert!(placed.end <= placed.start);
+        }
+    }
+
     #[test]
     fn all_day_covers_its_dates_from_any_zone(
         day in 0i64..8_000, length in 1i64..30,

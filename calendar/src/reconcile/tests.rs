@@ -49,7 +49,7 @@ pub(super) fn occurrence(id: &str, uid: &str, original: i64, start: i64) -> Appo
     item
 }
 
-fn ids(list: &[&str]) -> BTreeSet<ItemId> {
+pub(super) fn ids(list: &[&str]) -> BTreeSet<ItemId> {
     list.iter().map(|id| ItemId::new(*id)).collect()
 }
 
@@ -102,14 +102,14 @@ pub(super) fn apply(known: &mut Vec<Known>, decisions: &[Decision], at: Timestam
 }
 
 /// Decides about `found` from nothing, some time ago.
-fn decided(found: &[Appointment]) -> Vec<Known> {
+pub(super) fn decided(found: &[Appointment]) -> Vec<Known> {
     let mut known = Vec::new();
     let decisions = run(&known, found, &ids(&[]), None);
     apply(&mut known, &decisions, minutes(-30 * DAY));
     known
 }
 
-fn show(decisions: &[Decision]) -> Vec<String> {
+pub(super) fn show(decisions: &[Decision]) -> Vec<String> {
     decisions
         .iter()
         .map(|decision| {
@@ -312,7 +312,7 @@ fn names_that_imitate_each_other_never_make_one_key_twice() {
 }
 
 prop_compose! {
-    fn any_item()(
+    pub(super) fn any_item()(
         id in 0..12u8,
         uid in prop::sample::select(vec!["A", "B", "S", ""]),
         recurring in any::<bool>(),

@@ -44,6 +44,88 @@ fn a_midnight_that_does_not_exist_is_the_first_instant_after_it() {
 }
 
 #[test]
+fn the_29th_of_february_and_the_end_of_the_year() {
+    for (now, months, start, end) in [
+        // tomorrow is 29 February: a year later there is none
+        ("2028-02-28T12:00:00Z", 1, "2028-02-29T00:00+0100", "2028-03-29T00:00+0200"),
+        ("2028-02-28T12:00:00Z", 12, "2028-02-29T00:00+0100", "2029-02-28T00:00+0100"),
+        ("2028-02-28T12:00:00Z", 24, "2028-02-29T00:00+0100", "2030-02-28T00:00+0100"),
+        // no leap year: tomorrow is 1 March
+        ("2027-02-28T12:00:00Z", 12, "2027-03-01T00:00+0100", "2028-03-01T00:00+0100"),
+        // to and from 31 December
+        ("2026-12-30T12:00:00Z", 2, "2026-12-31T00:00+0100", "2027-02-28T00:00+0100"),
+        ("2026-12-31T22:59:59Z", 1, "2027-01-01T00:00+0100", "2027-02-01T00:00+0100"),
+        ("2026-12-31T23:00:00Z", 1, "2027-01-02T00:00+0100", "2027-02-02T00:00+0100"),
+        ("2026-09-29T12:00:00Z", 5, "2026-09-30T00:00+0200", "2027-02-28T00:00+0100"),
+        ("2026-05-30T12:00:00Z", 1, "2026-05-31T00:00+0200", "2026-06-30T00:00+0200"),
+        ("2026-05-30T12:00:00Z", 24, "2026-05-31T00:00+0200", "2028-05-31T00:00+0200"),
+    ] {
+        assert_eq!(at(now, months), (start.to_owned(), end.to_owned()), "{now} + {months}");
+    }
+}
+
+#[test]
+fn days_have_23_and_25_hours() {
+    let hours = |now: &str| {
+        let window = Window::at(now.parse().unwrap(), &copenhagen(), 1);
+        window.end.duration_since(window.start).as_hours()
+    };
+    // March, April; September to October; October to November
+    assert_eq!(hours("2026-03-09T12:00:00Z"), 31 * 24 - 1);
+    assert_eq!(hours("2026-04-09T12:00:00Z"), 30 * 24);
+    assert_eq!(hours("2026-10-09T12:00:00Z"), 31 * 24 + 1);
+    // the window begins on the day of the change itself
+    assert_eq!(hours("2026-03-28T12:00:00Z"), 31 * 24 - 1);
+    assert_eq!(hours("2026-10-24T12:00:00Z"), 31 * 24 + 1);
+}
+
+#[test]
+fn midnights_that_do_not_exist_or_come_twice() {
+    for (zone, now, months, start, end) in [
+        // Brazil until 2019: 4 November 2018 begins at 01:00
+        ("America/Sao_Paulo", "2018-11-03T12:00:00Z", 1, "2018-11-04T03:00:00Z", "2018-12-04T02:00:00Z"),
+        ("America/Sao_Paulo", "2018-10-03T12:00:00Z", 1, "2018-10-04T03:00:00Z", "2018-11-04T03:00:00Z"),
+        // Lebanon: 29 March 2026 begins at 01:00
+        ("Asia/Beirut", "2026-03-28T12:00:00Z", 1, "2026-03-28T22:00:00Z", "2026-04-28T21:00:00Z"),
+        ("Asia/Beirut", "2026-01-28T12:00:00Z", 2, "2026-01-28T22:00:00Z", "2026-03-28T22:00:00Z"),
+        // Cuba: 1 November 2026 has two midnights, the first one counts
+        ("America/Havana", "2026-10-31T12:00:00Z", 1, "2026-11-01T04:00:00Z", "2026-12-01T05:00:00Z"),
+        // Samoa left out 30 December 2011 altogether
+        ("Pacific/Apia", "2011-12-29T12:00:00Z", 1, "2011-12-30T10:00:00Z", "2012-01-29T10:00:00Z"),
+    ] {
+        let zone = TimeZone::get(zone).unwrap();
+        let window = Window::at(now.parse().unwrap(), &zone, months);
+        assert_eq!(
+            (window.start.to_string(), window.end.to_string()),
+            (start.to_owned(), end.to_owned()),
+            "{now}"
+        );
+    }
+}
+
+#[test]
+fn every_day_of_five_years_and_every_number_of_months() {
+    let zone = copenhagen();
+    let last_of = |date: Date| date.last_of_month().day();
+    let mut today = jiff::civil::date(2024, 1, 1);
+    while today.year() < 2029 {
+        let noon = zone.to_timestamp(today.at(12, 0, 0, 0)).unwrap();
+        for months in 1..=24u32 {
+            let window = Window::at(noon, &zone, months);
+            let (first, end) = (window.start.to_zoned(zone.clone()), window.end.to_zoned(zone.clone()));
+            assert_eq!(window.today, today);
+            assert_eq!(first.date(), today.tomorrow().unwrap());
+            assert_eq!((first.hour(), end.hour(), end.minute()), (0, 0, 0), "{today} + {months}");
+            // counted in months, not in days
+            let counted = |date: Date| i32::from(date.year()) * 12 + i32::from(date.month());
+            assert_eq!(counted(end.date()) - counted(first.date()), i32::try_from(months).unwrap());
+            assert_eq!(end.day(), first.day().min(last_of(end.date())), "{today} + {months}");
+        }
+        today = today.tomorrow().unwrap();
+    }
+}
+
+#[test]
 fn the_ends_of_time_do_not_panic() {
     for months in [0, 1, u32::MAX] {
         Window::at(Timestamp::MAX, &copenhagen(), months);

@@ -54,3 +54,34 @@ fn an_unknown_configured_zone_is_an_error() {
         "there is no time zone named \"Europe/Kopenhagen\"; write an IANA name such as Europe/Copenhagen"
     );
 }
+
+#[test]
+fn zones_that_nobody_knows_are_told_where_they_matter() {
+    use crate::appointment::{AppointmentKind, FreeBusy, Slot};
+    let item = |zone: Option<&str>, is_all_day| Appointment {
+        item_id: crate::ids::ItemId::new("i"),
+        uid: None,
+        kind: AppointmentKind::Single,
+        recurrence_id: None,
+        slot: Slot { start: Timestamp::UNIX_EPOCH, end: Timestamp::UNIX_EPOCH },
+        is_all_day,
+        free_busy: FreeBusy::Busy,
+        is_cancelled: false,
+        zone: zone.map(str::to_owned),
+    };
+    let long = "ø".repeat(1_000);
+    let items = [
+        item(Some("Nowhere Standard Time"), true),
+        item(Some("Nowhere Standard Time"), true),
+        item(Some("Romance Standard Time"), true),
+        item(Some(""), true),
+        item(None, true),
+        // instants need no zone
+        item(Some("Elsewhere Standard Time"), false),
+        item(Some(&long), true),
+    ];
+    let names = unknown_names(&items);
+    assert_eq!(names.len(), 2);
+    assert!(names.contains("Nowhere Standard Time"));
+    assert!(names.iter().all(|name| name.len() <= NAME_MAX));
+}
