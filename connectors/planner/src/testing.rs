@@ -152,9 +152,9 @@ impl FakePlanner {
         self.lock().codes.entry(origin_id.to_owned()).or_default().extend(codes);
     }
 
-    /// Every call that carries this origin id behaves like this.
-    pub fn poison(&self, origin_id: &str, behaviour: Behaviour) {
-        self.lock().poison.insert(origin_id.to_owned(), behaviour);
+    /// Every call that carries this origin id, or asks for this mail address, behaves like this.
+    pub fn poison(&self, name: &str, behaviour: Behaviour) {
+        self.lock().poison.insert(name.to_owned(), behaviour);
     }
 
     /// Puts an appointment in as if it had been created before.
@@ -321,7 +321,12 @@ fn handle(
         }
     };
     let keys = note(&mut state, &envelope, headers);
-    let poisoned = keys.iter().find_map(|(_, origin_id)| state.poison.get(origin_id).cloned());
+    let asked: Vec<&str> = match &envelope.request {
+        Request::GetEvents(query) => query.resources.iter().map(|one| one.email_address.as_str()).collect(),
+        _ => Vec::new(),
+    };
+    let names = keys.iter().map(|(_, origin_id)| origin_id.as_str()).chain(asked);
+    let poisoned = names.into_iter().find_map(|name| state.poison.get(name).cloned());
     let behaviour = poisoned.or_else(|| state.script.pop_front()).unwrap_or(Behaviour::Normal);
     let (reply, pause) = perform(&mut state, &envelope.request, behaviour);
     (reply, pause, keys)

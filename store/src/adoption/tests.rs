@@ -232,25 +232,62 @@ async fn a_revived_mailbox_that_is_listened_to_is_read_in_full() {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_shortly_before_or_during_makes_it_due_once_more() {
+async fn an_unknown_outcome_shortly_before_or_during_makes_it_due_for_comparison() {
     let database = database().await;
     let store = &database.store;
     resource(store, MAIL).await;
     let fence = fence(store, "communicator/comparison").await;
-    let log = |outcome: &str, ago_s: i64| {
-        format!(
+    sql(
+        store,
+        &format!(
             "insert into sync_log (call_id, mail, origin_id, operation, version, start_at, end_at, outcome, at) \
-                 values (gen_random_uuid(), '{MAIL}', 'U', 'C', 1, now(), now(), '{outcome}', now() - interval '{ago_s} s')"
+             values (gen_random_uuid(), '{MAIL}', 'U', 'C', 1, now(), now(), 'unknown', now() - interval '20 s')"
+        ),
+    )
+    .await;
+    store.ask_for_adoption(&Scope::All).await.unwrap();
+    adopt(&database, &fence, Vec::new()).await;
+    let soon = "select count(*) from planner_resource where compare_due_at between now() + interval '30 s' \
+                and now() + interval '40 s' and adopt_due_at is null";
+    assert_eq!(number(store, soon).await, 1);
+}
+
+/// `adopt --all` (B9): as if the mailbox were new.
+#[tokio::test]
+async fn who_asks_for_an_adoption_stops_the_sending_until_it_is_done() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, MAIL).await;
+    resource(store, "blocked@sim.test").await;
+    sql(store, "update planner_resource set deleted_date = now() where mail = 'blocked@sim.test'").await;
+    decide(store, MAIL, "U", Some(slot(20))).await;
+    assert_eq!(
+        store.ask_for_adoption(&Scope::One(MailAddress::parse("blocked@sim.test").unwrap())).await.unwrap(),
+        0
+    );
+    assert_eq!(store.ask_for_adoption(&Scope::One(mail())).await.unwrap(), 1);
+    let size = PageSize { mailboxes: 1, keys_per_mailbox: 9 };
+    assert_eq!(store.pending_keys(Class::Live, "", size).await.unwrap().keys, []);
+    let fence = fence(store, "communicator/comparison").await;
+    // somebody asks once more while the call runs: that call does not do
+    let start = begin(&database, &fence).await;
+    assert_eq!(store.ask_for_adoption(&Scope::All).await.unwrap(), 1);
+    let first = adoption(start.began, vec![held("U", slot(20))]);
+    assert!(store.adopt(&fence, &first).await.unwrap().unwrap().first);
+    assert_eq!(store.adoptions_due(9, &[], window()).await.unwrap().len(), 1, "still due");
+    assert_eq!(
+        number(
+            store,
+            "select count(*) from planner_resource where adopted_at is not null and deleted_date is null"
         )
-    };
-    sql(store, &log("unknown", 61)).await;
-    sql(store, &log("acknowledged", 1)).await;
-    adopt(&database, &fence, Vec::new()).await;
-    assert_eq!(store.next_adoption().await.unwrap(), None, "long enough ago");
-    sql(store, &log("unknown", 20)).await;
-    adopt(&database, &fence, Vec::new()).await;
-    let next = store.next_adoption().await.unwrap().unwrap();
-    assert!(next > Duration::from_secs(30) && next <= Duration::from_secs(40), "{next:?}");
+        .await,
+        0
+    );
+    adopt(&database, &fence, vec![held("U", slot(20))]).await;
+    let done = "select count(*) from planner_resource where adopted_at > now() - interval '1 min' \
+                and adopt_due_at is null and full_read_began_at is null and deleted_date is null";
+    assert_eq!(number(store, done).await, 1);
+    assert!(!key_row(store, MAIL, "U").await.unwrap().pending);
 }
 
 #[tokio::test]
