@@ -16,6 +16,12 @@ use tokio_postgres::Row;
 
 use crate::{Store, StoreError};
 
+mod progress;
+mod run_keys;
+
+pub use progress::{Progress, Waiting};
+pub use run_keys::RunKey;
+
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests;

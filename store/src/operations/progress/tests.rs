@@ -1,0 +1,97 @@
+//! Goal: an operation is done when every mailbox that it meant was worked on since, whatever brought that
+//! about, and says what keeps the others. Method: a real database a test.
+
+use calendar::MailAddress;
+
+use super::*;
+use crate::operations::Scope;
+use crate::outbox::testing::{fence, resource, sql};
+use crate::resource_list::requests::ListOutcome;
+use crate::testing::database;
+
+#[tokio::test]
+async fn an_operation_is_done_when_every_mailbox_was_worked_on_since() {
+    let database = database().await;
+    let store = &database.store;
+    for mail in ["a@x", "b@x", "gone@x"] {
+        resource(store, mail).await;
+    }
+    sql(store, "update planner_resource set deleted_date = now() where mail = 'gone@x'").await;
+    for (kind, column) in [
+        (OperationKind::FullPull, "full_read_began_at"),
+        (OperationKind::Comparison, "compared_at"),
+        (OperationKind::Adoption, "adopted_at"),
+    ] {
+        let all = store.record_operation(kind, &Scope::All, "kim").await.unwrap();
+        let scope = Scope::One(MailAddress::parse("b@x").unwrap());
+        let one = store.record_operation(kind, &scope, "kim").await.unwrap();
+        let gone = Scope::One(MailAddress::parse("gone@x").unwrap());
+        let gone = store.record_operation(kind, &gone, "kim").await.unwrap();
+        let progress = store.operation_progress(&all).await.unwrap();
+        let names: Vec<_> = progress.waiting.iter().map(|waiting| waiting.mail.as_str()).collect();
+        assert_eq!(
+            (progress.done, progress.of, names, progress.is_done()),
+            (0, 2, vec!["a@x", "b@x"], false)
+        );
+        sql(store, &format!("update planner_resource set {column} = clock_timestamp() where mail = 'b@x'"))
+            .await;
+        // comes into use later
+        resource(store, &format!("later-{column}@x")).await;
+        let progress = store.operation_progress(&all).await.unwrap();
+        assert_eq!((progress.done, progress.of, progress.waiting.len()), (1, 2, 1));
+        assert!(store.operation_progress(&one).await.unwrap().is_done());
+        let progress = store.operation_progress(&gone).await.unwrap();
+        assert_eq!((progress.done, progress.of), (0, 0));
+        sql(
+            store,
+            &format!(
+                "update planner_resource set {column} = clock_timestamp() where mail = 'a@x'; \
+                             delete from planner_resource where mail like 'later%'"
+            ),
+        )
+        .await;
+        assert!(store.operation_progress(&all).await.unwrap().is_done());
+    }
+}
+
+#[tokio::test]
+async fn what_keeps_a_mailbox_is_said_first() {
+    let database = database().await;
+    let store = &database.store;
+    for mail in ["a@x", "b@x", "c@x"] {
+        resource(store, mail).await;
+    }
+    let all = store.record_operation(OperationKind::FullPull, &Scope::All, "kim").await.unwrap();
+    sql(
+        store,
+        "update planner_resource set error_code = 'ErrorFolderNotFound' where mail = 'b@x'; \
+                insert into notification (mail, bucket, event_type, received_at, last_error) \
+                values ('c@x', 1, 'FullRead', now(), 'ErrorAccessDenied')",
+    )
+    .await;
+    let waiting = store.operation_progress(&all).await.unwrap().waiting;
+    let seen: Vec<_> = waiting.iter().map(|one| (one.mail.as_str(), one.reason.as_deref())).collect();
+    let expected = [("b@x", Some("ErrorFolderNotFound")), ("c@x", Some("ErrorAccessDenied")), ("a@x", None)];
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn the_resource_list_is_done_when_a_later_fetch_was_answered() {
+    let database = database().await;
+    let store = &database.store;
+    let operation = store.record_operation(OperationKind::ResourceList, &Scope::All, "kim").await.unwrap();
+    assert_eq!(store.live_instances().await.unwrap(), 0);
+    let fence = fence(store, "communicator/resource-list").await;
+    assert_eq!(store.live_instances().await.unwrap(), 1);
+    let before = operation.asked_at - std::time::Duration::from_secs(1);
+    for (began, answered, done, outcome) in [
+        (before, true, false, None),
+        (operation.asked_at, false, false, Some("text")),
+        (operation.asked_at, true, true, Some("text")),
+    ] {
+        let came = ListOutcome { began, at: began, answered, text: "text".into() };
+        store.record_list_outcome(&fence, &came).await.unwrap();
+        let progress = store.operation_progress(&operation).await.unwrap();
+        assert_eq!((progress.is_done(), progress.outcome.as_deref()), (done, outcome));
+    }
+}
