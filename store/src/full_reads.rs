@@ -11,8 +11,8 @@
 
 use base::DailyTimes;
 use base::daily::missed;
-use calendar::ids::AccountId;
 use calendar::MailAddress;
+use calendar::ids::AccountId;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio_postgres::Transaction;

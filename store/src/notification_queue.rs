@@ -18,6 +18,10 @@ use tokio_postgres::{Row, Transaction};
 use crate::lease::{self, Fence};
 use crate::{Store, StoreError};
 
+mod aside;
+
+pub use aside::SetAsideNotification;
+
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests;

@@ -161,6 +161,9 @@ impl Store {
     }
 }
 
+/// More items than these are checked by one full read, under the mass-delete guard (B8), instead of one by one.
+const CHECKS_MAX: i64 = 50;
+
 /// Hints at what was learnt since the saved sync state was asked for; the minute covers clocks of instances that
 /// differ. What a qualifier has in hand is hinted at too: it may have been read before it was deleted, and what
 /// that leads to is not stored yet. Hints that nobody has taken up need no other. Answers how many there are.
@@ -182,8 +185,11 @@ async fn insert_checks(
                  where e.mail = $1 and e.wanted and e.item_id is not null \
                    and e.item_known_since >= s.asked_at - interval '1 minute' \
                  order by coalesce(e.uid, e.origin_id), e.origin_id), \
+             crowd as (select count(*) > $6 as crowded from learnt), \
              checks as ( \
-                 select $3::text as event_type, item_id from learnt \
+                 select $3::text as event_type, item_id from learnt, crowd where not crowded \
+                 union \
+                 select $5, null from crowd where crowded \
                  union \
                  select $3, item_id from waiting where in_hand and item_id is not null \
                  union \
@@ -198,7 +204,8 @@ async fn insert_checks(
         .await
         .map_err(StoreError::query(operation))?;
     let (check, full_read) = (NotificationKind::SyncCheck.as_str(), NotificationKind::FullRead.as_str());
-    tx.execute(&statement, &[&mail.as_str(), &i16::from(mail.bucket()), &check, &now, &full_read])
+    let bucket = i16::from(mail.bucket());
+    tx.execute(&statement, &[&mail.as_str(), &bucket, &check, &now, &full_read, &CHECKS_MAX])
         .await
         .map_err(StoreError::query(operation))
 }

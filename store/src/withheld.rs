@@ -300,7 +300,7 @@ pub async fn seen(
 }
 
 /// SQL: the row `w` of `withheld_key` stands: nothing was decided since, and its time has not passed at `$1`.
-const STANDS: &str = "w.end_at > $1 and w.version = coalesce((select e.version from calendar_event e \
+const STANDS: &str = "w.end_at > $1::timestamptz and w.version = coalesce((select e.version from calendar_event e \
                       where e.mail = w.mail and e.origin_id = w.origin_id), 0)";
 
 impl Store {
@@ -360,9 +360,9 @@ impl Store {
                 &format!(
                     "insert into calendar_event as e (mail, origin_id, version, wanted, start_at, end_at, decided_at, \
                                                       reading_began, bulk, ack_there, ack_start, ack_end, ack_at) \
-                     select w.mail, w.origin_id, w.version + 1, false, w.start_at, w.end_at, $1, r.reading_began, true, \
-                            $3, case when $3 then w.start_at end, case when $3 then w.end_at end, \
-                            case when $3 then $1 end \
+                     select w.mail, w.origin_id, w.version + 1, false, w.start_at, w.end_at, $1::timestamptz, \
+                            r.reading_began, true, $3::boolean, case when $3 then w.start_at end, \
+                            case when $3 then w.end_at end, case when $3 then $1 end \
                      from withheld_key w join withheld_run r on r.id = w.run \
                      where w.run = $2 and {STANDS} \
                        and ($3 or exists (select from calendar_event k \

@@ -28,6 +28,8 @@ use crate::{full, live};
 
 mod pull;
 #[cfg(test)]
+mod pull_tests;
+#[cfg(test)]
 mod tests;
 
 /// Most notifications claimed in one statement.
@@ -321,7 +323,8 @@ impl Shard {
             ctx.run_later(Duration::try_from(pause).unwrap_or_default(), |act, ctx| act.claim(ctx));
         }
         // Full reads are claimed a few at a time.
-        let few_full = matches!(batch, Batch::Full(_)) && self.schedule.full_waiting() <= FULL_READS_AHEAD / 2;
+        let few_full =
+            matches!(batch, Batch::Full(_)) && self.schedule.full_waiting() <= FULL_READS_AHEAD / 2;
         if few_full || self.schedule.room() <= CLAIM_MAX {
             self.claim(ctx);
         }

@@ -241,4 +241,6 @@ async fn one_by_one(office: &Office, effect: &mut Effect) -> Result<Applied, Qua
 }
 
 #[cfg(test)]
+mod guard_tests;
+#[cfg(test)]
 mod tests;

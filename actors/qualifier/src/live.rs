@@ -371,4 +371,6 @@ fn with_traces(
 }
 
 #[cfg(test)]
+mod item_tests;
+#[cfg(test)]
 mod tests;

@@ -132,6 +132,13 @@ impl Kit {
         self.services.store.append(&[full_read]).await.unwrap();
     }
 
+    /// The database refuses a key from now on, as it does values that no column takes.
+    pub(crate) async fn refuse(&self, key: &str) {
+        let client = self.database.store.client("test").await.unwrap();
+        let check = format!("alter table calendar_event add constraint test check (origin_id <> '{key}')");
+        client.batch_execute(&check).await.unwrap();
+    }
+
     /// Claims everything that waits, whenever it is to be tried again.
     pub(crate) async fn claim(&self) -> Vec<Claimed> {
         let buckets: Vec<i16> = (0..64).collect();

@@ -102,3 +102,91 @@ async fn asked_for_when_told_and_when_settings_changed() {
     client.batch_execute("update notification set claim = 1").await.unwrap();
     assert_eq!(ask(&every, "months=5", false).await, 3);
 }
+
+fn nightly() -> (DailyTimes, TimeZone) {
+    (DailyTimes::once_at(jiff::civil::time(2, 0, 0, 0)), TimeZone::get("Europe/Copenhagen").unwrap())
+}
+
+fn instant(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_scheduled_time_is_one_pull_whoever_asks() {
+    let database = database().await;
+    let fence = fence(&database).await;
+    for n in 1..=4 {
+        resource(&database, n, if n == 4 { "deleted_date = now()" } else { "" }).await;
+    }
+    let every: Vec<i16> = (0..64).collect();
+    let (times, zone) = nightly();
+    let look = async |buckets: &[i16], now: &str| {
+        let store = &database.store;
+        store.ask_for_scheduled_full_reads(&fence, buckets, &times, &zone, instant(now)).await.unwrap()
+    };
+    // the first start ever has missed nothing
+    let first = look(&every, "2026-06-10T12:00:00Z").await;
+    assert_eq!((first.ran, first.last_run), (false, instant("2026-06-10T12:00:00Z")));
+    assert!(!look(&every, "2026-06-10T23:59:59Z").await.ran, "before its time");
+    let run = look(&every, "2026-06-11T00:00:00Z").await;
+    assert_eq!((run.ran, run.mailboxes, run.last_run), (true, 3, instant("2026-06-11T00:00:00Z")));
+    assert!(!look(&every, "2026-06-11T00:00:01Z").await.ran, "a successor asks again");
+    assert_eq!(waiting(&database).await, 3);
+    let client = database.store.client("test").await.unwrap();
+    client.batch_execute("delete from notification").await.unwrap();
+    // down for five days: one run makes up for all; other cuts of the shards change nothing
+    let (one, others): (Vec<i16>, Vec<i16>) =
+        every.iter().partition(|bucket| **bucket == i16::from(mail(1).bucket()));
+    assert_eq!(look(&one, "2026-06-16T10:00:00Z").await.mailboxes, 1);
+    let all = look(&every, "2026-06-16T10:00:05Z").await;
+    assert_eq!((all.ran, all.mailboxes, all.last_run), (true, 2, instant("2026-06-16T10:00:00Z")));
+    assert!(!look(&others, "2026-06-16T10:00:06Z").await.ran);
+    assert_eq!(waiting(&database).await, 3);
+    // the clock was set back: nothing is asked twice
+    assert!(!look(&every, "2026-06-15T10:00:00Z").await.ran);
+    let old = Fence { token: fence.token - 1, ..fence.clone() };
+    let now = instant("2026-07-01T00:00:00Z");
+    let refused = database.store.ask_for_scheduled_full_reads(&old, &every, &times, &zone, now).await;
+    assert!(matches!(refused, Err(StoreError::LeaseLost { .. })), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_that_look_at_the_schedule_at_once_ask_once() {
+    let database = database().await;
+    resource(&database, 1, "").await;
+    let fence = fence(&database).await;
+    let every: Vec<i16> = (0..64).collect();
+    let (times, zone) = nightly();
+    let look = async |now: &str| {
+        let store = &database.store;
+        store.ask_for_scheduled_full_reads(&fence, &every, &times, &zone, instant(now)).await.unwrap()
+    };
+    look("2026-06-10T12:00:00Z").await;
+    for day in 11..20 {
+        let now = format!("2026-06-{day}T00:00:00Z");
+        let (a, b) = tokio::join!(look(&now), look(&now));
+        assert_eq!(u8::from(a.ran) + u8::from(b.ran), 1, "{day}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_demand_for_all_or_for_one() {
+    let database = database().await;
+    for n in 1..=3 {
+        resource(&database, n, if n == 3 { "deleted_date = now()" } else { "" }).await;
+    }
+    let ask = async |scope: Scope| database.store.ask_for_full_reads(&scope, at(0)).await.unwrap();
+    assert_eq!(ask(Scope::One(mail(3))).await, 0, "not in use");
+    assert_eq!(ask(Scope::One(mail(9))).await, 0, "unknown");
+    assert_eq!(ask(Scope::One(mail(1))).await, 1);
+    let client = database.store.client("test").await.unwrap();
+    client
+        .batch_execute("update notification set next_attempt_at = now() + interval '1 hour'")
+        .await
+        .unwrap();
+    // the one that waits for another try is put forward, not doubled
+    assert_eq!(ask(Scope::All).await, 2);
+    assert_eq!(waiting(&database).await, 2);
+    let put_off = "select count(*) from notification where next_attempt_at is not null";
+    assert_eq!(client.query_one(put_off, &[]).await.unwrap().get::<_, i64>(0), 0);
+}

@@ -250,3 +250,56 @@ async fn a_claim_whose_answer_was_lost_is_made_again() {
     let request = ClaimRequest { in_hand: Some(&in_hand), ..shard.request(Class::Live, &[]) };
     assert_eq!(items(&database.store.claim(&request).await.unwrap()), ["a", "c"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_full_read_of_a_mailbox_does_not_wait_for_the_end_of_a_pull() {
+    let database = database().await;
+    let shard = Shard::new(&database).await;
+    let client = database.store.client("test").await.unwrap();
+    for n in 1..=5 {
+        let read_before = (n != 5).then(|| at(0));
+        client
+            .execute(
+                "insert into planner_resource (mail, bucket, name, rid, is_case_worker, last_full_sync) \
+                 values ($1, $2, 'n', 'r', true, $3)",
+                &[&mail(n).as_str(), &i16::from(mail(n).bucket()), &read_before],
+            )
+            .await
+            .unwrap();
+        database.store.append(&[full_read(n)]).await.unwrap();
+    }
+    let request = ClaimRequest { limit: 2, ..shard.request(Class::Bulk, &[]) };
+    let claimed = items(&database.store.claim(&request).await.unwrap());
+    assert_eq!(claimed, ["all of m0001@sim.test", "all of m0005@sim.test"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_set_aside_can_be_looked_at_and_tried_again() {
+    let database = database().await;
+    let shard = Shard::new(&database).await;
+    database.store.append(&[hint(1, "a"), hint(1, "b"), hint(2, "c")]).await.unwrap();
+    let claimed = database.store.claim(&shard.request(Class::Live, &[])).await.unwrap();
+    let aside = |one: &Claimed| Failed { id: one.id, error: "ErrorAccessDenied".into(), again_at: None };
+    let failures: Vec<Failed> = claimed[..2].iter().map(aside).collect();
+    database.store.notifications_failed(&shard.fence, &failures, at(20)).await.unwrap();
+    let listed = database.store.set_aside_notifications(10).await.unwrap();
+    assert_eq!(
+        listed[0],
+        SetAsideNotification {
+            id: claimed[0].id,
+            mail: "m0001@sim.test".into(),
+            event_type: "MovedEvent".into(),
+            received_at: at(1),
+            attempts: 1,
+            set_aside_at: at(20),
+            error: Some("ErrorAccessDenied".into()),
+        }
+    );
+    assert_eq!(listed.len(), 2);
+    assert_eq!(shard.live(&database).await, Vec::<String>::new());
+    assert_eq!(database.store.retry_notifications(Some(&[claimed[0].id, claimed[2].id])).await.unwrap(), 1);
+    assert_eq!(shard.live(&database).await, ["a"]);
+    assert_eq!(database.store.retry_notifications(None).await.unwrap(), 1);
+    assert_eq!(shard.live(&database).await, ["b"]);
+    assert_eq!(database.store.set_aside_notifications(10).await.unwrap(), []);
+}

@@ -225,3 +225,21 @@ async fn what_a_qualifier_has_in_hand_is_checked() {
     assert_eq!(checks_after(&[], &[("FullRead", None, true), ("FullRead", None, false)], &[]).await, []);
     assert_eq!(checks_after(&[], &[("FullRead", None, false)], &[]).await, []);
 }
+
+/// After a first full read everything was learnt since the sync state: one more full read is cheaper than a reading of
+/// each, and what it infers is guarded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_items_are_checked_by_one_full_read() {
+    let names: Vec<String> = (0..51).map(|n| format!("i{n:02}")).collect();
+    let keys: Vec<(&str, Option<&str>, &str, i64)> =
+        names.iter().map(|name| (name.as_str(), Some(name.as_str()), name.as_str(), 1_100)).collect();
+    let few: Vec<(String, Option<String>)> = names[..50].iter().map(|name| check(name)).collect();
+    assert_eq!(checks_after(&keys[..50], &[], &[]).await, few);
+    let full_read = ("FullRead".to_owned(), None);
+    assert_eq!(checks_after(&keys, &[], &[]).await, [full_read.clone()]);
+    assert_eq!(checks_after(&keys, &[("FullRead", None, true)], &[]).await, [full_read.clone()]);
+    assert_eq!(checks_after(&keys, &[("FullRead", None, false)], &[]).await, [], "one waits already");
+    // what is in hand is checked all the same
+    let in_hand = checks_after(&keys, &[("CreatedEvent", Some("in hand"), true)], &[]).await;
+    assert_eq!(in_hand, [full_read, check("in hand")]);
+}

@@ -39,7 +39,11 @@ impl Shard {
             let options = &office.options;
             let (times, zone) = (&options.full_reads_at, options.policy.zones.configured());
             let now: Timestamp = office.now();
-            office.services.store.ask_for_scheduled_full_reads(&office.fence, &buckets, times, zone, now).await
+            office
+                .services
+                .store
+                .ask_for_scheduled_full_reads(&office.fence, &buckets, times, zone, now)
+                .await
         };
         self.run(ctx, task, |act, ctx, asked| match asked {
             Some(Ok(pull)) => {

@@ -84,12 +84,12 @@ impl Running {
     }
 }
 
-fn start(services: &Services, options: QualifierOptions) -> Tree {
+pub(super) fn start(services: &Services, options: QualifierOptions) -> Tree {
     Tree::start(supervisor(options, services.clone()).unwrap(), SystemClock::shared())
 }
 
 /// Runs a test on an actix system over a runtime with threads of its own.
-fn system(test: impl Future<Output = ()>) {
+pub(super) fn system(test: impl Future<Output = ()>) {
     actix::System::with_tokio_rt(|| {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
     })

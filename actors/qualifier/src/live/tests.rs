@@ -327,9 +327,8 @@ async fn an_item_on_which_the_service_chokes_waits_without_counting_and_without_
 async fn what_the_database_refuses_is_the_failure_of_its_item() {
     let kit = Kit::new(1).await;
     kit.source.put(&mail(1), single("good", "A", slot(2, 9)));
-    // it has begun before there were calendars, as far as PostgreSQL is concerned
-    let ancient = Slot { start: "-009000-01-01T00:00:00Z".parse().unwrap(), end: slot(2, 9).end };
-    kit.source.put(&mail(1), single("bad", "B", ancient));
+    kit.refuse("B").await;
+    kit.source.put(&mail(1), single("bad", "B", slot(2, 9)));
     kit.hint(1, &[(Kind::Created, "bad", None), (Kind::Created, "good", None)]).await;
     let report = kit.work().await.unwrap();
     assert_eq!((report.finished, report.failed), (1, 1));

@@ -1,0 +1,227 @@
+//! Goal: the pull runs once at each of its times, is made up when it was missed, yields to live changes, and a crash
+//! loses nothing of it. Method: the real tree, a real database, a calendar in memory, a clock that is set by hand where
+//! time matters.
+use base::clock::ManualClock;
+use base::{DailyTimes, SystemClock};
+use calendar::testing::{FakeCalendar, occurrence, single};
+use jiff::civil::time;
+use store::notifications::NotificationKind as Kind;
+use store::testing::database;
+use supervision::Tree;
+
+use super::tests::{start, system};
+use super::*;
+use crate::testkit::{log, mail, notification, options, resources, services, slot, there, wait_for};
+
+fn nightly() -> QualifierOptions {
+    QualifierOptions { shards: 2, full_reads_at: DailyTimes::once_at(time(2, 0, 0, 0)), ..options() }
+}
+
+fn reads(source: &FakeCalendar) -> usize {
+    source.calls().iter().filter(|call| call.operation == "read_window").count()
+}
+
+async fn until_reads(source: &FakeCalendar, wanted: usize) {
+    wait_for(async || {
+        let now = reads(source);
+        if now == wanted { Ok(()) } else { Err(format!("{now} readings, not {wanted}")) }
+    })
+    .await;
+}
+
+#[test]
+fn a_run_missed_while_down_is_made_up_once() {
+    system(async {
+        let database = database().await;
+        resources(&database, 5).await;
+        let source = Arc::new(FakeCalendar::default());
+        let mut services = services(&database, &source).await;
+        let clock = ManualClock::at("2026-06-10T12:00:00Z".parse().unwrap());
+        services.clock = clock.clone();
+        let client = database.store.client("test").await.unwrap();
+        let recorded = async |since: &str| {
+            wait_for(async || {
+                let count =
+                    "select count(*) from store_state where name like 'schedule/full_pull/%' and value >= $1";
+                let count: i64 = client.query_one(count, &[&since]).await.unwrap().get(0);
+                if count == 64 { Ok(()) } else { Err(format!("{count} buckets")) }
+            })
+            .await;
+        };
+        // the first start ever: nothing was missed
+        let tree = start(&services, nightly());
+        recorded("2026-06-10").await;
+        tree.shutdown().await;
+        assert_eq!(reads(&source), 0);
+        // three nights later
+        clock.set("2026-06-13T06:00:00Z".parse().unwrap());
+        let tree = start(&services, nightly());
+        until_reads(&source, 5).await;
+        recorded("2026-06-13").await;
+        tree.shutdown().await;
+        // started again on the same day
+        let tree = start(&services, nightly());
+        source.put(&mail(1), single("a", "A", slot(2, 9)));
+        assert!(tree.wait_for(Tree::ready).await);
+        tree.shutdown().await;
+        assert_eq!(reads(&source), 5);
+    });
+}
+
+#[test]
+fn the_pull_begins_at_its_time() {
+    system(async {
+        let database = database().await;
+        resources(&database, 3).await;
+        let source = Arc::new(FakeCalendar::default());
+        let services = services(&database, &source).await;
+        // a time that is about to come, in the policy's zone
+        let now = services.clock.now();
+        let zone = options().policy.zones.configured().clone();
+        let soon = (now + Duration::from_secs(1)).to_zoned(zone).time();
+        let second = time(soon.hour(), soon.minute(), soon.second(), 0);
+        let scheduled = QualifierOptions { full_reads_at: DailyTimes::once_at(second), ..nightly() };
+        // it has run before
+        let client = database.store.client("test").await.unwrap();
+        client
+            .execute(
+                "insert into store_state (name, value) \
+                 select 'schedule/full_pull/' || n, $1 from generate_series(0, 63) as n",
+                &[&now.to_string()],
+            )
+            .await
+            .unwrap();
+        let tree = start(&services, scheduled);
+        until_reads(&source, 3).await;
+        tree.shutdown().await;
+    });
+}
+
+#[test]
+fn a_live_change_during_a_pull_of_a_thousand_mailboxes_is_handled_at_once() {
+    system(async {
+        let database = database().await;
+        resources(&database, 1_000).await;
+        let source = Arc::new(FakeCalendar::default());
+        for n in 1..=1_000 {
+            source.put(&mail(n), single(&format!("i{n}"), "A", slot(2, 9)));
+        }
+        let services = services(&database, &source).await;
+        let asked = services
+            .store
+            .ask_for_full_reads(&store::operations::Scope::All, services.clock.now())
+            .await
+            .unwrap();
+        assert_eq!(asked, 1_000);
+        let tree = start(&services, QualifierOptions { shards: 4, ..options() });
+        wait_for(async || if reads(&source) > 20 { Ok(()) } else { Err("the pull has not begun".into()) })
+            .await;
+        source.put(&mail(1_000), single("live", "L", slot(3, 9)));
+        services.store.append(&[notification(1_000, (Kind::Created, "live", None))]).await.unwrap();
+        let client = database.store.client("test").await.unwrap();
+        let waited = wait_for(async || {
+            let row = client
+                .query_opt(
+                    "select decided_at - (select received_at from notification_log where event_type = 'CreatedEvent') \
+                            < interval '1 second', \
+                            (select count(*) from notification where event_type = 'FullRead') \
+                     from calendar_event where origin_id = 'L'",
+                    &[],
+                )
+                .await
+                .unwrap();
+            let row = row.ok_or_else(|| "the change is not decided about".to_owned())?;
+            Ok((row.get::<_, Option<bool>>(0), row.get::<_, i64>(1)))
+        })
+        .await;
+        assert_eq!(waited.0, Some(true), "within a second");
+        assert!(waited.1 > 200, "the pull was not over: {} mailboxes were left", waited.1);
+        tree.shutdown().await;
+    });
+}
+
+#[test]
+fn a_pull_that_was_interrupted_goes_on_where_it_was() {
+    system(async {
+        let database = database().await;
+        resources(&database, 40).await;
+        let source = Arc::new(FakeCalendar::default());
+        let services = services(&database, &source).await;
+        services
+            .store
+            .ask_for_full_reads(&store::operations::Scope::All, services.clock.now())
+            .await
+            .unwrap();
+        let options = QualifierOptions { shards: 1, ..options() };
+        let first = start(&services, options.clone());
+        wait_for(async || if reads(&source) > 10 { Ok(()) } else { Err("not begun".into()) }).await;
+        source.close();
+        drop(first);
+        let done = log(&database).await.len();
+        assert!((1..40).contains(&done), "{done}");
+        source.open();
+        let client = database.store.client("test").await.unwrap();
+        client.batch_execute("update lease set expires_at = now() - interval '1 s'").await.unwrap();
+        let leases = store::lease::LeaseBook::new(
+            services.store.clone(),
+            SystemClock::shared(),
+            "another process".into(),
+            Duration::from_secs(60),
+        );
+        let second = start(&Services { leases, ..services.clone() }, options);
+        wait_for(async || {
+            let log = log(&database).await.len();
+            if log == 40 { Ok(()) } else { Err(format!("{log} of 40")) }
+        })
+        .await;
+        let never = "select count(*) from planner_resource where last_full_sync is null";
+        assert_eq!(client.query_one(never, &[]).await.unwrap().get::<_, i64>(0), 0);
+        // what was read before the crash was not read again, but for what was in hand
+        assert!(reads(&source) <= 40 + 2, "{} readings", reads(&source));
+        second.shutdown().await;
+    });
+}
+
+#[test]
+fn a_long_series_does_not_stop_other_mailboxes() {
+    system(async {
+        let database = database().await;
+        resources(&database, 2).await;
+        let source = Arc::new(FakeCalendar::default());
+        let all: Vec<_> = (0..3_000)
+            .map(|n| {
+                let mut one = occurrence(&format!("s{n:04}"), "S", slot(n / 40, 1 + n % 20));
+                let minutes = Duration::from_secs(if n % 40 < 20 { 0 } else { 1_800 });
+                one.slot.start += minutes;
+                one.recurrence_id = Some(one.slot.start);
+                one
+            })
+            .collect();
+        let items: Vec<String> = all.iter().map(|one| one.item_id.as_str().to_owned()).collect();
+        source.put_series(&mail(1), "s", "S", all);
+        source.put(&mail(2), single("b", "B", slot(2, 9)));
+        let services = services(&database, &source).await;
+        // every exception is told of before the other mailbox's change
+        let hints: Vec<_> = items.iter().map(|item| notification(1, (Kind::Modified, item, None))).collect();
+        services.store.append(&hints).await.unwrap();
+        services.store.append(&[notification(2, (Kind::Created, "b", None))]).await.unwrap();
+        let tree = start(&services, QualifierOptions { shards: 1, ..options() });
+        let client = database.store.client("test").await.unwrap();
+        let left = wait_for(async || {
+            if there(&database, 2).await.is_empty() {
+                return Err("the other mailbox waits".into());
+            }
+            let left = "select count(*) from notification where mail = 'm0001@sim.test'";
+            Ok(client.query_one(left, &[]).await.unwrap().get::<_, i64>(0))
+        })
+        .await;
+        assert!(left > 2_000, "{left} hints of the series were left");
+        wait_for(async || {
+            let keys = there(&database, 1).await.len();
+            if keys == 3_000 { Ok(()) } else { Err(format!("{keys} keys of the series")) }
+        })
+        .await;
+        assert_eq!(source.most_at_once(), 1);
+        tree.shutdown().await;
+    });
+}
