@@ -56,8 +56,10 @@ impl Figures {
     /// Writes `target/bench.json`, keeping the figures of benchmarks that did not run.
     pub(crate) fn save(&self) -> io::Result<PathBuf> {
         let path = target().join("bench.json");
-        let mut all: BTreeMap<String, Figure> =
-            std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let mut all: BTreeMap<String, Figure> = std::fs::read(&path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
         all.extend(self.0.clone());
         std::fs::write(&path, serde_json::to_string_pretty(&all)? + "\n")?;
         Ok(path)

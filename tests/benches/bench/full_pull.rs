@@ -126,7 +126,11 @@ fn fill(folder: &Path, clock: &SharedClock) {
         };
         for n in 0..SINGLES {
             let hour = 8 + i8::try_from((mailbox + n) % 8).expect("below 8");
-            event(&format!("single-{mailbox}-{n}"), (first + (2 * i64::from(n)).days()).at(hour, 0, 0, 0), "");
+            event(
+                &format!("single-{mailbox}-{n}"),
+                (first + (2 * i64::from(n)).days()).at(hour, 0, 0, 0),
+                "",
+            );
         }
         let rule = format!("RRULE:FREQ=WEEKLY;COUNT={OCCURRENCES}\r\n");
         event(&format!("series-{mailbox}"), first.at(17, 0, 0, 0), &rule);
@@ -188,7 +192,8 @@ impl Bench {
                 tokio::spawn(async move {
                     while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let url = format!("http://{exchange}{}", request.path);
-                        let asked = client.post(url).headers(request.headers.clone()).body(request.body.clone());
+                        let asked =
+                            client.post(url).headers(request.headers.clone()).body(request.body.clone());
                         let mut answer = asked.send().await.expect("the simulator answers");
                         assert!(answer.status().is_success(), "the same request was answered before");
                         while answer.chunk().await.expect("the answer is whole").is_some() {}
@@ -209,7 +214,8 @@ impl Bench {
         client.batch_execute(&format!("create database {name}")).await.expect("a database can be made");
         drop(client);
         admin.close();
-        let store = Store::open(store::testing::options(self.server.url_of(&name))).expect("a url that works");
+        let store =
+            Store::open(store::testing::options(self.server.url_of(&name))).expect("a url that works");
         store::migrations::migrate(&store).await.expect("the schema can be made");
         let endpoint = format!("http://{exchange}/EWS/Exchange.asmx");
         let mails: Vec<String> = (1..=MAILBOXES).map(mail).collect();
@@ -238,7 +244,12 @@ impl Bench {
         };
         let source = Exchange::new(options, self.clock.clone()).expect("options that work");
         Services {
-            leases: LeaseBook::new(store.clone(), self.clock.clone(), "bench".to_owned(), Duration::from_secs(600)),
+            leases: LeaseBook::new(
+                store.clone(),
+                self.clock.clone(),
+                "bench".to_owned(),
+                Duration::from_secs(600),
+            ),
             wake: Wake::start(store.clone()),
             store: store.clone(),
             source: Arc::new(source),

@@ -38,14 +38,16 @@ fn main() -> ExitCode {
         eprintln!("this is a debug build: its figures are good for nothing but trying the benchmark out");
     }
     trust::install_provider();
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
+    let system = actix_rt::System::with_tokio_rt(|| {
+        tokio::runtime::Runtime::new().expect("a runtime can be made") // as the product: I/O beside the actors
+    });
     let mut figures = Figures::default();
     for (name, what) in BENCHES {
         if !arguments.is_empty() && arguments.iter().all(|one| one != name) {
             continue;
         }
         eprintln!("{name}: {what}");
-        figures.extend(runtime.block_on(full_pull::run()));
+        figures.extend(system.block_on(full_pull::run()));
     }
     println!("{}", figures.table());
     match figures.save() {
