@@ -20,6 +20,7 @@ use super::keys::{self, Key};
 use super::write::{self, Repair, Write};
 use crate::adoption::HeldEvent;
 use crate::lease::{self, Fence};
+use crate::notifications::NotificationKind;
 use crate::wake::{self, Channel};
 use crate::withheld::{self, MissingKey, WithheldSource, Withholding};
 use crate::{Store, StoreError};
@@ -96,10 +97,10 @@ impl Store {
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lease::guard(&tx, fence).await?;
-        let Some(full_read_began) = read_began(&tx, comparison).await? else { return Ok(Fate::NotNow) };
-        let (deletable, withheld) = withhold(&tx, comparison).await?;
+        let Some(reading) = full_reading(&tx, comparison).await? else { return Ok(Fate::NotNow) };
+        let (deletable, withheld) = withhold(&tx, comparison, &reading).await?;
         let keys = keys::load(&tx, comparison, keys::Locks::Taken).await?;
-        let verdicts = judge(comparison, &keys);
+        let verdicts = judge(comparison, &reading, &keys);
         let mut compared = Compared { withheld, ..Compared::default() };
         let mut writes: Vec<Write<'_>> = Vec::new();
         for (origin_id, verdict) in &verdicts {
@@ -121,7 +122,7 @@ impl Store {
                 }
             }
         }
-        write::store(&tx, comparison, full_read_began, &writes).await?;
+        write::store(&tx, comparison, reading.began, &writes).await?;
         if !end(&tx, comparison).await? {
             return Ok(Fate::NotNow);
         }
@@ -133,18 +134,38 @@ impl Store {
     }
 }
 
-/// When the mailbox's last full reading began; `None` when it cannot be compared now.
-async fn read_began(tx: &Transaction<'_>, comparison: &Comparison) -> Result<Option<Timestamp>, StoreError> {
+/// The mailbox's last full reading.
+struct FullReading {
+    began: Timestamp,
+    /// Was everything read and stored? Where some items could not be, what nobody knows may be one of them.
+    whole: bool,
+}
+
+/// The mailbox's last full reading; `None` when it cannot be compared now.
+async fn full_reading(
+    tx: &Transaction<'_>,
+    comparison: &Comparison,
+) -> Result<Option<FullReading>, StoreError> {
     let operation = "look whether a mailbox can be compared";
+    // The qualifier logs how a full reading ended: "full read", or "full read in part".
     let row = tx
         .query_opt(
-            "select full_read_began_at from planner_resource \
-             where mail = $1 and deleted_date is null and adopted_at is not null and full_read_began_at >= $2",
-            &[&comparison.mail.as_str(), &comparison.read_since],
+            "select r.full_read_began_at, \
+                    coalesce((select l.outcome = 'full read' from notification_log l \
+                              where l.mail = r.mail and l.event_type = $3 and l.outcome like 'full read%' \
+                              order by l.handled_at desc limit 1), true) \
+             from planner_resource r \
+             where r.mail = $1 and r.deleted_date is null and r.adopted_at is not null \
+               and r.full_read_began_at >= $2",
+            &[&comparison.mail.as_str(), &comparison.read_since, &NotificationKind::FullRead.as_str()],
         )
         .await
         .map_err(StoreError::query(operation))?;
-    row.map(|row| row.try_get(0).map_err(StoreError::query(operation))).transpose()
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(FullReading {
+        began: row.try_get(0).map_err(StoreError::query(operation))?,
+        whole: row.try_get(1).map_err(StoreError::query(operation))?,
+    }))
 }
 
 /// Lets the guard judge the deletions; answers which may be carried out. Those that an earlier comparison withheld count
@@ -153,9 +174,10 @@ async fn read_began(tx: &Transaction<'_>, comparison: &Comparison) -> Result<Opt
 async fn withhold(
     tx: &Transaction<'_>,
     comparison: &Comparison,
+    reading: &FullReading,
 ) -> Result<(BTreeSet<OriginId>, Option<Withheld>), StoreError> {
     let keys = keys::load(tx, comparison, keys::Locks::None).await?;
-    let fresh: BTreeSet<OriginId> = judge(comparison, &keys)
+    let fresh: BTreeSet<OriginId> = judge(comparison, reading, &keys)
         .into_iter()
         .filter(|(_, verdict)| *verdict == Verdict::Delete)
         .map(|(origin_id, _)| origin_id)
@@ -192,7 +214,11 @@ async fn withhold(
     Ok((BTreeSet::new(), run.map(|run| Withheld { run, keys: missing.len(), there })))
 }
 
-fn judge(comparison: &Comparison, keys: &BTreeMap<OriginId, Key>) -> Vec<(OriginId, Verdict)> {
+fn judge(
+    comparison: &Comparison,
+    reading: &FullReading,
+    keys: &BTreeMap<OriginId, Key>,
+) -> Vec<(OriginId, Verdict)> {
     let stored: Vec<compare::StoredKey> = keys
         .iter()
         .map(|(origin_id, key)| compare::StoredKey {
@@ -214,7 +240,7 @@ fn judge(comparison: &Comparison, keys: &BTreeMap<OriginId, Key>) -> Vec<(Origin
         mail: &comparison.mail,
         began: comparison.began,
         window: &comparison.window,
-        full_read_complete: true,
+        full_read_complete: reading.whole,
         stored: &stored,
         rows: &rows,
     });

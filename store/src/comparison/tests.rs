@@ -203,6 +203,31 @@ async fn what_nobody_knew_is_decided_absent_by_the_full_reading() {
     assert_eq!(number(store, by_the_reading).await, 2);
 }
 
+/// What nobody knows may be an item that could not be read.
+#[tokio::test]
+async fn what_nobody_knows_is_left_while_the_full_reading_is_not_whole() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, MAIL).await;
+    let fence = fence(store, "communicator/comparison").await;
+    let read = async |outcome: &str| {
+        let log = format!(
+            "insert into notification_log (id, mail, event_type, received_at, handled_at, attempts, outcome) \
+             values ((select count(*) from notification_log), '{MAIL}', 'FullRead', now(), clock_timestamp(), 0, '{outcome}')"
+        );
+        sql(store, &log).await;
+    };
+    absent(&database, "absent", slot(21)).await;
+    let events = || vec![held("unknown", slot(20)), held("absent", slot(21))];
+    read("full read").await;
+    read("full read in part").await;
+    let compared = compare(&database, &fence, events()).await;
+    assert_eq!((compared.deleted, compared.left.get("not read in full")), (1, Some(&1)), "{compared:?}");
+    read("full read").await;
+    read("set aside").await;
+    assert_eq!(compare(&database, &fence, events()).await.deleted, 1);
+}
+
 #[tokio::test]
 async fn what_is_newer_than_the_answer_or_on_its_way_is_left() {
     let database = database().await;
