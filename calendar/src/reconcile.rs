@@ -234,7 +234,9 @@ fn decide_found(now: Timestamp, window: &Window, one: &Named<'_>, known: Option<
             let same = known.item_id.as_ref() == Some(&one.item.item_id)
                 && known.uid == one.item.uid
                 && known.recurrence_time == recurrence_time;
-            if same || !matches!(standing, Standing::There(_)) {
+            // History needs no item any more; a duplicate that looks like it must not take its name.
+            let is_alive = matches!(standing, Standing::There(slot) if slot.end > now);
+            if same || !is_alive {
                 return None;
             }
             Change::Refresh

@@ -23,7 +23,7 @@ fn read_at(known: &mut Vec<Known>, calendar: &[Appointment], after_now: i64) -> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn a_full_read_of_an_untouched_calendar_takes_nothing_away(

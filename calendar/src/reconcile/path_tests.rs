@@ -316,8 +316,15 @@ impl World {
     }
 }
 
+/// Does an appointment run now that ends before W?
+fn runs_today(earlier: &[Appointment]) -> bool {
+    let window = policy().window(now());
+    let standing = known_from(earlier).into_iter().filter_map(|key| key.standing().slot());
+    standing.into_iter().any(|slot| slot.end > now() && !window.overlaps(slot))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::with_cases(1_500) })]
+    #![proptest_config(cases(1_200))]
 
     #[test]
     fn any_order_of_hints_ends_where_a_full_read_ends(
@@ -335,6 +342,17 @@ proptest! {
         prop_assert_eq!(there(&world.known), settled.clone());
         let mut other = World { known: known_from(&earlier), calendar: world.calendar.clone(), ..World::default() };
         other.full_read();
-        prop_assert_eq!(there(&other.known), settled);
+        if runs_today(&earlier) {
+            // Who replaced an item that runs today is seen by its hint alone, since no reading of W shows it. So
+            // whether a wanted duplicate of it has the UID or `UID#…` is then a matter of the path; no more.
+            let nameless = |known: &[Known]| {
+                let mut held: Vec<_> = there(known).into_values().collect();
+                held.sort();
+                held
+            };
+            prop_assert_eq!(nameless(&other.known), nameless(&world.known));
+        } else {
+            prop_assert_eq!(there(&other.known), settled);
+        }
     }
 }
