@@ -2,8 +2,11 @@
 //!
 //! Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
 
+mod credential_args;
 #[cfg(feature = "simulators")]
 mod demo_args;
+pub mod operators;
+mod secrets_args;
 #[cfg(feature = "simulators")]
 mod simulate;
 
@@ -13,12 +16,16 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use credential_args::{CredentialAdd, CredentialCommand, CredentialTest};
 #[cfg(feature = "simulators")]
 pub use demo_args::{DemoArgs, DemoFaults};
+pub use operators::OperatorCommand;
+pub use secrets_args::SecretsCommand;
 #[cfg(feature = "simulators")]
 pub use simulate::{SimulateCommand, SimulateExchangeArgs};
 
 use crate::ServiceError;
+use crate::commands::{self, credential, secrets, with_store};
 use crate::config::Config;
 
 /// Keeps Jobcenter Planner aware of every appointment in Exchange calendars, one way, within a second.
@@ -36,6 +43,14 @@ Examples:
   kommuneklient config check kommuneklient.toml        is this configuration usable?
   kommuneklient migrate --config kommuneklient.toml    bring the database schema up to date
   kommuneklient run --config kommuneklient.toml        run the service
+
+With a running service (KOMMUNEKLIENT_CONFIG=kommuneklient.toml saves --config):
+  kommuneklient pull anna@kommune.dk --wait            read a calendar in full, now
+  kommuneklient compare --all --wait                   compare what Planner holds, now
+  kommuneklient operations                             what was asked for, and how far it is
+  kommuneklient resources list                         who is used, who is not, and why
+  kommuneklient withheld list                          deletions that wait for somebody who looks
+  kommuneklient set-aside list                         what is not tried any more, and why
 
 Every setting of the file can be replaced by an environment variable, with two underscores for each dot:
   KOMMUNEKLIENT__PLANNER__SERVICE_URL=https://…  kommuneklient run --config kommuneklient.toml
@@ -62,6 +77,17 @@ pub enum Command {
     /// Work with configuration files.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Keep service accounts towards Exchange in the database, with sealed passwords.
+    ///
+    /// While there are any, exchange.user of the configuration is not used.
+    #[command(subcommand)]
+    Credential(CredentialCommand),
+    /// Make, look at and change the keys that secrets in the database are sealed under.
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the commands of the other type")]
+    Operator(OperatorCommand),
     /// Run a stand-in for Exchange or for Jobcenter Planner.
     #[cfg(feature = "simulators")]
     #[command(subcommand)]
@@ -113,6 +139,9 @@ fn perform(command: Command) -> Result<(), ServiceError> {
         Command::Run(ConfigFile { config }) => crate::run::run(&Config::load(&config)?),
         Command::Migrate(ConfigFile { config }) => migrate(&Config::load(&config)?),
         Command::Config(ConfigCommand::Check { file }) => check(&file),
+        Command::Operator(command) => commands::perform(command),
+        Command::Credential(command) => credential(&command),
+        Command::Secrets(command) => secrets(&command),
         #[cfg(feature = "simulators")]
         Command::Simulate(simulator) => crate::simulate::simulate(simulator),
         #[cfg(feature = "simulators")]
@@ -134,6 +163,70 @@ fn demo(arguments: DemoArgs) -> Result<(), ServiceError> {
         print(&report.table());
     }
     if report.converged { Ok(()) } else { Err(failed("Planner is not in step with Exchange".into())) }
+}
+
+fn credential(command: &CredentialCommand) -> Result<(), ServiceError> {
+    match command {
+        CredentialCommand::Add(arguments) => {
+            let config = Config::load(&arguments.config.config)?;
+            let text = with_store(&config, async |store| credential::add(store, &config, arguments).await)?;
+            print(&text);
+        }
+        CredentialCommand::List { config, json } => {
+            let config = Config::load(&config.config)?;
+            let listing = with_store(&config, async |store| credential::list(store, &config).await)?;
+            print(&if *json { to_json("credential", &listing)? } else { listing.text() });
+        }
+        CredentialCommand::Test(arguments) => {
+            let config = Config::load(&arguments.config.config)?;
+            let logons =
+                with_store(&config, async |store| credential::test(store, &config, arguments).await)?;
+            if arguments.json {
+                print(&to_json("credential", &logons)?);
+            } else {
+                logons.iter().for_each(|logon| print(&logon.text()));
+            }
+            if logons.iter().any(|logon| !logon.ok) {
+                return Err(commands::failed("credential test", "not every account can log on"));
+            }
+        }
+        CredentialCommand::Remove { user, force, config } => {
+            let config = Config::load(&config.config)?;
+            let text =
+                with_store(&config, async |store| credential::remove(store, &config, user, *force).await)?;
+            print(&text);
+        }
+    }
+    Ok(())
+}
+
+fn secrets(command: &SecretsCommand) -> Result<(), ServiceError> {
+    match command {
+        SecretsCommand::Generate { out } => print(&secrets::generate(out.as_deref())?),
+        SecretsCommand::Rotate { config, dry_run, json } => {
+            let config = Config::load(&config.config)?;
+            let rotation =
+                with_store(&config, async |store| secrets::rotate(store, &config, *dry_run).await)?;
+            print(&if *json { to_json("secrets", &rotation)? } else { rotation.text() });
+            if !rotation.is_whole() {
+                return Err(commands::failed(
+                    "secrets rotate",
+                    "some secrets cannot be opened and were left as they are",
+                ));
+            }
+        }
+        SecretsCommand::Status { config, json } => {
+            let config = Config::load(&config.config)?;
+            let status =
+                with_store(&config, async |store| secrets::status(store, config.secrets.ring()).await)?;
+            print(&if *json { to_json("secrets", &status)? } else { status.text() });
+        }
+    }
+    Ok(())
+}
+
+fn to_json(command: &'static str, value: &impl serde::Serialize) -> Result<String, ServiceError> {
+    serde_json::to_string(value).map_err(|error| commands::failed(command, error))
 }
 
 fn migrate(config: &Config) -> Result<(), ServiceError> {
@@ -161,7 +254,7 @@ fn check(file: &Path) -> Result<(), ServiceError> {
 }
 
 /// A line on standard output. A reader that went away (`| head`) is no failure of the command.
-fn print(line: &str) {
+pub(crate) fn print(line: &str) {
     let _closed = writeln!(std::io::stdout(), "{line}");
 }
 

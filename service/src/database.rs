@@ -29,6 +29,14 @@ pub struct Opened {
 /// [`ServiceError::Database`] when the embedded server does not start or the address cannot be used;
 /// [`ServiceError::Trust`] without certificate authorities. A server that is away is found by the first use.
 pub async fn open(config: &DatabaseConfig, which: &Database) -> Result<Opened, ServiceError> {
+    open_as("kommuneklient", config, which).await
+}
+
+/// The same with the name by which the server knows the connections.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_as(name: &str, config: &DatabaseConfig, which: &Database) -> Result<Opened, ServiceError> {
     let failed = |operation| move |source| ServiceError::Database { operation, source };
     let (embedded, url, roots) = match which {
         Database::Embedded => {
@@ -53,7 +61,7 @@ pub async fn open(config: &DatabaseConfig, which: &Database) -> Result<Opened, S
         pool_size: config.pool_size,
         patience: CONNECTION_PATIENCE,
         tls,
-        application_name: "kommuneklient".to_owned(),
+        application_name: name.to_owned(),
     })
     .map_err(failed("open the database"))?;
     Ok(Opened { store, embedded })

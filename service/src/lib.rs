@@ -11,7 +11,9 @@
 
 mod account_keeper;
 pub mod accounts;
+mod back_offs;
 pub mod cli;
+mod commands;
 pub mod config;
 pub mod database;
 #[cfg(feature = "simulators")]

@@ -95,6 +95,12 @@ impl StoreError {
         }
     }
 
+    /// Does the database lack a table or column of this version: has it not been migrated?
+    pub fn lacks_schema(&self) -> bool {
+        let lacking = [Some(&SqlState::UNDEFINED_TABLE), Some(&SqlState::UNDEFINED_COLUMN)];
+        matches!(self, Self::Query { source, .. } if lacking.contains(&source.code()))
+    }
+
     /// Is the database away (and not our statement wrong)?
     pub fn is_outage(&self) -> bool {
         self.disposition().is_retry()

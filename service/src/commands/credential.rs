@@ -1,0 +1,296 @@
+//! `kommuneklient credential`: the service accounts that the database holds (B12).
+//!
+//! A password comes from the terminal without being shown, from a file or from standard input; it is sealed before it
+//! goes anywhere. Nothing that is printed holds one.
+
+mod logon;
+
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+
+use comfy_table::{Table, presets};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use store::Store;
+use store::accounts::AccountLoad;
+use store::credentials::{Removal, StoredCredential, password_place};
+
+use super::{failed, stored};
+use crate::ServiceError;
+use crate::accounts;
+use crate::cli::CredentialAdd;
+use crate::config::{self, Config};
+
+pub(crate) use logon::test;
+
+const COMMAND: &str = "credential";
+/// The longest name of an account, in bytes; directories take 256 characters at most.
+const USER_BYTES_MAX: usize = 512;
+/// The longest password, in bytes; directories take 256 characters at most.
+const PASSWORD_BYTES_MAX: usize = 1024;
+
+/// Adds an account, or replaces its password; answers what was done.
+pub(crate) async fn add(
+    store: &Store,
+    config: &Config,
+    arguments: &CredentialAdd,
+) -> Result<String, ServiceError> {
+    let user = checked_user(&arguments.user)?;
+    let ring = super::ring(config, COMMAND)?;
+    let rows = store.credentials().await.map_err(stored("load the service accounts"))?;
+    let known = rows.iter().find(|row| is_named(row, user));
+    match (known, arguments.replace) {
+        (Some(_), false) => {
+            return Err(failed(
+                COMMAND,
+                format!("{user} is there already; give --replace to change its password"),
+            ));
+        }
+        (None, true) => {
+            return Err(failed(COMMAND, format!("{user} is not there; add it without --replace")));
+        }
+        _ => {}
+    }
+    let password = checked_password(read_password(user, arguments.password_file.as_deref())?)?;
+    let account = match known {
+        Some(row) => row.account,
+        None => store.next_credential().await.map_err(stored("add a service account"))?,
+    };
+    let sealed = ring.seal(password_place(account), &password).map_err(|error| failed(COMMAND, error))?;
+    let done = match known {
+        Some(_) => store.change_password(account, &sealed).await,
+        None => store.add_credential(account, user, &sealed).await,
+    };
+    if !done.map_err(stored("store a service account"))? {
+        return Err(failed(
+            COMMAND,
+            format!("{user} was added or removed by somebody else just now; try again"),
+        ));
+    }
+    let verb = if known.is_some() { "changed the password of" } else { "added" };
+    let mut text = format!("{verb} {user} (number {account}), sealed under the key {}", sealed.key_id);
+    if rows.is_empty() && config.exchange.user.is_some() {
+        text.push_str("\nexchange.user of the configuration is no longer used: the accounts of the database go before it");
+    }
+    text.push_str(&format!("\nnext: kommuneklient credential test {user}"));
+    Ok(text)
+}
+
+fn is_named(row: &StoredCredential, user: &str) -> bool {
+    row.user_name.to_lowercase() == user.to_lowercase()
+}
+
+fn checked_user(user: &str) -> Result<&str, ServiceError> {
+    let refuse = |reason: &str| Err(failed(COMMAND, format!("the name of the account {reason}")));
+    let user = user.trim();
+    if user.is_empty() {
+        return refuse("is empty");
+    }
+    if user.contains(':') {
+        return refuse("holds a colon, at which basic authentication ends it");
+    }
+    if user.len() > USER_BYTES_MAX || user.chars().any(char::is_control) {
+        return refuse("is too long, or holds characters that cannot be typed");
+    }
+    Ok(user)
+}
+
+/// From the file, from the terminal (twice, so that a mistake is found here), or from standard input.
+fn read_password(user: &str, file: Option<&Path>) -> Result<SecretString, ServiceError> {
+    let unread = |error: std::io::Error| failed(COMMAND, format!("the password cannot be read: {error}"));
+    if let Some(file) = file {
+        return config::read_secret(file)
+            .map_err(|error| failed(COMMAND, format!("cannot read {}: {error}", file.display())));
+    }
+    if !std::io::stdin().is_terminal() {
+        let mut text = String::new();
+        std::io::stdin().take(PASSWORD_BYTES_MAX as u64 + 3).read_to_string(&mut text).map_err(unread)?;
+        return Ok(text.strip_suffix('\n').map_or(text.as_str(), |line| line.trim_end_matches('\r')).into());
+    }
+    let ask = |prompt: String| rpassword::prompt_password(prompt).map(SecretString::from).map_err(unread);
+    let first = ask(format!("Password of {user}: "))?;
+    let second = ask("Once more: ".to_owned())?;
+    if first.expose_secret() != second.expose_secret() {
+        return Err(failed(COMMAND, "the two passwords differ; nothing was changed"));
+    }
+    Ok(first)
+}
+
+fn checked_password(password: SecretString) -> Result<SecretString, ServiceError> {
+    let text = password.expose_secret();
+    if text.is_empty() {
+        return Err(failed(COMMAND, "the password is empty; nothing was changed"));
+    }
+    if text.len() > PASSWORD_BYTES_MAX {
+        return Err(failed(COMMAND, format!("the password is longer than {PASSWORD_BYTES_MAX} bytes")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(failed(
+            COMMAND,
+            "the password holds more than one line, or characters that cannot be typed",
+        ));
+    }
+    Ok(password)
+}
+
+/// One account as `list` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Listed {
+    /// Its number; 0 = the account of the configuration.
+    number: i64,
+    /// Its name; absent for the account of the configuration when that names none.
+    user: Option<String>,
+    /// The key that its password is sealed under.
+    key_id: Option<String>,
+    /// Why its password cannot be used, if so.
+    problem: Option<String>,
+    /// When its password was entered, if that is known.
+    password_changed_at: Option<String>,
+    /// Affinity groups that it carries.
+    groups: usize,
+    /// Groups that it may still take.
+    groups_free: usize,
+    /// Mailboxes in its groups.
+    mailboxes: usize,
+    /// Mailboxes that it may still take.
+    mailboxes_free: usize,
+    /// Until when its calls wait.
+    waits_until: Option<String>,
+    /// Why they wait: `busy` or `refused`.
+    waits_because: Option<&'static str>,
+}
+
+/// All accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Listing {
+    /// By number.
+    accounts: Vec<Listed>,
+    /// Mailboxes in use that no account has room for.
+    mailboxes_not_covered: usize,
+}
+
+/// Looks at the accounts and what they carry.
+pub(crate) async fn list(store: &Store, config: &Config) -> Result<Listing, ServiceError> {
+    let rows = store.credentials().await.map_err(stored("load the service accounts"))?;
+    let capacity = store.account_capacity().await.map_err(stored("read what the accounts carry"))?;
+    let is_there = |load: &&AccountLoad| {
+        // the account of the configuration, where that names none
+        load.user_name.is_some() || load.groups > 0 || config.exchange.user.is_some()
+    };
+    let accounts =
+        capacity.accounts.iter().filter(is_there).map(|load| listed(load, &rows, config)).collect();
+    Ok(Listing { accounts, mailboxes_not_covered: capacity.not_covered })
+}
+
+fn listed(load: &AccountLoad, rows: &[StoredCredential], config: &Config) -> Listed {
+    let row = rows.iter().find(|row| row.account == load.account);
+    let (per_account, per_group) = (
+        config.listener.subscription_groups_per_credential,
+        config.listener.mailboxes_per_subscription_group,
+    );
+    let problem = row.and_then(|row| accounts::password(row, config.secrets.ring()).err());
+    Listed {
+        number: load.account.get(),
+        user: load.user_name.clone().or_else(|| config.exchange.user.clone()),
+        key_id: row.and_then(|row| row.password.as_ref()).map(|sealed| sealed.key_id.to_string()),
+        problem: problem.map(|error| error.to_string()),
+        password_changed_at: row.and_then(|row| row.password_changed_at).map(|at| at.to_string()),
+        groups: load.groups,
+        groups_free: per_account.saturating_sub(load.groups),
+        mailboxes: load.mailboxes,
+        mailboxes_free: (per_account * per_group).saturating_sub(load.mailboxes),
+        waits_until: load.waits.map(|(until, _)| until.to_string()),
+        waits_because: load.waits.map(|(_, reason)| reason.as_str()),
+    }
+}
+
+impl Listing {
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_BORDERS_ONLY).set_header([
+            "number",
+            "user",
+            "key",
+            "password of",
+            "groups",
+            "free",
+            "mailboxes",
+            "free",
+            "waits",
+        ]);
+        for one in &self.accounts {
+            let of_configuration = if one.number == 0 { "(configuration)" } else { "" };
+            let waits = one.waits_until.iter().zip(one.waits_because);
+            table.add_row([
+                one.number.to_string(),
+                one.user.clone().unwrap_or_else(|| of_configuration.to_owned()),
+                one.key_id.clone().unwrap_or_else(|| of_configuration.to_owned()),
+                one.password_changed_at.as_deref().map(day).unwrap_or_default().to_owned(),
+                one.groups.to_string(),
+                one.groups_free.to_string(),
+                one.mailboxes.to_string(),
+                one.mailboxes_free.to_string(),
+                waits.map(|(until, why)| format!("{why}, until {until}")).collect(),
+            ]);
+        }
+        let mut text = table.to_string();
+        for one in &self.accounts {
+            if let (Some(user), Some(problem)) = (&one.user, &one.problem) {
+                text.push_str(&format!("\n{user} cannot be used: {problem}"));
+            }
+        }
+        if self.mailboxes_not_covered > 0 {
+            text.push_str(&format!(
+                "\n{} mailboxes are not covered: no account has room for them; add one: kommuneklient credential add USER",
+                self.mailboxes_not_covered
+            ));
+        }
+        text
+    }
+}
+
+/// The date of a time in ISO 8601.
+fn day(at: &str) -> &str {
+    at.split('T').next().unwrap_or(at)
+}
+
+/// Removes an account; answers what was done.
+pub(crate) async fn remove(
+    store: &Store,
+    config: &Config,
+    user: &str,
+    force: bool,
+) -> Result<String, ServiceError> {
+    let user = checked_user(user)?;
+    let removal = store.remove_credential(user, force).await.map_err(stored("remove a service account"))?;
+    match removal {
+        Removal::Unknown => Err(failed(
+            COMMAND,
+            format!("there is no service account {user}; see kommuneklient credential list"),
+        )),
+        Removal::Carries(groups) => Err(failed(
+            COMMAND,
+            format!(
+                "{user} carries {groups} affinity groups; give --force to remove it all the same, and other accounts take its mailboxes as far as they have room"
+            ),
+        )),
+        Removal::Removed { groups } => {
+            let mut text = format!("removed {user}");
+            if groups > 0 {
+                text.push_str(&format!("; the mailboxes of its {groups} groups go to other accounts"));
+            }
+            let left = store.credentials().await.map_err(stored("load the service accounts"))?;
+            if left.is_empty() {
+                text.push_str(match &config.exchange.user {
+                    Some(_) => "\nit was the last: exchange.user of the configuration is used from now on",
+                    None => "\nit was the last: no mailbox can be listened to until another is added",
+                });
+            }
+            Ok(text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! Goal: accounts are added, listed and removed as asked, with a next step where something is wrong, and no password
+//! is ever shown. Method: a real database and a real key a test.
+
+use std::path::PathBuf;
+
+use store::testing::database;
+use tempfile::TempDir;
+use trust::seal::SealingKey;
+
+use super::*;
+use crate::cli::ConfigFile;
+
+const PASSWORD: &str = "marked-password-of-svc";
+
+struct Desk {
+    folder: TempDir,
+    config: Config,
+}
+
+impl Desk {
+    fn new(more: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let key = folder.path().join("a.key");
+        SealingKey::generate().unwrap().write_new(&key).unwrap();
+        let text = format!("[secrets]\nkey_file = {key:?}\n{more}");
+        let config = Config::parse(Path::new("test.toml"), &text, []).unwrap();
+        Self { folder, config }
+    }
+
+    /// Arguments with a file that holds `password`.
+    fn arguments(&self, user: &str, password: &str, replace: bool) -> CredentialAdd {
+        let file = self.folder.path().join("password");
+        std::fs::write(&file, format!("{password}\n")).unwrap();
+        let config = ConfigFile { config: PathBuf::from("test.toml") };
+        CredentialAdd { user: user.into(), password_file: Some(file), replace, config }
+    }
+}
+
+fn told(result: Result<impl std::fmt::Debug, ServiceError>) -> String {
+    telemetry::chain(&result.unwrap_err()).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_are_added_replaced_listed_and_removed() {
+    let (database, desk) = (database().await, Desk::new("[exchange]\nuser = \"default\"\n"));
+    let store = &database.store;
+    let added = add(store, &desk.config, &desk.arguments(" svc@kommune.dk ", PASSWORD, false)).await.unwrap();
+    assert!(added.starts_with("added svc@kommune.dk (number 1)"), "{added}");
+    assert!(added.contains("exchange.user of the configuration is no longer used"), "{added}");
+    let again = told(add(store, &desk.config, &desk.arguments("SVC@kommune.dk", "x", false)).await);
+    assert!(again.contains("--replace"), "{again}");
+    let unknown = told(add(store, &desk.config, &desk.arguments("other", "x", true)).await);
+    assert!(unknown.contains("add it without --replace"), "{unknown}");
+    add(store, &desk.config, &desk.arguments("svc@kommune.dk", "the next one", true)).await.unwrap();
+    let rows = store.credentials().await.unwrap();
+    assert_eq!(rows.len(), 1);
+    let opened = accounts::password(&rows[0], desk.config.secrets.ring()).unwrap();
+    assert_eq!(opened.expose_secret(), "the next one");
+
+    let listing = list(store, &desk.config).await.unwrap();
+    let json = serde_json::to_value(&listing).unwrap();
+    assert_eq!(json["accounts"][0]["user"], "svc@kommune.dk");
+    assert_eq!(json["accounts"][0]["groups_free"], 3);
+    assert_eq!(json["accounts"][0]["mailboxes_free"], 600);
+    assert_eq!(json["accounts"][0]["problem"], serde_json::Value::Null);
+    assert!(listing.text().contains("svc@kommune.dk"), "{}", listing.text());
+    for shown in [added, again, listing.text(), json.to_string()] {
+        assert!(!shown.contains(PASSWORD) && !shown.contains("the next one"), "{shown}");
+    }
+
+    assert!(told(remove(store, &desk.config, "nobody", false).await).contains("credential list"));
+    let removed = remove(store, &desk.config, "svc@kommune.dk", false).await.unwrap();
+    assert!(removed.contains("exchange.user of the configuration is used from now on"), "{removed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listing_says_which_accounts_cannot_be_used() {
+    let (database, desk, other) = (database().await, Desk::new(""), Desk::new(""));
+    add(&database.store, &desk.config, &desk.arguments("svc", PASSWORD, false)).await.unwrap();
+    let text = list(&database.store, &other.config).await.unwrap().text();
+    assert!(text.contains("svc cannot be used: service_user_credential.sealed_password of row 1"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_an_account_is_refused() {
+    let (database, desk) = (database().await, Desk::new(""));
+    for (user, password, reason) in [
+        ("", "x", "is empty"),
+        ("a:b", "x", "holds a colon"),
+        (&"a".repeat(600), "x", "is too long"),
+        ("a\u{7}", "x", "cannot be typed"),
+        ("svc", "", "the password is empty"),
+        ("svc", &"x".repeat(2000), "longer than 1024 bytes"),
+        ("svc", "tab\tinside", "cannot be typed"),
+        ("svc", "two\nlines", "more than one line"),
+    ] {
+        let told = told(add(&database.store, &desk.config, &desk.arguments(user, password, false)).await);
+        assert!(told.contains(reason), "{reason} in {told}");
+        assert!(password.len() < 3 || !told.contains(password), "{told}");
+    }
+    assert_eq!(database.store.credentials().await.unwrap(), []);
+    let none = Config::parse(Path::new("test.toml"), "", []).unwrap();
+    let told = told(add(&database.store, &none, &desk.arguments("svc", "x", false)).await);
+    assert!(told.contains("kommuneklient secrets generate --out FILE"), "{told}");
+}

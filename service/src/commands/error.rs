@@ -1,0 +1,97 @@
+//! Why a command of an operator was refused or failed, with the next step.
+
+use std::time::Duration;
+
+use store::StoreError;
+
+use crate::cli::operators::RunId;
+
+/// A failure of a command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// The database failed.
+    #[error("the database cannot be used")]
+    Store(#[source] StoreError),
+    /// The tables that the command needs are not there.
+    #[error(
+        "the database has no tables of this version; bring it up to date with `kommuneklient migrate` \
+         (or start the service)"
+    )]
+    Schema(#[source] StoreError),
+    /// There is no such resource.
+    #[error("Planner never listed {mail}; `kommuneklient resources list` shows whom it lists")]
+    UnknownMailbox {
+        /// Which.
+        mail: String,
+    },
+    /// It is blocked.
+    #[error("{mail} is blocked ({reason}); `kommuneklient blacklist remove {mail}` ends that")]
+    Blocked {
+        /// Which.
+        mail: String,
+        /// Why.
+        reason: String,
+    },
+    /// It is not in use.
+    #[error(
+        "{mail} has not been in use since {since} ({reason}); nothing is done for it until Planner and the whitelist name it"
+    )]
+    NotInUse {
+        /// Which.
+        mail: String,
+        /// Since when.
+        since: String,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody should be sure first.
+    #[error("nothing was changed: {consequence}; add --yes if that is meant")]
+    NotSure {
+        /// What would happen.
+        consequence: String,
+    },
+    /// There is no operation with this number.
+    #[error("there is no operation {id}; `kommuneklient operations` shows the latest")]
+    UnknownOperation {
+        /// Its number.
+        id: i64,
+    },
+    /// There is no withheld run with this number.
+    #[error("there is no withheld run {run}; `kommuneklient withheld list --settled` shows them")]
+    UnknownRun {
+        /// Its number.
+        run: RunId,
+    },
+    /// The run does not wait any more.
+    #[error("run {run} does not wait any more, it is {state}")]
+    Settled {
+        /// Its number.
+        run: RunId,
+        /// What became of it.
+        state: String,
+    },
+    /// There is nothing to be tried again.
+    #[error("nothing of that is set aside; `kommuneklient set-aside list` shows what is")]
+    NothingSetAside,
+    /// It took too long.
+    #[error(
+        "operation {id} is not done after {}s ({done} of {of}); it goes on, `kommuneklient operations {id}` shows it",
+        waited.as_secs()
+    )]
+    TimedOut {
+        /// Its number.
+        id: i64,
+        /// How long it was followed.
+        waited: Duration,
+        /// Mailboxes done.
+        done: u64,
+        /// Mailboxes meant.
+        of: u64,
+    },
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        if error.lacks_schema() { Self::Schema(error) } else { Self::Store(error) }
+    }
+}

@@ -1,0 +1,161 @@
+//! `whitelist` and `blacklist`.
+
+use serde_json::{Value, json};
+use store::resource_list::lists::{Edited, ListEdit, ListEntry};
+
+use super::show::{counted, moment, table};
+use super::{CommandError, Desk};
+use crate::cli::operators::{BlacklistAddArgs, BlacklistRemoveArgs, WhitelistArgs};
+
+/// Shows the whitelist.
+pub(crate) async fn whitelist(desk: Desk) -> Result<(), CommandError> {
+    let entries = desk.store.whitelist().await?;
+    show(&desk, &entries, false, "the whitelist is empty: everybody whom Planner lists is used");
+    Ok(())
+}
+
+/// Shows the blacklist.
+pub(crate) async fn blacklist(desk: Desk) -> Result<(), CommandError> {
+    let entries = desk.store.blacklist().await?;
+    show(&desk, &entries, true, "the blacklist is empty: nobody is blocked");
+    Ok(())
+}
+
+fn show(desk: &Desk, entries: &[ListEntry], reasons: bool, empty: &str) {
+    let value = |entry: &ListEntry| {
+        let mut value = json!({
+            "mailbox": entry.mail,
+            "in_use": entry.in_use,
+            "added_by": entry.added_by,
+            "added_at": entry.added_at.to_string(),
+        });
+        if reasons {
+            value["reason"] = json!(entry.reason);
+        }
+        value
+    };
+    let values: Vec<Value> = entries.iter().map(value).collect();
+    desk.answer(&Value::from(values), || {
+        let state = |entry: &ListEntry| match entry.in_use {
+            Some(true) => "in use",
+            Some(false) => "not in use",
+            None => "never listed by Planner",
+        };
+        let row = |entry: &ListEntry| {
+            let mut row = vec![entry.mail.clone(), state(entry).to_owned()];
+            if reasons {
+                row.push(entry.reason.clone().unwrap_or_default());
+            }
+            row.extend([moment(entry.added_at), entry.added_by.clone()]);
+            row
+        };
+        let headings: &[&str] = if reasons {
+            &["MAILBOX", "STATE", "REASON", "SINCE", "BY"]
+        } else {
+            &["MAILBOX", "STATE", "SINCE", "BY"]
+        };
+        table(headings, entries.iter().map(row).collect(), empty)
+    });
+}
+
+/// Puts mailboxes on the whitelist.
+pub(crate) async fn add_to_whitelist(desk: Desk, args: &WhitelistArgs) -> Result<(), CommandError> {
+    let by = args.who.name();
+    let edited = desk.store.add_to_whitelist(&args.mailboxes, &by, args.yes, desk.now()).await?;
+    whitelist_edited(&desk, edited, "added", "whitelist add", &by, args).await
+}
+
+/// Takes mailboxes off the whitelist.
+pub(crate) async fn remove_from_whitelist(desk: Desk, args: &WhitelistArgs) -> Result<(), CommandError> {
+    let by = args.who.name();
+    let edited = desk.store.remove_from_whitelist(&args.mailboxes, &by, args.yes, desk.now()).await?;
+    whitelist_edited(&desk, edited, "removed", "whitelist remove", &by, args).await
+}
+
+async fn whitelist_edited(
+    desk: &Desk,
+    edited: Edited,
+    verb: &str,
+    act: &str,
+    by: &str,
+    args: &WhitelistArgs,
+) -> Result<(), CommandError> {
+    let edit = match edited {
+        Edited::Refused(edit) => {
+            return Err(CommandError::NotSure { consequence: consequence(&edit) });
+        }
+        Edited::Done(edit) => edit,
+    };
+    if edit.entries > 0 {
+        let mailboxes: Vec<&str> = args.mailboxes.iter().map(calendar::MailAddress::as_str).collect();
+        let fields = json!({ "mailboxes": mailboxes, "dropped": edit.dropped, "revived": edit.revived });
+        desk.record(by, act, fields).await;
+    }
+    desk.answer(&edit_value(&edit), || {
+        format!(
+            "{verb} {}; {} not used any more, {} used again; the whitelist has {} now",
+            counted(edit.entries, "entry", "entries"),
+            edit.dropped,
+            edit.revived,
+            counted(edit.entries_now, "entry", "entries")
+        )
+    });
+    Ok(())
+}
+
+fn consequence(edit: &ListEdit) -> String {
+    if edit.entries_now == 0 {
+        return format!(
+            "the whitelist would be empty, and so everybody be used ({} again)",
+            counted(edit.revived, "resource", "resources")
+        );
+    }
+    format!(
+        "{} of {} would not be used any more (their appointments stay in Planner)",
+        edit.dropped,
+        counted(edit.in_use_before, "resource", "resources")
+    )
+}
+
+fn edit_value(edit: &ListEdit) -> Value {
+    json!({ "entries": edit.entries, "dropped": edit.dropped, "revived": edit.revived, "entries_now": edit.entries_now })
+}
+
+/// Blocks a mailbox.
+pub(crate) async fn block(desk: Desk, args: &BlacklistAddArgs) -> Result<(), CommandError> {
+    let by = args.who.name();
+    let edit = desk.store.add_to_blacklist(&args.mailbox, &args.reason, &by, desk.now()).await?;
+    let fields = json!({ "mailbox": args.mailbox.as_str(), "reason": args.reason });
+    desk.record(&by, "blacklist add", fields).await;
+    let was_used = edit.dropped > 0;
+    let value = json!({ "mailbox": args.mailbox.as_str(), "new": edit.entries > 0, "was_in_use": was_used });
+    desk.answer(&value, || {
+        let effect = match (edit.entries > 0, was_used) {
+            (_, true) => "it is not used any more; its appointments stay in Planner",
+            (true, false) => "it was not in use",
+            (false, false) => "it was blocked already, the reason is the new one",
+        };
+        format!("{} is blocked: {effect}", args.mailbox)
+    });
+    Ok(())
+}
+
+/// Ends the block of a mailbox.
+pub(crate) async fn unblock(desk: Desk, args: &BlacklistRemoveArgs) -> Result<(), CommandError> {
+    let by = args.who.name();
+    let removed = desk.store.remove_from_blacklist(&args.mailbox).await?;
+    if removed {
+        desk.record(&by, "blacklist remove", json!({ "mailbox": args.mailbox.as_str() })).await;
+    }
+    desk.answer(&json!({ "mailbox": args.mailbox.as_str(), "removed": removed }), || {
+        if removed {
+            format!(
+                "{} is not blocked any more; the resource list is asked for, with which it comes back if Planner lists it",
+                args.mailbox
+            )
+        } else {
+            format!("{} was not blocked", args.mailbox)
+        }
+    });
+    Ok(())
+}

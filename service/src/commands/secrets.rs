@@ -1,0 +1,206 @@
+//! `kommuneklient secrets`: keys, what is sealed under each, and rotation.
+//!
+//! Rotation goes row by row, each by compare-and-set on what was read, so that it can be interrupted and repeated and
+//! never undoes a password that is changed meanwhile.
+//!
+//! Failure: a row that does not open is told and left; the others are sealed anew, and the command ends with
+//! status 1.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use comfy_table::{Table, presets};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use store::Store;
+use store::credentials::{StoredCredential, password_place};
+use trust::seal::{KeyRing, SealingKey};
+
+use super::{failed, stored};
+use crate::ServiceError;
+use crate::accounts;
+use crate::config::Config;
+
+const COMMAND: &str = "secrets";
+/// Readings of the table by one rotation: each but the first is for rows that were changed meanwhile.
+const PASSES_MAX: usize = 5;
+
+/// Makes a key; answers what to print.
+pub(crate) fn generate(out: Option<&Path>) -> Result<String, ServiceError> {
+    let key = SealingKey::generate().map_err(|error| failed(COMMAND, error))?;
+    let Some(out) = out else { return Ok(key.text().expose_secret().to_owned()) };
+    key.write_new(out).map_err(|error| failed(COMMAND, error))?;
+    Ok(format!(
+        "made the key {} in {}\nnext: set secrets.key_file to it, and keep a copy apart from the copies of the database",
+        key.id(),
+        out.display()
+    ))
+}
+
+/// What is sealed under one key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct KeyUse {
+    /// Its id.
+    key_id: String,
+    /// `current`, `previous` or `not configured`.
+    role: &'static str,
+    /// Secrets that are sealed under it.
+    secrets: usize,
+}
+
+/// A secret that does not open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Closed {
+    /// Of which account.
+    user: String,
+    /// Why, and what to do.
+    reason: String,
+}
+
+/// What there is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Status {
+    /// By key: the configured ones, then others.
+    keys: Vec<KeyUse>,
+    /// What does not open with the configured keys.
+    closed: Vec<Closed>,
+    /// Ids of former keys that nothing in this database needs any more.
+    removable: Vec<String>,
+}
+
+/// What a rotation did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Rotation {
+    /// Was nothing changed because only this was asked?
+    dry_run: bool,
+    /// Accounts whose passwords were (or would be) sealed anew.
+    resealed: Vec<String>,
+    /// What is there now.
+    status: Status,
+}
+
+impl Rotation {
+    /// Is everything under the current key?
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.status.closed.is_empty()
+    }
+}
+
+/// Looks at everything that is sealed.
+pub(crate) async fn status(store: &Store, ring: Option<&KeyRing>) -> Result<Status, ServiceError> {
+    let rows = store.credentials().await.map_err(stored("load the sealed secrets"))?;
+    Ok(status_of(&rows, ring))
+}
+
+fn status_of(rows: &[StoredCredential], ring: Option<&KeyRing>) -> Status {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for sealed in rows.iter().filter_map(|row| row.password.as_ref()) {
+        *counts.entry(sealed.key_id.as_str()).or_default() += 1;
+    }
+    let mut keys = Vec::new();
+    for (place, id) in ring.iter().flat_map(|ring| ring.ids()).enumerate() {
+        let role = if place == 0 { "current" } else { "previous" };
+        keys.push(KeyUse {
+            key_id: id.to_string(),
+            role,
+            secrets: counts.remove(id.as_str()).unwrap_or_default(),
+        });
+    }
+    let removable = keys
+        .iter()
+        .filter(|key| key.role == "previous" && key.secrets == 0)
+        .map(|key| key.key_id.clone())
+        .collect();
+    let others = counts.into_iter().map(|(id, secrets)| KeyUse {
+        key_id: id.to_owned(),
+        role: "not configured",
+        secrets,
+    });
+    keys.extend(others);
+    let closed =
+        rows.iter().filter(|row| row.password.is_some()).filter_map(|row| closed(row, ring)).collect();
+    Status { keys, closed, removable }
+}
+
+fn closed(row: &StoredCredential, ring: Option<&KeyRing>) -> Option<Closed> {
+    let error = accounts::password(row, ring).err()?;
+    Some(Closed { user: row.user_name.clone(), reason: error.to_string() })
+}
+
+/// Seals everything under the current key that is not.
+///
+/// # Errors
+/// No key is configured; the database is away (what was done stays done).
+pub(crate) async fn rotate(store: &Store, config: &Config, dry_run: bool) -> Result<Rotation, ServiceError> {
+    let ring = super::ring(config, COMMAND)?;
+    let mut resealed = Vec::new();
+    for _pass in 0..PASSES_MAX {
+        let rows = store.credentials().await.map_err(stored("load the sealed secrets"))?;
+        let mut overtaken = false;
+        for row in rows.iter().filter(|row| is_due(row, ring)) {
+            let (Some(before), Ok(password)) = (&row.password, accounts::password(row, Some(ring))) else {
+                continue;
+            };
+            if !dry_run {
+                let sealed = ring
+                    .seal(password_place(row.account), &password)
+                    .map_err(|error| failed(COMMAND, error))?;
+                let done = store.reseal_password(row.account, before, &sealed).await;
+                if !done.map_err(stored("store a secret that was sealed anew"))? {
+                    overtaken = true;
+                    continue;
+                }
+            }
+            resealed.push(row.user_name.clone());
+        }
+        if !overtaken {
+            break;
+        }
+    }
+    Ok(Rotation { dry_run, resealed, status: status(store, Some(ring)).await? })
+}
+
+/// Is this sealed under another key than the current one?
+fn is_due(row: &StoredCredential, ring: &KeyRing) -> bool {
+    row.password.as_ref().is_some_and(|sealed| &sealed.key_id != ring.current())
+}
+
+impl Status {
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_BORDERS_ONLY).set_header(["key", "role", "secrets"]);
+        for key in &self.keys {
+            table.add_row([key.key_id.clone(), key.role.to_owned(), key.secrets.to_string()]);
+        }
+        let mut text = table.to_string();
+        if self.keys.is_empty() {
+            text = "no key is configured, and nothing is sealed; make a key: kommuneklient secrets generate --out FILE"
+                .to_owned();
+        }
+        for one in &self.closed {
+            text.push_str(&format!("\nnot readable: the password of {}: {}", one.user, one.reason));
+        }
+        for id in &self.removable {
+            text.push_str(&format!(
+                "\nthe key {id} is no longer needed: remove it from secrets.previous_key_files, and keep it as long as backups need it"
+            ));
+        }
+        text
+    }
+}
+
+impl Rotation {
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let done = match (self.resealed.len(), self.dry_run) {
+            (0, _) => "nothing to do: everything that opens is under the current key".to_owned(),
+            (count, true) => format!("{count} would be sealed anew: {}", self.resealed.join(", ")),
+            (count, false) => format!("{count} sealed anew: {}", self.resealed.join(", ")),
+        };
+        format!("{done}\n{}", self.status.text())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! `set-aside`: notifications and appointments that are not tried any more.
+
+use calendar::MailAddress;
+use serde_json::{Value, json};
+use store::notification_queue::SetAsideNotification;
+use store::operations::Scope;
+use store::set_aside::{SetAsideFilter, SetAsideKey, SetAsidePage, StopReason};
+
+use super::show::{counted, moment, table};
+use super::{CommandError, Desk};
+use crate::cli::operators::RetryArgs;
+
+/// Most notifications, and most appointments, of one answer.
+const SHOWN: u32 = 10_000;
+
+/// Shows what was set aside, and what Planner refused.
+pub(crate) async fn list(desk: Desk, mailbox: Option<&MailAddress>) -> Result<(), CommandError> {
+    let notifications = notifications(&desk, mailbox).await?;
+    let filter = SetAsideFilter { scope: mailbox.cloned().map_or(Scope::All, Scope::One), refused: true };
+    let page = SetAsidePage { after: None, limit: SHOWN };
+    let keys = desk.store.set_aside_keys(&filter, &page).await?;
+    let answer = json!({
+        "notifications": notifications.iter().map(notification_value).collect::<Vec<_>>(),
+        "appointments": keys.keys.iter().map(key_value).collect::<Vec<_>>(),
+        "complete": keys.next.is_none() && notifications.len() < SHOWN as usize,
+    });
+    desk.answer(&answer, || {
+        let mut parts = Vec::new();
+        if !notifications.is_empty() {
+            let headings = ["ID", "MAILBOX", "NOTIFICATION", "SINCE", "TRIES", "WHY"];
+            parts.push(table(&headings, notifications.iter().map(notification_row).collect(), ""));
+        }
+        if !keys.keys.is_empty() {
+            let headings = ["MAILBOX", "ORIGIN ID", "WOULD", "START", "END", "SINCE", "TRIES", "CODE", "WHY"];
+            parts.push(table(&headings, keys.keys.iter().map(key_row).collect(), ""));
+        }
+        if keys.next.is_some() {
+            parts.push(format!("only the first {SHOWN} appointments are shown"));
+        }
+        if parts.is_empty() { "nothing is set aside".to_owned() } else { parts.join("\n\n") }
+    });
+    Ok(())
+}
+
+async fn notifications(
+    desk: &Desk,
+    mailbox: Option<&MailAddress>,
+) -> Result<Vec<SetAsideNotification>, CommandError> {
+    let mut found = desk.store.set_aside_notifications(SHOWN).await?;
+    if let Some(mailbox) = mailbox {
+        found.retain(|one| one.mail == mailbox.as_str());
+    }
+    Ok(found)
+}
+
+fn notification_row(one: &SetAsideNotification) -> Vec<String> {
+    vec![
+        one.id.to_string(),
+        one.mail.clone(),
+        one.event_type.clone(),
+        moment(one.set_aside_at),
+        one.attempts.to_string(),
+        one.error.clone().unwrap_or_default(),
+    ]
+}
+
+fn notification_value(one: &SetAsideNotification) -> Value {
+    json!({
+        "id": one.id,
+        "mailbox": one.mail,
+        "notification": one.event_type,
+        "received_at": one.received_at.to_string(),
+        "since": one.set_aside_at.to_string(),
+        "tries": one.attempts,
+        "reason": one.error,
+    })
+}
+
+fn why(reason: &StopReason) -> String {
+    match reason {
+        StopReason::SetAside(reason) => format!("set aside: {reason}"),
+        StopReason::Refused(code) => format!("refused by Planner with {code}"),
+    }
+}
+
+fn key_row(key: &SetAsideKey) -> Vec<String> {
+    vec![
+        key.mail.to_string(),
+        key.origin_id.to_string(),
+        key.operation.call_name().to_owned(),
+        moment(key.slot.start),
+        moment(key.slot.end),
+        moment(key.since),
+        key.attempts.to_string(),
+        key.receipt_code.map(|code| code.to_string()).unwrap_or_default(),
+        why(&key.reason),
+    ]
+}
+
+fn key_value(key: &SetAsideKey) -> Value {
+    let (refused, set_aside) = match &key.reason {
+        StopReason::Refused(code) => (Some(*code), None),
+        StopReason::SetAside(reason) => (None, Some(reason)),
+    };
+    json!({
+        "mailbox": key.mail.as_str(),
+        "origin_id": key.origin_id.as_str(),
+        "operation": key.operation.call_name(),
+        "start": key.slot.start.to_string(),
+        "end": key.slot.end.to_string(),
+        "since": key.since.to_string(),
+        "tries": key.attempts,
+        "receipt_code": key.receipt_code,
+        "refused": refused,
+        "set_aside": set_aside,
+    })
+}
+
+/// Tries again what was set aside.
+pub(crate) async fn retry(desk: Desk, args: &RetryArgs) -> Result<(), CommandError> {
+    let (notifications, appointments) = match (args.what.id, &args.what.mailbox) {
+        (Some(id), _) => (desk.store.retry_notifications(Some(&[id])).await?, 0),
+        (None, Some(mailbox)) => {
+            let ids: Vec<i64> = notifications(&desk, Some(mailbox)).await?.iter().map(|one| one.id).collect();
+            let scope = Scope::One(mailbox.clone());
+            (desk.store.retry_notifications(Some(&ids)).await?, desk.store.retry_set_aside(&scope).await?)
+        }
+        (None, None) => {
+            (desk.store.retry_notifications(None).await?, desk.store.retry_set_aside(&Scope::All).await?)
+        }
+    };
+    if notifications + appointments == 0 {
+        return Err(CommandError::NothingSetAside);
+    }
+    let counts = json!({ "notifications": notifications, "appointments": appointments });
+    let mut fields = counts.clone();
+    fields["mailbox"] = json!(args.what.mailbox.as_ref().map(MailAddress::as_str));
+    desk.record(&args.who.name(), "set-aside retry", fields).await;
+    desk.answer(&counts, || {
+        format!(
+            "tried again: {}, {}",
+            counted(notifications, "notification", "notifications"),
+            counted(appointments, "appointment", "appointments")
+        )
+    });
+    Ok(())
+}
