@@ -166,11 +166,14 @@ codes! {
     SERVICE_ENDED = 9301 ALL Error "the service ends because of an error";
     PANICKED = 9302 ALL Error "a part of the program panicked, it is restarted";
     WINDOW_ITEMS_UNREADABLE = 9303 ALL Error "some appointments of a calendar cannot be read, what is known of them is left as it is";
+    PRIVATE_ITEMS_HIDDEN = 9304 ALL Warning "the service account may not see the private appointments of a mailbox, they may be missing in Planner";
 
     // 96xx accounts and secrets
     SEALING_KEY_EXPOSED = 9601 ALL Warning "others than its owner can read or change the file of a sealing key";
     CREDENTIAL_UNUSABLE = 9602 ELS Error "the password of a service account cannot be opened, the account is not used";
     ACCOUNTS_CHANGED = 9603 ELS Information "service accounts were added, changed or removed, and are used so from now on";
+    BACK_OFFS_NOT_SHARED = 9610 ELS Warning "the back-offs of service accounts could not be shared with other instances";
+    GROUP_OUTAGE_OVER = 9611 ELS Information "an outage that kept mailboxes of a group from being listened to is over";
     // 95xx operators
     RESOURCE_LIST_REQUESTED = 9501 PCS Information "an operator asked for the resource list";
     RESOURCE_DROP_CANCELLED = 9502 PCS Information "withheld drops of the resource list are void, a later list lacks few or others";

@@ -9,6 +9,7 @@ use calendar::MailAddress;
 use calendar::source::Location;
 use jiff::Timestamp;
 
+use crate::wake::{self, Channel};
 use crate::{Store, StoreError};
 
 #[cfg(test)]
@@ -120,19 +121,23 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets where a mailbox lives, so that the listener locates it anew.
+    /// Forgets where a mailbox lives and wakes the listener, so that it locates it anew.
     pub async fn forget_location(&self, mail: &MailAddress) -> Result<(), StoreError> {
         let operation = "forget where a mailbox lives";
-        let client = self.client(operation).await?;
-        client
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        let forgotten = tx
             .execute(
                 "update planner_resource set endpoint = null, grouping_value = null, located_at = null \
-                 where mail = $1",
+                 where mail = $1 and endpoint is not null",
                 &[&mail.as_str()],
             )
             .await
             .map_err(StoreError::query(operation))?;
-        Ok(())
+        if forgotten > 0 {
+            wake::notify(&tx, Channel::Resource).await?;
+        }
+        tx.commit().await.map_err(StoreError::query(operation))
     }
 
     /// Records failures of mailboxes; counts them up.

@@ -296,6 +296,7 @@ fn usual_configuration(setting: &Setting, database: &str, autodiscover: &str, pl
     set("exchange", "user", quote(USER));
     set("exchange", "password", quote(PASSWORD));
     set("exchange", "request_timeout", quote("5s"));
+    set("exchange", "autodiscover_failure_memory", quote("1s"));
     set("listener", "stream_silence_limit", quote("3s"));
     set("listener", "catch_up_jitter", quote("50ms"));
     set("planner", "service_url", quote(planner));

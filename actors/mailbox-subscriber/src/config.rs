@@ -19,6 +19,9 @@ pub struct SubscriberOptions {
     pub record_outage_after: u32,
     /// Catch-ups after a gap are spread over this time at random.
     pub catch_up_jitter: Duration,
+    /// A mailbox that moved is located anew. Where that is switched off
+    /// (`deactivate_solving_of_group_affinity`) its stored location is kept: nobody would find another.
+    pub locates_anew: bool,
     /// Most pages of one catch-up; one page has up to 512 changes.
     pub catch_up_pages_max: u32,
 }
@@ -32,6 +35,7 @@ impl Default for SubscriberOptions {
             sound_after: Duration::from_secs(60),
             record_outage_after: 3,
             catch_up_jitter: Duration::from_secs(1),
+            locates_anew: true,
             catch_up_pages_max: 20_000,
         }
     }

@@ -124,11 +124,12 @@ impl From<&SourceError> for Failure {
             K::Unavailable
             | K::BadAnswer
             | K::Credentials
-            | K::Resubscribe
             | K::Missed
             | K::SyncStateRejected
             | K::TooMuch => FailureKind::Passing,
-            K::Rediscover => FailureKind::Moved,
+            // what says that a subscription is dead says, as the answer to another call, that the mailbox is
+            // not served there any more (ErrorProxyRequestNotAllowed)
+            K::Rediscover | K::Resubscribe => FailureKind::Moved,
             K::Mailbox | K::OwnBug | K::Gone => FailureKind::Own,
             K::Unknown => FailureKind::Unknown,
         };
@@ -393,7 +394,7 @@ impl Policy {
         let policy = if own { options.park } else { options.retry };
         let delay = policy.delay(self.failures, random).max(failure.after.unwrap_or_default());
         let mut directives = vec![Directive::TellDown { own_fault: own }];
-        if failure.kind == FailureKind::Moved {
+        if failure.kind == FailureKind::Moved && options.locates_anew {
             directives.push(Directive::ForgetLocation);
         }
         if failure.kind != FailureKind::Passing || self.failures >= options.record_outage_after {

@@ -4,7 +4,7 @@
 //! Equal texts are the same folder. Different texts are settled by asking the server for the folder
 //! (GetFolder answers with its own encoding); the answers are remembered, up to a limit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
 
 use calendar::ids::FolderId;
@@ -30,6 +30,8 @@ struct Known {
     calendars: HashMap<MailAddress, FolderId>,
     /// Any encoding of a folder's identifier to the one that GetFolder gives.
     canonical: HashMap<FolderId, FolderId>,
+    /// Mailboxes of which it has been told that their private appointments cannot be seen.
+    without_private: HashSet<MailAddress>,
 }
 
 impl Folders {
@@ -44,6 +46,15 @@ impl Folders {
             known.calendars.clear();
         }
         known.calendars.insert(mailbox.clone(), folder);
+    }
+
+    /// Is this the first time that a mailbox is found to hide its private appointments? Told once a process.
+    pub(crate) fn first_without_private(&self, mailbox: &MailAddress) -> bool {
+        let mut known = self.known();
+        if known.without_private.len() >= REMEMBERED_MAX {
+            known.without_private.clear();
+        }
+        known.without_private.insert(mailbox.clone())
     }
 
     fn calendar(&self, mailbox: &MailAddress) -> Option<FolderId> {

@@ -7,7 +7,7 @@ use calendar::source::{
     Affinity, CalendarFolder, ChangePage, HintStream, Location, Mailbox, Reading, SourceErrorKind,
     Subscribed, WindowReading,
 };
-use calendar::{CalendarSource, ItemId, MailAddress, Slot, SourceError};
+use calendar::{CalendarSource, ItemId, MailAddress, Slot, SourceError, codes};
 use proto_ews::operation::SyncChange;
 use proto_ews::{Problem, Response, ResponseMessage};
 
@@ -114,6 +114,17 @@ impl CalendarSource for Exchange {
         let folder = only(OPERATION, messages)?.into_iter().next();
         let bad = |text| own(OPERATION, SourceErrorKind::BadAnswer, "incomplete", text);
         let folder = folder.ok_or_else(|| bad("no folder in the answer"))?;
+        if folder
+            .effective_rights
+            .is_some_and(|rights| rights.read && rights.view_private_items == Some(false))
+            && self.folders.first_without_private(&mailbox.address)
+        {
+            tracing::warn!(
+                event_id = codes::PRIVATE_ITEMS_HIDDEN.id,
+                mailbox = %mailbox.address,
+                "the service account may not see private appointments"
+            );
+        }
         if folder.effective_rights.is_some_and(|rights| !rights.read) {
             let text = "the service account may not read the calendar";
             return Err(own(OPERATION, SourceErrorKind::Mailbox, "no right to read", text));

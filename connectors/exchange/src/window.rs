@@ -108,7 +108,7 @@ async fn collect(exchange: &Exchange, mailbox: &Mailbox, window: Slot) -> Result
             parts.push(second);
             parts.push(first);
         } else {
-            collected.hidden.push(Unreadable { item: None, stretch: part, error });
+            collected.hide(part, error);
         }
     }
     match collected.hidden.first() {
@@ -126,6 +126,17 @@ impl Collected {
             self.unreadable.entry(id).or_insert((part, error));
         }
         spoiled.hidden
+    }
+
+    /// Something without identifier lies in this part; parts come in the order of time, and what crosses from one
+    /// into the next is one thing.
+    fn hide(&mut self, part: Slot, error: SourceError) {
+        match self.hidden.last_mut() {
+            Some(last) if last.stretch.end == part.start && last.error.code == error.code => {
+                last.stretch.end = part.end;
+            }
+            _ => self.hidden.push(Unreadable { item: None, stretch: part, error }),
+        }
     }
 }
 

@@ -16,9 +16,11 @@ pub struct ExchangeConfig {
     /// The EWS address for all mailboxes. Needed where `autodiscover_url` is absent.
     #[serde(deserialize_with = "address::optional")]
     pub service_url: Option<Url>,
-    /// The Autodiscover address; goes before `service_url`.
+    /// The Autodiscover address; goes before `service_url`. SOAP first, plain XML where that is not there.
     #[serde(deserialize_with = "address::optional")]
     pub autodiscover_url: Option<Url>,
+    /// How long a mailbox or service that Autodiscover failed for is not asked for again (B12).
+    pub autodiscover_failure_memory: HumanDuration,
     /// The service account that counts while the database holds none.
     pub user: Option<String>,
     /// Its password.
@@ -58,6 +60,7 @@ impl Default for ExchangeConfig {
         Self {
             service_url: None,
             autodiscover_url: None,
+            autodiscover_failure_memory: HumanDuration::seconds(120),
             user: None,
             password: None,
             password_file: None,
@@ -135,6 +138,7 @@ impl Section for ExchangeConfig {
             check.add("password", "must not be empty");
         }
         let (second, hour) = (HumanDuration::seconds(1), HumanDuration::minutes(60));
+        check.range("autodiscover_failure_memory", self.autodiscover_failure_memory, second..=hour);
         check.range("request_timeout", self.request_timeout, second..=hour);
         check.range("exchange_connection_timeout", self.exchange_connection_timeout, 1..=30);
         check.range("simultaneous_calls", self.simultaneous_calls, 1..=100);

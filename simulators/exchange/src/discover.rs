@@ -1,19 +1,21 @@
-//! Autodiscover's GetUserSettings: where a mailbox is served, and which mailboxes may share a stream.
+//! Autodiscover: where a mailbox is served, and which mailboxes may share a stream; in SOAP (GetUserSettings, many
+//! mailboxes a question) and plainly (one).
 
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use proto_ews::Limits;
 use proto_ews::autodiscover::{
     EXTERNAL_EWS_URL, GROUPING_INFORMATION, GetUserSettingsResponse, INTERNAL_EWS_URL, SettingError,
     UserOutcome, UserSettings, decode_request, encode_response,
 };
+use proto_ews::pox::{self, PoxResponse, PoxSettings};
+use proto_ews::{Error, Limits};
 use simulator_kit::reply;
 
-use crate::faults::Fault;
+use crate::faults::{Fault, PLAIN_AUTODISCOVER};
 use crate::ids::MailboxKey;
-use crate::mailbox::Access;
+use crate::mailbox::{Access, Discovery};
 use crate::server::{self, REQUEST_BYTES_MAX};
 use crate::service::Service;
 
@@ -34,16 +36,11 @@ pub async fn get_user_settings(
     }
     let asked = decode_request(&body, Limits::standard().with_bytes(REQUEST_BYTES_MAX));
     let Ok(asked) = asked else { return send(&Err(internal_fault())) };
-    service.world().count_request("GetUserSettings");
     let concerned: Vec<&str> = asked.mailboxes.iter().map(String::as_str).collect();
-    match service.draw("GetUserSettings", &concerned) {
-        Some(Fault::Slow { delay_ms }) => tokio::time::sleep(Duration::from_millis(delay_ms)).await,
-        Some(Fault::Http503) => return server::http_503(),
-        Some(Fault::Unauthorized) => return server::unauthorized(),
-        Some(Fault::Disconnect | Fault::DisconnectAfter) => return server::cut(),
-        Some(Fault::Malformed) => return reply::xml(StatusCode::OK, "<s:Envelope xmlns:s=\"http"),
-        Some(_) => return send(&Err(internal_fault())),
-        None => {}
+    match spoiled(&service, "GetUserSettings", &concerned).await {
+        Spoiled::No => {}
+        Spoiled::By(answer) => return answer,
+        Spoiled::Otherwise => return send(&Err(internal_fault())),
     }
     if asked.mailboxes.len() > USERS_MAX {
         return send(&Ok(GetUserSettingsResponse {
@@ -61,23 +58,103 @@ pub async fn get_user_settings(
     }))
 }
 
-fn settings(service: &Service, host: &str, address: &str, asked: &[String]) -> UserSettings {
+/// `POST /autodiscover/autodiscover.xml`. Errors come with 200 (field note 43).
+pub async fn plainly(request: HttpRequest, body: web::Bytes, service: web::Data<Service>) -> HttpResponse {
+    if server::account(&service, &request).is_none() {
+        return server::unauthorized();
+    }
+    let asked = pox::decode_request(&body, Limits::standard().with_bytes(REQUEST_BYTES_MAX));
+    let address = asked.as_deref().unwrap_or_default();
+    match spoiled(&service, PLAIN_AUTODISCOVER, &[address]).await {
+        Spoiled::No => {}
+        Spoiled::By(answer) => return answer,
+        Spoiled::Otherwise => return HttpResponse::InternalServerError().finish(),
+    }
+    let failed =
+        |code: &str, message: &str| PoxResponse::Failed { code: code.into(), message: message.into() };
+    let answer = if asked.is_err() {
+        failed("600", "Invalid Request")
+    } else {
+        plain_settings(&service, request.connection_info().host(), address)
+            .unwrap_or_else(|| failed("500", "The email address can't be found."))
+    };
+    written(StatusCode::OK, pox::encode_response(address, &answer))
+}
+
+/// What a fault makes of a question.
+enum Spoiled {
+    /// Nothing.
+    No,
+    /// This answer.
+    By(HttpResponse),
+    /// A failure in the service's own words.
+    Otherwise,
+}
+
+async fn spoiled(service: &Service, operation: &str, concerned: &[&str]) -> Spoiled {
+    service.world().count_request(operation);
+    match service.draw(operation, concerned) {
+        None => return Spoiled::No,
+        Some(Fault::Slow { delay_ms }) => tokio::time::sleep(Duration::from_millis(delay_ms)).await,
+        Some(Fault::Http503) => return Spoiled::By(server::http_503()),
+        Some(Fault::NotFound) => return Spoiled::By(HttpResponse::NotFound().finish()),
+        Some(Fault::Unauthorized) => return Spoiled::By(server::unauthorized()),
+        Some(Fault::Disconnect | Fault::DisconnectAfter) => return Spoiled::By(server::cut()),
+        Some(Fault::Malformed) => {
+            return Spoiled::By(reply::xml(StatusCode::OK, "<s:Envelope xmlns:s=\"http"));
+        }
+        Some(_) => return Spoiled::Otherwise,
+    }
+    Spoiled::No
+}
+
+fn endpoint(host: &str) -> String {
+    format!("http://{host}/EWS/Exchange.asmx")
+}
+
+/// What the plain service says about a mailbox; `None` for one that it does not know.
+fn plain_settings(service: &Service, host: &str, address: &str) -> Option<PoxResponse> {
     let world = service.world();
     let mailbox = world.mailboxes.get(&MailboxKey::of(address));
+    let mailbox = mailbox.filter(|mailbox| mailbox.access != Access::Missing)?;
+    Some(match &mailbox.discovery {
+        Discovery::RedirectAddress(to) => PoxResponse::RedirectAddress(to.clone()),
+        Discovery::RedirectUrl(to) => PoxResponse::RedirectUrl(to.clone()),
+        Discovery::NoEndpoint => PoxResponse::Settings(PoxSettings::default()),
+        Discovery::Full | Discovery::NoEndpointInSoap => PoxResponse::Settings(PoxSettings {
+            external_ews_url: Some(endpoint(host)),
+            internal_ews_url: Some(endpoint(host)),
+            grouping_information: Some(service.options.grouping(mailbox.group)),
+        }),
+    })
+}
+
+fn settings(service: &Service, host: &str, address: &str, asked: &[String]) -> UserSettings {
+    let world = service.world();
+    let said = |outcome, words: &str| UserSettings {
+        outcome,
+        error_message: words.into(),
+        ..UserSettings::default()
+    };
+    let mailbox = world.mailboxes.get(&MailboxKey::of(address));
     let Some(mailbox) = mailbox.filter(|mailbox| mailbox.access != Access::Missing) else {
-        return UserSettings {
-            outcome: UserOutcome::Failed("InvalidUser".into()),
-            error_message: "Invalid user.".into(),
-            ..UserSettings::default()
-        };
+        return said(UserOutcome::Failed("InvalidUser".into()), "Invalid user.");
+    };
+    let named = match &mailbox.discovery {
+        Discovery::RedirectAddress(to) => {
+            return said(UserOutcome::RedirectAddress(to.clone()), "Redirected.");
+        }
+        Discovery::RedirectUrl(to) => return said(UserOutcome::RedirectUrl(to.clone()), "Redirected."),
+        Discovery::Full => true,
+        Discovery::NoEndpoint | Discovery::NoEndpointInSoap => false,
     };
     let value = |name: &str| match name {
-        EXTERNAL_EWS_URL | INTERNAL_EWS_URL => Some(format!("http://{host}/EWS/Exchange.asmx")),
+        EXTERNAL_EWS_URL | INTERNAL_EWS_URL => named.then(|| endpoint(host)),
         GROUPING_INFORMATION => Some(service.options.grouping(mailbox.group)),
         "UserDisplayName" => Some(mailbox.address().to_owned()),
         _ => None,
     };
-    let mut user = UserSettings { error_message: "No error.".into(), ..UserSettings::default() };
+    let mut user = said(UserOutcome::Found, "No error.");
     for name in asked {
         match value(name) {
             Some(value) => user.settings.push((name.clone(), value)),
@@ -108,7 +185,11 @@ fn send(answer: &Result<GetUserSettingsResponse, proto_soap::Fault>) -> HttpResp
         Ok(_) => StatusCode::OK,
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    match encode_response(answer) {
+    written(status, encode_response(answer))
+}
+
+fn written(status: StatusCode, text: Result<String, Error>) -> HttpResponse {
+    match text {
         Ok(text) => reply::xml(status, text),
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "an answer could not be written");

@@ -44,6 +44,12 @@ pub enum SimulatorError {
         /// Its address.
         address: String,
     },
+    /// There is no such item.
+    #[error("no item {item}")]
+    NoItem {
+        /// Its id.
+        item: String,
+    },
     /// There are fewer groups.
     #[error("no group {group}; there are {groups}")]
     NoGroup {
@@ -65,7 +71,7 @@ impl SimulatorError {
     pub const fn disposition(&self) -> Disposition {
         match self {
             Self::Kit(error) => error.disposition(),
-            Self::NoMailbox { .. } | Self::NoGroup { .. } => Disposition::SetAside,
+            Self::NoMailbox { .. } | Self::NoItem { .. } | Self::NoGroup { .. } => Disposition::SetAside,
             _ => Disposition::Escalate,
         }
     }

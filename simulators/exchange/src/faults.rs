@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use simulator_kit::fault::FaultKind;
 use simulator_kit::{FaultPlan, FaultRule, FaultStatus, KitError};
 
-use crate::mailbox::Access;
+use crate::mailbox::{Access, Discovery};
 
 /// What a rule may name.
 pub const OPERATIONS: &[&str] = &[
@@ -30,10 +30,13 @@ pub const OPERATIONS: &[&str] = &[
     "DeleteItem",
     "MoveItem",
     "GetUserSettings",
+    PLAIN_AUTODISCOVER,
     NOTIFY,
     DELIVER,
 ];
 
+/// The pseudo operation of asking Autodiscover plainly, without SOAP.
+pub const PLAIN_AUTODISCOVER: &str = "Autodiscover";
 /// The pseudo operation of giving an action's events to subscriptions.
 pub const NOTIFY: &str = "Notify";
 /// The pseudo operation of sending an envelope with events.
@@ -66,6 +69,8 @@ pub enum Fault {
     },
     /// HTTP 503 with a page.
     Http503,
+    /// HTTP 404, as where the service is not installed.
+    NotFound,
     /// HTTP 401.
     Unauthorized,
     /// The answer comes late.
@@ -210,6 +215,7 @@ impl Fault {
             Self::Code { .. } => "code",
             Self::CodeInBody { .. } => "code_in_body",
             Self::Http503 => "http503",
+            Self::NotFound => "not_found",
             Self::Unauthorized => "unauthorized",
             Self::Slow { .. } => "slow",
             Self::Disconnect => "disconnect",
@@ -271,6 +277,41 @@ pub enum Act {
         mailbox: String,
         /// What.
         access: Access,
+    },
+    /// What Autodiscover says about a mailbox.
+    Discovery {
+        /// Its address.
+        mailbox: String,
+        /// What.
+        answer: Discovery,
+    },
+    /// What is wrong with an item: GetItem says `ErrorItemCorrupt`, and every view that it stands in is refused
+    /// with that.
+    Corrupt {
+        /// The mailbox's address.
+        mailbox: String,
+        /// The item's id.
+        item: String,
+        /// Wrong, or right again.
+        corrupt: bool,
+    },
+    /// Gives an item times that no client could give it, as an import or a broken client leaves them. Its
+    /// subscriptions hear of it.
+    Distort {
+        /// The mailbox's address.
+        mailbox: String,
+        /// The item's id.
+        item: String,
+        /// The begin.
+        start: jiff::Timestamp,
+        /// The end, which may be before it.
+        end: jiff::Timestamp,
+    },
+    /// All sync states of a mailbox are refused from now on (`ErrorInvalidSyncStateData`), as after a restored
+    /// database.
+    ForgetSyncStates {
+        /// The mailbox's address.
+        mailbox: String,
     },
     /// Moves a mailbox to another grouping value; its subscriptions are not found any more.
     MoveMailbox {

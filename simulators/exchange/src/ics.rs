@@ -36,6 +36,9 @@ pub enum IcsError {
     /// It does not begin as one.
     #[error("the file does not begin with BEGIN:VCALENDAR")]
     NoCalendar,
+    /// It ends in its middle: what is missing would be taken for deleted.
+    #[error("the file is cut off: something that begins in it does not end")]
+    Truncated,
     /// It has too many events.
     #[error("the file has more than {EVENTS_MAX} events")]
     TooLarge,
@@ -86,13 +89,18 @@ pub fn read(text: &str, zone: &Arc<Zone>, now: Timestamp) -> Result<Loaded, IcsE
     if !first.is_some_and(|line| line.is("BEGIN", "VCALENDAR")) {
         return Err(IcsError::NoCalendar);
     }
+    let last = lines.iter().rev().find(|line| !line.name.is_empty());
+    let (begins, ends) = (count(&lines, "BEGIN"), count(&lines, "END"));
+    if !last.is_some_and(|line| line.is("END", "VCALENDAR")) || begins != ends {
+        return Err(IcsError::Truncated);
+    }
     let zones = zones::Zones::of(&lines, zone);
     let mut loaded = Loaded::default();
     let mut by_uid: BTreeMap<String, Vec<Event>> = BTreeMap::new();
-    let mut count = 0;
+    let mut events = 0;
     for (number, properties) in components(&lines, "VEVENT") {
-        count += 1;
-        if count > EVENTS_MAX {
+        events += 1;
+        if events > EVENTS_MAX {
             return Err(IcsError::TooLarge);
         }
         match event::read(&properties, &zones) {
@@ -108,6 +116,10 @@ pub fn read(text: &str, zone: &Arc<Zone>, now: Timestamp) -> Result<Loaded, IcsE
         assemble(events, now, &mut loaded);
     }
     Ok(loaded)
+}
+
+fn count(lines: &[Line], name: &str) -> usize {
+    lines.iter().filter(|line| line.name == name).count()
 }
 
 /// The direct properties of every component of a kind, with the number of its first line. Components

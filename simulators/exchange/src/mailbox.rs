@@ -8,7 +8,7 @@
 //! Limits: [`MAX_DELETIONS`] remembered deletions (older sync states are refused, and the client starts
 //! over), [`MAX_TRASH`] items outside the calendar (the oldest are forgotten).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -38,6 +38,27 @@ pub enum Access {
     AccessDenied,
     /// Its calendar cannot be found (`ErrorFolderNotFound`).
     FolderNotFound,
+    /// Nobody was given rights on its calendar: without impersonation it cannot be found.
+    Unshared,
+    /// Others may see when it is free and no more: without impersonation its calendar can be named but not read.
+    AvailabilityOnly,
+}
+
+/// What Autodiscover says about a mailbox; a fault switches it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Discovery {
+    /// Where it is served.
+    #[default]
+    Full,
+    /// No endpoint in SOAP; the plain service names one.
+    NoEndpointInSoap,
+    /// No endpoint.
+    NoEndpoint,
+    /// Ask for another address.
+    RedirectAddress(String),
+    /// Ask elsewhere.
+    RedirectUrl(String),
 }
 
 /// A stored item.
@@ -70,9 +91,12 @@ pub struct Mailbox {
     pub group: u16,
     /// What may be done with it.
     pub access: Access,
+    /// What Autodiscover says about it.
+    pub discovery: Discovery,
     version: u64,
     next_number: u64,
     items: BTreeMap<u64, Stored>,
+    corrupt: BTreeSet<u64>,
     deletions: Vec<Deletion>,
     // The version up to which deletions have been forgotten.
     forgotten: u64,
@@ -118,9 +142,11 @@ impl Mailbox {
             address: address.trim().to_lowercase().into_boxed_str(),
             group,
             access: Access::Full,
+            discovery: Discovery::Full,
             version: begin,
             next_number: begin + 1,
             items: BTreeMap::new(),
+            corrupt: BTreeSet::new(),
             deletions: Vec::new(),
             forgotten: begin,
             changed: now,
@@ -185,6 +211,29 @@ impl Mailbox {
                 (self.key_of(number, stored.folder), stored.changed_at, Arc::clone(&stored.appointment))
             })
             .collect()
+    }
+
+    /// Makes an item corrupt, or sound again.
+    pub fn set_corrupt(&mut self, key: ItemKey, corrupt: bool) {
+        match corrupt {
+            true => self.corrupt.insert(key.number),
+            false => self.corrupt.remove(&key.number),
+        };
+    }
+
+    /// Is this item corrupt?
+    pub fn is_corrupt(&self, key: ItemKey) -> bool {
+        self.corrupt.contains(&key.number)
+    }
+
+    /// The corrupt items' numbers.
+    pub fn corrupt(&self) -> &BTreeSet<u64> {
+        &self.corrupt
+    }
+
+    /// Refuses all sync states that were given out so far.
+    pub fn forget_sync_states(&mut self, now: Timestamp) {
+        self.forgotten = self.step(now);
     }
 
     fn step(&mut self, now: Timestamp) -> u64 {
@@ -265,6 +314,7 @@ impl Mailbox {
     fn remove(&mut self, key: ItemKey, now: Timestamp) -> Option<Stored> {
         let version = self.step(now);
         let stored = self.items.remove(&key.number)?;
+        self.corrupt.remove(&key.number);
         self.deletions.push(Deletion { version, created_at: stored.created_at, item: key.master() });
         if self.deletions.len() > MAX_DELETIONS {
             let dropped: Vec<_> = self.deletions.drain(..MAX_DELETIONS / 2).collect();

@@ -71,6 +71,31 @@ pub(crate) fn folder(
     Ok(key)
 }
 
+/// Like [`folder`], for what reads it or listens to it.
+pub(crate) fn readable_folder(
+    service: &Service,
+    world: &World,
+    caller: &Caller,
+    wanted: &FolderRef,
+) -> Result<FolderKey, Problem> {
+    let key = folder(service, world, caller, wanted)?;
+    may_read(world, caller, key.mailbox).map(|()| key)
+}
+
+/// Free and busy is all that some give to others.
+fn may_read(world: &World, caller: &Caller, key: MailboxKey) -> Result<(), Problem> {
+    let only_availability = mailbox(world, key)?.access == Access::AvailabilityOnly;
+    if only_availability && caller.acting.is_none() { Err(denied()) } else { Ok(()) }
+}
+
+pub(crate) fn denied() -> Problem {
+    Problem::new(ResponseCode::ACCESS_DENIED, "Access is denied. Check credentials and try again.")
+}
+
+pub(crate) fn corrupt() -> Problem {
+    Problem::new(ResponseCode::known("ErrorItemCorrupt"), "The item is corrupt.")
+}
+
 fn own_mailbox(service: &Service, caller: &Caller) -> MailboxKey {
     let name = service.accounts.get(caller.account).map(String::as_str).unwrap_or_default();
     let local = name.rsplit('\\').next().unwrap_or_default();
@@ -105,6 +130,7 @@ pub(crate) fn item(
     };
     let mut key = ItemKey::parse(text).map_err(|_| malformed())?;
     service.permitted(world, caller, key.mailbox)?;
+    may_read(world, caller, key.mailbox)?;
     let stored = mailbox(world, key.mailbox)?.find(key).ok_or_else(no_item)?;
     let appointment = Arc::clone(&stored.appointment);
     match item {

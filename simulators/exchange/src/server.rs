@@ -92,6 +92,7 @@ pub async fn ews(request: HttpRequest, body: Bytes, service: web::Data<Service>)
     match &fault {
         Some(Fault::Slow { delay_ms }) => tokio::time::sleep(Duration::from_millis(*delay_ms)).await,
         Some(Fault::Http503) => return http_503(),
+        Some(Fault::NotFound) => return HttpResponse::NotFound().finish(),
         Some(Fault::Unauthorized) => return unauthorized(),
         Some(Fault::Disconnect) => return cut(),
         Some(Fault::ServerBusy { back_off_ms }) => return exchange.fault(busy(*back_off_ms)),

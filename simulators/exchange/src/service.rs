@@ -17,8 +17,9 @@ use crate::affinity::BackEnd;
 use crate::event::Event;
 use crate::faults::{Act, Fault, Faults, Lost};
 use crate::hub::{Delivery, Hub};
-use crate::ids::{FolderKind, MailboxKey};
+use crate::ids::{FolderKind, ItemKey, MailboxKey};
 use crate::mailbox::{Access, Mailbox};
+use crate::ops;
 use crate::options::Options;
 use crate::zone::Zone;
 
@@ -200,6 +201,31 @@ impl Service {
                 }
                 1
             }
+            Act::Discovery { mailbox, answer } => {
+                world.mailbox_mut(mailbox)?.discovery = answer.clone();
+                1
+            }
+            Act::Corrupt { mailbox, item, corrupt } => {
+                let key = ItemKey::parse(item).map_err(|_| SimulatorError::NoItem { item: item.clone() })?;
+                world.mailbox_mut(mailbox)?.set_corrupt(key, *corrupt);
+                1
+            }
+            Act::Distort { mailbox, item, start, end } => {
+                let no_item = || SimulatorError::NoItem { item: item.clone() };
+                let key = ItemKey::parse(item).map_err(|_| no_item())?;
+                let changed = world.mailbox_mut(mailbox)?.update(key, now, |appointment| {
+                    appointment.details.start = *start;
+                    appointment.details.end = *end;
+                    Ok::<_, std::convert::Infallible>(())
+                });
+                let Some(Ok(events)) = changed else { return Err(no_item()) };
+                world.publish(&self.faults, key.mailbox, &events, None, now);
+                1
+            }
+            Act::ForgetSyncStates { mailbox } => {
+                world.mailbox_mut(mailbox)?.forget_sync_states(now);
+                1
+            }
             Act::MoveMailbox { mailbox, group } => {
                 let group = self.group_index(*group)?;
                 world.mailbox_mut(mailbox)?.group = group;
@@ -224,16 +250,14 @@ impl Service {
             Some(acting) => acting == key,
             None => self.options.folder_rights,
         };
+        let shared = caller.acting.is_some();
         match mailbox.access {
-            Access::AccessDenied => Err(denied()),
-            _ if !own => Err(denied()),
+            Access::AccessDenied => Err(ops::denied()),
+            Access::Unshared if !shared => Err(ops::no_folder()),
+            _ if !own => Err(ops::denied()),
             _ => Ok(()),
         }
     }
-}
-
-fn denied() -> Problem {
-    Problem::new(ResponseCode::ACCESS_DENIED, "Access is denied. Check credentials and try again.")
 }
 
 fn act_name(act: &Act) -> &'static str {
@@ -244,6 +268,10 @@ fn act_name(act: &Act) -> &'static str {
         Act::Busy { .. } => "busy",
         Act::Down { .. } => "down",
         Act::Access { .. } => "access",
+        Act::Discovery { .. } => "discovery",
+        Act::Corrupt { .. } => "corrupt",
+        Act::Distort { .. } => "distort",
+        Act::ForgetSyncStates { .. } => "forget_sync_states",
         Act::MoveMailbox { .. } => "move_mailbox",
     }
 }

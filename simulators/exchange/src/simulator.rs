@@ -74,6 +74,11 @@ impl Simulator {
         format!("{}/autodiscover/autodiscover.svc", self.url)
     }
 
+    /// The Autodiscover endpoint that is spoken to plainly, without SOAP.
+    pub fn plain_autodiscover_url(&self) -> String {
+        format!("{}/autodiscover/autodiscover.xml", self.url)
+    }
+
     /// What it holds, for tests in the same process.
     pub fn service(&self) -> &Arc<Service> {
         &self.service
@@ -117,7 +122,8 @@ async fn serve(
             .app_data(commands.clone())
             .route("/EWS/Exchange.asmx", web::post().to(server::ews))
             .route("/ews/exchange.asmx", web::post().to(server::ews))
-            .route("/autodiscover/autodiscover.svc", web::post().to(discover::get_user_settings));
+            .route("/autodiscover/autodiscover.svc", web::post().to(discover::get_user_settings))
+            .route("/autodiscover/autodiscover.xml", web::post().to(discover::plainly));
         admin::routes(config);
     };
     Server::start(options, configure).await

@@ -5,6 +5,7 @@
 //! (`assert_unharmed`).
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; helpers outside #[test] too")]
 
+mod appointments;
 mod away;
 mod exchange;
 mod mailboxes;

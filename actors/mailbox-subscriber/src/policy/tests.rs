@@ -125,6 +125,17 @@ fn a_moved_mailbox_is_located_anew() {
 }
 
 #[test]
+fn a_moved_mailbox_keeps_its_location_where_nobody_would_find_another() {
+    let now = SystemClock.monotonic();
+    let mut policy = Policy::new(None);
+    live(&mut policy, now);
+    let options = SubscriberOptions { locates_anew: false, ..options() };
+    let directives = policy.on(Input::CaughtUp(Err(failure(FailureKind::Moved))), now, 0.0, &options);
+    assert!(!directives.contains(&Directive::ForgetLocation), "{directives:?}");
+    assert!(directives.iter().any(|one| matches!(one, Directive::RecordFailure { .. })), "{directives:?}");
+}
+
+#[test]
 fn an_unknown_failure_gets_few_tries_then_is_parked() {
     let now = SystemClock.monotonic();
     let mut policy = Policy::new(None);
@@ -171,11 +182,12 @@ fn every_class_of_the_source_has_its_treatment() {
         (K::Unavailable, FailureKind::Passing),
         (K::BadAnswer, FailureKind::Passing),
         (K::Credentials, FailureKind::Passing),
-        (K::Resubscribe, FailureKind::Passing),
         (K::Missed, FailureKind::Passing),
         (K::SyncStateRejected, FailureKind::Passing),
         (K::TooMuch, FailureKind::Passing),
         (K::Rediscover, FailureKind::Moved),
+        // ErrorProxyRequestNotAllowed as the answer to Subscribe: served elsewhere
+        (K::Resubscribe, FailureKind::Moved),
         (K::Mailbox, FailureKind::Own),
         (K::OwnBug, FailureKind::Own),
         (K::Gone, FailureKind::Own),

@@ -346,6 +346,17 @@ fn something_else_is_no_calendar() {
     assert!(read("\u{feff}BEGIN:VCALENDAR\nEND:VCALENDAR\n", &zone(), now()).is_ok());
 }
 
+#[test]
+fn a_calendar_that_is_cut_off_is_refused() {
+    let whole = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:a\nDTSTART:20260302T090000Z\nEND:VEVENT\nEND:VCALENDAR\n";
+    assert_eq!(read(whole, &zone(), now()).unwrap().appointments.len(), 1);
+    let lines: Vec<&str> = whole.lines().collect();
+    for kept in 1..lines.len() {
+        let cut = lines[..kept].join("\n");
+        assert_eq!(read(&cut, &zone(), now()).unwrap_err(), IcsError::Truncated, "{cut}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "(BEGIN:VCALENDAR\n)?((BEGIN|END|DTSTART|RRULE|DTEND|RDATE|TZID|UID)[:;=,A-Z0-9T-]{0,30}\n){0,20}") {

@@ -23,7 +23,12 @@ pub fn get_folder(
     let world = service.world();
     let one = |folder| -> Result<Vec<Folder>, Problem> {
         let key = ops::folder(service, &world, caller, folder)?;
-        Ok(vec![describe(ops::mailbox(&world, key.mailbox)?, key, &request.shape)])
+        let mailbox = ops::mailbox(&world, key.mailbox)?;
+        let mut folder = describe(mailbox, key, &request.shape);
+        if mailbox.access == Access::AvailabilityOnly && caller.acting.is_none() {
+            folder.effective_rights = folder.effective_rights.map(|_| EffectiveRights::default());
+        }
+        Ok(vec![folder])
     };
     request
         .folder_ids

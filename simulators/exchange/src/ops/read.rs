@@ -24,7 +24,11 @@ pub fn get_item(service: &Service, caller: &Caller, request: &GetItem) -> Vec<Re
         let (key, version, appointment, address) = {
             let world = service.world();
             let (key, version, appointment) = ops::item(service, &world, caller, item)?;
-            (key, version, appointment, ops::mailbox(&world, key.mailbox)?.address().to_owned())
+            let mailbox = ops::mailbox(&world, key.mailbox)?;
+            if mailbox.is_corrupt(key) {
+                return Err(ops::corrupt());
+            }
+            (key, version, appointment, mailbox.address().to_owned())
         };
         let shown = match key.occurrence {
             Some(original) => appointment.occurrence(original).map_err(ops::occurrence_problem)?,
@@ -74,9 +78,9 @@ fn calendar_view(
             "A calendar view takes neither a restriction nor another traversal.",
         ));
     }
-    let (calendar, address) = {
+    let (calendar, address, corrupt) = {
         let world = service.world();
-        let key = ops::folder(service, &world, caller, folder)?;
+        let key = ops::readable_folder(service, &world, caller, folder)?;
         if key.folder != FolderKind::Calendar {
             return Err(Problem::new(
                 ResponseCode::CALENDAR_FOLDER_IS_INVALID_FOR_CALENDAR_VIEW,
@@ -84,9 +88,12 @@ fn calendar_view(
             ));
         }
         let mailbox = ops::mailbox(&world, key.mailbox)?;
-        (mailbox.calendar(), mailbox.address().to_owned())
+        (mailbox.calendar(), mailbox.address().to_owned(), mailbox.corrupt().clone())
     };
     let all = view(&calendar, window.start, window.end);
+    if all.iter().any(|(key, ..)| corrupt.contains(&key.number)) {
+        return Err(ops::corrupt());
+    }
     let most = match window.max_entries_returned {
         Some(most) => usize::try_from(most).unwrap_or(0).max(1),
         None if all.len() > FIND_LIMIT => return Err(too_many()),
@@ -153,7 +160,7 @@ fn stored(
         ));
     }
     let world = service.world();
-    let key = ops::folder(service, &world, caller, folder)?;
+    let key = ops::readable_folder(service, &world, caller, folder)?;
     let mailbox = ops::mailbox(&world, key.mailbox)?;
     let mut all: Vec<_> = mailbox
         .items()

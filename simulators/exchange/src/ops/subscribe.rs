@@ -29,7 +29,7 @@ fn one(service: &Service, caller: &Caller, request: &Subscribe) -> Result<Subscr
             let mut kinds = Vec::with_capacity(folders.len());
             let mut mailbox: Option<MailboxKey> = None;
             for folder in folders {
-                let key = ops::folder(service, &world, caller, folder)?;
+                let key = ops::readable_folder(service, &world, caller, folder)?;
                 if mailbox.is_some_and(|mailbox| mailbox != key.mailbox) {
                     return Err(invalid("A subscription is for the folders of one mailbox."));
                 }

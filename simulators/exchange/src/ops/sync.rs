@@ -23,7 +23,7 @@ pub fn sync_folder_items(
 
 fn page(service: &Service, caller: &Caller, request: &SyncFolderItems) -> Result<SyncPage, Problem> {
     let world = service.world();
-    let folder = ops::folder(service, &world, caller, &request.folder)?;
+    let folder = ops::readable_folder(service, &world, caller, &request.folder)?;
     let mailbox = ops::mailbox(&world, folder.mailbox)?;
     let state = match request.sync_state.as_deref().filter(|text| !text.trim().is_empty()) {
         Some(text) => Some(SyncState::parse(text).map_err(|_| invalid_state())?),
