@@ -49,6 +49,7 @@ pub use listener::ListenerConfig;
 pub use planner::{PlannerConfig, RequiredPlanner};
 pub use problem::{Problem, Problems};
 pub use qualifier::QualifierConfig;
+pub(crate) use secret::read as read_secret;
 pub use secrets::SecretsConfig;
 pub use telemetry::{LogFormat, TelemetryConfig};
 
@@ -235,6 +236,12 @@ impl Config {
     pub fn for_migrate(&self) -> Result<Database, ServiceError> {
         let mut problems = Problems::default();
         self.database.required(&mut problems).ok_or_else(|| self.refuse(problems))
+    }
+
+    /// The service account of the configuration, if there is one.
+    pub fn default_account(&self) -> Option<RequiredExchange> {
+        let (user, password) = (self.exchange.user.clone()?, self.exchange.password.clone()?);
+        Some(RequiredExchange { user, password })
     }
 
     /// What works and should still be looked at, one sentence each, for the log at start.

@@ -1,11 +1,12 @@
 //! `[calendar]`
 
+use calendar::guard::GuardLimits;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::{Problems, Section};
 
-/// The rules of what is kept in step (B2, B3, B4).
+/// The rules of what is kept in step (B2, B3, B4, B8).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CalendarConfig {
@@ -15,6 +16,10 @@ pub struct CalendarConfig {
     pub calendar_events_period_in_months: u8,
     /// Which free/busy states block time.
     pub busy_statuses: Vec<String>,
+    /// Deletions that were inferred from absence are withheld beyond both: this many …
+    pub mass_delete_guard_count: u32,
+    /// … and this share of what was there, in percent.
+    pub mass_delete_guard_percent: u32,
 }
 
 /// The free/busy states of Exchange.
@@ -26,6 +31,8 @@ impl Default for CalendarConfig {
             zone: "Europe/Copenhagen".to_owned(),
             calendar_events_period_in_months: 3,
             busy_statuses: ["Busy", "Tentative", "OOF"].map(str::to_owned).to_vec(),
+            mass_delete_guard_count: GuardLimits::DEFAULT.count,
+            mass_delete_guard_percent: GuardLimits::DEFAULT.percent,
         }
     }
 }
@@ -37,6 +44,13 @@ impl CalendarConfig {
     }
 }
 
+impl CalendarConfig {
+    /// The mass-delete guard.
+    pub fn guard(&self) -> GuardLimits {
+        GuardLimits { count: self.mass_delete_guard_count, percent: self.mass_delete_guard_percent }
+    }
+}
+
 impl Section for CalendarConfig {
     const NAME: &'static str = "calendar";
 
@@ -45,6 +59,8 @@ impl Section for CalendarConfig {
             check.add("zone", "is no IANA time zone; write it like \"Europe/Copenhagen\"");
         }
         check.range("calendar_events_period_in_months", self.calendar_events_period_in_months, 1..=24);
+        check.range("mass_delete_guard_count", self.mass_delete_guard_count, 0..=1_000_000);
+        check.range("mass_delete_guard_percent", self.mass_delete_guard_percent, 0..=100);
         if self.busy_statuses.is_empty() {
             check.add("busy_statuses", "must not be empty: nothing would ever be sent");
         }

@@ -18,6 +18,14 @@ pub struct ListenerConfig {
     pub stream_silence_limit: HumanDuration,
     /// Use the stored endpoint and group of each mailbox instead of Autodiscover.
     pub deactivate_solving_of_group_affinity: bool,
+    /// First and longest pause before a mailbox that could not be located is asked for again.
+    pub locate_retry_initial: HumanDuration,
+    /// See `locate_retry_initial`.
+    pub locate_retry_cap: HumanDuration,
+    /// First and longest pause before a mailbox that cannot be used is tried again.
+    pub mailbox_retry_initial: HumanDuration,
+    /// See `mailbox_retry_initial`.
+    pub mailbox_retry_cap: HumanDuration,
     /// Mailboxes that catch up at one time.
     pub catch_up_concurrency: usize,
     /// Catch-ups after a gap are spread over this time.
@@ -36,6 +44,10 @@ impl Default for ListenerConfig {
             subscription_groups_per_credential: 3,
             stream_silence_limit: HumanDuration::seconds(110),
             deactivate_solving_of_group_affinity: false,
+            locate_retry_initial: HumanDuration::seconds(30),
+            locate_retry_cap: HumanDuration::minutes(60),
+            mailbox_retry_initial: HumanDuration::seconds(60),
+            mailbox_retry_cap: HumanDuration::minutes(60),
             catch_up_concurrency: 8,
             catch_up_jitter: HumanDuration::seconds(2),
             folder_event_grace: HumanDuration::seconds(2),
@@ -56,6 +68,23 @@ impl Section for ListenerConfig {
         check.range("mailboxes_per_subscription_group", self.mailboxes_per_subscription_group, 1..=200);
         check.range("subscription_groups_per_credential", self.subscription_groups_per_credential, 1..=100);
         check.range("stream_silence_limit", self.stream_silence_limit, second..=hour);
+        let retries = [
+            (
+                ("locate_retry_initial", self.locate_retry_initial),
+                ("locate_retry_cap", self.locate_retry_cap),
+            ),
+            (
+                ("mailbox_retry_initial", self.mailbox_retry_initial),
+                ("mailbox_retry_cap", self.mailbox_retry_cap),
+            ),
+        ];
+        for ((initial_key, initial), (cap_key, cap)) in retries {
+            check.range(initial_key, initial, HumanDuration::millis(100)..=day);
+            check.range(cap_key, cap, HumanDuration::millis(100)..=day);
+            if cap.get() < initial.get() {
+                check.add(cap_key, format!("must not be shorter than {initial_key}"));
+            }
+        }
         check.range("catch_up_concurrency", self.catch_up_concurrency, 1..=100);
         check.range("catch_up_jitter", self.catch_up_jitter, zero..=hour);
         check.range("folder_event_grace", self.folder_event_grace, HumanDuration::millis(10)..=hour);

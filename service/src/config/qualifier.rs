@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{HumanDuration, Problems, Section};
+use super::{DailyTime, HumanDuration, Problems, Section};
 
 /// The stage that turns notifications into decisions (EPS; B4, B7, B8).
 #[derive(Debug, Clone, Deserialize)]
@@ -10,6 +10,8 @@ use super::{HumanDuration, Problems, Section};
 pub struct QualifierConfig {
     /// How often stored notifications are looked for when no wake-up came.
     pub notification_processing_interval: HumanDuration,
+    /// The times of day at which the whole window of every mailbox is read.
+    pub full_appointment_pull_schedule: Vec<DailyTime>,
     /// Read the whole window of every mailbox at start.
     pub make_full_calendar_pull_at_startup: bool,
     /// Mailboxes that are read in full at one time.
@@ -28,6 +30,7 @@ impl Default for QualifierConfig {
     fn default() -> Self {
         Self {
             notification_processing_interval: HumanDuration::seconds(4),
+            full_appointment_pull_schedule: vec![DailyTime::at(2, 0)],
             make_full_calendar_pull_at_startup: false,
             simultaneous_calls_at_full_pull: 1,
             shards: 4,
@@ -44,6 +47,7 @@ impl Section for QualifierConfig {
     fn check(&self, check: &mut Problems) {
         let (tick, hour) = (HumanDuration::millis(10), HumanDuration::minutes(60));
         check.range("notification_processing_interval", self.notification_processing_interval, tick..=hour);
+        check.schedule("full_appointment_pull_schedule", &self.full_appointment_pull_schedule);
         check.range("simultaneous_calls_at_full_pull", self.simultaneous_calls_at_full_pull, 1..=100);
         check.range("shards", self.shards, 1..=64);
         check.range("coalesce_quiet", self.coalesce_quiet, tick..=hour);

@@ -72,7 +72,7 @@ pub(super) fn from_file(
 
 /// The first line of the file: editors and `echo` end a file with a newline that is not part of the
 /// secret.
-fn read(file: &Path) -> Result<SecretString, std::io::Error> {
+pub(crate) fn read(file: &Path) -> Result<SecretString, std::io::Error> {
     let mut text = String::new();
     File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     if text.len() as u64 > FILE_BYTES_MAX {

@@ -206,7 +206,7 @@ busy_statuses = []
             "test.toml:4: planner.jobcenter_number: invalid type: integer `10100`, expected a text in quotes",
             "test.toml:5: planner.resource_update_schedule[1]: must be a time of day like \"02:00\", not \"25:00\"",
             "test.toml:12: lisener: is no known section; known are database, exchange, listener, qualifier, planner, \
-             calendar, leases, telemetry, http",
+             secrets, calendar, leases, telemetry, http",
             "test.toml:2: planner.simultaneous_calls: must lie from 1 to 10, not 99",
             "test.toml:9: calendar.zone: is no IANA time zone; write it like \"Europe/Copenhagen\"",
             "test.toml:10: calendar.busy_statuses: must not be empty: nothing would ever be sent",
