@@ -20,6 +20,9 @@ use supervision::Tree;
 
 use super::*;
 
+mod duty;
+mod limits;
+
 const MAIL: &str = "m0001@sim.test";
 /// The name of the product's own connections, so that a test can break them and go on watching.
 const APPLICATION: &str = "the product";
@@ -56,6 +59,16 @@ impl Running {
     }
 
     async fn on(database: TestDatabase, options: BatcherOptions, limits: CallLimits) -> Self {
+        Self::with_lease(database, options, limits, Duration::from_secs(60)).await
+    }
+
+    /// The same with a lease that nobody renews and that is lost after this time.
+    async fn with_lease(
+        database: TestDatabase,
+        options: BatcherOptions,
+        limits: CallLimits,
+        time_to_live: Duration,
+    ) -> Self {
         let planner = FakePlanner::start().await;
         let clock = SystemClock::shared();
         let store = Store::open(StoreOptions {
@@ -66,7 +79,7 @@ impl Running {
         let deps = Deps {
             book: CallBook::new(store.clone(), limits),
             planner: planner.connect(clock.clone()).unwrap(),
-            leases: LeaseBook::new(store.clone(), clock.clone(), "test".into(), Duration::from_secs(60)),
+            leases: LeaseBook::new(store.clone(), clock.clone(), "test".into(), time_to_live),
             wake: Wake::start(store),
             runtime: tokio::runtime::Handle::current(),
             clock: clock.clone(),
@@ -364,7 +377,11 @@ fn a_key_that_makes_its_calls_fail_holds_up_no_other() {
             for id in ["poison", "a", "b", "c"] {
                 decide(&database.store, MAIL, id, Some(slot(1))).await;
             }
-            let quick = BatcherOptions { call_timeout: Duration::from_millis(200), ..options() };
+            let quick = BatcherOptions {
+                call_timeout: Duration::from_millis(200),
+                attempts_max: 10_000,
+                ..options()
+            };
             let running = Running::on(database, quick, limits(1)).await;
             running.planner.poison("poison", failure);
             running.until("select count(*) from calendar_event where pending", 1).await;
