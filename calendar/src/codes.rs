@@ -151,6 +151,7 @@ codes! {
     DELETES_WITHHELD = 9106 EPS Error "a full read lacks so many appointments that their deletions are withheld, an operator confirms or rejects them";
     WITHHELD_SEEN_AGAIN = 9107 EPS Information "appointments whose deletion was withheld or rejected stand in the calendar again";
     FULL_PULL_BEGAN = 9108 EPS Information "a full pull began: by its schedule, or made up because it was missed";
+    ZONE_UNKNOWN = 9120 EPS Warning "an all-day appointment names a time zone that is not known, the configured zone is used";
 
     // 92xx communicator
     RESOURCE_ADDRESS_INVALID = 9201 PCS Warning "the resource list names something that is no mail address, it is skipped";

@@ -4,14 +4,18 @@
 //! One statement every few seconds for the whole installation. A failure leaves the last values and says so in
 //! the log; `kommuneklient_gauges_taken_seconds` tells how fresh they are.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use base::SharedClock;
-use store::Store;
+use calendar::ids::AccountId;
+use jiff::Timestamp;
+use store::accounts::AccountCapacity;
 use store::overview::{Overview, overview};
+use store::{Store, StoreError};
 use supervision::{ChildContext, Stop, Tree};
 use tokio::runtime::Handle;
 
@@ -27,6 +31,10 @@ pub(crate) struct Gauges {
     clock: SharedClock,
     tree: Arc<OnceLock<Tree>>,
     runtime: Handle,
+    /// Affinity groups that one service account carries at most.
+    groups_per_account: usize,
+    /// The accounts that were shown last.
+    accounts: BTreeSet<AccountId>,
     context: ChildContext,
     looking: bool,
 }
@@ -38,9 +46,11 @@ impl Gauges {
         clock: SharedClock,
         tree: Arc<OnceLock<Tree>>,
         runtime: Handle,
+        groups_per_account: usize,
         context: ChildContext,
     ) -> Self {
-        Self { store, clock, tree, runtime, context, looking: false }
+        let accounts = BTreeSet::new();
+        Self { store, clock, tree, runtime, groups_per_account, accounts, context, looking: false }
     }
 
     fn show_restarts(&self) {
@@ -50,17 +60,39 @@ impl Gauges {
         }
     }
 
+    fn show_accounts(&mut self, capacity: &AccountCapacity, now: Timestamp) {
+        gauge(
+            "kommuneklient_mailboxes_not_covered",
+            "Located mailboxes for which no service account has room: nobody listens to them",
+        )
+        .set(capacity.not_covered as f64);
+        let gone: Vec<AccountId> = std::mem::take(&mut self.accounts).into_iter().collect();
+        for account in gone {
+            show_account(account, [0.0; 4]);
+        }
+        for one in &capacity.accounts {
+            let left = one.waits.map_or(0.0, |(until, _)| until.duration_since(now).as_secs_f64().max(0.0));
+            let free = self.groups_per_account.saturating_sub(one.groups);
+            show_account(one.account, [one.groups as f64, free as f64, one.mailboxes as f64, left]);
+            self.accounts.insert(one.account);
+        }
+    }
+
     fn look(&mut self, ctx: &mut Context<Self>) {
         if self.looking {
             return;
         }
         self.looking = true;
         let store = self.store.clone();
-        let look = self.runtime.spawn(async move { overview(&store).await });
+        let look = self.runtime.spawn(async move { Ok::<_, StoreError>((overview(&store).await?, store.account_capacity().await?)) });
         ctx.spawn(look.into_actor(self).map(|result, actor, _| {
             actor.looking = false;
             match result {
-                Ok(Ok(found)) => show(&found, actor.clock.now().as_second()),
+                Ok(Ok((found, capacity))) => {
+                    let now = actor.clock.now();
+                    show(&found, now.as_second());
+                    actor.show_accounts(&capacity, now);
+                }
                 Ok(Err(error)) => tracing::warn!(
                     event_id = 3906,
                     error = &error as &dyn std::error::Error,
@@ -74,6 +106,19 @@ impl Gauges {
 
 fn gauge(name: &str, help: &str) -> telemetry::Gauge {
     telemetry::metrics().gauge(name, help, &[])
+}
+
+fn show_account(account: AccountId, values: [f64; 4]) {
+    let names = [
+        ("kommuneklient_account_groups", "Affinity groups that a service account carries"),
+        ("kommuneklient_account_groups_free", "Affinity groups that a service account has room for"),
+        ("kommuneklient_account_mailboxes", "Mailboxes that a service account listens to"),
+        ("kommuneklient_account_waits_seconds", "How much longer all calls of a service account wait"),
+    ];
+    let account = account.to_string();
+    for ((name, help), value) in names.into_iter().zip(values) {
+        telemetry::metrics().gauge(name, help, &[("account", account.as_str())]).set(value);
+    }
 }
 
 fn show(found: &Overview, now_s: i64) {

@@ -13,6 +13,7 @@ use base::{Backoff, SystemClock};
 use calendar::codes;
 use store::lease::LeaseBook;
 use store::wake::Wake;
+use store::accounts::BackOff;
 use supervision::{Ended, Tree};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -151,9 +152,9 @@ async fn add_stages(
 ) -> Result<(), ServiceError> {
     let backoff = Backoff::doubling(Duration::from_millis(250), DATABASE_PAUSE_MAX);
     let mut failures = 0;
-    let opened = loop {
+    let (opened, back_offs) = loop {
         match prepare(config, required, shared).await {
-            Ok(opened) => break opened,
+            Ok(prepared) => break prepared,
             Err(error) if error.is_outage() => {
                 failures += 1;
                 let pause = backoff.delay_jittered(failures);
@@ -174,8 +175,8 @@ async fn add_stages(
         source: Box::new(unusable.error),
     })?;
     let wake = Wake::start(shared.store.clone());
-    let stages = wiring::stages(config, required, shared, &wake, opened)?;
-    for stage in wiring::records(shared, events).into_iter().chain(stages) {
+    let stages = wiring::stages(config, required, shared, &wake, opened, &back_offs)?;
+    for stage in wiring::records(config, shared, events).into_iter().chain(stages) {
         let added = tree.root().add_child(stage).await;
         added.map_err(|source| ServiceError::Wiring {
             what: "a part of the service",
@@ -185,11 +186,17 @@ async fn add_stages(
     Ok(())
 }
 
-/// Brings the schema up to date and reads the service accounts.
-async fn prepare(config: &Config, required: &Required, shared: &Shared) -> Result<Opened, store::StoreError> {
+/// Brings the schema up to date and reads the service accounts, with those that a former process was told to wait
+/// with.
+async fn prepare(
+    config: &Config,
+    required: &Required,
+    shared: &Shared,
+) -> Result<(Opened, Vec<BackOff>), store::StoreError> {
     let applied = store::migrations::migrate(&shared.store).await?;
     tracing::info!(applied = applied.join(","), "the schema is up to date");
-    accounts::load(&shared.store, config.secrets.ring(), required.exchange.as_ref()).await
+    let opened = accounts::load(&shared.store, config.secrets.ring(), required.exchange.as_ref()).await?;
+    Ok((opened, shared.store.back_offs().await?))
 }
 
 fn telemetry_failed(source: telemetry::TelemetryError) -> ServiceError {

@@ -20,6 +20,7 @@ use calendar::{FreeBusy, Policy, Zones};
 use connector_exchange::{Exchange, ExchangeOptions};
 use connector_planner::{Planner, PlannerOptions};
 use store::Store;
+use store::accounts::BackOff;
 use store::calls::{CallBook, CallLimits};
 use store::lease::LeaseBook;
 use store::wake::Wake;
@@ -31,6 +32,7 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::ServiceError;
 use crate::account_keeper::{AccountBook, AccountKeeper};
 use crate::accounts::Opened;
+use crate::back_offs::{self, BackOffKeeper};
 use crate::config::{Config, DailyTime, Required};
 use crate::event_log::EventLog;
 use crate::gauges::Gauges;
@@ -71,7 +73,7 @@ pub(crate) fn root(config: &Config, shared: &Shared) -> SupervisorSpec {
 
 /// What keeps records in the schema, or reads there how much waits. Started before the stages, so that the end of
 /// these is recorded too.
-pub(crate) fn records(shared: &Shared, events: EventReceiver) -> [ChildSpec; 2] {
+pub(crate) fn records(config: &Config, shared: &Shared, events: EventReceiver) -> [ChildSpec; 2] {
     let events = Arc::new(Mutex::new(events));
     let (store, runtime, instance) = (shared.store.clone(), shared.runtime.clone(), shared.instance.clone());
     let event_log = ChildSpec::actor("event-log", &ChildRef::new(), move |context| {
@@ -79,8 +81,9 @@ pub(crate) fn records(shared: &Shared, events: EventReceiver) -> [ChildSpec; 2] 
     });
     let (store, clock) = (shared.store.clone(), shared.clock.clone());
     let (tree, runtime) = (Arc::clone(&shared.tree), shared.runtime.clone());
+    let groups = config.listener.subscription_groups_per_credential;
     let gauges = ChildSpec::actor("gauges", &ChildRef::new(), move |context| {
-        Gauges::new(store.clone(), clock.clone(), Arc::clone(&tree), runtime.clone(), context)
+        Gauges::new(store.clone(), clock.clone(), Arc::clone(&tree), runtime.clone(), groups, context)
     })
     .without_bearing_on_readiness();
     [event_log, gauges]
@@ -123,7 +126,8 @@ pub(crate) fn stages(
     shared: &Shared,
     wake: &Wake,
     opened: Opened,
-) -> Result<[ChildSpec; 4], ServiceError> {
+    back_offs: &[BackOff],
+) -> Result<[ChildSpec; 5], ServiceError> {
     let policy = policy(config);
     let source = Arc::new(exchange(config, &shared.clock)?);
     let book = Arc::new(AccountBook::new(
@@ -133,8 +137,10 @@ pub(crate) fn stages(
         Arc::clone(&source),
         opened,
     ));
+    back_offs::go_on(&source, back_offs);
+    let keeper = back_off_keeper(shared, wake, &source);
     let qualifier = qualifier::supervisor(
-        qualifier_options(config, policy),
+        qualifier_options(config, policy)?,
         qualifier::Services {
             store: shared.store.clone(),
             leases: shared.leases.clone(),
@@ -148,7 +154,7 @@ pub(crate) fn stages(
     let communicator = communicator(config, required, shared, wake)?;
     let listener = listener(config, shared, wake, source, &book);
     let accounts = accounts(config, shared, wake, book);
-    Ok([accounts, ChildSpec::supervisor(qualifier), ChildSpec::supervisor(communicator), listener])
+    Ok([accounts, keeper, ChildSpec::supervisor(qualifier), ChildSpec::supervisor(communicator), listener])
 }
 
 /// The keeper of the service accounts.
@@ -159,6 +165,18 @@ fn accounts(config: &Config, shared: &Shared, wake: &Wake, book: Arc<AccountBook
         AccountKeeper::new(Arc::clone(&book), wake.clone(), every, runtime.clone(), context)
     })
     .progress_deadline(Duration::from_secs(60))
+}
+
+/// The keeper of the accounts' back-offs.
+fn back_off_keeper(shared: &Shared, wake: &Wake, source: &Arc<Exchange>) -> ChildSpec {
+    let (source, store) = (Arc::clone(source), shared.store.clone());
+    let (wake, runtime) = (wake.clone(), shared.runtime.clone());
+    ChildSpec::actor("back-offs", &ChildRef::new(), move |context| {
+        let (source, store) = (Arc::clone(&source), store.clone());
+        BackOffKeeper::new(source, store, wake.clone(), runtime.clone(), context)
+    })
+    .progress_deadline(Duration::from_secs(60))
+    .without_bearing_on_readiness()
 }
 
 fn wired(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> ServiceError {
@@ -186,6 +204,7 @@ pub(crate) fn exchange(config: &Config, clock: &SharedClock) -> Result<Exchange,
         account: None,
         service_url: exchange.service_url.clone(),
         autodiscover_url: exchange.autodiscover_url.clone(),
+        autodiscover_memory: exchange.autodiscover_failure_memory.get(),
         use_impersonation: exchange.use_impersonation,
         server_version: exchange.server_version.clone(),
         tls: exchange.tls(),
@@ -197,12 +216,20 @@ pub(crate) fn exchange(config: &Config, clock: &SharedClock) -> Result<Exchange,
     Exchange::new(options, clock.clone()).map_err(|source| wired("Exchange", source))
 }
 
-fn qualifier_options(config: &Config, policy: Policy) -> qualifier::QualifierOptions {
+fn qualifier_options(
+    config: &Config,
+    policy: Policy,
+) -> Result<qualifier::QualifierOptions, ServiceError> {
     let settings = &config.qualifier;
-    qualifier::QualifierOptions {
+    // A full read makes one call at a time: so one call is always free for live changes.
+    let full_reads = config.exchange.simultaneous_calls.saturating_sub(1).max(1);
+    Ok(qualifier::QualifierOptions {
         shards: settings.shards.try_into().unwrap_or(u8::MAX),
         poll_interval: settings.notification_processing_interval.get(),
-        simultaneous_full_reads: settings.simultaneous_calls_at_full_pull,
+        simultaneous_full_reads: settings.simultaneous_calls_at_full_pull.min(full_reads),
+        full_reads_at: DailyTime::schedule(&settings.full_appointment_pull_schedule)
+            .map_err(|source| wired("the schedule of the full pull", source))?,
+        guard: config.calendar.guard(),
         full_read_at_start: settings.make_full_calendar_pull_at_startup,
         coalesce: qualifier::Timing {
             quiet: settings.coalesce_quiet.get(),
@@ -210,7 +237,7 @@ fn qualifier_options(config: &Config, policy: Policy) -> qualifier::QualifierOpt
         },
         attempts: settings.notification_attempts,
         ..qualifier::QualifierOptions::new(policy)
-    }
+    })
 }
 
 fn communicator(
@@ -302,6 +329,7 @@ fn communicator(
             schedule: DailyTime::schedule(&settings.calendar_synchronization_schedule)
                 .map_err(|source| wired("the schedule of the comparison", source))?,
             compare_at_start: settings.update_calendar_at_startup,
+            guard: config.calendar.guard(),
             zone: config.calendar.time_zone(),
             months: u32::from(config.calendar.calendar_events_period_in_months),
             ..comparison::ComparisonOptions::default()
@@ -335,6 +363,8 @@ fn listener(
         clock: shared.clock.clone(),
         options: mailbox_subscriber::SubscriberOptions {
             catch_up_jitter: settings.catch_up_jitter.get(),
+            locates_anew: !settings.deactivate_solving_of_group_affinity,
+            park: Backoff::doubling(settings.mailbox_retry_initial.get(), settings.mailbox_retry_cap.get()),
             ..mailbox_subscriber::SubscriberOptions::default()
         },
         work: Arc::new(Semaphore::new(settings.catch_up_concurrency)),
@@ -344,6 +374,10 @@ fn listener(
         mailboxes_per_subscription_group: settings.mailboxes_per_subscription_group,
         subscription_groups_per_credential: settings.subscription_groups_per_credential,
         deactivate_solving_of_group_affinity: settings.deactivate_solving_of_group_affinity,
+        locate_again: Backoff::doubling(
+            settings.locate_retry_initial.get(),
+            settings.locate_retry_cap.get(),
+        ),
         group,
         ..affinity_group::ListenerOptions::default()
     };

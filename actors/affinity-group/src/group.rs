@@ -34,6 +34,7 @@ use crate::folder_watch::FolderWatch;
 use crate::journal::{Journal, JournalTask};
 use crate::messages::{FromTask, Heard, MembersChanged};
 use crate::order::{Desk, Order, Orders};
+use crate::outage::{OutageWatch, Report};
 use crate::ownership;
 use crate::policy::{Directive, Event, Policy};
 
@@ -68,6 +69,11 @@ pub struct GroupActor {
     child: ChildContext,
     policy: Policy,
     folder_watch: FolderWatch,
+    outage: OutageWatch,
+    /// The stream that was heard of as open last.
+    open: Option<u64>,
+    /// It was told that no stream can be opened.
+    told_away: bool,
     owned: Option<Owned>,
     members: BTreeMap<MailAddress, Member>,
     /// Where the stream's actor finds what is wanted.
@@ -120,6 +126,9 @@ impl GroupActor {
             child,
             policy: Policy::new(options),
             folder_watch: FolderWatch::new(options.folder_event_grace, options.folder_catch_up_interval),
+            outage: OutageWatch::default(),
+            open: None,
+            told_away: false,
             owned: None,
             members: BTreeMap::new(),
             orders: orders.desk(),
@@ -247,7 +256,8 @@ impl GroupActor {
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
-        let due = self.policy.wake_at().into_iter().chain(self.folder_watch.wake_at()).min();
+        let due = self.policy.wake_at().into_iter().chain(self.folder_watch.wake_at());
+        let due = due.chain(self.outage.wake_at()).min();
         let Some(due) = due else { return };
         let delay = due.saturating_duration_since(self.tools.mailboxes.clock.monotonic());
         self.timer = Some(ctx.run_later(delay, |actor, ctx| {
@@ -255,6 +265,9 @@ impl GroupActor {
             let now = actor.tools.mailboxes.clock.monotonic();
             for mailbox in actor.folder_watch.due(now) {
                 actor.catch_up(&mailbox, false);
+            }
+            if let Some(report) = actor.outage.due(now) {
+                actor.tell_outage(report);
             }
             actor.event(Event::Tick, ctx);
         }));
@@ -357,6 +370,7 @@ impl GroupActor {
         ctx: &mut Context<Self>,
     ) {
         self.folder_watch.forget(&mailbox);
+        self.well(&mailbox);
         if let Some(subscription) = subscription {
             self.unsubscribe(&mailbox, subscription);
         }
@@ -413,6 +427,8 @@ impl GroupActor {
         match heard {
             Heard::Opened => {
                 tracing::debug!(group, stream, "stream open");
+                self.open = Some(stream);
+                self.told_away = false;
                 self.event(Event::Opened(stream), ctx);
             }
             Heard::Closed => self.event(Event::Closed(stream), ctx),
@@ -428,11 +444,18 @@ impl GroupActor {
                 self.event(Event::Bad { stream, subscriptions }, ctx);
             }
             Heard::Away(error) => {
-                self.tell_fault(&error.code, "a stream cannot be opened at present");
+                // told once an outage: it is tried again every few seconds
+                if !std::mem::replace(&mut self.told_away, true) {
+                    self.tell_not_opened(&error.code);
+                }
                 self.event(Event::Away(stream), ctx);
             }
             Heard::Failed(error) => {
-                self.tell_fault(&error.code, "a stream failed");
+                if self.open == Some(stream) {
+                    self.tell_fault(&error.code, "a stream failed");
+                } else {
+                    self.tell_not_opened(&error.code);
+                }
                 let all_lost = error.kind == SourceErrorKind::Resubscribe;
                 self.event(Event::Failed { stream, all_lost, after: error.after }, ctx);
             }
@@ -453,6 +476,47 @@ impl GroupActor {
 
     fn tell_fault(&self, code: &str, what: &str) {
         tracing::error!(event_id = codes::STREAM_FAILED.id, group = self.id.get(), code, "{what}");
+    }
+
+    fn tell_not_opened(&self, code: &str) {
+        let (group, account) = (self.id.get(), self.owned.as_ref().map(|owned| owned.account.get()));
+        tracing::error!(
+            event_id = codes::STREAM_OPEN_FAILED.id,
+            group,
+            account,
+            code,
+            "a stream cannot be opened, it is tried again"
+        );
+    }
+
+    fn tell_outage(&self, report: Report) {
+        let (group, account) = (self.id.get(), self.owned.as_ref().map(|owned| owned.account.get()));
+        match report {
+            Report::Began { mailboxes, code } => tracing::error!(
+                event_id = codes::GROUP_EXCHANGE_FAILED.id,
+                group,
+                account,
+                mailboxes,
+                code,
+                "an outage keeps mailboxes of a group from being listened to"
+            ),
+            Report::Over { mailboxes, lasted } => tracing::info!(
+                event_id = codes::GROUP_OUTAGE_OVER.id,
+                group,
+                account,
+                mailboxes,
+                lasted_s = lasted.as_secs(),
+                "the outage of a group is over"
+            ),
+        }
+    }
+
+    /// A mailbox has no part in an outage (any more).
+    fn well(&mut self, mailbox: &MailAddress) {
+        let now = self.tools.mailboxes.clock.monotonic();
+        if let Some(report) = self.outage.out_of_it(mailbox, now) {
+            self.tell_outage(report);
+        }
     }
 
     /// Ends everything in order; the actor ends when this is done.
@@ -573,7 +637,18 @@ impl Handler<FromMailbox> for GroupActor {
                 }
                 self.event(Event::Live { mailbox, subscription, cookie }, ctx);
             }
+            FromMailbox::Out { mailbox, code } => {
+                let now = self.tools.mailboxes.clock.monotonic();
+                if self.members.contains_key(&mailbox) {
+                    self.outage.failed(&mailbox, &code, now);
+                    self.set_timer(ctx);
+                }
+            }
+            FromMailbox::Well { mailbox } => self.well(&mailbox),
             FromMailbox::Down { mailbox, own_fault } => {
+                if own_fault {
+                    self.well(&mailbox);
+                }
                 self.event(Event::Down { mailbox, own_fault }, ctx);
             }
         }

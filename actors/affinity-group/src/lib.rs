@@ -27,6 +27,7 @@ pub mod tree;
 
 mod journal;
 mod order;
+mod outage;
 mod ownership;
 mod pump;
 mod round;

@@ -65,7 +65,8 @@ impl Round<'_> {
             return Ok(Outcome::NoList);
         }
         let resources = self.store.active_resources().await.map_err(ListenerError::Read)?;
-        let (wanted, more) = to_locate(&resources, self.clock.now(), self.options.locate_at_once);
+        let solves = !self.options.deactivate_solving_of_group_affinity;
+        let (wanted, more) = to_locate(&resources, self.clock.now(), self.options.locate_at_once, solves);
         let resources = if wanted.is_empty() {
             resources
         } else {
@@ -89,9 +90,9 @@ impl Round<'_> {
     }
 
     /// Locates mailboxes and writes what came out to their rows.
-    async fn locate(&self, wanted: &[(MailAddress, u32)]) -> Result<(), ListenerError> {
+    async fn locate(&self, wanted: &[Wanted]) -> Result<(), ListenerError> {
         for batch in wanted.chunks(LOCATE_BATCH) {
-            let mails: Vec<MailAddress> = batch.iter().map(|(mail, _)| mail.clone()).collect();
+            let mails: Vec<MailAddress> = batch.iter().map(|one| one.mail.clone()).collect();
             let located = if self.options.deactivate_solving_of_group_affinity {
                 mails.iter().map(|_| Err(not_solved())).collect()
             } else {
@@ -100,9 +101,15 @@ impl Round<'_> {
             let now = self.clock.now();
             let mut found: Vec<(MailAddress, Location)> = Vec::new();
             let mut failed: Vec<(MailAddress, ResourceFailure)> = Vec::new();
-            for ((mail, failures), outcome) in batch.iter().zip(located) {
+            let mut kept: Vec<MailAddress> = Vec::new();
+            for (Wanted { mail, failures, has_location }, outcome) in batch.iter().zip(located) {
                 match outcome {
                     Ok(location) => found.push((mail.clone(), location)),
+                    // it stays where it is; if it cannot be reached there, its own retries doubt that again
+                    Err(error) if *has_location => {
+                        tell_not_located(mail, &error);
+                        kept.push(mail.clone());
+                    }
                     Err(error) => {
                         let again = self.options.locate_again.delay_jittered(failures + 1);
                         let again = again.max(error.after.unwrap_or_default());
@@ -113,6 +120,7 @@ impl Round<'_> {
             }
             self.store.located(&found, now).await.map_err(ListenerError::Write)?;
             self.store.failed(&failed).await.map_err(ListenerError::Write)?;
+            self.store.keep_locations(&kept).await.map_err(ListenerError::Write)?;
         }
         Ok(())
     }
@@ -208,21 +216,38 @@ fn touched(groups: &[StoredGroup], changes: &Regrouping) -> Vec<GroupId> {
         .collect()
 }
 
+/// A mailbox that is to be located.
+struct Wanted {
+    mail: MailAddress,
+    /// Failures in a row so far.
+    failures: u32,
+    /// It is somewhere already, and that is in doubt.
+    has_location: bool,
+}
+
 /// Pure: whom to locate now (with the failures so far), and whether more wait.
 fn to_locate(
     resources: &[ActiveResource],
     now: Timestamp,
     at_once: usize,
-) -> (Vec<(MailAddress, u32)>, bool) {
+    solves: bool,
+) -> (Vec<Wanted>, bool) {
     let due = |resource: &&ActiveResource| {
         let retry_at = resource.error.as_ref().and_then(|error| error.retry_at);
-        resource.location.is_none() && retry_at.is_none_or(|at| at <= now)
+        match resource.location {
+            None => retry_at.is_none_or(|at| at <= now),
+            Some(_) => solves && resource.location_doubted,
+        }
     };
     let mut due = resources.iter().filter(due);
     let wanted = due
         .by_ref()
         .take(at_once.max(1))
-        .map(|resource| (resource.mail.clone(), resource.error.as_ref().map_or(0, |error| error.count)))
+        .map(|resource| Wanted {
+            mail: resource.mail.clone(),
+            failures: resource.error.as_ref().map_or(0, |error| error.count),
+            has_location: resource.location.is_some(),
+        })
         .collect();
     (wanted, due.next().is_some())
 }

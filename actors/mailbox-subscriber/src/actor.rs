@@ -26,7 +26,7 @@ use crate::catch_up::CatchUp;
 use crate::config::SubscriberOptions;
 use crate::error::SubscriberError;
 use crate::messages::{CatchUpNow, FromMailbox, GroupAffinity, SubscriptionLost};
-use crate::policy::{Directive, Failure, Input, Policy, Step};
+use crate::policy::{Directive, Failure, FailureKind, Input, Policy, Step};
 
 /// How long a report that found the group's mailbox full waits for the next try.
 const REPORT_AGAIN: Duration = Duration::from_millis(50);
@@ -130,10 +130,17 @@ impl MailboxSubscriber {
                 self.report(FromMailbox::Down { mailbox: self.mailbox.address.clone(), own_fault }, ctx);
             }
             Directive::RecordFailure { failure, retry_after, step } => {
+                if failure.kind == FailureKind::Passing {
+                    let (mailbox, code) = (self.mailbox.address.clone(), failure.code.clone());
+                    self.report(FromMailbox::Out { mailbox, code }, ctx);
+                }
                 self.record_failure(failure, retry_after, step);
             }
-            Directive::RecordSuccess => self.record_success(),
-            Directive::ForgetLocation => self.forget_location(),
+            Directive::RecordSuccess => {
+                self.report(FromMailbox::Well { mailbox: self.mailbox.address.clone() }, ctx);
+                self.record_success();
+            }
+            Directive::DoubtLocation => self.doubt_location(),
             Directive::Timer(delay) => {
                 if let Some(timer) = self.timer.take() {
                     ctx.cancel_future(timer);
@@ -238,13 +245,18 @@ impl MailboxSubscriber {
         let mailbox = self.mailbox.address.clone();
         self.run(step, ctx, move |_, outcome| {
             Input::CaughtUp(outcome.map_err(|error| {
-                tracing::warn!(
-                    event_id = code_of_catch_up(&error),
-                    mailbox = %mailbox,
-                    error = &error as &dyn std::error::Error,
-                    "catching up failed"
-                );
-                Failure::from(&error)
+                let failure = Failure::from(&error);
+                if failure.kind == FailureKind::Passing {
+                    tracing::debug!(mailbox = %mailbox, code = failure.code, "catching up failed for now");
+                } else {
+                    tracing::warn!(
+                        event_id = code_of_catch_up(&error),
+                        mailbox = %mailbox,
+                        error = &error as &dyn std::error::Error,
+                        "catching up failed"
+                    );
+                }
+                failure
             }))
         });
     }
@@ -274,14 +286,25 @@ impl MailboxSubscriber {
 
     fn record_failure(&mut self, failure: Failure, retry_after: Duration, step: Step) {
         let now = self.tools.clock.now();
-        tracing::error!(
-            event_id = code_of_failure(&failure, step),
-            mailbox = %self.mailbox.address,
-            code = failure.code,
-            step = ?step,
-            retry_after_s = retry_after.as_secs(),
-            "a mailbox cannot be listened to"
-        );
+        // what passes concerns many: the group tells it once for all of them
+        if failure.kind == FailureKind::Passing {
+            tracing::debug!(
+                mailbox = %self.mailbox.address,
+                code = failure.code,
+                step = ?step,
+                retry_after_s = retry_after.as_secs(),
+                "a mailbox cannot be listened to at present"
+            );
+        } else {
+            tracing::error!(
+                event_id = code_of_failure(&failure, step),
+                mailbox = %self.mailbox.address,
+                code = failure.code,
+                step = ?step,
+                retry_after_s = retry_after.as_secs(),
+                "a mailbox cannot be listened to"
+            );
+        }
         let failure = ResourceFailure {
             code: failure.code,
             description: failure.description,
@@ -304,11 +327,12 @@ impl MailboxSubscriber {
         });
     }
 
-    fn forget_location(&self) {
+    fn doubt_location(&self) {
+        let now = self.tools.clock.now();
         let (store, mailbox) = (self.tools.store.clone(), self.mailbox.clone());
         // outlives the actor: the listener will move the mailbox because of it
         self.tools.runtime.spawn(async move {
-            if let Err(error) = store.forget_location(&mailbox.address).await {
+            if let Err(error) = store.doubt_location(&mailbox.address, now).await {
                 not_written(codes::SUBSCRIBER_STATUS_WRITE_FAILED.id, &mailbox, &error);
             }
         });

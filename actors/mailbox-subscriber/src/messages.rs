@@ -46,6 +46,19 @@ pub enum FromMailbox {
         /// Is the mailbox itself at fault (`true`) or something that all have in common?
         own_fault: bool,
     },
+    /// It has been failing for a while, for a reason that it probably has in common with others: the group tells
+    /// that once for all of them.
+    Out {
+        /// Which mailbox.
+        mailbox: MailAddress,
+        /// The code of the failure.
+        code: String,
+    },
+    /// It is listened to and has caught up.
+    Well {
+        /// Which mailbox.
+        mailbox: MailAddress,
+    },
 }
 
 /// The group to a mailbox: its subscription is dead, make a new one.

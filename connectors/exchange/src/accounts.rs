@@ -159,10 +159,7 @@ impl Pool {
         mailbox: &MailAddress,
     ) -> Result<Arc<Line>, SourceError> {
         let of_group = account.and_then(|account| self.lines.get(&account));
-        let chosen = of_group.or_else(|| {
-            let weight = |id: &AccountId| weight(mailbox, *id);
-            self.lines.iter().max_by_key(|(id, _)| (weight(id), **id)).map(|(_, line)| line)
-        });
+        let chosen = of_group.or_else(|| self.lines.get(&preferred(self.lines.keys().copied(), mailbox)?));
         chosen.cloned().ok_or_else(|| absent(operation, "there is no service account"))
     }
 
@@ -178,6 +175,11 @@ fn absent(operation: &'static str, text: &str) -> SourceError {
     let mut error = own(operation, SourceErrorKind::Unavailable, "no account", text);
     error.after = Some(ACCOUNT_AGAIN);
     error
+}
+
+/// The account that a mailbox prefers among these.
+fn preferred(accounts: impl Iterator<Item = AccountId>, mailbox: &MailAddress) -> Option<AccountId> {
+    accounts.max_by_key(|id| (weight(mailbox, *id), *id))
 }
 
 /// How much a mailbox prefers an account (rendezvous hashing): FNV-1a, so that it is the same in every process and

@@ -16,7 +16,7 @@ use crate::wake::Wake;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn waits(account: i64, seconds: u64, failures: u32, reason: BackOffReason) -> BackOff {
-    BackOff { account: AccountId::new(account), left: seconds * SECOND, failures, reason }
+    BackOff { account: AccountId::new(account), left: Duration::from_secs(seconds), failures, reason }
 }
 
 fn mail(n: u32) -> MailAddress {

@@ -299,7 +299,9 @@ proptest! {
             if planned.uncovered.is_empty() {
                 prop_assert!(again.changes.is_empty(), "{again:?}");
             }
-            prop_assert_eq!(again.uncovered.len(), planned.uncovered.len());
+            // (who lost its place while its location is unknown waits to be located now)
+            let located = |mail: &&MailAddress| found.get(*mail).is_some_and(Option::is_some);
+            prop_assert_eq!(again.uncovered.len(), planned.uncovered.iter().filter(located).count());
             groups = after;
         }
     }

@@ -111,6 +111,43 @@ fn a_planned_end_opened_again_too_late_is_a_gap() {
     assert_eq!(late, [catch_up(1, true), catch_up(2, true), catch_up(3, true)]);
 }
 
+/// 150 members come one every 100 ms, each heard of as it comes. How often is the stream opened?
+#[test]
+fn a_group_that_gets_150_members_opens_its_stream_a_few_times_only() {
+    let (mut policy, start) = listening();
+    let all: Vec<u32> = (1..=153).collect();
+    let mut opened = 0;
+    let mut now = start + s(10);
+    let mut perform = |policy: &mut Policy, directives: Vec<Directive>, now: Instant| {
+        let streams: Vec<u64> = directives
+            .iter()
+            .filter_map(|one| if let Directive::Open { stream, .. } = one { Some(*stream) } else { None })
+            .collect();
+        for stream in streams {
+            opened += 1;
+            policy.on(Event::Opened(stream), now, 0.0);
+        }
+    };
+    let directives = policy.on(members(&all), now, 0.0);
+    perform(&mut policy, directives, now);
+    for n in 4..=153 {
+        now += Duration::from_millis(100);
+        for event in [live(n, None), Event::Tick] {
+            let directives = policy.on(event, now, 0.0);
+            perform(&mut policy, directives, now);
+        }
+    }
+    while let Some(at) = policy.wake_at() {
+        now = now.max(at);
+        let directives = policy.on(Event::Tick, now, 0.0);
+        perform(&mut policy, directives, now);
+    }
+    assert_eq!(policy.stream_ids().map(BTreeSet::len), Some(153));
+    // 1, 1, 2, 4 and 8 s after each other within the 15 s, and once when all are there
+    assert!(opened <= 6, "opened {opened} times");
+    println!("150 members within 15 s: the stream was opened {opened} times");
+}
+
 #[test]
 fn an_error_or_silence_is_a_gap_for_all_and_the_stream_is_ordered_anew() {
     let (mut policy, start) = listening();

@@ -1,12 +1,14 @@
 //! The listener's tree on real PostgreSQL, against the Exchange simulator over sockets.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use affinity_group::{GroupOptions, GroupTools, Listener, ListenerOptions, listener_spec};
 use base::{Backoff, SystemClock};
 use calendar::MailAddress;
-use connector_exchange::{Exchange, ExchangeOptions};
+use calendar::ids::AccountId;
+use connector_exchange::{Account, BackOff, Exchange, ExchangeOptions, Reason};
 use mailbox_subscriber::{SubscriberOptions, Tools};
 use proto_ews::operation::{CreateItem, DeleteItem};
 use proto_ews::{
@@ -19,7 +21,7 @@ use store::lease::LeaseBook;
 use store::testing::{TestDatabase, database};
 use store::wake::Wake;
 use supervision::{ChildRef, Ended, Intensity, Strategy, SupervisorSpec, Tree};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// Longest time that a test waits for a condition.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,6 +43,10 @@ pub(crate) struct World {
     tree: Option<Tree>,
     renewal: Option<tokio::task::JoinHandle<()>>,
     starts: u32,
+    /// The service accounts: those of the database, else that of the configuration.
+    pub(crate) accounts: BTreeSet<AccountId>,
+    exchange: Option<Arc<Exchange>>,
+    told: Option<watch::Sender<Option<BTreeSet<AccountId>>>>,
 }
 
 /// One stored notification: mailbox, kind, item.
@@ -80,6 +86,9 @@ impl World {
             tree: None,
             renewal: None,
             starts: 0,
+            accounts: BTreeSet::from([AccountId::DEFAULT]),
+            exchange: None,
+            told: None,
         }
     }
 
@@ -103,6 +112,8 @@ impl World {
         options.back_off = Backoff::doubling(Duration::from_millis(50), Duration::from_millis(500));
         let clock = SystemClock::shared();
         let source = Arc::new(Exchange::new(options, clock.clone()).unwrap());
+        source.set_accounts(&self.credentials()).unwrap();
+        self.exchange = Some(Arc::clone(&source));
         let store = self.database.store.clone();
         let owner = format!("test-{}", self.starts);
         let leases = LeaseBook::new(store.clone(), clock.clone(), owner, Duration::from_secs(3));
@@ -135,15 +146,76 @@ impl World {
             Wake::start(store)
         };
         let reference: ChildRef<Listener> = ChildRef::new();
+        let (told, accounts) = watch::channel(Some(self.accounts.clone()));
+        self.told = Some(told);
         let intensity = Intensity { max_restarts: 5, window: Duration::from_secs(60) };
         let root = SupervisorSpec::new("root", Strategy::OneForOne, intensity).child(listener_spec(
             &reference,
             group_tools,
             self.options,
+            accounts,
             wake,
         ));
         self.tree = Some(Tree::start(root, clock));
         self.renewal = Some(renewal);
+    }
+
+    /// The accounts as the simulator knows them: `svc`, `svc2`, … for 0, 2, …
+    fn credentials(&self) -> Vec<Account> {
+        let name = |id: AccountId| match id.get() {
+            0 => "svc".to_owned(),
+            n => format!("svc{n}"),
+        };
+        self.accounts.iter().map(|id| Account { id: *id, user: name(*id), password: "pw".into() }).collect()
+    }
+
+    /// There is one more account, as `kommuneklient credential add` would have it. Not 1: the simulator has none.
+    pub(crate) async fn add_account(&mut self, number: i64) {
+        self.execute(&format!(
+            "insert into service_user_credential (id, user_name) overriding system value values ({number}, 'svc{number}')"
+        ))
+        .await;
+        self.accounts.remove(&AccountId::DEFAULT);
+        self.accounts.insert(AccountId::new(number));
+        self.tell_accounts();
+    }
+
+    /// An account is gone, as `kommuneklient credential remove` would have it.
+    pub(crate) async fn remove_account(&mut self, number: i64) {
+        let mut client = self.database.store.client("test").await.unwrap();
+        let tx = client.transaction().await.unwrap();
+        store::accounts::release_groups(&tx, AccountId::new(number)).await.unwrap();
+        tx.execute("delete from service_user_credential where id = $1", &[&number]).await.unwrap();
+        tx.commit().await.unwrap();
+        self.accounts.remove(&AccountId::new(number));
+        self.tell_accounts();
+    }
+
+    /// Another instance was told that this account must wait for a minute.
+    pub(crate) fn hold(&self, number: i64) {
+        self.exchange.as_ref().expect("started").hold(&BackOff {
+            account: AccountId::new(number),
+            left: Duration::from_secs(60),
+            failures: 1,
+            reason: Reason::Busy,
+        });
+    }
+
+    fn tell_accounts(&self) {
+        if let (Some(exchange), Some(told)) = (&self.exchange, &self.told) {
+            exchange.set_accounts(&self.credentials()).unwrap();
+            told.send_replace(Some(self.accounts.clone()));
+        }
+    }
+
+    /// Open streams, by the name of the account.
+    pub(crate) fn streams_by_account(&self) -> BTreeMap<String, usize> {
+        let service = self.simulator.service();
+        let mut streams = BTreeMap::new();
+        for (_, stream) in service.world().hub.streams() {
+            *streams.entry(service.accounts[stream.account].clone()).or_default() += 1;
+        }
+        streams
     }
 
     pub(crate) fn tree(&self) -> &Tree {

@@ -3,6 +3,8 @@
 //! PostgreSQL, against the Exchange simulator over sockets; each test does harm and then waits for the change.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod restarts;

@@ -109,11 +109,10 @@ proptest! {
     fn taking_an_account_away_moves_its_mailboxes_only(
         numbers in proptest::collection::btree_set(0i64..20, 2..6), gone in 0usize..6, n in 0u32..1_000
     ) {
-        let maker = maker();
-        let all: Vec<i64> = numbers.iter().copied().collect();
+        let all: Vec<AccountId> = numbers.iter().copied().map(AccountId::new).collect();
         let gone = all[gone % all.len()];
-        let before = chosen(&pool(&maker, all.clone()), None, n);
-        let after = chosen(&pool(&maker, all.into_iter().filter(|one| *one != gone)), None, n);
+        let before = preferred(all.iter().copied(), &mail(n)).unwrap();
+        let after = preferred(all.iter().copied().filter(|one| *one != gone), &mail(n)).unwrap();
         prop_assert!(before == gone || before == after);
     }
 }
