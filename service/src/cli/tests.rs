@@ -116,3 +116,45 @@ fn simulators_take_the_documented_options() {
     };
     assert_eq!((planner.jobcenter.as_str(), planner.mailboxes), ("10100", 5));
 }
+
+#[test]
+fn withheld_runs_have_a_number_or_a_number_of_the_list() {
+    use super::operators::RunId;
+    for (text, run) in [("17", RunId::Mailbox(17)), ("L3", RunId::List(3)), ("l3", RunId::List(3))] {
+        assert_eq!(text.parse(), Ok(run));
+        assert_eq!(run.to_string(), text.to_uppercase());
+    }
+    for text in ["", "L", "LL3", "17a", "1.5"] {
+        assert!(text.parse::<RunId>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn operators_name_one_mailbox_or_all_of_them() {
+    use store::operations::Scope;
+    let Command::Operator(OperatorCommand::Pull(one)) =
+        parse("kommuneklient pull A@X.dk --config c").unwrap()
+    else {
+        panic!("not pull")
+    };
+    assert_eq!(one.target.scope().mail(), Some("a@x.dk"));
+    let line = "kommuneklient adopt --all --config c --by kim --wait --timeout 90s --json";
+    let Command::Operator(OperatorCommand::Adopt(all)) = parse(line).unwrap() else { panic!("not adopt") };
+    assert_eq!(all.target.scope(), Scope::All);
+    assert_eq!(all.follow.timeout.get(), std::time::Duration::from_secs(90));
+    assert!(all.follow.wait && all.common.json && all.who.by.as_deref() == Some("kim"));
+    for wrong in [
+        "kommuneklient pull --config c",
+        "kommuneklient pull a@x --all --config c",
+        "kommuneklient pull a --config c",
+        "kommuneklient compare --all --timeout 1s --config c",
+        "kommuneklient whitelist add --config c",
+        "kommuneklient blacklist add a@x --config c",
+        "kommuneklient blacklist add a@x --reason  --config c",
+        "kommuneklient withheld confirm --config c",
+        "kommuneklient set-aside retry --config c",
+        "kommuneklient set-aside retry 1 --all --config c",
+    ] {
+        assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong}");
+    }
+}
