@@ -23,6 +23,8 @@ pub struct ActiveResource {
     pub mail: MailAddress,
     /// Where it was located, if ever.
     pub location: Option<Location>,
+    /// Is the location in doubt, so that it is to be located anew?
+    pub location_doubted: bool,
     /// Why it cannot be listened to now.
     pub error: Option<ResourceError>,
 }
@@ -76,7 +78,8 @@ impl Store {
         let client = self.client(operation).await?;
         let statement = client
             .prepare_cached(
-                "select mail, endpoint, grouping_value, error_code, error_count, retry_at \
+                "select mail, endpoint, grouping_value, location_doubted_at is not null as doubted, error_code, \
+                        error_count, retry_at \
                  from planner_resource where deleted_date is null order by mail",
             )
             .await
@@ -94,7 +97,8 @@ impl Store {
         Ok(resources)
     }
 
-    /// Records where mailboxes were located and clears their errors.
+    /// Records where mailboxes were located, and clears the errors of those that have a new place: for one that
+    /// is where it was, what went wrong there still holds.
     pub async fn located(&self, found: &[(MailAddress, Location)], now: Timestamp) -> Result<(), StoreError> {
         if found.is_empty() {
             return Ok(());
@@ -104,9 +108,17 @@ impl Store {
         let statement = client
             .prepare_cached(
                 "update planner_resource r set endpoint = n.endpoint, grouping_value = n.grouping_value, \
-                 located_at = $4, error_code = null, error_description = null, error_date = null, \
-                 error_count = 0, retry_at = null \
-                 from unnest($1::text[], $2::text[], $3::text[]) as n (mail, endpoint, grouping_value) \
+                 located_at = $4, location_doubted_at = null, \
+                 error_code = case when n.stays then error_code end, \
+                 error_description = case when n.stays then error_description end, \
+                 error_date = case when n.stays then error_date end, \
+                 error_count = case when n.stays then error_count else 0 end, \
+                 retry_at = case when n.stays then retry_at end \
+                 from (select f.mail, f.endpoint, f.grouping_value, \
+                              f.endpoint is not distinct from o.endpoint \
+                              and f.grouping_value is not distinct from o.grouping_value as stays \
+                       from unnest($1::text[], $2::text[], $3::text[]) as f (mail, endpoint, grouping_value) \
+                       join planner_resource o using (mail)) as n \
                  where r.mail = n.mail",
             )
             .await
@@ -121,23 +133,42 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets where a mailbox lives and wakes the listener, so that it locates it anew.
-    pub async fn forget_location(&self, mail: &MailAddress) -> Result<(), StoreError> {
-        let operation = "forget where a mailbox lives";
+    /// A mailbox seems to be served elsewhere: its place and those of the others of its group are in doubt (one that
+    /// moves can draw its whole group after it), and the listener is woken to locate them anew. The stored places
+    /// hold until then.
+    pub async fn doubt_location(&self, mail: &MailAddress, now: Timestamp) -> Result<(), StoreError> {
+        let operation = "doubt where a mailbox lives";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
-        let forgotten = tx
+        let doubted = tx
             .execute(
-                "update planner_resource set endpoint = null, grouping_value = null, located_at = null \
-                 where mail = $1 and endpoint is not null",
-                &[&mail.as_str()],
+                "update planner_resource r set location_doubted_at = $2 \
+                 where r.endpoint is not null and r.location_doubted_at is null and (r.mail = $1 or r.mail in ( \
+                     select other.mail from planner_resource_subscription own \
+                     join planner_resource_subscription other using (subscription_id) where own.mail = $1))",
+                &[&mail.as_str(), &now],
             )
             .await
             .map_err(StoreError::query(operation))?;
-        if forgotten > 0 {
+        if doubted > 0 {
             wake::notify(&tx, Channel::Resource).await?;
         }
         tx.commit().await.map_err(StoreError::query(operation))
+    }
+
+    /// Doubted mailboxes could not be located anew: what is stored goes on to hold.
+    pub async fn keep_locations(&self, mails: &[MailAddress]) -> Result<(), StoreError> {
+        if mails.is_empty() {
+            return Ok(());
+        }
+        let operation = "keep where mailboxes live";
+        let client = self.client(operation).await?;
+        let mails: Vec<&str> = mails.iter().map(MailAddress::as_str).collect();
+        client
+            .execute("update planner_resource set location_doubted_at = null where mail = any($1)", &[&mails])
+            .await
+            .map_err(StoreError::query(operation))?;
+        Ok(())
     }
 
     /// Records failures of mailboxes; counts them up.
@@ -201,10 +232,11 @@ fn active_resource(
     let endpoint: Option<String> = row.try_get("endpoint")?;
     let grouping: Option<String> = row.try_get("grouping_value")?;
     let location = endpoint.zip(grouping).map(|(endpoint, grouping)| Location { endpoint, grouping });
+    let location_doubted: bool = row.try_get("doubted")?;
     let code: Option<String> = row.try_get("error_code")?;
     let count: i32 = row.try_get("error_count")?;
     let retry_at: Option<Timestamp> = row.try_get("retry_at")?;
     let error =
         code.map(|code| ResourceError { code, count: u32::try_from(count).unwrap_or_default(), retry_at });
-    Ok(ActiveResource { mail, location, error })
+    Ok(ActiveResource { mail, location, location_doubted, error })
 }

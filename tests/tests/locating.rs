@@ -73,6 +73,11 @@ async fn stored_locations_are_used_when_solving_is_switched_off_and_what_has_non
     let stored = row(&scene, 1).await;
     scene.stop_service().await;
     let client = scene.database.store.client("forget one").await.unwrap();
+    // as if it had come to the list meanwhile
+    client
+        .execute("delete from planner_resource_subscription where mail = $1", &[&mailbox(3)])
+        .await
+        .unwrap();
     let forget = "update planner_resource set endpoint = null, grouping_value = null where mail = $1";
     client.execute(forget, &[&mailbox(3)]).await.unwrap();
     let asked = requests(&scene, "GetUserSettings").await;

@@ -217,6 +217,7 @@ fn touched(groups: &[StoredGroup], changes: &Regrouping) -> Vec<GroupId> {
 }
 
 /// A mailbox that is to be located.
+#[derive(Debug, PartialEq, Eq)]
 struct Wanted {
     mail: MailAddress,
     /// Failures in a row so far.

@@ -74,8 +74,8 @@ pub enum Directive {
     },
     /// Clear the resource row's error; the mailbox is listened to.
     RecordSuccess,
-    /// Forget where the mailbox lives, so that it is located anew.
-    ForgetLocation,
+    /// The mailbox seems to live elsewhere: have it located anew.
+    DoubtLocation,
     /// Wake the policy after this time; replaces a timer set before.
     Timer(Duration),
 }
@@ -395,7 +395,7 @@ impl Policy {
         let delay = policy.delay(self.failures, random).max(failure.after.unwrap_or_default());
         let mut directives = vec![Directive::TellDown { own_fault: own }];
         if failure.kind == FailureKind::Moved && options.locates_anew {
-            directives.push(Directive::ForgetLocation);
+            directives.push(Directive::DoubtLocation);
         }
         if failure.kind != FailureKind::Passing || self.failures >= options.record_outage_after {
             self.recorded_well = false;

@@ -55,8 +55,8 @@ async fn failures_count_and_success_clears() {
     assert_eq!(
         store.active_resources().await.unwrap(),
         vec![
-            ActiveResource { mail: mail(1), location: None, error: Some(error) },
-            ActiveResource { mail: mail(2), location: None, error: None },
+            ActiveResource { mail: mail(1), location: None, location_doubted: false, error: Some(error) },
+            ActiveResource { mail: mail(2), location: None, location_doubted: false, error: None },
         ]
     );
     let client = store.client("test").await.unwrap();
@@ -83,16 +83,51 @@ async fn failures_count_and_success_clears() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_location_is_kept_until_it_is_forgotten() {
+async fn a_doubted_location_holds_until_another_is_known_and_the_group_is_doubted_with_it() {
     let database = database().await;
-    add(&database, 1, false).await;
+    for n in 1..=3 {
+        add(&database, n, false).await;
+    }
     let store = &database.store;
-    let here = Location { endpoint: "https://mail/EWS".into(), grouping: "A".into() };
-    store.located(&[(mail(1), here.clone()), (mail(9), here.clone())], at(0)).await.unwrap();
-    assert_eq!(
-        store.active_resources().await.unwrap(),
-        vec![ActiveResource { mail: mail(1), location: Some(here), error: None }]
-    );
-    store.forget_location(&mail(1)).await.unwrap();
-    assert_eq!(store.active_resources().await.unwrap()[0].location, None);
+    let here = |grouping: &str| Location { endpoint: "https://mail/EWS".into(), grouping: grouping.into() };
+    let all = [(mail(1), here("A")), (mail(2), here("A")), (mail(3), here("A")), (mail(9), here("A"))];
+    store.located(&all, at(0)).await.unwrap();
+    let client = store.client("test").await.unwrap();
+    client
+        .batch_execute(
+            "insert into subscription (endpoint, grouping_value, ordinal) values ('https://mail/EWS', 'A', 1); \
+             insert into planner_resource_subscription (mail, subscription_id) \
+             select mail, s.id from planner_resource, subscription s where mail <> 'm0003@sim.test'",
+        )
+        .await
+        .unwrap();
+    let state = async || {
+        let rows = store.active_resources().await.unwrap();
+        let of = |row: ActiveResource| {
+            (row.location.unwrap().grouping, row.location_doubted, row.error.map(|error| error.code))
+        };
+        rows.into_iter().map(of).collect::<Vec<_>>()
+    };
+    let row = |grouping: &str, doubted, error: Option<&str>| {
+        (grouping.to_owned(), doubted, error.map(str::to_owned))
+    };
+    let failure = ResourceFailure {
+        code: "ErrorProxyRequestNotAllowed".into(),
+        description: "served elsewhere".into(),
+        at: at(0),
+        retry_at: Some(at(60)),
+    };
+    let both = [(mail(1), failure.clone()), (mail(2), failure)];
+    store.failed(&both).await.unwrap();
+    store.doubt_location(&mail(2), at(5)).await.unwrap();
+    let code = Some("ErrorProxyRequestNotAllowed");
+    assert_eq!(state().await, [row("A", true, code), row("A", true, code), row("A", false, None)]);
+    // one is found elsewhere and has no error any more, the other is where it was and keeps it
+    store.located(&[(mail(1), here("B")), (mail(2), here("A"))], at(6)).await.unwrap();
+    assert_eq!(state().await, [row("B", false, None), row("A", false, code), row("A", false, None)]);
+    // nobody knows: what is stored holds
+    store.doubt_location(&mail(3), at(7)).await.unwrap();
+    assert_eq!(state().await[2], row("A", true, None));
+    store.keep_locations(&[mail(3)]).await.unwrap();
+    assert_eq!(state().await[2], row("A", false, None));
 }

@@ -29,7 +29,7 @@ fn at(second: i64) -> Timestamp {
 fn resource(n: u32, located: bool, retry_at: Option<Timestamp>) -> ActiveResource {
     let location = located.then(|| Location { endpoint: "e".into(), grouping: "g".into() });
     let error = retry_at.map(|at| ResourceError { code: "C".into(), count: 2, retry_at: Some(at) });
-    ActiveResource { mail: mail(n), location, error }
+    ActiveResource { mail: mail(n), location, location_doubted: false, error }
 }
 
 #[test]
@@ -42,9 +42,22 @@ fn those_without_location_whose_time_has_come_are_located_in_portions() {
         resource(5, true, Some(at(0))),
         resource(6, false, None),
     ];
-    assert_eq!(to_locate(&resources, at(10), 10), (vec![(mail(2), 0), (mail(3), 2), (mail(6), 0)], false));
-    assert_eq!(to_locate(&resources, at(10), 2), (vec![(mail(2), 0), (mail(3), 2)], true));
-    assert_eq!(to_locate(&resources[..1], at(10), 2), (vec![], false));
+    let wanted = |n, failures| Wanted { mail: mail(n), failures, has_location: false };
+    let all = vec![wanted(2, 0), wanted(3, 2), wanted(6, 0)];
+    assert_eq!(to_locate(&resources, at(10), 10, true), (all, false));
+    assert_eq!(to_locate(&resources, at(10), 2, true), (vec![wanted(2, 0), wanted(3, 2)], true));
+    assert_eq!(to_locate(&resources[..1], at(10), 2, true), (vec![], false));
+}
+
+#[test]
+fn doubted_locations_are_solved_anew_at_once_unless_that_is_switched_off() {
+    let doubted = [
+        ActiveResource { location_doubted: true, ..resource(1, true, Some(at(60))) },
+        resource(2, true, None),
+    ];
+    let wanted = Wanted { mail: mail(1), failures: 2, has_location: true };
+    assert_eq!(to_locate(&doubted, at(10), 10, true), (vec![wanted], false));
+    assert_eq!(to_locate(&doubted, at(10), 10, false), (vec![], false));
 }
 
 fn error(kind: SourceErrorKind, code: &str) -> SourceError {
@@ -155,6 +168,27 @@ async fn what_was_located_forms_groups_and_the_rest_waits_for_its_time() {
     let again = round(&database, &fence, &source, &options()).await.unwrap();
     assert!(matches!(again, Outcome::Formed { changed, .. } if changed.is_empty()));
     assert_eq!(*source.asked.lock().unwrap(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_doubted_location_is_replaced_or_stays_and_is_asked_for_once() {
+    let (database, fence) = with_resources(2).await;
+    let there = Location { endpoint: "before".into(), grouping: "g".into() };
+    database.store.located(&[(mail(1), there.clone()), (mail(2), there.clone())], at(0)).await.unwrap();
+    let source = Even::default();
+    round(&database, &fence, &source, &options()).await.unwrap();
+    assert_eq!(*source.asked.lock().unwrap(), 0);
+    // both are of one group
+    database.store.doubt_location(&mail(2), at(1)).await.unwrap();
+    round(&database, &fence, &source, &options()).await.unwrap();
+    let rows = database.store.active_resources().await.unwrap();
+    assert_eq!(rows[0].location.as_ref(), Some(&there), "autodiscover does not know: it stays");
+    assert_eq!(rows[0].error, None, "it may well be listened to");
+    assert_eq!(rows[1].location.as_ref().map(|location| &*location.endpoint), Some("e"));
+    let groups = database.store.affinity_groups().await.unwrap();
+    assert_eq!(groups.len(), 2);
+    round(&database, &fence, &source, &options()).await.unwrap();
+    assert_eq!(*source.asked.lock().unwrap(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -119,7 +119,7 @@ fn a_moved_mailbox_is_located_anew() {
     let mut policy = Policy::new(None);
     live(&mut policy, now);
     let directives = policy.on(Input::CaughtUp(Err(failure(FailureKind::Moved))), now, 0.0, &options());
-    assert!(directives.contains(&Directive::ForgetLocation), "{directives:?}");
+    assert!(directives.contains(&Directive::DoubtLocation), "{directives:?}");
     assert!(directives.contains(&Directive::TellDown { own_fault: true }));
     assert!(!policy.is_live());
 }
@@ -131,7 +131,7 @@ fn a_moved_mailbox_keeps_its_location_where_nobody_would_find_another() {
     live(&mut policy, now);
     let options = SubscriberOptions { locates_anew: false, ..options() };
     let directives = policy.on(Input::CaughtUp(Err(failure(FailureKind::Moved))), now, 0.0, &options);
-    assert!(!directives.contains(&Directive::ForgetLocation), "{directives:?}");
+    assert!(!directives.contains(&Directive::DoubtLocation), "{directives:?}");
     assert!(directives.iter().any(|one| matches!(one, Directive::RecordFailure { .. })), "{directives:?}");
 }
 
@@ -227,7 +227,7 @@ impl World {
                 Directive::TellDown { .. } => self.told_live = false,
                 Directive::RecordFailure { .. } => self.row_in_error = true,
                 Directive::RecordSuccess => self.row_in_error = false,
-                Directive::ForgetLocation => {}
+                Directive::DoubtLocation => {}
                 Directive::Timer(delay) => {
                     assert!(delay > Duration::ZERO, "a loop without a pause");
                     self.timer = true;
