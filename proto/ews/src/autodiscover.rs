@@ -200,6 +200,7 @@ pub fn encode_response(
                 w.attribute("s:mustUnderstand", "1");
                 w.text(&format!("{ACTION}Response"));
             });
+            write_version(w);
         }
     };
     let message = writer.write(header, |w| match response {
@@ -207,6 +208,19 @@ pub fn encode_response(
         Err(fault) => fault.write(w, "s:"),
     })?;
     Ok(message)
+}
+
+/// The version of the server, without which the clients that follow Microsoft's own refuse the answer. Here it is five
+/// elements, not the attributes of EWS (field note 42).
+fn write_version(w: &mut Writer) {
+    w.element("h:ServerVersionInfo", |w| {
+        w.attribute("xmlns:h", AUTODISCOVER_NS);
+        w.leaf("h:MajorVersion", "15");
+        w.leaf("h:MinorVersion", "2");
+        w.leaf("h:MajorBuildNumber", "2562");
+        w.leaf("h:MinorBuildNumber", "17");
+        w.leaf("h:Version", "Exchange2016");
+    });
 }
 
 /// Reads an answer or a fault.
