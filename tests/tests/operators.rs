@@ -1,0 +1,493 @@
+//! Goal: whoever operates the service can ask it for work, follow it, and change its lists, and is told what
+//! happened or why not, in a table or in JSON, with the documented status. Method: the program as a process, on a
+//! database of its own; beside a running service where that matters.
+#![allow(clippy::unwrap_used, reason = "all of this is test code")]
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use end_to_end::scene::quote;
+use end_to_end::{Scene, Setting, mailbox, wait_for};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use store::outbox::testing::{decide, resource, slot, sql};
+use store::testing::TestDatabase;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
+
+#[derive(Debug)]
+struct Ended {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+/// A database without a service, and the configuration that names it.
+struct Desk {
+    database: TestDatabase,
+    configuration: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let database = store::testing::database().await;
+        let folder = tempfile::tempdir().unwrap();
+        let configuration = folder.path().join("kommuneklient.toml");
+        let text = format!("[database]\nurl = {}\n", quote(database.url.expose_secret()));
+        std::fs::write(&configuration, text).unwrap();
+        Self { database, configuration, _folder: folder }
+    }
+
+    async fn run(&self, line: &str) -> Ended {
+        run(&self.configuration, line).await
+    }
+
+    /// The answer in JSON of a command that succeeds.
+    async fn json(&self, line: &str) -> Value {
+        answer(self.run(&format!("{line} --json")).await)
+    }
+
+    /// What people are told by a command that succeeds.
+    async fn text(&self, line: &str) -> String {
+        let ended = self.run(line).await;
+        assert_eq!(ended.status, 0, "{line}: {ended:?}");
+        ended.out
+    }
+
+    /// A command that is refused with status 1 and these words.
+    async fn refused(&self, line: &str, words: &[&str]) {
+        let ended = self.run(line).await;
+        assert_eq!((ended.status, ended.out.as_str()), (1, ""), "{line}: {ended:?}");
+        for word in words {
+            assert!(ended.err.contains(word), "{word:?} is missing: {ended:?}");
+        }
+    }
+}
+
+/// Runs a command; words in the line are parted by blanks, `_` stands for a blank within a word.
+async fn run(configuration: &PathBuf, line: &str) -> Ended {
+    let arguments: Vec<String> = line.split(' ').map(|word| word.replace('_', " ")).collect();
+    let configuration = configuration.clone();
+    let output = tokio::task::spawn_blocking(move || {
+        Command::new(PROGRAM)
+            .args(arguments)
+            .env_clear()
+            .env("KOMMUNEKLIENT_CONFIG", configuration)
+            .env("USER", "somebody")
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .output()
+            .unwrap()
+    });
+    let output = output.await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ended { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn answer(ended: Ended) -> Value {
+    assert_eq!(ended.status, 0, "{ended:?}");
+    serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_are_shown_and_changed_with_who_and_why() {
+    let desk = Desk::new().await;
+    assert!(desk.text("resources list").await.contains("Planner has listed nobody yet"));
+    assert!(desk.text("whitelist list").await.contains("everybody whom Planner lists is used"));
+    assert!(desk.text("blacklist list").await.contains("nobody is blocked"));
+    for n in 0..12 {
+        resource(&desk.database.store, &format!("m{n:02}@x.dk")).await;
+    }
+    desk.refused("whitelist add m00@x.dk", &["11 of 12 resources would not be used any more", "--yes"]).await;
+    let added = desk.text("whitelist add M00@X.dk m01@x.dk m02@x.dk --yes --by kim").await;
+    assert_eq!(
+        added,
+        "added 3 entries; 9 not used any more, 0 used again; the whitelist has 3 entries now\n"
+    );
+    let listed = desk.json("whitelist list").await;
+    assert_eq!(listed.as_array().unwrap().len(), 3);
+    assert_eq!(
+        (&listed[0]["mailbox"], &listed[0]["added_by"], &listed[0]["in_use"]),
+        (&json!("m00@x.dk"), &json!("kim"), &json!(true))
+    );
+    assert!(desk.text("whitelist list").await.lines().nth(1).unwrap().contains("m00@x.dk"));
+
+    let blocked = desk.text("blacklist add m01@x.dk --reason has_left").await;
+    assert_eq!(blocked, "m01@x.dk is blocked: it is not used any more; its appointments stay in Planner\n");
+    let listed = desk.json("blacklist list").await;
+    assert_eq!((&listed[0]["reason"], &listed[0]["added_by"]), (&json!("has left"), &json!("somebody")));
+    assert!(desk.text("blacklist list").await.contains("has left"));
+    let rows = desk.json("resources list").await;
+    assert_eq!(rows.as_array().unwrap().len(), 12);
+    assert_eq!(
+        (&rows[1]["in_use"], &rows[1]["blacklisted"], &rows[1]["deleted_reason"]),
+        (&json!(false), &json!(true), &json!("has left"))
+    );
+    let text = desk.text("resources list").await;
+    assert!(text.contains("P-NonWhitelist") && text.ends_with("2 resources in use, 12 in all\n"), "{text}");
+
+    let again = desk.json("whitelist add m03@x.dk").await;
+    assert_eq!(again, json!({ "entries": 1, "dropped": 0, "revived": 1, "entries_now": 4 }));
+    desk.refused(
+        "whitelist remove m00@x.dk m01@x.dk m02@x.dk m03@x.dk",
+        &["everybody be used (8 resources again)"],
+    )
+    .await;
+    assert!(desk.text("whitelist remove m03@x.dk").await.starts_with("removed 1 entry; 1 not used any more"));
+    assert_eq!(desk.json("blacklist remove m07@x.dk").await["removed"], false);
+    assert!(desk.text("blacklist remove m01@x.dk").await.contains("the resource list is asked for"));
+    assert!(desk.database.store.resource_list_asked().await.unwrap().is_some());
+
+    let client = desk.database.store.client("test").await.unwrap();
+    let query =
+        "select fields ->> 'act', fields ->> 'by' from application_log where event_id = 9503 order by id";
+    let acts: Vec<(String, String)> =
+        client.query(query, &[]).await.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect();
+    let acts: Vec<(&str, &str)> = acts.iter().map(|(act, by)| (act.as_str(), by.as_str())).collect();
+    let expected = [
+        ("whitelist add", "kim"),
+        ("blacklist add", "somebody"),
+        ("whitelist add", "somebody"),
+        ("whitelist remove", "somebody"),
+        ("blacklist remove", "somebody"),
+    ];
+    assert_eq!(acts, expected, "refusals change nothing and are no acts");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_is_asked_for_recorded_and_shown_and_refused_where_it_makes_no_sense() {
+    let desk = Desk::new().await;
+    for name in ["a@x.dk", "b@x.dk", "c@x.dk"] {
+        resource(&desk.database.store, name).await;
+    }
+    sql(&desk.database.store, "update planner_resource set deleted_date = now(), deleted_reason = 'P-NotInPlanner' where mail = 'c@x.dk'").await;
+    desk.text("blacklist add b@x.dk --reason on_leave").await;
+    assert!(desk.text("operations").await.contains("nothing was asked for yet"));
+    for command in ["pull", "compare", "adopt"] {
+        desk.refused(
+            &format!("{command} nobody@x.dk"),
+            &["Planner never listed nobody@x.dk", "resources list"],
+        )
+        .await;
+        desk.refused(&format!("{command} b@x.dk"), &["b@x.dk is blocked (on leave)", "blacklist remove"])
+            .await;
+        desk.refused(&format!("{command} c@x.dk"), &["has not been in use since", "P-NotInPlanner"]).await;
+        for usage in [command.to_owned(), format!("{command} nonsense"), format!("{command} a@x.dk --all")] {
+            assert_eq!(desk.run(&usage).await.status, 2, "{usage}");
+        }
+    }
+    assert_eq!(desk.json("operations").await, json!([]), "what is refused is not recorded");
+    let ended = desk.run("pull A@X.dk --by kim").await;
+    assert_eq!(ended.status, 0);
+    assert!(ended.err.contains("no instance of the service is running"), "{ended:?}");
+    assert_eq!(
+        ended.out,
+        "operation 1 is asked for: full pull (a@x.dk); `kommuneklient operations 1` shows how far it is\n"
+    );
+    let waiting = "select count(*) from notification where event_type = 'FullRead' and mail = 'a@x.dk'";
+    assert_eq!(count(&desk.database, waiting).await, 1);
+    let asked = desk.json("compare --all").await;
+    assert_eq!(
+        (&asked["kind"], &asked["mailbox"], &asked["of"], &asked["state"]),
+        (&json!("comparison"), &Value::Null, &json!(1), &json!("waiting"))
+    );
+    assert_eq!(
+        count(&desk.database, "select count(*) from planner_resource where compare_due_at is not null").await,
+        1
+    );
+    assert_eq!(desk.json("adopt a@x.dk").await["kind"], "adoption");
+    assert_eq!(
+        count(
+            &desk.database,
+            "select count(*) from planner_resource where mail = 'a@x.dk' and adopt_due_at is not null"
+        )
+        .await,
+        1
+    );
+    assert_eq!(desk.json("resources refresh").await["kind"], "resource_list");
+    assert!(desk.database.store.resource_list_asked().await.unwrap().is_some());
+    desk.refused("pull a@x.dk --wait --timeout 100ms", &["operation 5 is not done after", "0 of 1"]).await;
+
+    let all = desk.json("operations").await;
+    let ids: Vec<_> = all.as_array().unwrap().iter().map(|one| one["id"].as_i64().unwrap()).collect();
+    assert_eq!(ids, [5, 4, 3, 2, 1]);
+    sql(
+        &desk.database.store,
+        "update planner_resource set full_read_began_at = clock_timestamp() where mail = 'a@x.dk'",
+    )
+    .await;
+    let one = desk.json("operations 1").await;
+    assert_eq!((&one["state"], &one["done"], &one["asked_by"]), (&json!("done"), &json!(1), &json!("kim")));
+    let text = desk.text("operations 2").await;
+    assert!(text.contains("0 of 1") && text.contains("WAITING") && text.contains("in turn"), "{text}");
+    desk.refused("operations 77", &["there is no operation 77"]).await;
+}
+
+async fn count(database: &TestDatabase, query: &str) -> i64 {
+    store::outbox::testing::number(&database.store, query).await
+}
+
+/// A run of the resource list and one of a mailbox that wait.
+async fn withhold(database: &TestDatabase) {
+    for name in ["a@x.dk", "b@x.dk", "c@x.dk"] {
+        resource(&database.store, name).await;
+    }
+    for key in ["K1", "K2", "K3"] {
+        decide(&database.store, "a@x.dk", key, Some(slot(1))).await;
+    }
+    let run = |list: i64, run: i64| {
+        format!(
+            "insert into withheld_list (withheld_at, in_use_before) values (now(), 30); \
+             insert into withheld_list_resource (withheld_list_id, mail) values ({list}, 'b@x.dk'), ({list}, 'c@x.dk'); \
+             insert into withheld_run (mail, source, reading_began, withheld_at, keys, there) \
+             values ('a@x.dk', 'full_read', now(), now(), 2, 3); \
+             insert into withheld_key (mail, origin_id, run, version, start_at, end_at) \
+             select mail, origin_id, {run}, version, start_at, end_at from calendar_event where origin_id <> 'K3'"
+        )
+    };
+    sql(&database.store, &run(1, 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_withheld_is_shown_and_confirmed_or_rejected_by_one_command() {
+    let desk = Desk::new().await;
+    assert_eq!(desk.text("withheld list").await, "nothing is withheld\n");
+    withhold(&desk.database).await;
+    let runs = desk.json("withheld list").await;
+    let seen: Vec<_> =
+        runs.as_array().unwrap().iter().map(|run| (&run["run"], &run["of"], &run["missing"])).collect();
+    let expected =
+        [(&json!("L1"), &json!("resource list"), &json!(2)), (&json!("1"), &json!("a@x.dk"), &json!(2))];
+    assert_eq!(seen, expected);
+    let text = desk.text("withheld list").await;
+    assert!(text.contains("2 of 30") && text.contains("2 of 3") && text.contains("full read"), "{text}");
+    let text = desk.text("withheld show L1").await;
+    assert!(
+        text.contains("b@x.dk") && text.contains("c@x.dk") && text.contains("withheld confirm L1"),
+        "{text}"
+    );
+    let shown = desk.json("withheld show 1").await;
+    assert_eq!(shown["items"].as_array().unwrap().len(), 2);
+    assert_eq!(shown["items"][0][0], "K1");
+
+    let text = desk.text("withheld confirm L1 --by kim").await;
+    assert_eq!(text, "run L1 is confirmed: 2 resources not used any more\n");
+    assert_eq!(
+        count(
+            &desk.database,
+            "select count(*) from planner_resource where deleted_reason = 'P-NotInPlanner'"
+        )
+        .await,
+        2
+    );
+    desk.refused("withheld reject L1", &["run L1 does not wait any more, it is confirmed"]).await;
+    let settled = desk.json("withheld confirm 1 --by kim").await;
+    assert_eq!(settled, json!({ "run": "1", "state": "confirmed", "count": 2 }));
+    assert_eq!(count(&desk.database, "select count(*) from calendar_event where not wanted").await, 2);
+    desk.refused("withheld confirm 1", &["run 1 does not wait any more, it is confirmed"]).await;
+    for unknown in ["withheld confirm 9", "withheld show L9", "withheld reject L9"] {
+        desk.refused(unknown, &["there is no withheld run"]).await;
+    }
+    assert_eq!(desk.run("withheld show nine").await.status, 2);
+    assert_eq!(desk.json("withheld list").await, json!([]));
+    let all = desk.text("withheld list --settled").await;
+    assert!(all.contains("confirmed by kim"), "{all}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rejected_run_keeps_what_it_would_have_deleted() {
+    let desk = Desk::new().await;
+    withhold(&desk.database).await;
+    assert!(desk.text("withheld reject L1").await.contains("stay in use until Planner lists them again"));
+    assert!(desk.text("withheld reject 1").await.contains("2 appointments stay"));
+    assert_eq!(
+        count(&desk.database, "select count(*) from planner_resource where deleted_date is not null").await,
+        0
+    );
+    assert_eq!(count(&desk.database, "select count(*) from calendar_event where not wanted").await, 0);
+    assert_eq!(desk.json("withheld list --settled").await[0]["state"], "rejected");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_set_aside_is_shown_with_its_reason_and_tried_again() {
+    let desk = Desk::new().await;
+    assert_eq!(desk.text("set-aside list").await, "nothing is set aside\n");
+    desk.refused("set-aside retry --all", &["nothing of that is set aside"]).await;
+    for name in ["a@x.dk", "b@x.dk"] {
+        resource(&desk.database.store, name).await;
+        decide(&desk.database.store, name, "ASIDE", Some(slot(1))).await;
+        decide(&desk.database.store, name, "REFUSED", Some(slot(1))).await;
+    }
+    sql(&desk.database.store, "\
+        update calendar_event set set_aside_version = version, set_aside_reason = 'failed too often', attempts = 50, \
+            stopped_at = now() where origin_id = 'ASIDE'; \
+        update calendar_event set refused_version = version, refused_code = 5, stopped_at = now() where origin_id = 'REFUSED'; \
+        insert into notification (mail, bucket, event_type, item_id, received_at, attempts, last_error, set_aside_at) \
+        values ('a@x.dk', 1, 'CreatedEvent', 'I', now(), 5, 'ErrorAccessDenied', now()), \
+               ('b@x.dk', 1, 'ModifiedEvent', 'J', now(), 5, 'ErrorCorruptData', now())").await;
+    let text = desk.text("set-aside list").await;
+    for word in [
+        "ErrorAccessDenied",
+        "CreatedEvent",
+        "set aside: failed too often",
+        "refused by Planner with 5",
+        "CreateEvents",
+    ] {
+        assert!(text.contains(word), "{word} is missing in\n{text}");
+    }
+    let of_a = desk.json("set-aside list --mailbox a@x.dk").await;
+    assert_eq!(of_a["notifications"].as_array().unwrap().len(), 1);
+    assert_eq!(of_a["appointments"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&of_a["appointments"][0]["tries"], &of_a["appointments"][1]["refused"], &of_a["complete"]),
+        (&json!(50), &json!(5), &json!(true))
+    );
+    let id = of_a["notifications"][0]["id"].as_i64().unwrap();
+    assert_eq!(
+        desk.json(&format!("set-aside retry {id}")).await,
+        json!({ "notifications": 1, "appointments": 0 })
+    );
+    desk.refused(&format!("set-aside retry {id}"), &["nothing of that is set aside"]).await;
+    assert_eq!(
+        desk.json("set-aside retry --mailbox a@x.dk").await,
+        json!({ "notifications": 0, "appointments": 1 })
+    );
+    let text = desk.text("set-aside retry --all").await;
+    assert_eq!(text, "tried again: 1 notification, 1 appointment\n");
+    let left = desk.json("set-aside list").await;
+    assert_eq!(left["notifications"], json!([]));
+    assert_eq!(left["appointments"].as_array().unwrap().len(), 2, "what Planner refused stays refused");
+    assert_eq!(desk.run("set-aside retry").await.status, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_was_not_migrated_and_an_embedded_one_that_sleeps() {
+    let folder = tempfile::tempdir().unwrap();
+    // the server's account must be able to enter
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let configuration = folder.path().join("kommuneklient.toml");
+    let data = folder.path().join("data");
+    let text = format!("[database]\nurl = \"embedded\"\ndata_dir = {}\n", quote(data.to_str().unwrap()));
+    std::fs::write(&configuration, text).unwrap();
+    let ended = run(&configuration, "operations").await;
+    assert_eq!(ended.status, 1, "{ended:?}");
+    assert!(ended.err.contains("bring it up to date with `kommuneklient migrate`"), "{ended:?}");
+    assert_eq!(run(&configuration, "migrate").await.status, 0);
+    assert_eq!(answer(run(&configuration, "operations --json").await), json!([]));
+    assert!(
+        !data.join("cluster/postmaster.pid").exists(),
+        "it was started for the command and is stopped again"
+    );
+
+    std::fs::write(
+        &configuration,
+        "[database]\nurl = \"postgres://u:s3cret@127.0.0.1:1/d?connect_timeout=1\"\n",
+    )
+    .unwrap();
+    let ended = run(&configuration, "pull --all").await;
+    assert_eq!(ended.status, 1, "{ended:?}");
+    assert!(
+        ended.err.contains("pull failed: the database cannot be used: cannot open a connection"),
+        "{ended:?}"
+    );
+    assert!(!ended.err.contains("s3cret"), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_service_does_what_it_is_asked_and_is_followed_to_the_end() {
+    let scene = Scene::ready(PROGRAM, Setting::default()).await;
+    scene.outlook.create(&mailbox(1), scene.appointment("UID-1", 3)).await.unwrap();
+    scene.until_in_step().await;
+    for (line, kind, of) in [
+        ("pull --all", "full_pull", 3),
+        ("pull m0002@sim.test", "full_pull", 1),
+        ("compare --all", "comparison", 3),
+        ("resources refresh", "resource_list", 1),
+        ("adopt --all", "adoption", 3),
+    ] {
+        let done = answer(run(&scene.configuration, &format!("{line} --wait --timeout 1m --json")).await);
+        assert_eq!(
+            (&done["kind"], &done["state"], &done["done"], &done["of"]),
+            (&json!(kind), &json!("done"), &json!(of), &json!(of)),
+            "{line}"
+        );
+    }
+    let refreshed = answer(run(&scene.configuration, "operations 4 --json").await);
+    assert_eq!(refreshed["outcome"], "3 listed: 0 new, 0 used again, 0 not used any more");
+    // after an adoption of everybody changes go on being sent
+    scene.outlook.create(&mailbox(2), scene.appointment("UID-2", 4)).await.unwrap();
+    assert_eq!(scene.until_in_step().await.len(), 2);
+    scene.assert_no_violations().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_roll_out_begins_with_three_and_a_block_ends_the_subscription_only() {
+    let mut scene = Scene::new(PROGRAM, Setting { mailboxes: 5, ..Setting::default() }).await;
+    for number in 1..=5 {
+        scene.outlook.create(&mailbox(number), scene.appointment("UID-1", 3)).await.unwrap();
+    }
+    let three = format!("whitelist add {} {} {} --by kim", mailbox(1), mailbox(2), mailbox(3));
+    assert_eq!(run(&scene.configuration, &three).await.status, 0);
+    scene.start_service().await;
+    scene.until_ready().await;
+    until_held(&scene, &[1, 2, 3]).await;
+    let excluded = "select count(*) from planner_resource where deleted_reason = 'P-NonWhitelist'";
+    assert_eq!(scene.count(excluded).await, 2);
+    assert_eq!(
+        scene
+            .count("select count(*) from planner_resource_subscription where ews_subscription_id is not null")
+            .await,
+        3
+    );
+
+    // one more, and at once
+    assert_eq!(run(&scene.configuration, &format!("whitelist add {}", mailbox(4))).await.status, 0);
+    until_held(&scene, &[1, 2, 3, 4]).await;
+
+    // one is blocked: its subscription ends, its appointments stay
+    let block = format!("blacklist add {} --reason on_leave", mailbox(1));
+    assert_eq!(run(&scene.configuration, &block).await.status, 0);
+    let gone = format!("select count(*) from planner_resource_subscription where mail = '{}'", mailbox(1));
+    wait_for("the end of the subscription", async || match scene.count(&gone).await {
+        0 => Ok(()),
+        left => Err(format!("{left} left")),
+    })
+    .await;
+    scene.outlook.create(&mailbox(1), scene.appointment("UID-2", 4)).await.unwrap();
+    // a refresh does not bring it back, though Planner lists it and the whitelist names it
+    let refresh = run(&scene.configuration, "resources refresh --wait --timeout 1m").await;
+    assert_eq!(refresh.status, 0, "{refresh:?}");
+    scene.outlook.create(&mailbox(2), scene.appointment("UID-2", 4)).await.unwrap();
+    wait_for("a later change of another", async || {
+        let held = scene.planner.listing().await.map_err(|error| error.to_string())?;
+        let key = (mailbox(2), "UID-2".to_owned());
+        if held.contains_key(&key) { Ok(()) } else { Err(format!("{held:?}")) }
+    })
+    .await;
+    let held = scene.planner.listing().await.unwrap();
+    let of_one: Vec<&str> = held.keys().filter(|key| key.0 == mailbox(1)).map(|key| key.1.as_str()).collect();
+    assert_eq!(of_one, ["UID-1"]);
+
+    // and back: adopted and pulled anew, with what came meanwhile
+    assert_eq!(run(&scene.configuration, &format!("blacklist remove {}", mailbox(1))).await.status, 0);
+    wait_for("what came meanwhile", async || {
+        let held = scene.planner.listing().await.map_err(|error| error.to_string())?;
+        let key = (mailbox(1), "UID-2".to_owned());
+        if held.contains_key(&key) { Ok(()) } else { Err(format!("{held:?}")) }
+    })
+    .await;
+    scene.assert_no_violations().await;
+}
+
+/// Waits until Planner holds one appointment for exactly these mailboxes.
+async fn until_held(scene: &Scene, numbers: &[u32]) {
+    let expected: BTreeSet<String> = numbers.iter().map(|number| mailbox(*number)).collect();
+    wait_for("what Planner holds", async || {
+        let held = scene.planner.listing().await.map_err(|error| error.to_string())?;
+        let mailboxes: BTreeSet<String> = held.keys().map(|key| key.0.clone()).collect();
+        if mailboxes == expected { Ok(()) } else { Err(format!("{mailboxes:?}")) }
+    })
+    .await;
+}
