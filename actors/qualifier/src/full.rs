@@ -28,7 +28,9 @@ use crate::guarded::{self, Case};
 use crate::plan::{self, Readings, Tally};
 use crate::reader::Reader;
 use crate::schedule::FullBatch;
-use crate::work::{CONFLICTS_MAX, CONTENDED, Failure, Office, Report, continue_traces, traces};
+use crate::work::{
+    CONFLICTS_MAX, CONTENDED, Failure, Office, Report, continue_traces, tell_unknown_zones, traces,
+};
 
 /// Handles the full reads that were asked for: one serves them all.
 pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, QualifierError> {
@@ -140,6 +142,7 @@ fn decide(office: &Office, mail: &MailAddress, facts: &Facts, now: Timestamp) ->
             "appointments have identifiers that cannot be stored or sent"
         );
     }
+    tell_unknown_zones(mail, &facts.found);
     plan::spare_hidden(&mut decisions, &facts.reading, &facts.known, &gone, &facts.found);
     let case = Case {
         limits: &office.options.guard,

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use calendar::decide::Standing;
 use calendar::reconcile::{Covered, Decision, Reason, Scene, also_to_read, reconcile};
 use calendar::source::{Mailbox, Reading, WindowReading};
 use calendar::{Appointment, ItemId, Known, MailAddress, SourceError, Uid, Window, codes};
@@ -25,7 +26,9 @@ use crate::guarded;
 use crate::plan::{self, Group, Readings, Tally};
 use crate::reader::Reader;
 use crate::schedule::{DueItem, LiveBatch};
-use crate::work::{CONFLICTS_MAX, CONTENDED, Failure, Office, Report, continue_traces, later, traces};
+use crate::work::{
+    CONFLICTS_MAX, CONTENDED, Failure, Office, Report, continue_traces, later, tell_unknown_zones, traces,
+};
 
 /// Handles a batch.
 pub async fn handle(office: &Office, batch: &LiveBatch) -> Result<Report, QualifierError> {
@@ -115,6 +118,8 @@ struct Facts {
     known: Vec<Known>,
     series: Vec<Series>,
     covered: Option<Covered>,
+    /// Groups of other UIDs that hold a name which an item that was found would choose.
+    strangers: BTreeSet<Group>,
     /// The reading of the window, if there was one; what it found stands in `found`.
     window: WindowReading,
     withheld: Vec<WithheldKey>,
@@ -128,7 +133,7 @@ async fn once(
     spans: &[tracing::Span],
 ) -> Result<Option<Report>, QualifierError> {
     let mailbox = reader.mailbox;
-    let mut facts = gather(office, reader, items).await?;
+    let mut facts = gather_all(office, reader, items).await?;
     let Some(now) = settle_clocks(office, &mut facts) else { return Ok(None) };
     let gone = plan::gone_of(&facts.readings, &facts.found);
     let mut reconciled = reconcile(&Scene {
@@ -140,6 +145,7 @@ async fn once(
         covered: facts.covered,
     });
     plan::spare_hidden(&mut reconciled.decisions, &facts.window, &facts.known, &gone, &facts.found);
+    tell_unknown_zones(&mailbox.address, &facts.found);
     for item in &reconciled.unrepresentable {
         tracing::error!(
             event_id = codes::ITEM_NOT_REPRESENTABLE.id,
@@ -205,8 +211,34 @@ fn settle_clocks(office: &Office, facts: &mut Facts) -> Option<Timestamp> {
     Some(after)
 }
 
-/// Reads everything that the items concern, and loads what is known of it.
-async fn gather(office: &Office, reader: &Reader<'_>, items: &[&DueItem]) -> Result<Facts, QualifierError> {
+/// Reads everything that the items concern. A UID that is written like the name of another one's occurrence or
+/// duplicate (`A$20260801-100000`) contends with it for that name; the two are then settled together, as a full
+/// read does.
+async fn gather_all(
+    office: &Office,
+    reader: &Reader<'_>,
+    items: &[&DueItem],
+) -> Result<Facts, QualifierError> {
+    /// A name that imitates a name that imitates a name is still found; after that the store's refusal holds.
+    const ROUNDS_MAX: usize = 3;
+    let mut also = BTreeSet::new();
+    for _ in 1..ROUNDS_MAX {
+        let facts = gather(office, reader, items, &also).await?;
+        if facts.strangers.is_empty() {
+            return Ok(facts);
+        }
+        also.extend(facts.strangers);
+    }
+    gather(office, reader, items, &also).await
+}
+
+/// Reads everything that the items and the groups in `also` concern, and loads what is known of it.
+async fn gather(
+    office: &Office,
+    reader: &Reader<'_>,
+    items: &[&DueItem],
+    also: &BTreeSet<Group>,
+) -> Result<Facts, QualifierError> {
     let store = &office.services.store;
     let mail = &reader.mailbox.address;
     let policy = &office.options.policy;
@@ -214,7 +246,7 @@ async fn gather(office: &Office, reader: &Reader<'_>, items: &[&DueItem]) -> Res
     let mut readings = Readings::new();
     // Before what is known is loaded: who settles a run in between changes what is known.
     let withheld = store.withheld_keys(std::slice::from_ref(mail), began).await?;
-    let ids = ids_of(items);
+    let ids = ids_of(items, also);
     reader.items(&ids, &mut readings).await.map_err(QualifierError::Source)?;
     let by_item = store.keys(mail, &KeyQuery { item_ids: ids.clone(), ..KeyQuery::default() }).await?;
     let by_master = store.series(mail, &ids, &[]).await?;
@@ -223,7 +255,7 @@ async fn gather(office: &Office, reader: &Reader<'_>, items: &[&DueItem]) -> Res
         let orphans = store.series_without_master(mail).await?;
         plan::suspect_masters(&readings, &mut groups, &orphans);
     }
-    let mut concerned: BTreeSet<Group> = groups.values().flatten().cloned().collect();
+    let mut concerned: BTreeSet<Group> = groups.values().flatten().chain(also).cloned().collect();
     let mut query = query_of(&concerned, &ids);
     let known = store.keys(mail, &query).await?;
     reader.items(&plan::also_read(&readings, &known), &mut readings).await.map_err(QualifierError::Source)?;
@@ -259,9 +291,12 @@ async fn gather(office: &Office, reader: &Reader<'_>, items: &[&DueItem]) -> Res
         reader.items(&more, &mut readings).await.map_err(QualifierError::Source)?;
         found = plan::found_of(&concerned, &readings, &window_items);
     }
-    // An adopted key bears no UID yet: it belongs here when an item that was found claims its name.
+    let strangers = plan::strangers(&known, &query.origin_ids, &concerned);
+    // An adopted key bears no UID yet, and what another UID left absent is free: such keys belong here when an
+    // item that was found claims their name.
     known.retain(|key| {
-        is_of(&concerned, &ids, key) || (key.uid.is_none() && query.origin_ids.contains(&key.origin_id))
+        let is_free = key.uid.is_none() || key.standing() == Standing::Absent;
+        is_of(&concerned, &ids, key) || (is_free && query.origin_ids.contains(&key.origin_id))
     });
     Ok(Facts {
         began,
@@ -272,6 +307,7 @@ async fn gather(office: &Office, reader: &Reader<'_>, items: &[&DueItem]) -> Res
         known,
         series,
         covered,
+        strangers,
         window: window_reading,
         withheld,
     })
@@ -294,9 +330,16 @@ async fn read_window(
     Ok(read)
 }
 
-/// The items to be read for these, each once: the items, and what they were before a move.
-fn ids_of(items: &[&DueItem]) -> Vec<ItemId> {
-    let mut ids = BTreeSet::new();
+/// The items to be read for these, each once: the items, what they were before a move, and those without a UID
+/// in `also`.
+fn ids_of(items: &[&DueItem], also: &BTreeSet<Group>) -> Vec<ItemId> {
+    let mut ids: BTreeSet<ItemId> = also
+        .iter()
+        .filter_map(|group| match group {
+            Group::Item(id) => Some(id.clone()),
+            Group::Uid(_) => None,
+        })
+        .collect();
     for item in items {
         ids.insert(item.item_id.clone());
         ids.extend(old_ids(item).cloned());

@@ -194,6 +194,17 @@ pub(crate) fn names_of(found: &[Appointment], policy: &Policy) -> Vec<OriginId> 
     found.iter().flat_map(|item| [first_choice(item, zone), second_choice(item, zone)]).collect()
 }
 
+/// The groups, beyond the concerned ones, whose keys stand under one of these names.
+pub(crate) fn strangers(known: &[Known], names: &[OriginId], concerned: &BTreeSet<Group>) -> BTreeSet<Group> {
+    let names: BTreeSet<&OriginId> = names.iter().collect();
+    known
+        .iter()
+        .filter(|key| names.contains(&key.origin_id) && key.standing() != Standing::Absent)
+        .filter_map(Group::of_key)
+        .filter(|group| !concerned.contains(group))
+        .collect()
+}
+
 /// The groups that cannot be decided about, each with why.
 pub(crate) fn failed_groups(
     readings: &Readings,

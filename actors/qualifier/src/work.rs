@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use base::TraceContext;
 use calendar::source::Mailbox;
-use calendar::{ItemId, MailAddress, SourceError, codes};
+use calendar::zone::unknown_names;
+use calendar::{Appointment, ItemId, MailAddress, SourceError, codes};
 use jiff::Timestamp;
 use store::decisions::{Effect, Guarded, Series, to_stored_precision};
 use store::full_reads::Target;
@@ -245,6 +246,20 @@ fn tell_failed(mail: &MailAddress, notification: i64, attempts: u32, aside: bool
             attempts,
             error,
             "notification failed"
+        );
+    }
+}
+
+/// Tells the zones of all-day appointments that nobody knows: their dates are taken in the configured zone (B4).
+pub(crate) fn tell_unknown_zones(mail: &MailAddress, found: &[Appointment]) {
+    /// More would only repeat each other.
+    const NAMES_MAX: usize = 3;
+    for zone in unknown_names(found).into_iter().take(NAMES_MAX) {
+        tracing::warn!(
+            event_id = codes::ZONE_UNKNOWN.id,
+            mailbox = %mail,
+            zone,
+            "the zone of an all-day appointment is not known, its dates are taken in the configured zone"
         );
     }
 }

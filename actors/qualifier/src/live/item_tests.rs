@@ -81,3 +81,35 @@ async fn a_series_with_thousands_of_exceptions_is_one_reading_of_the_window() {
     let reads = kit.source.calls().into_iter().filter(|call| call.operation == "read_window").count();
     assert_eq!(reads, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_uid_written_like_an_occurrence_of_another_one_is_settled_together_with_it() {
+    let (slot_of_both, other) = (slot(2, 9), slot(5, 9));
+    let series = [occurrence("s0", "S", slot_of_both)];
+    let kit = Kit::new(1).await;
+    kit.source.put_series(&mail(1), "s", "S", series.to_vec());
+    kit.hint(1, &[(Kind::Created, "s", None)]).await;
+    kit.work().await.unwrap();
+    let name = kit.keys(1).await.pop().unwrap();
+    // "a" comes before "s0", so the name is its own
+    kit.source.put(&mail(1), single("a", &name, other));
+    kit.hint(1, &[(Kind::Created, "a", None)]).await;
+    kit.work().await.unwrap();
+    let by_hints = kit.there(1).await;
+    assert_eq!((by_hints[0].0.as_str(), by_hints[0].1, by_hints[0].2.as_str()), (name.as_str(), other, "a"));
+    assert_eq!((by_hints.len(), by_hints[1].1, by_hints[1].2.as_str()), (2, slot_of_both, "s0"));
+    assert!(kit.waiting().await.is_empty());
+    // the same the other way round, and it goes again
+    kit.hint(1, &[(Kind::Modified, "s0", None)]).await;
+    kit.work().await.unwrap();
+    assert_eq!(kit.there(1).await, by_hints);
+    kit.source.remove(&mail(1), "a");
+    kit.hint(1, &[(Kind::Deleted, "a", None)]).await;
+    kit.work().await.unwrap();
+    let items: Vec<String> = kit.there(1).await.into_iter().map(|(_, _, item)| item).collect();
+    assert_eq!(items, ["s0"]);
+    // and after that the series still has its occurrence
+    kit.hint(1, &[(Kind::Modified, "s", None)]).await;
+    kit.work().await.unwrap();
+    assert_eq!(kit.there(1).await.len(), 1);
+}
