@@ -20,7 +20,7 @@ test: ## all tests: units, properties, end to end on real PostgreSQL
 	@scripts/setup
 	scripts/test
 
-test-peers: ## independent clients (exchangelib, zeep, an OTLP receiver) against the simulators and the service
+test-peers: ## independent clients (exchangelib, ews-javascript-api, zeep, an OTLP receiver) against the simulators and the service
 	@scripts/setup peers
 	cargo build $(CARGO_FLAGS) -p kommuneklient
 	tests/peers/run
