@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base::{SharedClock, SystemClock};
 use jiff::tz::TimeZone;
@@ -43,11 +44,23 @@ pub struct Setting {
     pub calendars: Option<PathBuf>,
     /// Keep every SOAP message, in [`Scene::captured`].
     pub capture: bool,
+    /// Service accounts that Exchange knows: [`USER`], then the same with 2, 3 … behind it.
+    pub accounts: u32,
+    /// How long a minute of a stream's timeout is.
+    pub stream_minute: Duration,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { mailboxes: 3, configuration: Vec::new(), groups: 1, calendars: None, capture: false }
+        Self {
+            mailboxes: 3,
+            configuration: Vec::new(),
+            groups: 1,
+            calendars: None,
+            capture: false,
+            accounts: 1,
+            stream_minute: Duration::from_secs(60),
+        }
     }
 }
 
@@ -89,9 +102,11 @@ impl Scene {
             mailboxes: setting.mailboxes,
             password: PASSWORD.into(),
             groups: setting.groups,
+            accounts: setting.accounts,
+            stream_minute: setting.stream_minute,
             calendars: setting.calendars.clone(),
             capture: capture("exchange"),
-            heartbeat: std::time::Duration::from_secs(1),
+            heartbeat: Duration::from_secs(1),
             ..simulator_exchange::Options::default()
         })
         .await
