@@ -500,13 +500,27 @@ fn a_sealing_key_makes_the_account_of_the_configuration_needless() {
 
 #[test]
 fn a_schedule_without_a_time_is_refused() {
-    let found = problems(parse("[planner]\nresource_update_schedule = []\n"));
-    assert_eq!(
-        found,
-        ["test.toml:2: planner.resource_update_schedule: needs at least one time of day, like [\"02:00\"]"]
-    );
-    for text in ["24:00", "1:00", "01:60", "", "01:00:00"] {
-        let found = problems(parse(&format!("[planner]\nresource_update_schedule = [\"{text}\"]\n")));
-        assert!(found[0].contains("resource_update_schedule[0]: must be a time of day"), "{found:?}");
+    for (section, key) in [
+        ("planner", "resource_update_schedule"),
+        ("planner", "calendar_synchronization_schedule"),
+        ("qualifier", "full_appointment_pull_schedule"),
+    ] {
+        let found = problems(parse(&format!("[{section}]\n{key} = []\n")));
+        let reason = "needs at least one time of day, like [\"02:00\"]";
+        assert_eq!(found, [format!("test.toml:2: {section}.{key}: {reason}")]);
+        for text in ["25:00", "24:00", "1:00", "01:60", "", "01:00:00"] {
+            let found = problems(parse(&format!("[{section}]\n{key} = [\"{text}\"]\n")));
+            assert!(found[0].contains(&format!("{key}[0]: must be a time of day")), "{found:?}");
+        }
     }
+}
+
+#[test]
+fn the_mass_delete_guard_has_limits() {
+    assert_eq!(parse("").unwrap().calendar.guard(), calendar::guard::GuardLimits::DEFAULT);
+    let config = parse("[calendar]\nmass_delete_guard_count = 0\nmass_delete_guard_percent = 25\n").unwrap();
+    assert_eq!((config.calendar.guard().count, config.calendar.guard().percent), (0, 25));
+    let found = problems(parse("[calendar]\nmass_delete_guard_count = -1\nmass_delete_guard_percent = 101\n"));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[1].contains("mass_delete_guard_percent: must lie from 0 to 100, not 101"), "{found:?}");
 }
