@@ -33,6 +33,21 @@ fn what_is_sealed_opens_at_its_place() {
     assert_ne!(sealed.bytes, again.bytes, "a nonce was used twice");
 }
 
+/// Made by another implementation (Python: XChaCha20's key derivation by hand, checked with the draft's own vector,
+/// then OpenSSL's ChaCha20-Poly1305), so that the layout is what it says and stays so.
+#[test]
+fn what_another_implementation_sealed_opens() {
+    let sealed = Sealed {
+        key_id: KeyId::stored("a096db9f0e7f01df"),
+        bytes: hex::decode(
+            "016465666768696a6b6c6d6e6f707172737475767778797a7bcb4125e36256078ccd39cb10443cbd0339c14522231234b02d\
+             ac35adb1fef743f4",
+        )
+        .unwrap(),
+    };
+    assert_eq!(ring(1, &[]).open(PLACE, &sealed).unwrap().expose_secret(), SECRET);
+}
+
 #[test]
 fn a_value_moved_to_another_row_table_or_field_does_not_open() {
     let sealed = sealed();
