@@ -109,6 +109,7 @@ async fn the_whole_product_works_with_rights_on_folders_instead_of_impersonation
         ..Setting::default()
     };
     let mut scene = Scene::new(PROGRAM, setting).await;
+    scene.exchange_act(json!({"act": "access", "mailbox": mailbox(3), "access": "private_hidden"})).await;
     for (number, access) in [(4, "unshared"), (5, "availability_only")] {
         scene.exchange_act(json!({"act": "access", "mailbox": mailbox(number), "access": access})).await;
         scene.outlook.create(&mailbox(number), scene.appointment("UID", 3)).await.unwrap();
@@ -120,6 +121,7 @@ async fn the_whole_product_works_with_rights_on_folders_instead_of_impersonation
     until_error(&scene, 5, "no right to read").await;
     scene.until_raised(4916, &mailbox(4)).await;
     scene.until_raised(4906, &mailbox(5)).await;
+    scene.until_raised(9304, &mailbox(3)).await;
     // live changes: a series with a deleted occurrence, a day in another zone, a change, a deletion
     let series = scene.outlook.create(&mailbox(1), scene.series("SERIES", 4, 5)).await.unwrap();
     let tokyo = || Some(TimeZoneDefinition::id("Tokyo Standard Time"));

@@ -10,8 +10,8 @@ use calendar::MailAddress;
 use calendar::ids::AccountId;
 use calendar::source::{Affinity, Mailbox};
 use proto_ews::{RequestEnvelope, Response, ResponseEnvelope, decode_request, encode_response};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use url::Url;
 
 use crate::{Exchange, ExchangeOptions};
@@ -81,6 +81,10 @@ struct State {
     asked: Vec<Asked>,
 }
 
+/// What is spoken over: a socket, or TLS on one.
+trait Wire: AsyncRead + AsyncWrite + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire for S {}
+
 /// The server.
 #[derive(Debug)]
 pub(crate) struct Scripted {
@@ -99,6 +103,41 @@ impl Scripted {
                 let shared = Arc::clone(&shared);
                 tokio::spawn(async move {
                     let _ = serve(socket, shared).await;
+                });
+            }
+        });
+        Self { url: Url::parse(&url).unwrap(), state }
+    }
+
+    /// The same with TLS. The certificate that it can be trusted by is written to `root`.
+    pub(crate) async fn start_with_tls(
+        replies: impl IntoIterator<Item = Reply>,
+        root: &std::path::Path,
+    ) -> Self {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate =
+            rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
+        std::fs::write(root, certificate.pem()).unwrap();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key.into())
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/autodiscover/autodiscover.svc", listener.local_addr().unwrap());
+        let state = Arc::new(Mutex::new(State { replies: replies.into_iter().collect(), asked: Vec::new() }));
+        let shared = Arc::clone(&state);
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let (shared, acceptor) = (Arc::clone(&shared), acceptor.clone());
+                tokio::spawn(async move {
+                    if let Ok(socket) = acceptor.accept(socket).await {
+                        let _ = serve(socket, shared).await;
+                    }
                 });
             }
         });
@@ -143,7 +182,7 @@ impl Scripted {
     }
 }
 
-async fn serve(mut socket: TcpStream, state: Arc<Mutex<State>>) -> std::io::Result<()> {
+async fn serve(mut socket: impl Wire, state: Arc<Mutex<State>>) -> std::io::Result<()> {
     let mut buffer = Vec::new();
     loop {
         let Some(asked) = read_request(&mut socket, &mut buffer).await? else { return Ok(()) };
@@ -164,7 +203,7 @@ async fn serve(mut socket: TcpStream, state: Arc<Mutex<State>>) -> std::io::Resu
     }
 }
 
-async fn read_request(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<Option<Asked>> {
+async fn read_request(socket: &mut impl Wire, buffer: &mut Vec<u8>) -> std::io::Result<Option<Asked>> {
     loop {
         let end = buffer.windows(4).position(|four| four == b"\r\n\r\n");
         if let Some(end) = end {

@@ -42,6 +42,8 @@ pub enum Access {
     Unshared,
     /// Others may see when it is free and no more: without impersonation its calendar can be named but not read.
     AvailabilityOnly,
+    /// Others may read its calendar but for what is private: without impersonation its rights say so.
+    PrivateHidden,
 }
 
 /// What Autodiscover says about a mailbox; a fault switches it.

@@ -113,3 +113,37 @@ async fn a_mailbox_that_goes_away_while_listened_to_keeps_its_appointments_in_pl
     .await;
     scene.assert_unharmed().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mailbox_that_vanishes_from_its_stream_and_comes_back_catches_up() {
+    let mut scene = Scene::new(PROGRAM, Setting::default()).await;
+    scene.configure("listener", "mailbox_retry_initial", "\"500ms\"");
+    scene.configure("listener", "mailbox_retry_cap", "\"2s\"");
+    scene.start_service().await;
+    scene.until_ready().await;
+    let gone = scene.outlook.create(&mailbox(2), scene.appointment("GONE", 3)).await.unwrap();
+    assert_eq!(scene.until_in_step().await.len(), 1);
+    // the group's stream goes on; the server only says that this subscription is not known any more
+    access(&scene, 2, "missing").await;
+    wait_for("the error on the row", async || match error_of(&scene, &mailbox(2)).await {
+        Some((code, _)) if code == "ErrorNonExistentMailbox" => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    scene.outlook.create(&mailbox(3), scene.appointment("LIVE", 4)).await.unwrap();
+    wait_for("the other mailbox's change", async || match scene.planner.listing().await {
+        Ok(held) if held.len() == 2 => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    // what happens in the same moment as its return is found by the catch-up
+    access(&scene, 2, "full").await;
+    scene.outlook.delete(&mailbox(2), gone.into(), proto_ews::DeleteType::HardDelete).await.unwrap();
+    scene.outlook.create(&mailbox(2), scene.appointment("BACK", 5)).await.unwrap();
+    wait_for("the error being cleared", async || {
+        error_of(&scene, &mailbox(2)).await.map_or(Ok(()), |error| Err(format!("{error:?}")))
+    })
+    .await;
+    assert_eq!(scene.until_in_step().await.len(), 2);
+    scene.assert_unharmed().await;
+}

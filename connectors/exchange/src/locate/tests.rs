@@ -277,3 +277,28 @@ async fn many_mailboxes_are_located_plainly_together() {
     assert!(located.iter().all(Result::is_ok), "{located:?}");
     assert_eq!(server.asked().len(), 151);
 }
+
+#[tokio::test]
+async fn redirects_are_followed_to_a_server_with_tls_that_is_trusted_and_to_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, other_root) = (folder.path().join("root.pem"), folder.path().join("other.pem"));
+    let here = || answer(vec![found("https://mail.sim.test/EWS", Some("A"))]);
+    let trusted = Scripted::start_with_tls([here(), here()], &root).await;
+    let stranger = Scripted::start_with_tls([here()], &other_root).await;
+    let by_answer = |server: &Scripted| answer(vec![with(UserOutcome::RedirectUrl(server.url.to_string()))]);
+    let by_http =
+        |server: &Scripted| Reply::bytes("302 Found", "").header(&format!("Location: {}", server.url));
+    for (reply, expected) in
+        [(by_answer(&trusted), "A"), (by_http(&trusted), "A"), (by_answer(&stranger), "-")]
+    {
+        let server = Scripted::start([reply]).await;
+        let mut options = server.options();
+        options.service_url = None;
+        options.autodiscover_url = Some(server.url.clone());
+        options.tls.roots = trust::Roots::Only(root.clone());
+        let located = server.exchange_with(options).locate(&mails(1)).await;
+        assert_eq!(groupings(&located), [expected], "{located:?}");
+    }
+    assert!(trusted.asked().iter().all(|asked| asked.header("authorization").is_some()));
+    assert_eq!((trusted.asked().len(), stranger.asked().len()), (2, 0));
+}

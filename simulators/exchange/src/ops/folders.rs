@@ -25,8 +25,15 @@ pub fn get_folder(
         let key = ops::folder(service, &world, caller, folder)?;
         let mailbox = ops::mailbox(&world, key.mailbox)?;
         let mut folder = describe(mailbox, key, &request.shape);
-        if mailbox.access == Access::AvailabilityOnly && caller.acting.is_none() {
-            folder.effective_rights = folder.effective_rights.map(|_| EffectiveRights::default());
+        let rights = match mailbox.access {
+            Access::AvailabilityOnly => EffectiveRights::default(),
+            Access::PrivateHidden => {
+                EffectiveRights { read: true, view_private_items: Some(false), ..EffectiveRights::default() }
+            }
+            _ => all_rights(),
+        };
+        if caller.acting.is_none() {
+            folder.effective_rights = folder.effective_rights.map(|_| rights);
         }
         Ok(vec![folder])
     };
