@@ -14,6 +14,7 @@ use base::TraceContext;
 use calendar::reconcile::{Change, Decision};
 use calendar::{ItemId, Known, MailAddress, OriginId, Slot, Uid};
 use jiff::{Timestamp, ToSpan};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Row, Transaction};
 
 use crate::lease::{self, Fence};
@@ -211,7 +212,7 @@ impl Store {
         let operation = "store decisions";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
-        lease::guard(&tx, fence).await?;
+        tokio::try_join!(lease::guard(&tx, fence), hurry(&tx, effect))?;
         let mut done = Done::default();
         match apply_guarded(&tx, effect).await? {
             Some(run) => done.withheld = run,
@@ -235,22 +236,50 @@ impl Store {
             }
             done.discarded.extend(missed.into_iter().cloned());
         }
-        update_series(&tx, effect).await?;
-        notification_queue::finish(&tx, &effect.finished, effect.decided_at).await?;
-        if effect.full_read {
-            tx.execute(
-                "update planner_resource set full_read_began_at = $2, last_full_sync = $3 where mail = $1",
-                &[&effect.mail.as_str(), &effect.reading_began, &effect.decided_at],
-            )
-            .await
-            .map_err(StoreError::query(operation))?;
-        }
-        if effect.full_read || !effect.decisions.is_empty() {
-            wake::notify(&tx, Channel::Decision).await?;
-        }
+        // None of these needs the answer of another: they go out together.
+        tokio::try_join!(
+            update_series(&tx, effect),
+            notification_queue::finish(&tx, &effect.finished, effect.decided_at),
+            note_full_read(&tx, effect),
+            announce(&tx, effect),
+        )?;
         tx.commit().await.map_err(StoreError::query(operation))?;
         Ok(Applied::Done(done))
     }
+}
+
+/// A full read need not wait for the disk: when the database server crashes before the commit is written, all of it is
+/// undone together with the end of its notification, and the mailbox is read again. What was sent on the strength of it
+/// was recorded by a later commit that did wait, and took this one with it.
+async fn hurry(tx: &Transaction<'_>, effect: &Effect) -> Result<(), StoreError> {
+    if !effect.full_read {
+        return Ok(());
+    }
+    tx.batch_execute("set local synchronous_commit = off").await.map_err(StoreError::query("store decisions"))
+}
+
+async fn note_full_read(tx: &Transaction<'_>, effect: &Effect) -> Result<(), StoreError> {
+    if !effect.full_read {
+        return Ok(());
+    }
+    tx.execute_typed(
+        "update planner_resource set full_read_began_at = $2, last_full_sync = $3 where mail = $1",
+        &[
+            (&effect.mail.as_str(), Type::TEXT),
+            (&effect.reading_began, Type::TIMESTAMPTZ),
+            (&effect.decided_at, Type::TIMESTAMPTZ),
+        ],
+    )
+    .await
+    .map(drop)
+    .map_err(StoreError::query("note a full read"))
+}
+
+async fn announce(tx: &Transaction<'_>, effect: &Effect) -> Result<(), StoreError> {
+    if effect.full_read || !effect.decisions.is_empty() {
+        wake::notify(tx, Channel::Decision).await?;
+    }
+    Ok(())
 }
 
 /// What the reading means for what is withheld; answers the run that is withheld now, or `None` on a conflict.
@@ -419,18 +448,21 @@ async fn update_series(tx: &Transaction<'_>, effect: &Effect) -> Result<(), Stor
     let mail = effect.mail.as_str();
     if !effect.masters_gone.is_empty() {
         let gone: Vec<&str> = effect.masters_gone.iter().map(ItemId::as_str).collect();
-        tx.execute("delete from series where mail = $1 and item_id = any ($2)", &[&mail, &gone])
-            .await
-            .map_err(StoreError::query(operation))?;
+        tx.execute_typed(
+            "delete from series where mail = $1 and item_id = any ($2)",
+            &[(&mail, Type::TEXT), (&gone, Type::TEXT_ARRAY)],
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
     }
     if !effect.series.is_empty() {
         let uids: Vec<&str> = effect.series.iter().map(|series| series.uid.as_str()).collect();
         let items: Vec<&str> = effect.series.iter().map(|series| series.item_id.as_str()).collect();
-        tx.execute(
+        tx.execute_typed(
             "insert into series (mail, uid, item_id) \
              select distinct on (s.uid) $1, s.uid, s.item_id from unnest($2::text[], $3::text[]) as s (uid, item_id) \
              on conflict (mail, uid) do update set item_id = excluded.item_id",
-            &[&mail, &uids, &items],
+            &[(&mail, Type::TEXT), (&uids, Type::TEXT_ARRAY), (&items, Type::TEXT_ARRAY)],
         )
         .await
         .map_err(StoreError::query(operation))?;

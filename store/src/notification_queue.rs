@@ -13,6 +13,7 @@
 use base::TraceContext;
 use calendar::{ItemId, MailAddress};
 use jiff::Timestamp;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Row, Transaction};
 
 use crate::lease::{self, Fence};
@@ -240,7 +241,7 @@ pub async fn finish(
     let ids: Vec<i64> = finished.iter().map(|one| one.id).collect();
     let outcomes: Vec<&str> = finished.iter().map(|one| one.outcome).collect();
     let texts: Vec<Option<String>> = finished.iter().map(|one| one.text.as_deref().map(bounded)).collect();
-    tx.execute(
+    tx.execute_typed(
         "with done as ( \
              delete from notification n \
              using unnest($1::bigint[], $2::text[], $3::text[]) as f (id, outcome, text) \
@@ -250,7 +251,12 @@ pub async fn finish(
          select id, mail, event_type, item_id, old_item_id, exchange_timestamp, received_at, $4, attempts, \
                 outcome, text, trace_context \
          from done on conflict (id) do nothing",
-        &[&ids, &outcomes, &texts, &handled_at],
+        &[
+            (&ids, Type::INT8_ARRAY),
+            (&outcomes, Type::TEXT_ARRAY),
+            (&texts, Type::TEXT_ARRAY),
+            (&handled_at, Type::TIMESTAMPTZ),
+        ],
     )
     .await
     .map(drop)

@@ -221,8 +221,7 @@ async fn keys_are_found_by_each_of_their_names_and_by_their_time() {
     };
     assert_eq!(find(both).await, ["S$1", "U"]);
     let in_time = async |start: i64, end: i64| {
-        let known =
-            overlapping(&database, Slot { start: at(start), end: at(end) }).await;
+        let known = overlapping(&database, Slot { start: at(start), end: at(end) }).await;
         known.iter().map(|key| key.origin_id.as_str().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(in_time(0, 100).await, Vec::<String>::new());
