@@ -139,8 +139,15 @@ async fn has_list(store: &Store) -> bool {
     }
 }
 
-/// Asks for a fetch at the times of the schedule, and at once when one was missed.
-async fn keep_schedule(deps: Deps, options: ResourceListOptions, fence: Fence, list: Addr<ResourceList>) {
+/// Asks for a fetch at the times of the schedule, and at once when one was missed, unless the list is fetched
+/// now anyway.
+async fn keep_schedule(
+    deps: Deps,
+    options: ResourceListOptions,
+    fence: Fence,
+    fetched_now: bool,
+    list: Addr<ResourceList>,
+) {
     let last_run = loop {
         match last_run(&deps, &fence).await {
             Ok(last_run) => break last_run,
@@ -152,6 +159,7 @@ async fn keep_schedule(deps: Deps, options: ResourceListOptions, fence: Fence, l
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     };
+    let last_run = if fetched_now { deps.clock.now() } else { last_run };
     let mut schedule = Schedule::new(options.schedule, options.zone, last_run);
     loop {
         let look = schedule.look(deps.clock.now());
@@ -259,14 +267,15 @@ impl Handler<Held> for ResourceList {
         };
         let (deps, options) = (self.deps.clone(), self.options.clone());
         let poll = options.request_poll;
-        let schedule = keep_schedule(deps.clone(), options, lease.fence(), context.address());
+        let at_start = self.options.update_at_startup || !self.has_list;
+        let schedule = keep_schedule(deps.clone(), options, lease.fence(), at_start, context.address());
         let requests = watch_requests(deps, poll, context.address());
         let runtime = &self.deps.runtime;
         self.watches = [runtime.spawn(lost), runtime.spawn(schedule), runtime.spawn(requests)]
             .map(AbortOnDropHandle::new)
             .into();
         self.lease = Some(lease);
-        if (self.options.update_at_startup || !self.has_list) && !self.child.stopping() {
+        if at_start && !self.child.stopping() {
             self.tell(Event::Wanted, context);
         }
     }

@@ -307,6 +307,26 @@ fn a_run_of_the_schedule_that_was_missed_is_made_up_at_start_and_only_once() {
 }
 
 #[test]
+fn a_start_that_fetches_anyway_makes_a_missed_run_up_by_it() {
+    system(async {
+        let (database, planner) = (database().await, FakePlanner::start().await);
+        planner.resources(resources(&["a@x"]));
+        let at_start = ResourceListOptions { update_at_startup: true, ..by_schedule() };
+        for (now, calls) in [("2026-01-10T12:00:00Z", 1), ("2026-01-13T08:00:00Z", 3)] {
+            let running = start_at(&database, &planner, now, &at_start, WallClock::at(now));
+            assert!(running.tree.wait_ready().await);
+            planner.wait_for_calls(calls).await;
+            until(&database, "select count(*) from service_call_reference_log where ended_at is null", 0)
+                .await;
+            database.store.ask_for_resource_list().await.unwrap();
+            answered(&database).await;
+            running.tree.shutdown().await;
+            assert_eq!(planner.seen().len(), calls + 1, "{now}");
+        }
+    });
+}
+
+#[test]
 fn at_its_time_of_day_the_list_is_fetched() {
     system(async {
         let (database, planner) = (database().await, FakePlanner::start().await);
