@@ -31,6 +31,9 @@ mod write;
 
 #[cfg(test)]
 #[cfg(feature = "testing")]
+mod matrix_tests;
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 pub use apply::{Compared, Comparison, Fate, Withheld};

@@ -187,5 +187,6 @@ const UNKNOWN: &str = "insert into calendar_event as e (mail, origin_id, version
          end_at = coalesce(e.end_at, excluded.end_at), decided_at = excluded.decided_at, \
          reading_began = excluded.reading_began, bulk = true, decision_trace = excluded.decision_trace, \
          ack_there = true, ack_start = excluded.ack_start, ack_end = excluded.ack_end, ack_at = excluded.ack_at, \
-         uncertain = false, unanswered = 0, attempts = 0, next_attempt_at = null \
+         uncertain = false, unanswered = 0, attempts = 0, next_attempt_at = null, \
+         refused_version = null, refused_code = null, set_aside_version = null, set_aside_reason = null \
      where e.version = 0";
