@@ -7,6 +7,13 @@ alter table service_call_reference_log
     add column lease_key   text,
     add column lease_token bigint;
 
+-- Receipts in a row that said "not now": spaces the resends. (attempts counts only what the key failed by itself.)
+alter table calendar_event add column put_off integer not null default 0;
+
+-- Whether others succeed, or are put off too, tells an appointment that fails from an outage.
+create index sync_log_acknowledged on sync_log (at) where outcome = 'acknowledged';
+create index sync_log_transient on sync_log (at) where outcome = 'transient';
+
 -- Since when a key is refused or set aside; empty for those of before this version.
 alter table calendar_event add column stopped_at timestamptz;
 

@@ -105,9 +105,13 @@ pub struct PendingKey {
     /// The one conversion that its receipt could ask for (create → update, update → create) was made for
     /// this decision already.
     pub converted: bool,
-    /// Since its last attempt a call about other keys succeeded. Looked up only for keys whose last calls brought
-    /// no receipt (`unanswered` > 0).
+    /// Receipts in a row that said "not now".
+    pub put_off: u32,
+    /// Since its last attempt another key was taken. Looked up only for keys that failed (`unanswered` or `put_off`
+    /// above 0).
     pub others_succeeded: bool,
+    /// Since its last attempt a key of another mailbox was put off too ("not now"). Looked up like the former.
+    pub others_put_off: bool,
 }
 
 /// Some of the pending keys.
@@ -142,11 +146,12 @@ pub(crate) const END: &str = "(case when e.wanted then e.end_at \
 pub(crate) const SENDABLE: &str =
     "r.deleted_date is null and r.adopted_at is not null and r.full_read_began_at is not null";
 
-/// SQL: has a change for other keys succeeded since the last attempt of the row `e`?
-const OTHERS_SUCCEEDED: &str = "exists (select from service_call_reference_log c \
-     where c.success and c.operation in ('CreateEvents', 'UpdateEvents', 'DeleteEvents') \
-       and coalesce(c.ended_at, c.deadline) > (select max(l.at) from sync_log l \
-                                               where l.mail = e.mail and l.origin_id = e.origin_id))";
+/// SQL: was another key taken since the last attempt of the row `e`?
+const OTHERS_SUCCEEDED: &str = "coalesce((select max(a.at) from sync_log a where a.outcome = 'acknowledged') \
+     > (select max(l.at) from sync_log l where l.mail = e.mail and l.origin_id = e.origin_id), false)";
+/// SQL: was a key of another mailbox put off since then?
+const OTHERS_PUT_OFF: &str = "exists (select from sync_log t where t.outcome = 'transient' and t.mail <> e.mail \
+     and t.at > (select max(l.at) from sync_log l where l.mail = e.mail and l.origin_id = e.origin_id))";
 
 impl Store {
     /// Walks over the mailboxes with pending keys of one class in alphabetical order, beginning after
@@ -221,7 +226,9 @@ fn pending_sql() -> String {
                     {END} as end_at, e.decided_at, e.decision_trace, e.attempts, e.unanswered, \
                     coalesce(e.version = case when e.ack_there then e.converted_to_create_version \
                                               else e.converted_to_update_version end, false) as converted, \
-                    e.unanswered > 0 and {OTHERS_SUCCEEDED} as others_succeeded \
+                    e.put_off, \
+                    e.unanswered + e.put_off > 0 and {OTHERS_SUCCEEDED} as others_succeeded, \
+                    e.unanswered + e.put_off > 0 and {OTHERS_PUT_OFF} as others_put_off \
              from calendar_event e join planner_resource r on r.mail = e.mail \
              where e.mail = walk.mail and e.pending and e.bulk = $1 and {SENDABLE} \
                and (e.next_attempt_at is null or e.next_attempt_at <= now()) \
@@ -247,6 +254,7 @@ fn read_key(row: &Row, mail: MailAddress) -> Result<PendingKey, tokio_postgres::
     let trace: Option<&str> = row.try_get("decision_trace")?;
     let attempts: i32 = row.try_get("attempts")?;
     let unanswered: i32 = row.try_get("unanswered")?;
+    let put_off: i32 = row.try_get("put_off")?;
     Ok(PendingKey {
         mail,
         origin_id: OriginId::new(row.try_get::<_, String>("origin_id")?),
@@ -258,6 +266,8 @@ fn read_key(row: &Row, mail: MailAddress) -> Result<PendingKey, tokio_postgres::
         attempts: u32::try_from(attempts).unwrap_or_default(),
         unanswered: u32::try_from(unanswered).unwrap_or_default(),
         converted: row.try_get("converted")?,
+        put_off: u32::try_from(put_off).unwrap_or_default(),
         others_succeeded: row.try_get("others_succeeded")?,
+        others_put_off: row.try_get("others_put_off")?,
     })
 }

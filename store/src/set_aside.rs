@@ -156,7 +156,7 @@ impl Store {
                 &format!(
                     "update calendar_event e set \
                          set_aside_version = null, set_aside_reason = null, stopped_at = null, attempts = 0, \
-                         unanswered = 0, next_attempt_at = null, converted_to_update_version = null, \
+                         put_off = 0, unanswered = 0, next_attempt_at = null, converted_to_update_version = null, \
                          converted_to_create_version = null, bulk = e.bulk or $1::text is null \
                      where {IS_SET_ASIDE} and ($1::text is null or e.mail = $1) \
                        and ($2::text is null or e.origin_id = $2)"

@@ -47,12 +47,19 @@ impl ReceiptPolicy {
             }
             (Operation::Update, 10) => Outcome::Lacks,
             (_, 13) => Outcome::Own,
-            (_, 15 | 16) if self.is_last(key) => Outcome::SetAside { reason: NOT_NOW_TOO_OFTEN, there: None },
-            (_, 15 | 16) => {
-                Outcome::Transient { after: self.retry.delay(key.attempts.saturating_add(1), random) }
-            }
+            (_, 15 | 16) => self.put_off(key, random),
             (_, code) => Outcome::Refused { code },
         }
+    }
+
+    /// What follows from "not now". It counts as the key's own failure unless keys of other mailboxes are put off
+    /// too while nobody is taken: that is an outage, though Planner answers (B9).
+    fn put_off(&self, key: &PendingKey, random: f64) -> Outcome {
+        let own = key.others_succeeded || !key.others_put_off;
+        if own && self.is_last(key) {
+            return Outcome::SetAside { reason: NOT_NOW_TOO_OFTEN, there: None };
+        }
+        Outcome::Transient { after: self.retry.delay(key.put_off.saturating_add(1), random), own }
     }
 
     /// What follows for `key` from a call that brought no receipts. `alone`: it was the only key of the call.

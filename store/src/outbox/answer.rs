@@ -56,6 +56,8 @@ pub enum Outcome {
     Transient {
         /// The pause.
         after: Duration,
+        /// It counts as a failure of this key by itself.
+        own: bool,
     },
     /// Refused; not sent again until the decision changes.
     Refused {
@@ -131,7 +133,7 @@ impl Outcome {
 
     const fn after(&self) -> Option<Duration> {
         match self {
-            Self::Transient { after } | Self::Unknown { after, .. } | Self::Unsure { after, .. } => {
+            Self::Transient { after, .. } | Self::Unknown { after, .. } | Self::Unsure { after, .. } => {
                 Some(*after)
             }
             _ => None,
@@ -142,7 +144,9 @@ impl Outcome {
     const fn is_own_failure(&self) -> bool {
         matches!(
             self,
-            Self::Transient { .. } | Self::Unknown { own: true, .. } | Self::Unsure { own: true, .. }
+            Self::Transient { own: true, .. }
+                | Self::Unknown { own: true, .. }
+                | Self::Unsure { own: true, .. }
         )
     }
 }
@@ -290,6 +294,7 @@ const ANSWER: &str = "with told as ( \
                            when s.there is null then e.stopped_at end, \
          attempts = case when s.word = 'acknowledged' then 0 when s.own_failure then e.attempts + 1 \
                          else e.attempts end, \
+         put_off = case when s.word = 'transient' then e.put_off + 1 else 0 end, \
          unanswered = case when s.word in ('unknown', 'unsure') then e.unanswered + 1 \
                            when s.word = 'unsent' then e.unanswered else 0 end, \
          next_attempt_at = now() + make_interval(secs => s.after_s), \

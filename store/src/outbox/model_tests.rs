@@ -15,9 +15,10 @@ use crate::calls::{CallBook, CallEnd, CallLimits, Permit};
 use crate::lease::Fence;
 use crate::testing::database;
 
-const MAILS: [&str; 3] = ["a@x", "b@x", "c@x"];
+const MAILS: [&str; 5] = ["a@x", "b@x", "c@x", "d@x", "e@x"];
 const IDS: [&str; 4] = ["1", "2", "3", "4"];
-const SIMULTANEOUS: usize = 3;
+/// As many as `planner.simultaneous_calls` allows at most.
+const SIMULTANEOUS: usize = 10;
 
 /// Planner in memory: what it holds, and what it is being asked at this moment.
 #[derive(Debug, Default)]
@@ -180,7 +181,7 @@ async fn no_interleaving_puts_a_key_into_two_calls_and_all_converges() {
     };
     let planner = Shared::default();
     let mut tasks = vec![tokio::spawn(decisions(store.clone(), seed, 150))];
-    for n in 1..=4 {
+    for n in 1..=12 {
         // books of their own, as in several processes: only the database keeps them apart
         let book = CallBook::new(store.clone(), limits);
         tasks.push(tokio::spawn(sender(book, fence.clone(), planner.clone(), seed ^ n, 60)));

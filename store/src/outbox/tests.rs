@@ -249,7 +249,7 @@ async fn own_refused_transient_unknown_unsure_and_unsent() {
         let outcome = match id {
             "own" => Outcome::Own,
             "refused" => Outcome::Refused { code: 3 },
-            "transient" => Outcome::Transient { after },
+            "transient" => Outcome::Transient { after, own: true },
             "unknown" => Outcome::Unknown { after, own: false },
             "unsure" => Outcome::Unsure { after, own: false },
             _ => Outcome::Unsent,
@@ -441,7 +441,7 @@ async fn a_resend_is_of_the_latest_version_also_when_the_clock_stood_still_or_we
         decide(store, MAIL, "U", Some(slot(version))).await;
         sql(store, &format!("update calendar_event set decided_at = to_timestamp(1900000000 + ({shift}))"))
             .await;
-        let call = send(&database, &fence, Outcome::Transient { after: Duration::ZERO }).await;
+        let call = send(&database, &fence, Outcome::Transient { after: Duration::ZERO, own: false }).await;
         assert_eq!((call.keys[0].version, call.keys[0].slot), (version, slot(version)));
     }
     // and again
@@ -513,12 +513,31 @@ async fn failures_of_a_key_by_itself_are_counted_and_known() {
     let good = pending(&database).await.into_iter().filter(|key| key.origin_id.as_str() == "good").collect();
     let call = reserve(&book, &fence, good).await.unwrap();
     answer(&book, &fence, &call, Outcome::Acknowledged).await;
-    assert!(poison().await.others_succeeded);
+    let key = poison().await;
+    assert!(key.others_succeeded && !key.others_put_off);
     send(&database, &fence, Outcome::Unknown { after, own: true }).await;
     let key = poison().await;
     assert_eq!((key.attempts, key.unanswered, key.others_succeeded), (1, 2, false), "since its last attempt");
+    // put off, as others are: of the same mailbox, then of another
+    send(&database, &fence, Outcome::Transient { after, own: false }).await;
+    let put_off = async |mail: &str| {
+        resource(store, mail).await;
+        decide(store, mail, "other", Some(slot(1))).await;
+        let mut keys = pending(&database).await;
+        keys.retain(|key| key.mail.as_str() == mail && key.origin_id.as_str() == "other");
+        let call = reserve(&book, &fence, keys).await.unwrap();
+        answer(&book, &fence, &call, Outcome::Transient { after: Duration::from_secs(60), own: true }).await;
+    };
+    sql(store, "delete from planner_resource").await;
+    put_off(MAIL).await;
+    let key = poison().await;
+    assert_eq!((key.attempts, key.put_off, key.unanswered), (1, 1, 0));
+    assert!(!key.others_succeeded && !key.others_put_off, "of the same mailbox");
+    put_off("m0002@sim.test").await;
+    assert!(poison().await.others_put_off);
     send(&database, &fence, Outcome::Acknowledged).await;
-    assert_eq!(key_row(store, MAIL, "poison").await.unwrap().attempts, 0);
+    let row = key_row(store, MAIL, "poison").await.unwrap();
+    assert_eq!((row.attempts, row.pending), (0, false));
 }
 
 #[tokio::test]

@@ -21,7 +21,9 @@ fn key(mail: &str, id: &str, operation: Operation, decided_s: i64) -> PendingKey
         attempts: 0,
         unanswered: 0,
         converted: false,
+        put_off: 0,
         others_succeeded: false,
+        others_put_off: false,
     }
 }
 

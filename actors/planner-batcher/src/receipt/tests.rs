@@ -26,7 +26,9 @@ fn key(operation: Operation) -> PendingKey {
         attempts: 0,
         unanswered: 0,
         converted: false,
+        put_off: 0,
         others_succeeded: false,
+        others_put_off: false,
     }
 }
 
@@ -45,7 +47,7 @@ fn the_table_of_b9() {
                 (Create, 8) => Outcome::Has,
                 (Update, 10) => Outcome::Lacks,
                 (_, 13) => Outcome::Own,
-                (_, 15 | 16) => Outcome::Transient { after: Duration::from_secs(1) },
+                (_, 15 | 16) => Outcome::Transient { after: Duration::from_secs(1), own: true },
                 _ => Outcome::Refused { code },
             };
             assert_eq!(policy().settle(&key(operation), code, 0.0), expected, "{operation:?} {code}");
@@ -75,10 +77,33 @@ fn one_conversion_each_way_then_set_aside() {
 
 #[test]
 fn not_now_is_spaced_and_ends() {
-    let after = |attempts| policy().settle(&PendingKey { attempts, ..key(Operation::Create) }, 15, 0.0);
-    assert_eq!(after(1), Outcome::Transient { after: Duration::from_secs(2) });
-    assert_eq!(after(2), Outcome::Transient { after: Duration::from_secs(4) });
-    assert_eq!(after(3), Outcome::SetAside { reason: NOT_NOW_TOO_OFTEN, there: None });
+    let settle = |put_off, attempts| {
+        policy().settle(&PendingKey { put_off, attempts, ..key(Operation::Create) }, 15, 0.0)
+    };
+    let after = |seconds| Outcome::Transient { after: Duration::from_secs(seconds), own: true };
+    assert_eq!(settle(1, 1), after(2));
+    assert_eq!(settle(2, 2), after(4));
+    assert_eq!(settle(3, 2), after(8));
+    assert_eq!(settle(3, 3), Outcome::SetAside { reason: NOT_NOW_TOO_OFTEN, there: None });
+}
+
+/// When several mailboxes are put off and nobody is taken, that is an outage and no failure of the item alone.
+#[test]
+fn not_now_for_everybody_is_an_outage_and_counts_against_nobody() {
+    for code in [15, 16] {
+        for (others_succeeded, others_put_off, own) in
+            [(false, false, true), (true, false, true), (true, true, true), (false, true, false)]
+        {
+            let of = |attempts| {
+                let sent =
+                    PendingKey { attempts, others_succeeded, others_put_off, ..key(Operation::Update) };
+                policy().settle(&sent, code, 0.0)
+            };
+            assert_eq!(of(0), Outcome::Transient { after: Duration::from_secs(1), own });
+            let last = Outcome::SetAside { reason: NOT_NOW_TOO_OFTEN, there: None };
+            assert_eq!(of(3) == last, own, "succeeded {others_succeeded} put off {others_put_off}");
+        }
+    }
 }
 
 #[test]
@@ -125,7 +150,7 @@ proptest! {
                                            op in 0usize..3, random in 0.0f64..=1.0) {
         let sent = PendingKey { attempts, converted: true, ..key(Operation::ALL[op]) };
         match policy().settle(&sent, code, random) {
-            Outcome::Transient { after } => prop_assert!(after >= Duration::from_millis(500)),
+            Outcome::Transient { after, .. } => prop_assert!(after >= Duration::from_millis(500)),
             Outcome::Has | Outcome::Lacks | Outcome::Unknown { .. } | Outcome::Unsure { .. } | Outcome::Unsent =>
                 prop_assert!(false, "{code} is sent again at once"),
             Outcome::Acknowledged | Outcome::Own | Outcome::Refused { .. } | Outcome::SetAside { .. } => {}

@@ -66,6 +66,28 @@ fn no_outage_counts_against_a_key() {
     });
 }
 
+/// Planner answers, and puts everybody off, for longer than a key has attempts: an outage too.
+#[test]
+fn everybody_put_off_for_long_is_nobodys_failure() {
+    system(async {
+        let database = database().await;
+        for mail in [MAIL, "m0002@sim.test", "m0003@sim.test"] {
+            resource(&database.store, mail).await;
+            for id in ["A", "B"] {
+                decide(&database.store, mail, id, Some(slot(1))).await;
+            }
+        }
+        let running = Running::on(database, options(), limits(1)).await;
+        // options: four attempts
+        running.planner.script(vec![Behaviour::Refuse(16); 36]);
+        running.planner.wait_for_calls(36).await;
+        running.until("select count(*) from calendar_event where pending", 0).await;
+        running.until("select count(*) from calendar_event where set_aside_version is not null", 0).await;
+        assert_eq!(running.planner.held().len(), 6);
+        running.tree.shutdown().await;
+    });
+}
+
 /// No mailbox starves: thousands of changes of one do not delay the single change of another by more than a call.
 #[test]
 fn a_mailbox_with_thousands_of_changes_delays_another_by_a_call_at_most() {
