@@ -524,3 +524,19 @@ fn the_mass_delete_guard_has_limits() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[1].contains("mass_delete_guard_percent: must lie from 0 to 100, not 101"), "{found:?}");
 }
+
+#[test]
+fn the_limits_of_sending_are_checked() {
+    for (line, expected) in [
+        ("attempts_max = 0", "attempts_max"),
+        ("attempts_max = 10001", "attempts_max"),
+        // within 15 minutes, says the rule
+        ("adopt_after_unknown_outcome = \"16m\"", "adopt_after_unknown_outcome"),
+        ("simultaneous_calls = 11", "simultaneous_calls"),
+        ("sla_events_per_minute = 19", "a full call could never be sent"),
+    ] {
+        let found = problems(parse(&format!("[planner]\n{line}\n")));
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{line}: {found:?}");
+    }
+    parse("[planner]\nattempts_max = 1\nadopt_after_unknown_outcome = \"15m\"\n").unwrap();
+}
