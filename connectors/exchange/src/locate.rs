@@ -8,8 +8,8 @@
 //!
 //! Failure: a mailbox, or a service as a whole, that failed is not asked again for
 //! [`autodiscover_memory`](crate::ExchangeOptions::autodiscover_memory) (120 s); until then it fails in the same way
-//! and says how long that still holds ([`memory`]). That the account waits (`back-off`) is nobody's failure
-//! and is not remembered.
+//! and says how long that still holds ([`memory`]). What is the account's own matter (it waits, or is refused) is not
+//! remembered here.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -222,7 +222,7 @@ impl Round<'_> {
 
     /// A question failed as a whole.
     fn service_failed(&mut self, service: &Service, searches: Vec<Search>, error: &SourceError) {
-        if !is_our_own(error) {
+        if blames_the_service(error) {
             self.locator.memory().service_failed(service, error, self.locator.now());
         }
         for search in searches {
@@ -260,9 +260,11 @@ fn no_soap(text: &str) -> SourceError {
     own(OPERATION, SourceErrorKind::Rediscover, "no soap", text)
 }
 
-/// Was nobody asked at all, because no account could make the call now?
-fn is_our_own(error: &SourceError) -> bool {
-    matches!(error.code.as_str(), classify::BACK_OFF | classify::NO_ACCOUNT)
+/// Did the service fail, and not the account: one that waits, is missing, or is refused? A refused account has a pause
+/// of its own, and what helps it (another password) must help at once.
+fn blames_the_service(error: &SourceError) -> bool {
+    error.kind != SourceErrorKind::Credentials
+        && !matches!(error.code.as_str(), classify::BACK_OFF | classify::NO_ACCOUNT)
 }
 
 /// Does this code of a failed call mean that SOAP is not there?

@@ -112,8 +112,8 @@ impl Search {
                     Err(error) => self.ask_plainly(error),
                 }
             }
-            UserOutcome::RedirectAddress(address) => self.to_address(address),
-            UserOutcome::RedirectUrl(url) => self.to_url(url),
+            UserOutcome::RedirectAddress(address) => self.sent_to_address(address),
+            UserOutcome::RedirectUrl(url) => self.sent_to_url(url),
             UserOutcome::Failed(code) => {
                 let kind = match classify::kind_of(code) {
                     SourceErrorKind::Unknown => SourceErrorKind::Mailbox,
@@ -133,8 +133,8 @@ impl Search {
                     .map(Next::Located)
                     .map_err(|error| self.without_endpoint.unwrap_or(error))
             }
-            PoxResponse::RedirectAddress(address) => self.to_address(address),
-            PoxResponse::RedirectUrl(url) => self.to_url(url),
+            PoxResponse::RedirectAddress(address) => self.sent_to_address(address),
+            PoxResponse::RedirectUrl(url) => self.sent_to_url(url),
             PoxResponse::Failed { code, message } => Err(self.without_endpoint.unwrap_or_else(|| {
                 let code = format!("autodiscover {code}");
                 own(OPERATION, SourceErrorKind::Mailbox, &code, message)
@@ -150,7 +150,7 @@ impl Search {
     /// An answer of HTTP that says to ask elsewhere.
     pub(super) fn after_http_redirect(self, target: &str) -> Result<Next, SourceError> {
         match self.service.url.join(target) {
-            Ok(url) => self.to_url(url.as_str()),
+            Ok(url) => self.sent_to_url(url.as_str()),
             Err(_) => Err(bad_redirect("redirected to what is no address")),
         }
     }
@@ -172,14 +172,14 @@ impl Search {
         Ok(Next::Ask(self))
     }
 
-    fn to_address(self, address: &str) -> Result<Next, SourceError> {
+    fn sent_to_address(self, address: &str) -> Result<Next, SourceError> {
         let address =
             MailAddress::parse(address).map_err(|_| bad_redirect("redirected to what is no mail address"))?;
         let service = self.service.clone();
         self.redirected(service, address.into())
     }
 
-    fn to_url(self, url: &str) -> Result<Next, SourceError> {
+    fn sent_to_url(self, url: &str) -> Result<Next, SourceError> {
         let url = trusted_url(url)
             .filter(|url| url.scheme() == "https")
             .ok_or_else(|| bad_redirect("redirected to what is no https address"))?;

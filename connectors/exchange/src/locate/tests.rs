@@ -302,3 +302,13 @@ async fn redirects_are_followed_to_a_server_with_tls_that_is_trusted_and_to_no_o
     assert!(trusted.asked().iter().all(|asked| asked.header("authorization").is_some()));
     assert_eq!((trusted.asked().len(), stranger.asked().len()), (2, 0));
 }
+
+#[test]
+fn what_is_the_accounts_own_matter_is_not_held_against_the_service() {
+    let blamed = |kind, code| blames_the_service(&own(OPERATION, kind, code, ""));
+    assert!(blamed(SourceErrorKind::Unavailable, "HTTP 503"));
+    assert!(blamed(SourceErrorKind::BadAnswer, "malformed"));
+    assert!(!blamed(SourceErrorKind::Credentials, "HTTP 401"));
+    assert!(!blamed(SourceErrorKind::Unavailable, classify::BACK_OFF));
+    assert!(!blamed(SourceErrorKind::Unavailable, classify::NO_ACCOUNT));
+}

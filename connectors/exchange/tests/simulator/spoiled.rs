@@ -164,3 +164,37 @@ async fn a_sync_state_of_before_a_restore_is_refused_and_a_new_one_is_not() {
     let anew = world.exchange.catch_up(&mailbox, None).await.unwrap().state;
     world.exchange.catch_up(&mailbox, Some(&anew)).await.unwrap();
 }
+
+/// A daily series of which every occurrence was moved by an hour, as a calendar file.
+fn much_changed_series(occurrences: i64) -> String {
+    let first: jiff::civil::Date = "2031-01-01".parse().unwrap();
+    let day = |n: i64| first.saturating_add(jiff::Span::new().days(n)).strftime("%Y%m%d").to_string();
+    let mut text = format!(
+        "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:MUCH-CHANGED\r\nDTSTART:{0}T080000Z\r\nDTEND:{0}T090000Z\r\n\
+         RRULE:FREQ=DAILY;COUNT={occurrences}\r\nEND:VEVENT\r\n",
+        day(0)
+    );
+    for n in 0..occurrences {
+        text += &format!(
+            "BEGIN:VEVENT\r\nUID:MUCH-CHANGED\r\nRECURRENCE-ID:{0}T080000Z\r\nDTSTART:{0}T090000Z\r\n\
+             DTEND:{0}T100000Z\r\nEND:VEVENT\r\n",
+            day(n)
+        );
+    }
+    text + "END:VCALENDAR\r\n"
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_series_with_3000_exceptions_is_read_completely_also_where_the_view_leaves_out_their_origin() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("m0001.ics"), much_changed_series(3_000)).unwrap();
+    let calendars = Some(folder.path().to_owned());
+    let world = World::start(Options { sparse_views: true, calendars, ..options(1) }).await;
+    let window = slot("2031-01-01T00:00:00Z", "2039-12-01T00:00:00Z");
+    let read = world.exchange.read_window(&world.mailbox(1), window).await.unwrap();
+    assert_eq!((read.found.len(), read.unreadable.len()), (3_000, 0));
+    for item in &read.found {
+        let original = item.slot.start.checked_sub(jiff::SignedDuration::from_hours(1)).unwrap();
+        assert_eq!(item.recurrence_id, Some(original));
+    }
+}

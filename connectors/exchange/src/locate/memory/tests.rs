@@ -1,5 +1,6 @@
 //! Goal: what failed is not asked again before its time, and the memory stays bounded. Method: instants by value.
 
+use base::{Clock, SystemClock};
 use calendar::source::SourceErrorKind;
 use url::Url;
 
@@ -24,7 +25,7 @@ fn error(after: Option<Duration>) -> SourceError {
 
 #[test]
 fn a_failure_holds_for_its_time_and_says_how_long() {
-    let begin = Instant::now();
+    let begin = SystemClock.monotonic();
     let mut memory = Memory::new(LASTS);
     memory.mailbox_failed(&mail(1), &error(None), begin);
     memory.service_failed(&service(1), &error(Some(Duration::from_secs(300))), begin);
@@ -45,7 +46,7 @@ fn a_failure_holds_for_its_time_and_says_how_long() {
 
 #[test]
 fn a_service_without_soap_is_remembered_for_an_hour() {
-    let begin = Instant::now();
+    let begin = SystemClock.monotonic();
     let mut memory = Memory::new(LASTS);
     memory.no_soap(&service(1), begin);
     assert!(memory.lacks_soap(&service(1), begin + Duration::from_secs(3_599)));
@@ -55,7 +56,7 @@ fn a_service_without_soap_is_remembered_for_an_hour() {
 
 #[test]
 fn the_memory_is_bounded_and_forgets_what_is_out_of_date_first() {
-    let begin = Instant::now();
+    let begin = SystemClock.monotonic();
     let mut memory = Memory::new(LASTS);
     for number in 0..SERVICES_MAX {
         let at = if number % 2 == 0 { begin } else { begin + Duration::from_secs(100) };
