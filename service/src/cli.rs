@@ -65,8 +65,8 @@ pub enum Command {
     /// Run the service until SIGTERM or SIGINT.
     ///
     /// Needs a configuration with at least database.url, exchange.service_url (or
-    /// exchange.autodiscover_url), exchange.user, exchange.password, planner.service_url,
-    /// planner.jobcenter_number and planner.request_user_identifier. Health and metrics are served on
+    /// exchange.autodiscover_url), exchange.user and exchange.password (or secrets.key_file and accounts in the
+    /// database), planner.service_url, planner.jobcenter_number and planner.request_user_identifier. Health and metrics are served on
     /// http.listen: /health/live, /health/ready, /metrics.
     Run(ConfigFile),
     /// Bring the database schema up to date and end.
