@@ -1,6 +1,7 @@
 //! Goal: what appointments are about never leaves Exchange (B6), and no secret is shown. Method: appointments
-//! whose content is marked, every kind of change, then a search: the requests to Exchange by what they ask for,
-//! everything else (messages, log at its most talkative, traces, every table) for the marks.
+//! whose content is marked, a sealed password, every kind of change and of reading, then a search: the requests to
+//! Exchange by what they ask for, everything else (messages, log at its most talkative, traces, every table, the
+//! pages) for the marks.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; helpers outside #[test] too")]
 
 use std::collections::BTreeSet;
@@ -8,14 +9,19 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use end_to_end::collector::Collector;
 use end_to_end::scene::{PASSWORD, USER, quote};
-use end_to_end::{Scene, Setting, mailbox};
+use end_to_end::{Scene, Setting, mailbox, wait_for};
 use proto_ews::{Body, BodyType, CalendarItem, DeleteType, Sensitivity, field};
 use secrecy::ExposeSecret;
 use serde_json::json;
+use store::credentials::password_place;
+use store::operations::Scope;
+use trust::seal::{KeyRing, SealingKey};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
 /// In the password of the database.
 const DATABASE_PASSWORD: &str = "marked-database-9a41";
+/// Of the account in the configuration, which does not count beside those of the database.
+const UNUSED_PASSWORD: &str = "marked-unused-3fe0";
 /// In all content.
 const MARK: &str = "marked-content-77aa";
 
@@ -73,6 +79,48 @@ async fn change_everything(scene: &Scene) {
     scene.until_in_step().await;
 }
 
+/// Reads and compares everything once more, as operators and schedules do.
+async fn read_everything(scene: &Scene) {
+    let (store, asked) = (&scene.database.store, scene.clock.now());
+    let meant = store.ask_for_full_reads(&Scope::All, asked).await.unwrap();
+    store.ask_for_comparison(&Scope::All).await.unwrap();
+    let query = format!(
+        "select count(*) from planner_resource where full_read_began_at >= '{asked}' and compared_at >= '{asked}'"
+    );
+    wait_for("full reads and comparisons", async || match scene.count(&query).await {
+        done if done >= 3 && meant >= 3 => Ok(()),
+        done => Err(format!("{done} of {meant}")),
+    })
+    .await;
+}
+
+/// Puts the service account into the database, sealed, and only a useless one into the configuration; answers what
+/// must not be shown of the key.
+async fn seal_account(scene: &mut Scene) -> [String; 2] {
+    let key = SealingKey::generate().unwrap();
+    let text = key.text().expose_secret().to_owned();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(&text).unwrap();
+    let hexadecimal = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    scene.configure("secrets", "key", &quote(&text));
+    scene.configure("exchange", "password", &quote(UNUSED_PASSWORD));
+    let store = &scene.database.store;
+    let account = store.next_credential().await.unwrap();
+    let ring = KeyRing::new(key, []).unwrap();
+    let sealed = ring.seal(password_place(account), &PASSWORD.into()).unwrap();
+    assert!(store.add_credential(account, USER, &sealed).await.unwrap());
+    [text, hexadecimal]
+}
+
+/// What the pages show.
+async fn pages(scene: &Scene) -> String {
+    let base = scene.service.as_ref().unwrap().url.trim_end_matches('/').to_owned();
+    let mut all = String::new();
+    for page in ["metrics", "health/ready", "health/live"] {
+        all.push_str(&kommuneklient::demo::http::text(&format!("{base}/{page}")).await.unwrap());
+    }
+    all
+}
+
 /// The values of an attribute, wherever it stands.
 fn attributes<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
     let before = format!("{name}=\"");
@@ -101,23 +149,28 @@ async fn nothing_of_what_appointments_are_about_is_asked_for_or_kept() {
     scene.configure("telemetry", "otlp_endpoint", &quote(&collector.url));
     let url = format!("{} password={DATABASE_PASSWORD}", scene.database.url.expose_secret());
     scene.configure("database", "url", &quote(&url));
+    let [key, hexadecimal] = seal_account(&mut scene).await;
     scene.start_service().await;
     scene.until_ready().await;
     change_everything(&scene).await;
+    read_everything(&scene).await;
     scene.assert_unharmed().await;
+    let pages = pages(&scene).await;
     // the last spans and log lines
     scene.stop_service().await;
 
     assert_requests_are_modest(&scene);
     let credentials = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}"));
-    let secrets = [MARK, PASSWORD, DATABASE_PASSWORD, credentials.as_str()];
+    let secrets = [MARK, PASSWORD, UNUSED_PASSWORD, DATABASE_PASSWORD, &credentials, &key, &hexadecimal];
     let log = scene.log();
     assert!(log.contains("\"level\":\"TRACE\"") && log.contains(&mailbox(1)), "the log is not talkative");
     for secret in secrets {
         let line = log.lines().find(|line| line.contains(secret));
         assert_eq!(line, None, "{secret} stands in the log");
         assert!(!collector.holds(secret), "{secret} stands in the traces");
+        assert!(!pages.contains(secret), "{secret} stands on a page");
     }
+    assert!(pages.contains("kommuneklient_events_total") && pages.contains("mailbox-subscriber"), "{pages}");
     assert!(collector.holds("planner.send") && collector.holds(&mailbox(1)), "no traces arrived");
     for (name, message) in scene.captured("planner") {
         assert!(!message.contains(MARK), "{name} tells Planner: {message}");
@@ -129,11 +182,12 @@ async fn nothing_of_what_appointments_are_about_is_asked_for_or_kept() {
 fn assert_requests_are_modest(scene: &Scene) {
     let captured = scene.captured("exchange");
     let mut asked = BTreeSet::new();
-    let mut people = BTreeSet::new();
+    let (mut people, mut marked) = (BTreeSet::new(), 0);
     let (mut shapes, mut requests) = (0, 0);
     for (name, text) in captured.iter().filter(|(name, _)| name.ends_with("-request.xml")) {
         if writes(text) {
             people.insert(name.split('-').next().unwrap());
+            marked += text.matches(MARK).count();
             continue;
         }
         requests += 1;
@@ -148,7 +202,8 @@ fn assert_requests_are_modest(scene: &Scene) {
     }
     assert!(requests > 10 && shapes > 5, "{requests} requests with {shapes} shapes");
     assert_eq!(asked, BTreeSet::from(MAY_BE_ASKED));
-    assert!(people.len() > 5, "{people:?}");
+    // the content was there to be asked for
+    assert!(people.len() > 5 && marked > 12, "{people:?} {marked}");
     for (name, text) in &captured {
         if !people.contains(name.split('-').next().unwrap()) {
             assert!(!text.contains(MARK), "{name}: {text}");
