@@ -12,13 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::prelude::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, StreamHandler,
-};
+use actix::prelude::{Actor, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, StreamHandler};
 use calendar::ids::{AccountId, FolderId, SubscriptionId};
 use calendar::source::{Location, Mailbox, SourceErrorKind};
 use calendar::{MailAddress, codes};
-use futures::StreamExt;
 use mailbox_subscriber::{
     CatchUpNow, FromMailbox, GroupAffinity, MailboxSubscriber, Place, SubscriptionLost, Tools,
 };
@@ -34,9 +31,12 @@ use crate::folder_watch::FolderWatch;
 use crate::journal::{Journal, JournalTask};
 use crate::messages::{FromTask, Heard, MembersChanged};
 use crate::order::{Desk, Order, Orders};
-use crate::outage::{OutageWatch, Report};
+use crate::outage::OutageWatch;
 use crate::ownership;
 use crate::policy::{Directive, Event, Policy};
+
+mod ending;
+mod tell;
 
 /// Reports of tasks that wait for the actor.
 const REPORTS_CAPACITY: usize = 256;
@@ -46,8 +46,6 @@ const MAILBOX_CAPACITY: usize = 16;
 const ADD_AGAIN: Duration = Duration::from_millis(500);
 /// How long after the members could not be read they are read again.
 const READ_AGAIN: Duration = Duration::from_secs(2);
-/// Subscriptions that are ended at one time.
-const UNSUBSCRIBE_AT_ONCE: usize = 10;
 
 /// What all groups of a process share.
 #[derive(Debug, Clone)]
@@ -473,129 +471,10 @@ impl GroupActor {
             }
         }
     }
-
-    fn tell_fault(&self, code: &str, what: &str) {
-        tracing::error!(event_id = codes::STREAM_FAILED.id, group = self.id.get(), code, "{what}");
-    }
-
-    fn tell_not_opened(&self, code: &str) {
-        let (group, account) = (self.id.get(), self.owned.as_ref().map(|owned| owned.account.get()));
-        tracing::error!(
-            event_id = codes::STREAM_OPEN_FAILED.id,
-            group,
-            account,
-            code,
-            "a stream cannot be opened, it is tried again"
-        );
-    }
-
-    fn tell_outage(&self, report: Report) {
-        let (group, account) = (self.id.get(), self.owned.as_ref().map(|owned| owned.account.get()));
-        match report {
-            Report::Began { mailboxes, code } => tracing::error!(
-                event_id = codes::GROUP_EXCHANGE_FAILED.id,
-                group,
-                account,
-                mailboxes,
-                code,
-                "an outage keeps mailboxes of a group from being listened to"
-            ),
-            Report::Over { mailboxes, lasted } => tracing::info!(
-                event_id = codes::GROUP_OUTAGE_OVER.id,
-                group,
-                account,
-                mailboxes,
-                lasted_s = lasted.as_secs(),
-                "the outage of a group is over"
-            ),
-        }
-    }
-
-    /// A mailbox has no part in an outage (any more).
-    fn well(&mut self, mailbox: &MailAddress) {
-        let now = self.tools.mailboxes.clock.monotonic();
-        if let Some(report) = self.outage.out_of_it(mailbox, now) {
-            self.tell_outage(report);
-        }
-    }
-
-    /// Ends everything in order; the actor ends when this is done.
-    fn stop(&mut self, ctx: &mut Context<Self>) {
-        // the stream's actor has ended before; without the order nothing offers to the journal any more
-        self.orders.withdraw();
-        let Some(owned) = self.owned.take() else { return ctx.stop() };
-        let live = self.policy.live_subscriptions();
-        let tools = Arc::clone(&self.tools);
-        let (id, patience) = (self.id, self.tools.options.stop_patience);
-        let task = self.tools.mailboxes.runtime.spawn(async move {
-            let Owned { lease, fence, location, affinity, journal, journal_task, reports, .. } = owned;
-            drop((journal, reports));
-            if !journal_task.finish(patience / 2).await {
-                tracing::error!(
-                    event_id = codes::NOTIFICATION_STORE_FAILED.id,
-                    group = id.get(),
-                    "notifications were not stored before the end"
-                );
-            }
-            let affinity = affinity.borrow().clone();
-            let ending = end_subscriptions(&tools, id, &fence, &location, &affinity, live);
-            if tokio::time::timeout(patience / 2, ending).await.is_err() {
-                tracing::warn!(
-                    event_id = codes::STREAMING_STOP_FAILED.id,
-                    group = id.get(),
-                    "not all subscriptions were ended in time"
-                );
-            }
-            if let Err(error) = lease.release().await {
-                tracing::warn!(
-                    group = id.get(),
-                    error = &error as &dyn std::error::Error,
-                    "the lease was not handed back"
-                );
-            }
-        });
-        ctx.spawn(wrap_future::<_, Self>(task).map(|_, _, ctx| ctx.stop()));
-    }
 }
 
 async fn read_group(tools: &GroupTools, id: GroupId) -> Result<Option<StoredGroup>, ListenerError> {
     tools.mailboxes.store.affinity_group(id).await.map_err(ListenerError::Read)
-}
-
-/// Unsubscribes all and forgets their subscriptions.
-async fn end_subscriptions(
-    tools: &GroupTools,
-    id: GroupId,
-    fence: &Fence,
-    location: &Location,
-    affinity: &GroupAffinity,
-    live: Vec<(MailAddress, SubscriptionId)>,
-) {
-    let source = &tools.mailboxes.source;
-    let ended: Vec<(MailAddress, Option<SubscriptionId>)> = futures::stream::iter(live)
-        .map(|(address, subscription)| async move {
-            let affinity = affinity.for_mailbox(&address);
-            let mailbox = Mailbox {
-                address: address.clone(),
-                endpoint: location.endpoint.clone(),
-                account: Some(affinity.account),
-            };
-            let outcome = source.unsubscribe(&mailbox, &affinity, &subscription).await;
-            outcome.ok().map(|()| (address, None))
-        })
-        .buffer_unordered(UNSUBSCRIBE_AT_ONCE)
-        .filter_map(std::future::ready)
-        .collect()
-        .await;
-    let now = tools.mailboxes.clock.now();
-    if let Err(error) = tools.mailboxes.store.record_subscriptions(fence, id, &ended, now).await {
-        tracing::warn!(
-            event_id = codes::SUBSCRIPTIONS_WRITE_FAILED.id,
-            group = id.get(),
-            error = &error as &dyn std::error::Error,
-            "the end of subscriptions was not recorded"
-        );
-    }
 }
 
 fn child_id(mailbox: &MailAddress) -> ChildId {

@@ -230,3 +230,30 @@ async fn without_a_list_there_is_nothing_to_do_and_without_the_duty_nothing_is_w
     assert!(!refused.disposition().is_retry(), "{refused:?}");
     assert!(database.store.affinity_groups().await.unwrap().is_empty());
 }
+
+/// Defect of the original (features.md, list C): an inverted flag `_lastUpdateUnsuccessful` made every round after a
+/// good one form all groups anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neither_a_good_round_nor_a_failed_one_makes_the_next_form_groups_anew() {
+    let (database, fence) = with_resources(4).await;
+    let source = Even::default();
+    round(&database, &fence, &source, &options()).await.unwrap();
+    let formed = database.store.affinity_groups().await.unwrap();
+    assert_eq!(formed.len(), 1);
+    for _ in 0..3 {
+        let outcome = round(&database, &fence, &source, &options()).await.unwrap();
+        assert!(matches!(outcome, Outcome::Formed { changed, .. } if changed.is_empty()));
+    }
+    // one that cannot write is done again, and finds everything as it is
+    let client = database.store.client("test").await.unwrap();
+    client
+        .batch_execute("update planner_resource set deleted_date = now() where mail = 'm2@sim.test'")
+        .await
+        .unwrap();
+    let stale = Fence { token: fence.token - 1, ..fence.clone() };
+    round(&database, &stale, &source, &options()).await.unwrap_err();
+    assert_eq!(database.store.affinity_groups().await.unwrap(), formed);
+    let outcome = round(&database, &fence, &source, &options()).await.unwrap();
+    let Outcome::Formed { groups, changed, .. } = outcome else { panic!("{outcome:?}") };
+    assert_eq!((groups, changed), (vec![formed[0].id], vec![formed[0].id]), "only its member list changed");
+}

@@ -1,0 +1,53 @@
+//! What a group tells operators: its stream's faults, and outages once for all of its mailboxes.
+
+use calendar::{MailAddress, codes};
+
+use super::GroupActor;
+use crate::outage::Report;
+
+impl GroupActor {
+    pub(super) fn tell_fault(&self, code: &str, what: &str) {
+        tracing::error!(event_id = codes::STREAM_FAILED.id, group = self.id.get(), code, "{what}");
+    }
+
+    pub(super) fn tell_not_opened(&self, code: &str) {
+        let (group, account) = (self.id.get(), self.owned.as_ref().map(|owned| owned.account.get()));
+        tracing::error!(
+            event_id = codes::STREAM_OPEN_FAILED.id,
+            group,
+            account,
+            code,
+            "a stream cannot be opened, it is tried again"
+        );
+    }
+
+    pub(super) fn tell_outage(&self, report: Report) {
+        let (group, account) = (self.id.get(), self.owned.as_ref().map(|owned| owned.account.get()));
+        match report {
+            Report::Began { mailboxes, code } => tracing::error!(
+                event_id = codes::GROUP_EXCHANGE_FAILED.id,
+                group,
+                account,
+                mailboxes,
+                code,
+                "an outage keeps mailboxes of a group from being listened to"
+            ),
+            Report::Over { mailboxes, lasted } => tracing::info!(
+                event_id = codes::GROUP_OUTAGE_OVER.id,
+                group,
+                account,
+                mailboxes,
+                lasted_s = lasted.as_secs(),
+                "the outage of a group is over"
+            ),
+        }
+    }
+
+    /// A mailbox has no part in an outage (any more).
+    pub(super) fn well(&mut self, mailbox: &MailAddress) {
+        let now = self.tools.mailboxes.clock.monotonic();
+        if let Some(report) = self.outage.out_of_it(mailbox, now) {
+            self.tell_outage(report);
+        }
+    }
+}
