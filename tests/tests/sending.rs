@@ -108,34 +108,6 @@ async fn what_is_set_aside_is_told_listed_and_retried() {
     scene.assert_unharmed().await;
 }
 
-/// A creation that Planner applies after our deletion was answered: the comparison within 15 minutes finds it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_creation_applied_late_after_our_deletion_is_repaired() {
-    let configuration =
-        vec![("planner", "call_timeout", "\"1s\""), ("planner", "adopt_after_unknown_outcome", "\"3s\"")];
-    let mut scene = Scene::ready(PROGRAM, Setting { configuration, ..Setting::default() }).await;
-    let rule = json!({"kind": {"apply-late": {"seconds": 2.0}}, "operation": "CreateEvents", "next": 1});
-    scene.planner_fault(rule).await;
-    let id = scene.outlook.create(&mailbox(1), scene.appointment("LATE", 3)).await.unwrap();
-    until_count(&scene, "the call", "select count(*) from key_in_flight", 1).await;
-    scene.outlook.delete(&mailbox(1), id.into(), DeleteType::HardDelete).await.unwrap();
-    // our deletion is answered with "there is none", and then there is one
-    until_held(&scene, &mailbox(1), 1).await;
-    until_count(
-        &scene,
-        "the deletion",
-        "select count(*) from calendar_event where not wanted and not ack_there",
-        1,
-    )
-    .await;
-    until_held(&scene, &mailbox(1), 0).await;
-    assert_eq!(scene.until_in_step().await.len(), 0);
-    let deletions =
-        scene.count("select count(*) from sync_log where operation = 'D' and receipt_code in (0, 10)").await;
-    assert!(deletions >= 2, "{deletions}");
-    scene.assert_unharmed().await;
-}
-
 /// The agreed number of calls a minute, over all that the product does, from its first second.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_agreed_number_of_calls_a_minute_is_kept_through_a_kill() {
