@@ -481,6 +481,42 @@ async fn a_roll_out_begins_with_three_and_a_block_ends_the_subscription_only() {
     scene.assert_no_violations().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_resource_list_that_lacks_too_many_waits_for_an_operator() {
+    let mut scene = Scene::ready(PROGRAM, Setting { mailboxes: 14, ..Setting::default() }).await;
+    let list = async |numbers: std::ops::RangeInclusive<u32>| {
+        let resources: Vec<Value> = numbers.map(|number| json!({ "address": mailbox(number) })).collect();
+        scene.planner.admin().post("/admin/resources", &resources.into()).await.unwrap();
+        let refreshed =
+            answer(run(&scene.configuration, "resources refresh --wait --timeout 1m --json").await);
+        refreshed["outcome"].as_str().unwrap().to_owned()
+    };
+    let in_use = "select count(*) from planner_resource where deleted_date is null";
+    assert_eq!(list(1..=2).await, "2 listed: 0 new, 0 used again, 0 not used any more, 12 missing, withheld");
+    assert_eq!(scene.count(in_use).await, 14);
+    scene.until_raised(9501, "").await;
+    scene.until_raised(9202, "\"run\"").await;
+    list(1..=13).await;
+    assert_eq!(scene.count(in_use).await, 13);
+    scene.until_raised(9502, "").await;
+    list(1..=1).await;
+    let runs = answer(run(&scene.configuration, "withheld list --json").await);
+    assert_eq!(
+        (&runs[0]["run"], &runs[0]["missing"], &runs[0]["there"]),
+        (&json!("L2"), &json!(12), &json!(13))
+    );
+    assert_eq!(run(&scene.configuration, "withheld confirm L2").await.status, 0);
+    assert_eq!(scene.count(in_use).await, 1);
+    wait_for("the end of the subscriptions", async || {
+        match scene.count("select count(*) from planner_resource_subscription").await {
+            1 => Ok(()),
+            left => Err(format!("{left} left")),
+        }
+    })
+    .await;
+    scene.assert_unharmed().await;
+}
+
 /// Waits until Planner holds one appointment for exactly these mailboxes.
 async fn until_held(scene: &Scene, numbers: &[u32]) {
     let expected: BTreeSet<String> = numbers.iter().map(|number| mailbox(*number)).collect();

@@ -131,6 +131,9 @@ pub struct OperationsArgs {
 #[derive(Debug, Subcommand)]
 pub enum ResourcesCommand {
     /// Show all that Planner lists or ever listed.
+    #[command(after_help = "\
+Example:
+  kommuneklient resources list --config kommuneklient.toml")]
     List(Common),
     /// Fetch the list from Planner now.
     #[command(after_help = "\
@@ -169,6 +172,9 @@ pub struct WhitelistArgs {
 #[derive(Debug, Subcommand)]
 pub enum WhitelistCommand {
     /// Show it.
+    #[command(after_help = "\
+Example:
+  kommuneklient whitelist list --config kommuneklient.toml")]
     List(Common),
     /// Put mailboxes on it. The first entry excludes everybody else.
     #[command(after_help = "\
@@ -176,6 +182,9 @@ Example, a roll-out that begins with three:
   kommuneklient whitelist add anna@kommune.dk bo@kommune.dk room1@kommune.dk --config kommuneklient.toml --yes")]
     Add(WhitelistArgs),
     /// Take mailboxes off it. Without any entry everybody is used.
+    #[command(after_help = "\
+Example:
+  kommuneklient whitelist remove anna@kommune.dk --config kommuneklient.toml")]
     Remove(WhitelistArgs),
 }
 
@@ -183,6 +192,9 @@ Example, a roll-out that begins with three:
 #[derive(Debug, Subcommand)]
 pub enum BlacklistCommand {
     /// Show it.
+    #[command(after_help = "\
+Example:
+  kommuneklient blacklist list --config kommuneklient.toml")]
     List(Common),
     /// Block a mailbox. Its appointments stay in Planner.
     #[command(after_help = "\
@@ -190,6 +202,9 @@ Example:
   kommuneklient blacklist add anna@kommune.dk --reason \"has left\" --config kommuneklient.toml")]
     Add(BlacklistAddArgs),
     /// Take a mailbox off it. It comes back with the next resource list, which is asked for.
+    #[command(after_help = "\
+Example:
+  kommuneklient blacklist remove anna@kommune.dk --config kommuneklient.toml")]
     Remove(BlacklistRemoveArgs),
 }
 
@@ -266,12 +281,24 @@ pub struct SettleArgs {
 #[derive(Debug, Subcommand)]
 pub enum WithheldCommand {
     /// Show those that wait.
+    #[command(after_help = "\
+Example:
+  kommuneklient withheld list --settled --config kommuneklient.toml")]
     List(WithheldListArgs),
     /// Show what a run would delete.
+    #[command(after_help = "\
+Example:
+  kommuneklient withheld show 17 --config kommuneklient.toml")]
     Show(WithheldShowArgs),
     /// It is right: delete.
+    #[command(after_help = "\
+Example:
+  kommuneklient withheld confirm L3 --config kommuneklient.toml")]
     Confirm(SettleArgs),
     /// It is wrong: keep.
+    #[command(after_help = "\
+Example:
+  kommuneklient withheld reject 17 --config kommuneklient.toml")]
     Reject(SettleArgs),
 }
 
@@ -299,6 +326,9 @@ pub struct WithheldShowArgs {
 #[derive(Debug, Subcommand)]
 pub enum SetAsideCommand {
     /// Show notifications and appointments that are not tried any more, and why.
+    #[command(after_help = "\
+Example:
+  kommuneklient set-aside list --mailbox anna@kommune.dk --config kommuneklient.toml")]
     List(SetAsideListArgs),
     /// Try again what was set aside.
     #[command(after_help = "\

@@ -1,8 +1,8 @@
 //! Goal: the command line takes what the documentation says, refuses the rest with status 2, and explains
 //! itself.
 
-use clap::CommandFactory;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Subcommand as _};
 
 use super::*;
 
@@ -157,4 +157,31 @@ fn operators_name_one_mailbox_or_all_of_them() {
     ] {
         assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong}");
     }
+}
+
+#[test]
+fn every_command_for_operators_has_an_example_that_it_takes() {
+    fn visit(command: &clap::Command, path: &str, seen: &mut usize) {
+        let mut inner = command.get_subcommands().filter(|inner| inner.get_name() != "help").peekable();
+        if inner.peek().is_none() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples: Vec<&str> =
+                help.lines().map(str::trim).filter(|line| line.starts_with("kommuneklient ")).collect();
+            assert!(!examples.is_empty(), "{path} has no example");
+            for example in examples {
+                let words = example.split('"').enumerate().flat_map(|(n, part)| match n % 2 {
+                    0 => part.split_whitespace().map(ToOwned::to_owned).collect::<Vec<_>>(),
+                    _ => vec![part.to_owned()],
+                });
+                let parsed = Cli::try_parse_from(words);
+                assert!(parsed.is_ok(), "{example}: {parsed:?}");
+                *seen += 1;
+            }
+        }
+        inner.for_each(|inner| visit(inner, &format!("{path} {}", inner.get_name()), seen));
+    }
+    let (mut command, mut seen) = (OperatorCommand::augment_subcommands(clap::Command::new("k")), 0);
+    command.build();
+    visit(&command, "", &mut seen);
+    assert!(seen > 15, "{seen}");
 }

@@ -517,7 +517,7 @@ fn a_schedule_without_a_time_is_refused() {
 
 #[test]
 fn the_mass_delete_guard_has_limits() {
-    assert_eq!(parse("").unwrap().calendar.guard(), calendar::guard::GuardLimits::DEFAULT);
+    assert_eq!(parse("").unwrap().calendar.guard(), ::calendar::guard::GuardLimits::DEFAULT);
     let config = parse("[calendar]\nmass_delete_guard_count = 0\nmass_delete_guard_percent = 25\n").unwrap();
     assert_eq!((config.calendar.guard().count, config.calendar.guard().percent), (0, 25));
     let found = problems(parse("[calendar]\nmass_delete_guard_count = -1\nmass_delete_guard_percent = 101\n"));
