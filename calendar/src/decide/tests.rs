@@ -40,7 +40,7 @@ const FROM_END: (&str, &str) = ("2026-11-01T23:00:00Z", "2026-11-02T08:00:00Z");
 const OVER_END: (&str, &str) = ("2026-11-01T22:59:59Z", "2026-11-02T08:00:00Z");
 
 #[test]
-fn table() {
+fn every_cell_of_the_decision_table() {
     use Verdict as V;
     let window = policy().window(now());
     let there = |times: (&str, &str)| Standing::There(slot(times.0, times.1));

@@ -18,7 +18,7 @@ fn item(kind: AppointmentKind, uid: Option<&str>, recurrence: Option<&str>, star
 }
 
 #[test]
-fn table() {
+fn names_are_as_the_rule_writes_them() {
     use AppointmentKind as K;
     let zone = TimeZone::get("Europe/Copenhagen").unwrap();
     for (kind, uid, recurrence, start, name) in [

@@ -15,7 +15,7 @@ fn at(now: &str, months: u32) -> (String, String) {
 }
 
 #[test]
-fn table() {
+fn ordinary_days_month_ends_and_changes_of_the_clock() {
     for (now, months, start, end) in [
         // the rule's own example
         ("2026-08-01T10:00:00Z", 3, "2026-08-02T00:00+0200", "2026-11-02T00:00+0100"),
