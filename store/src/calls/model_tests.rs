@@ -3,6 +3,7 @@
 //! time passes by moving everything that was recorded into the past, and an observer notes each arrival by that time.
 //! The seed is printed.
 
+use base::{Clock as _, SystemClock};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
@@ -56,7 +57,8 @@ async fn in_any_minute_as_planner_sees_it_the_budget_holds() {
     }
     let mut observer = Observer::default();
     // the test's time: what was skipped, and what really passed
-    let (mut skipped, began) = (0.0, tokio::time::Instant::now());
+    let clock = SystemClock;
+    let (mut skipped, began) = (0.0, clock.monotonic());
     for _ in 0..400 {
         let index = random.random_range(0..PROCESSES);
         let process = &mut processes[index];
@@ -68,7 +70,8 @@ async fn in_any_minute_as_planner_sees_it_the_budget_holds() {
                 if let Permit::Granted(start) = process.book.begin(&process.fence, &call).await.unwrap()
                     && random.random_bool(0.9)
                 {
-                    observer.arrive(skipped + began.elapsed().as_secs_f64());
+                    let passed = clock.monotonic().saturating_duration_since(began);
+                    observer.arrive(skipped + passed.as_secs_f64());
                     process.open.push(start);
                 }
             }
