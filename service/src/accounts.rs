@@ -45,7 +45,7 @@ pub enum AccountError {
     Name,
     /// It does not open.
     #[error(transparent)]
-    Seal(#[from] TrustError),
+    Seal(#[from] Box<TrustError>),
 }
 
 /// A stored account that cannot be used.
@@ -128,7 +128,7 @@ pub(crate) fn password(row: &StoredCredential, ring: Option<&KeyRing>) -> Result
     let no_password = || AccountError::NoPassword { user: row.user_name.clone() };
     let sealed = row.password.as_ref().ok_or_else(no_password)?;
     let ring = ring.ok_or_else(|| AccountError::NoKey { key_id: sealed.key_id.to_string() })?;
-    Ok(ring.open(password_place(row.account), sealed)?)
+    Ok(ring.open(password_place(row.account), sealed).map_err(Box::new)?)
 }
 
 #[cfg(test)]
