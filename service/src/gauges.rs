@@ -84,7 +84,9 @@ impl Gauges {
         }
         self.looking = true;
         let store = self.store.clone();
-        let look = self.runtime.spawn(async move { Ok::<_, StoreError>((overview(&store).await?, store.account_capacity().await?)) });
+        let look = self.runtime.spawn(async move {
+            Ok::<_, StoreError>((overview(&store).await?, store.account_capacity().await?))
+        });
         ctx.spawn(look.into_actor(self).map(|result, actor, _| {
             actor.looking = false;
             match result {

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use base::{Backoff, SystemClock};
 use calendar::codes;
+use store::accounts::BackOff;
 use store::lease::LeaseBook;
 use store::wake::Wake;
-use store::accounts::BackOff;
 use supervision::{Ended, Tree};
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -216,10 +216,7 @@ pub(crate) fn exchange(config: &Config, clock: &SharedClock) -> Result<Exchange,
     Exchange::new(options, clock.clone()).map_err(|source| wired("Exchange", source))
 }
 
-fn qualifier_options(
-    config: &Config,
-    policy: Policy,
-) -> Result<qualifier::QualifierOptions, ServiceError> {
+fn qualifier_options(config: &Config, policy: Policy) -> Result<qualifier::QualifierOptions, ServiceError> {
     let settings = &config.qualifier;
     // A full read makes one call at a time: so one call is always free for live changes.
     let full_reads = config.exchange.simultaneous_calls.saturating_sub(1).max(1);
@@ -374,10 +371,7 @@ fn listener(
         mailboxes_per_subscription_group: settings.mailboxes_per_subscription_group,
         subscription_groups_per_credential: settings.subscription_groups_per_credential,
         deactivate_solving_of_group_affinity: settings.deactivate_solving_of_group_affinity,
-        locate_again: Backoff::doubling(
-            settings.locate_retry_initial.get(),
-            settings.locate_retry_cap.get(),
-        ),
+        locate_again: Backoff::doubling(settings.locate_retry_initial.get(), settings.locate_retry_cap.get()),
         group,
         ..affinity_group::ListenerOptions::default()
     };

@@ -95,7 +95,8 @@ struct Inner {
 impl Wake {
     /// Starts listening in a task of the current runtime; it ends with the last clone.
     pub fn start(store: Store) -> Self {
-        let senders: Arc<[watch::Sender<u64>; CHANNELS]> = Arc::new(std::array::from_fn(|_| watch::Sender::new(0)));
+        let senders: Arc<[watch::Sender<u64>; CHANNELS]> =
+            Arc::new(std::array::from_fn(|_| watch::Sender::new(0)));
         let listener = tokio::spawn(run(store, Arc::clone(&senders)));
         Self { inner: Arc::new(Inner { senders, _listener: AbortOnDropHandle::new(listener) }) }
     }

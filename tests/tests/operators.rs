@@ -1,11 +1,11 @@
 //! Goal: whoever operates the service can ask it for work, follow it, and change its lists, and is told what
 //! happened or why not, in a table or in JSON, with the documented status. Method: the program as a process, on a
 //! database of its own; beside a running service where that matters.
-#![allow(clippy::unwrap_used, reason = "all of this is test code")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use end_to_end::scene::quote;
@@ -68,9 +68,9 @@ impl Desk {
 }
 
 /// Runs a command; words in the line are parted by blanks, `_` stands for a blank within a word.
-async fn run(configuration: &PathBuf, line: &str) -> Ended {
+async fn run(configuration: &Path, line: &str) -> Ended {
     let arguments: Vec<String> = line.split(' ').map(|word| word.replace('_', " ")).collect();
-    let configuration = configuration.clone();
+    let configuration = configuration.to_owned();
     let output = tokio::task::spawn_blocking(move || {
         Command::new(PROGRAM)
             .args(arguments)

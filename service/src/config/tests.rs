@@ -471,8 +471,14 @@ fn sealing_keys_are_read_and_checked() {
 
     for (wrong, told) in [
         ("key = \"hunter2-hunter2\"", "secrets.key: it holds no sealing key"),
-        ("key_file = \"/nowhere/a.key\"", "secrets.key_file: cannot read a sealing key from /nowhere/a.key: "),
-        ("previous_key_files = [\"/nowhere/a.key\"]", "secrets.previous_key_files: is given without key_file"),
+        (
+            "key_file = \"/nowhere/a.key\"",
+            "secrets.key_file: cannot read a sealing key from /nowhere/a.key: ",
+        ),
+        (
+            "previous_key_files = [\"/nowhere/a.key\"]",
+            "secrets.previous_key_files: is given without key_file",
+        ),
         ("key = \"a\"\nkey_file = \"b\"", "secrets.key_file: is given together with key"),
         ("key = 5", "secrets.key: must be a text in quotes"),
     ] {
@@ -490,12 +496,16 @@ fn a_sealing_key_makes_the_account_of_the_configuration_needless() {
     let without = example_with(|line| {
         line.marks == 0 && !["exchange.user", "exchange.password"].contains(&line.dotted.as_str())
     });
-    assert!(parse(&without).unwrap().for_run().unwrap_err().to_string().contains("exchange.user: is missing"));
+    assert!(
+        parse(&without).unwrap().for_run().unwrap_err().to_string().contains("exchange.user: is missing")
+    );
     let with_key = without.replace("[secrets]\n", &format!("[secrets]\nkey_file = {key:?}\n"));
     assert!(parse(&with_key).unwrap().for_run().unwrap().exchange.is_none());
     // one half of an account is still a mistake
     let half = with_key.replace("[exchange]", "[exchange]\nuser = \"svc\"");
-    assert!(parse(&half).unwrap().for_run().unwrap_err().to_string().contains("exchange.password: is missing"));
+    assert!(
+        parse(&half).unwrap().for_run().unwrap_err().to_string().contains("exchange.password: is missing")
+    );
 }
 
 #[test]
@@ -520,7 +530,8 @@ fn the_mass_delete_guard_has_limits() {
     assert_eq!(parse("").unwrap().calendar.guard(), ::calendar::guard::GuardLimits::DEFAULT);
     let config = parse("[calendar]\nmass_delete_guard_count = 0\nmass_delete_guard_percent = 25\n").unwrap();
     assert_eq!((config.calendar.guard().count, config.calendar.guard().percent), (0, 25));
-    let found = problems(parse("[calendar]\nmass_delete_guard_count = -1\nmass_delete_guard_percent = 101\n"));
+    let found =
+        problems(parse("[calendar]\nmass_delete_guard_count = -1\nmass_delete_guard_percent = 101\n"));
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[1].contains("mass_delete_guard_percent: must lie from 0 to 100, not 101"), "{found:?}");
 }
