@@ -163,7 +163,12 @@ impl Shard {
     fn in_office(&mut self, ctx: &mut Ctx, incumbency: Incumbency) {
         let lost = incumbency.lease.lost_signal();
         self.run(ctx, lost, |act, ctx, _| act.lost(ctx));
-        let office = Office::new(Arc::clone(&self.options), self.services.clone(), incumbency.lease.fence());
+        let office = Office::new(
+            Arc::clone(&self.options),
+            self.services.clone(),
+            incumbency.lease.fence(),
+            Arc::clone(&self.shared.full_read_calls),
+        );
         self.incumbency = Some((incumbency, Arc::new(office)));
         self.look_at_schedule(ctx);
         self.claim(ctx);

@@ -7,6 +7,9 @@
 //! reading names as unreadable is left as it is. A key that cannot be stored is left out, with an event, and
 //! the others are stored.
 //!
+//! While one mailbox is stored the next is read: only the calls to the source are limited by
+//! `simultaneous_calls_at_full_pull`.
+//!
 //! Cost: one reading, and of the database three round trips for what is known and one short transaction, however
 //! many keys there are.
 
@@ -96,7 +99,9 @@ async fn once(
     effect.full_read = true;
     effect.guarded = guarded;
     let news = plan::series_news(&facts.readings, &facts.found, &facts.series);
+    let turn = if news.unknown.is_empty() { None } else { Some(office.turn_to_read().await) };
     office.learn_series(reader, news, &mut effect).await?;
+    drop(turn);
     let text = told(&facts, &effect.guarded, Tally::of(decisions.iter()));
     let outcome = if facts.reading.unreadable.is_empty() { "full read" } else { "full read in part" };
     let finished = |one: &Claimed| Finished { id: one.id, outcome, text: Some(text.clone()) };
@@ -173,9 +178,12 @@ fn told(facts: &Facts, guarded: &Guarded, tally: Tally) -> String {
 async fn gather(office: &Office, reader: &Reader<'_>) -> Result<Result<Facts, SourceError>, QualifierError> {
     let policy = &office.options.policy;
     let mail = &reader.mailbox.address;
+    let turn = office.turn_to_read().await;
     let began = office.now();
     let window = policy.window(began);
-    let mut reading = match reader.window(window.slot()).await.map_err(QualifierError::Source)? {
+    let reading = reader.window(window.slot()).await;
+    drop(turn);
+    let mut reading = match reading.map_err(QualifierError::Source)? {
         Ok(reading) => reading,
         Err(error) => {
             tracing::warn!(
@@ -197,7 +205,9 @@ async fn gather(office: &Office, reader: &Reader<'_>) -> Result<Result<Facts, So
     let stored = office.services.store.full_read_facts(mail, window.slot(), &query, began).await?;
     let mut readings = Readings::new();
     let more: Vec<ItemId> = also_to_read(office.now(), policy, &stored.known, &found).into_iter().collect();
+    let turn = if more.is_empty() { None } else { Some(office.turn_to_read().await) };
     reader.items(&more, &mut readings).await.map_err(QualifierError::Source)?;
+    drop(turn);
     found.extend(readings.values().filter_map(|reading| match reading {
         Reading::There(item) => Some(item.clone()),
         _ => None,

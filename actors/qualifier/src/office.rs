@@ -15,11 +15,16 @@ use tokio::sync::Semaphore;
 
 use crate::config::{QualifierOptions, Services};
 
+/// Full reads whose mailbox has been read and which are decided about and stored while the next ones are read.
+const STORED_MEANWHILE: usize = 4;
+
 /// What the shards of a process share.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
-    /// One permit for each full read at the same time.
+    /// One permit for each full read in hand: being read, or what was read being stored.
     pub(crate) full_reads: Arc<Semaphore>,
+    /// One permit for each mailbox that is being read in full (`simultaneous_calls_at_full_pull`).
+    pub(crate) full_read_calls: Arc<Semaphore>,
     /// Shards that have been in office since the process started: for them the pull at start is done.
     started: Arc<Mutex<BTreeSet<u8>>>,
 }
@@ -27,7 +32,8 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(options: &QualifierOptions) -> Self {
         Self {
-            full_reads: Arc::new(Semaphore::new(options.simultaneous_full_reads)),
+            full_reads: Arc::new(Semaphore::new(options.simultaneous_full_reads + STORED_MEANWHILE)),
+            full_read_calls: Arc::new(Semaphore::new(options.simultaneous_full_reads)),
             started: Arc::default(),
         }
     }

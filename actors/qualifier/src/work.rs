@@ -13,6 +13,7 @@ use store::decisions::{Effect, Guarded, Series, to_stored_precision};
 use store::full_reads::Target;
 use store::lease::Fence;
 use store::notification_queue::{Claimed, Failed, Finished};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::config::{QualifierOptions, Services};
 use crate::error::QualifierError;
@@ -25,6 +26,7 @@ pub struct Office {
     pub(crate) options: Arc<QualifierOptions>,
     pub(crate) services: Services,
     pub(crate) fence: Fence,
+    full_read_calls: Arc<Semaphore>,
 }
 
 /// What came of a batch that was handled.
@@ -56,9 +58,20 @@ pub(crate) const CONFLICTS_MAX: usize = 3;
 pub(crate) const CONTENDED: &str = "the keys kept changing while they were decided about";
 
 impl Office {
-    /// An office of the shard that holds `fence`.
-    pub fn new(options: Arc<QualifierOptions>, services: Services, fence: Fence) -> Self {
-        Self { options, services, fence }
+    /// An office of the shard that holds `fence`. `full_read_calls` is shared by all shards of the process: who reads
+    /// a mailbox in full holds a permit of it while it asks the source.
+    pub fn new(
+        options: Arc<QualifierOptions>,
+        services: Services,
+        fence: Fence,
+        full_read_calls: Arc<Semaphore>,
+    ) -> Self {
+        Self { options, services, fence, full_read_calls }
+    }
+
+    /// Waits for the turn to ask the source for a full read (`simultaneous_calls_at_full_pull`).
+    pub(crate) async fn turn_to_read(&self) -> SemaphorePermit<'_> {
+        self.full_read_calls.acquire().await.expect("nobody closes the semaphore")
     }
 
     /// The present, as the store keeps it.

@@ -35,14 +35,11 @@ impl Store {
         let prepare =
             async |sql: &str| client.prepare_cached(sql).await.map_err(StoreError::query(operation));
         let withheld = prepare(&withheld::standing_sql()).await?;
-        // A union, so that each part uses its own index.
         let known = prepare(&format!(
             "select {COLUMNS} from calendar_event \
              where mail = $1 and ((wanted and end_at > $2 and start_at < $3) \
-                                  or (version = 0 and ack_there and ack_end > $2 and ack_start < $3)) \
-             union select {COLUMNS} from calendar_event where mail = $1 and uid = any ($4) \
-             union select {COLUMNS} from calendar_event where mail = $1 and origin_id = any ($5) \
-             union select {COLUMNS} from calendar_event where mail = $1 and item_id = any ($6) \
+                                  or (version = 0 and ack_there and ack_end > $2 and ack_start < $3) \
+                                  or uid = any ($4) or origin_id = any ($5) or item_id = any ($6)) \
              order by origin_id"
         ))
         .await?;

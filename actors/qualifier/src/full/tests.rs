@@ -122,7 +122,12 @@ async fn a_reading_that_does_not_work_for_long_is_tried_until_it_does() {
     let unreadable = UnreadableWindow(std::sync::Arc::clone(&kit.source));
     let mut services = kit.services.clone();
     services.source = std::sync::Arc::new(unreadable);
-    let office = Office::new(std::sync::Arc::new(options()), services, kit.office.fence.clone());
+    let office = Office::new(
+        std::sync::Arc::new(options()),
+        services,
+        kit.office.fence.clone(),
+        std::sync::Arc::new(tokio::sync::Semaphore::new(1)),
+    );
     // nothing is sent for a new mailbox before: setting it aside would silence the mailbox
     for attempt in 1..=options().attempts + 2 {
         let batch = FullBatch { mail: mail(1), notifications: kit.claim().await, failures: 0 };
