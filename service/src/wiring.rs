@@ -187,7 +187,7 @@ fn policy(config: &Config) -> Policy {
     let statuses = config.calendar.busy_statuses.iter().filter_map(|name| free_busy(name));
     Policy {
         zones: Zones::new(config.calendar.time_zone()),
-        months: u32::from(config.calendar.calendar_events_period_in_months),
+        months: config.calendar.calendar_events_period_in_months,
         busy_statuses: statuses.collect(),
     }
 }
@@ -328,7 +328,7 @@ fn communicator(
             compare_at_start: settings.update_calendar_at_startup,
             guard: config.calendar.guard(),
             zone: config.calendar.time_zone(),
-            months: u32::from(config.calendar.calendar_events_period_in_months),
+            months: config.calendar.calendar_events_period_in_months,
             ..comparison::ComparisonOptions::default()
         },
         &ChildRef::new(),

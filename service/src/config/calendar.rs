@@ -13,7 +13,7 @@ pub struct CalendarConfig {
     /// The IANA name of the zone in which days begin.
     pub zone: String,
     /// How many months ahead appointments are kept in step.
-    pub calendar_events_period_in_months: u8,
+    pub calendar_events_period_in_months: u32,
     /// Which free/busy states block time.
     pub busy_statuses: Vec<String>,
     /// Deletions that were inferred from absence are withheld beyond both: this many …

@@ -393,12 +393,27 @@ fn limits_that_exclude_each_other_are_said() {
         ("[planner]\nclient_key = \"k.pem\"\n", "client_key go together: give both or neither"),
         ("[exchange]\nserver_version = \"Exchange2007\"\n", "must be one of Exchange2010_SP1"),
         ("[exchange]\nexchange_connection_timeout = 31\n", "must lie from 1 to 30, not 31"),
-        ("[calendar]\ncalendar_events_period_in_months = 25\n", "must lie from 1 to 24, not 25"),
+        ("[exchange]\nexchange_connection_timeout = 0\n", "must lie from 1 to 30, not 0"),
         ("[qualifier]\nshards = 65\n", "must lie from 1 to 64, not 65"),
         ("[listener]\nmailboxes_per_subscription_group = 201\n", "must lie from 1 to 200, not 201"),
     ] {
         let said = problems(parse(text));
         assert!(said.len() == 1 && said[0].contains(part), "{text}: {said:?}");
+    }
+}
+
+#[test]
+fn a_window_of_no_month_or_of_a_thousand_is_refused_with_its_limits() {
+    for months in ["0", "25", "1000", "100000"] {
+        let found = problems(parse(&format!("[calendar]\ncalendar_events_period_in_months = {months}\n")));
+        let told = format!(
+            "test.toml:2: calendar.calendar_events_period_in_months: must lie from 1 to 24, not {months}"
+        );
+        assert_eq!(found, [told]);
+    }
+    for months in [1, 24] {
+        let text = format!("[calendar]\ncalendar_events_period_in_months = {months}\n");
+        assert_eq!(parse(&text).unwrap().calendar.calendar_events_period_in_months, months);
     }
 }
 
