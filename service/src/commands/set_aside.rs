@@ -15,8 +15,9 @@ const SHOWN: u32 = 10_000;
 
 /// Shows what was set aside, and what Planner refused.
 pub(crate) async fn list(desk: Desk, mailbox: Option<&MailAddress>) -> Result<(), CommandError> {
-    let notifications = notifications(&desk, mailbox).await?;
-    let filter = SetAsideFilter { scope: mailbox.cloned().map_or(Scope::All, Scope::One), refused: true };
+    let scope = mailbox.cloned().map_or(Scope::All, Scope::One);
+    let notifications = desk.store.set_aside_notifications(&scope, SHOWN).await?;
+    let filter = SetAsideFilter { scope, refused: true };
     let page = SetAsidePage { after: None, limit: SHOWN };
     let keys = desk.store.set_aside_keys(&filter, &page).await?;
     let answer = json!({
@@ -34,23 +35,15 @@ pub(crate) async fn list(desk: Desk, mailbox: Option<&MailAddress>) -> Result<()
             let headings = ["MAILBOX", "ORIGIN ID", "WOULD", "START", "END", "SINCE", "TRIES", "CODE", "WHY"];
             parts.push(table(&headings, keys.keys.iter().map(key_row).collect(), ""));
         }
+        if notifications.len() == SHOWN as usize {
+            parts.push(format!("only the first {SHOWN} notifications are shown"));
+        }
         if keys.next.is_some() {
             parts.push(format!("only the first {SHOWN} appointments are shown"));
         }
         if parts.is_empty() { "nothing is set aside".to_owned() } else { parts.join("\n\n") }
     });
     Ok(())
-}
-
-async fn notifications(
-    desk: &Desk,
-    mailbox: Option<&MailAddress>,
-) -> Result<Vec<SetAsideNotification>, CommandError> {
-    let mut found = desk.store.set_aside_notifications(SHOWN).await?;
-    if let Some(mailbox) = mailbox {
-        found.retain(|one| one.mail == mailbox.as_str());
-    }
-    Ok(found)
 }
 
 fn notification_row(one: &SetAsideNotification) -> Vec<String> {
@@ -121,8 +114,9 @@ pub(crate) async fn retry(desk: Desk, args: &RetryArgs) -> Result<(), CommandErr
     let (notifications, appointments) = match (args.what.id, &args.what.mailbox) {
         (Some(id), _) => (desk.store.retry_notifications(Some(&[id])).await?, 0),
         (None, Some(mailbox)) => {
-            let ids: Vec<i64> = notifications(&desk, Some(mailbox)).await?.iter().map(|one| one.id).collect();
             let scope = Scope::One(mailbox.clone());
+            let found = desk.store.set_aside_notifications(&scope, SHOWN).await?;
+            let ids: Vec<i64> = found.iter().map(|one| one.id).collect();
             (desk.store.retry_notifications(Some(&ids)).await?, desk.store.retry_set_aside(&scope).await?)
         }
         (None, None) => {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
+use crate::operations::Scope;
 use crate::wake::{self, Channel};
 use crate::{Store, StoreError};
 
@@ -26,15 +27,19 @@ pub struct SetAsideNotification {
 }
 
 impl Store {
-    /// Notifications that are set aside, the oldest first.
-    pub async fn set_aside_notifications(&self, limit: u32) -> Result<Vec<SetAsideNotification>, StoreError> {
+    /// Notifications that are set aside, of all mailboxes or of one, the oldest first.
+    pub async fn set_aside_notifications(
+        &self,
+        scope: &Scope,
+        limit: u32,
+    ) -> Result<Vec<SetAsideNotification>, StoreError> {
         let operation = "list the notifications that are set aside";
         let client = self.client(operation).await?;
         let rows = client
             .query(
                 "select id, mail, event_type, received_at, attempts, set_aside_at, last_error from notification \
-                 where set_aside_at is not null order by id limit $1",
-                &[&i64::from(limit)],
+                 where set_aside_at is not null and ($1::text is null or mail = $1) order by id limit $2",
+                &[&scope.mail(), &i64::from(limit)],
             )
             .await
             .map_err(StoreError::query(operation))?;

@@ -9,6 +9,7 @@ use base::SystemClock;
 use super::*;
 use crate::lease::{Lease, LeaseBook};
 use crate::notifications::{NewNotification, NotificationKind};
+use crate::operations::Scope;
 use crate::testing::{TestDatabase, database};
 
 fn mail(n: u32) -> MailAddress {
@@ -282,7 +283,7 @@ async fn what_is_set_aside_can_be_looked_at_and_tried_again() {
     let aside = |one: &Claimed| Failed { id: one.id, error: "ErrorAccessDenied".into(), again_at: None };
     let failures: Vec<Failed> = claimed[..2].iter().map(aside).collect();
     database.store.notifications_failed(&shard.fence, &failures, at(20)).await.unwrap();
-    let listed = database.store.set_aside_notifications(10).await.unwrap();
+    let listed = database.store.set_aside_notifications(&Scope::All, 10).await.unwrap();
     assert_eq!(
         listed[0],
         SetAsideNotification {
@@ -301,5 +302,22 @@ async fn what_is_set_aside_can_be_looked_at_and_tried_again() {
     assert_eq!(shard.live(&database).await, ["a"]);
     assert_eq!(database.store.retry_notifications(None).await.unwrap(), 1);
     assert_eq!(shard.live(&database).await, ["b"]);
-    assert_eq!(database.store.set_aside_notifications(10).await.unwrap(), []);
+    assert_eq!(database.store.set_aside_notifications(&Scope::All, 10).await.unwrap(), []);
+}
+
+/// Regression: the limit was applied before the mailbox, so that an operator was told "nothing" of a mailbox whose
+/// notifications stood behind those of others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_set_aside_of_one_mailbox_is_found_behind_that_of_others() {
+    let database = database().await;
+    let shard = Shard::new(&database).await;
+    database.store.append(&[hint(1, "a"), hint(1, "b"), hint(2, "c")]).await.unwrap();
+    let claimed = database.store.claim(&shard.request(Class::Live, &[])).await.unwrap();
+    let aside = |one: &Claimed| Failed { id: one.id, error: "ErrorAccessDenied".into(), again_at: None };
+    let failures: Vec<Failed> = claimed.iter().map(aside).collect();
+    database.store.notifications_failed(&shard.fence, &failures, at(20)).await.unwrap();
+    let listed = database.store.set_aside_notifications(&Scope::One(mail(2)), 1).await.unwrap();
+    assert_eq!(listed.iter().map(|one| one.id).collect::<Vec<_>>(), [claimed[2].id]);
+    let others = database.store.set_aside_notifications(&Scope::One(mail(1)), 10).await.unwrap();
+    assert_eq!(others.len(), 2);
 }

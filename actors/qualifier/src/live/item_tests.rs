@@ -18,7 +18,11 @@ async fn an_item_that_alone_is_forbidden_is_set_aside_in_the_end_and_listed() {
         kit.work_anew().await.unwrap();
         assert_eq!(kit.keys(1).await, ["good"], "attempt {attempt}");
     }
-    let [aside] = &kit.services.store.set_aside_notifications(10).await.unwrap()[..] else { panic!("one") };
+    let [aside] =
+        &kit.services.store.set_aside_notifications(&store::operations::Scope::All, 10).await.unwrap()[..]
+    else {
+        panic!("one")
+    };
     assert_eq!((aside.mail.as_str(), aside.attempts), (mail(1).as_str(), options().attempts));
     // the right was given: another try is asked for
     kit.source.set_item_failing("bad", None);
