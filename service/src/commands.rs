@@ -219,31 +219,39 @@ impl Desk {
         crate::cli::print(&if self.json { value.to_string() } else { people() });
     }
 
-    /// Records that somebody acted (9503). The act is done: a log that cannot be written is told, and no failure.
-    pub(crate) async fn record(&self, by: &str, act: &str, mut fields: Value) {
-        fields["by"] = json!(by);
-        fields["act"] = json!(act);
-        let event = LoggedEvent {
-            at: self.now(),
-            event_id: codes::OPERATOR_ACTED.id,
-            severity: "information".into(),
-            source: codes::OPERATOR_ACTED.source.to_owned(),
-            message: format!("an operator acted: {act}"),
-            fields,
-            trace_id: None,
-        };
-        if let Err(error) = application_log::append(&self.store, "command line", &[event]).await {
-            use std::io::Write;
-            let _closed = writeln!(
-                std::io::stderr(),
-                "warning: done, but not recorded in application_log: {}",
-                telemetry::chain(&error)
-            );
-        }
+    /// Records that somebody acted.
+    pub(crate) async fn record(&self, by: &str, act: &str, fields: Value) {
+        record(&self.store, by, act, fields).await;
+    }
+}
+
+/// Records that somebody acted (9503). The act is done: a log that cannot be written is told, and no failure.
+pub(crate) async fn record(store: &Store, by: &str, act: &str, mut fields: Value) {
+    fields["by"] = json!(by);
+    fields["act"] = json!(act);
+    let event = LoggedEvent {
+        at: SystemClock.now(),
+        event_id: codes::OPERATOR_ACTED.id,
+        severity: "information".into(),
+        source: codes::OPERATOR_ACTED.source.to_owned(),
+        message: format!("an operator acted: {act}"),
+        fields,
+        trace_id: None,
+    };
+    if let Err(error) = application_log::append(store, "command line", &[event]).await {
+        use std::io::Write;
+        let _closed = writeln!(
+            std::io::stderr(),
+            "warning: done, but not recorded in application_log: {}",
+            telemetry::chain(&error)
+        );
     }
 }
 
 impl Who {
+    /// The user of this session.
+    pub(crate) const SESSION: Self = Self { by: None };
+
     /// The name to be recorded: as given, or that of the user of this session.
     pub(crate) fn name(&self) -> String {
         let given = self.by.clone().filter(|name| !name.trim().is_empty());

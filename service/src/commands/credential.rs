@@ -11,6 +11,7 @@ use std::path::Path;
 use comfy_table::{Table, presets};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use serde_json::json;
 use store::Store;
 use store::accounts::AccountLoad;
 use store::credentials::{Removal, StoredCredential, password_place};
@@ -19,6 +20,7 @@ use super::{failed, stored};
 use crate::ServiceError;
 use crate::accounts;
 use crate::cli::CredentialAdd;
+use crate::cli::operators::Who;
 use crate::config::{self, Config};
 
 pub(crate) use logon::test;
@@ -67,6 +69,9 @@ pub(crate) async fn add(
             format!("{user} was added or removed by somebody else just now; try again"),
         ));
     }
+    let act = if known.is_some() { "credential add --replace" } else { "credential add" };
+    let fields = json!({ "user": user, "account": account.get(), "key": sealed.key_id.as_str() });
+    super::record(store, &Who::SESSION.name(), act, fields).await;
     let verb = if known.is_some() { "changed the password of" } else { "added" };
     let mut text = format!("{verb} {user} (number {account}), sealed under the key {}", sealed.key_id);
     if rows.is_empty() && config.exchange.user.is_some() {
@@ -276,6 +281,8 @@ pub(crate) async fn remove(
             ),
         )),
         Removal::Removed { groups } => {
+            let fields = json!({ "user": user, "groups": groups });
+            super::record(store, &Who::SESSION.name(), "credential remove", fields).await;
             let mut text = format!("removed {user}");
             if groups > 0 {
                 text.push_str(&format!("; the mailboxes of its {groups} groups go to other accounts"));

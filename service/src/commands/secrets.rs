@@ -12,6 +12,7 @@ use std::path::Path;
 use comfy_table::{Table, presets};
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use serde_json::json;
 use store::Store;
 use store::credentials::{StoredCredential, password_place};
 use trust::seal::{KeyRing, SealingKey};
@@ -19,6 +20,7 @@ use trust::seal::{KeyRing, SealingKey};
 use super::{failed, stored};
 use crate::ServiceError;
 use crate::accounts;
+use crate::cli::operators::Who;
 use crate::config::Config;
 
 const COMMAND: &str = "secrets";
@@ -81,8 +83,9 @@ pub(crate) struct Rotation {
 
 impl Rotation {
     /// Is everything under the current key?
-    pub(crate) const fn is_whole(&self) -> bool {
-        self.status.closed.is_empty()
+    pub(crate) fn is_whole(&self) -> bool {
+        let is_left = |key: &KeyUse| key.role != "current" && key.secrets > 0;
+        self.status.closed.is_empty() && (self.dry_run || !self.status.keys.iter().any(is_left))
     }
 }
 
@@ -156,6 +159,10 @@ pub(crate) async fn rotate(store: &Store, config: &Config, dry_run: bool) -> Res
         if !overtaken {
             break;
         }
+    }
+    if !dry_run && !resealed.is_empty() {
+        let fields = json!({ "users": resealed, "key": ring.current().as_str() });
+        super::record(store, &Who::SESSION.name(), "secrets rotate", fields).await;
     }
     Ok(Rotation { dry_run, resealed, status: status(store, Some(ring)).await? })
 }

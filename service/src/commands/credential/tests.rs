@@ -71,6 +71,18 @@ async fn accounts_are_added_replaced_listed_and_removed() {
     assert!(told(remove(store, &desk.config, "nobody", false).await).contains("credential list"));
     let removed = remove(store, &desk.config, "svc@kommune.dk", false).await.unwrap();
     assert!(removed.contains("exchange.user of the configuration is used from now on"), "{removed}");
+    // who did what stands in the log of events, without the passwords
+    let client = store.client("test").await.unwrap();
+    let query =
+        "select fields ->> 'act', fields::text from application_log where event_id = 9503 order by id";
+    let rows = client.query(query, &[]).await.unwrap();
+    let acts: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(acts, ["credential add", "credential add --replace", "credential remove"]);
+    for row in &rows {
+        let fields: &str = row.get(1);
+        assert!(fields.contains("svc@kommune.dk") && fields.contains("\"by\""), "{fields}");
+        assert!(!fields.contains(PASSWORD) && !fields.contains("the next one"), "{fields}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
