@@ -232,6 +232,27 @@ fn a_resource_that_leaves_is_unsubscribed_and_read_in_full_when_it_returns() {
     });
 }
 
+/// The wake-up is a help: what nobody tells of is found after `subscriber_update_time_interval`.
+#[test]
+fn a_resource_that_nobody_tells_of_is_found_at_the_next_interval() {
+    run(|runtime| async {
+        let mut world = World::new(runtime, Options { mailboxes: 2, ..Options::default() }).await;
+        world.options.subscriber_update_time_interval = Duration::from_millis(500);
+        world.add_resource(1).await;
+        world.start();
+        world.wait_listened(1).await;
+        world
+            .execute(&format!(
+                "insert into planner_resource (mail, bucket, name, rid, is_case_worker) \
+                 values ('{}', {}, '', '', true)",
+                World::mail(2),
+                World::mail(2).bucket()
+            ))
+            .await;
+        world.wait_listened(2).await;
+    });
+}
+
 #[test]
 fn a_newcomer_of_another_site_leaves_the_streams_of_other_groups_alone() {
     run(|runtime| async {

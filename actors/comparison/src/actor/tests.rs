@@ -131,6 +131,28 @@ fn new_mailboxes_are_adopted_a_few_in_each_call() {
     });
 }
 
+#[test]
+fn mailboxes_are_compared_a_few_in_each_call() {
+    system(async {
+        let (database, planner) = (database().await, FakePlanner::start().await);
+        for n in 1..=7 {
+            let mail = format!("m{n:04}@sim.test");
+            resource(&database.store, &mail).await;
+            in_step(&database, &mail, "U", slot(n)).await;
+            planner.hold(&mail, "U", slot(n));
+        }
+        let tree = start(&database, &planner, &options());
+        database.store.ask_for_comparison(&Scope::All).await.unwrap();
+        until(&database, COMPARED, 7).await;
+        let asked: Vec<usize> =
+            planner.seen().iter().map(|call| call.query.as_ref().unwrap().resources.len()).collect();
+        assert!(asked.iter().all(|mailboxes| *mailboxes <= 3), "{asked:?}");
+        assert_eq!((asked.iter().sum::<usize>(), asked.len()), (7, 3), "{asked:?}");
+        assert_eq!(sent_next(&database).await, []);
+        tree.shutdown().await;
+    });
+}
+
 /// Planner filters by the start: an appointment that reaches into the window must be found all the same.
 #[test]
 fn the_question_reaches_back_to_the_earliest_known_start() {

@@ -97,6 +97,19 @@ async fn every_call_waits_and_gives_up_at_its_patience() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_is_opened_while_all_ordinary_calls_are_taken() {
+    let clock = SystemClock::shared();
+    let throttle = throttle(clock.clone(), Duration::from_secs(1), 1);
+    let _ordinary = throttle.pass().await.unwrap();
+    let began = clock.monotonic();
+    for _ in 0..50 {
+        throttle.pass_stream().await.unwrap();
+    }
+    assert_eq!(clock.monotonic(), began, "no stream waited for a call");
+    assert!(tokio::time::timeout(Duration::from_secs(60), throttle.pass()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_more_calls_at_one_time_than_allowed() {
     let throttle = throttle(SystemClock::shared(), Duration::from_secs(1), 2);
     let first = throttle.pass().await.unwrap();
