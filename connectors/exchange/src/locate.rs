@@ -286,7 +286,7 @@ async fn ask_soap(
     };
     let body = autodiscover::encode_request(&request)
         .map_err(|error| own(OPERATION, SourceErrorKind::OwnBug, "not encoded", &error.to_string()))?;
-    let (status, bytes) = match transport.post(OPERATION, service.url.as_str(), body).await {
+    let (status, bytes) = match transport.post(OPERATION, &service.url, body).await {
         Ok(Posted::Answer { status, body }) => (status, body),
         Ok(Posted::Redirect(target)) => return Ok(Said::Redirect(target)),
         Err(error) if means_no_soap(&error.code) => return Ok(Said::NoSoap(error)),
@@ -322,7 +322,7 @@ async fn ask_soap(
 async fn ask_plainly(transport: &Transport, service: &Service, address: &str) -> Result<Said, SourceError> {
     let body = pox::encode_request(address)
         .map_err(|error| own(OPERATION, SourceErrorKind::OwnBug, "not encoded", &error.to_string()))?;
-    let (status, bytes) = match transport.post(OPERATION, service.url.as_str(), body).await? {
+    let (status, bytes) = match transport.post(OPERATION, &service.url, body).await? {
         Posted::Answer { status, body } => (status, body),
         Posted::Redirect(target) => return Ok(Said::Redirect(target)),
     };

@@ -16,6 +16,7 @@ use reqwest::StatusCode;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::{Semaphore, watch};
 use tracing::Instrument;
+use url::Url;
 
 use crate::accounts::{Account, Line, Maker, Pool};
 use crate::classify::{self, own};
@@ -156,10 +157,13 @@ impl Transport {
 
     /// Posts a body that is no EWS envelope (Autodiscover) and gives the bounded answer. A redirect is not
     /// followed but told.
+    ///
+    /// What a server that was reached by a redirect says of the account (refused, busy) says nothing of the
+    /// account at home: it closes no gate and is that service's failure.
     pub(crate) async fn post(
         &self,
         operation: &'static str,
-        url: &str,
+        url: &Url,
         body: String,
     ) -> Result<Posted, SourceError> {
         let line = self.pool().any(operation)?;
@@ -170,7 +174,7 @@ impl Transport {
             add_common(&line, &mut headers, telemetry::trace::current());
             let response = line
                 .calls
-                .post(url)
+                .post(url.clone())
                 .headers(headers)
                 .body(body)
                 .send()
@@ -186,8 +190,16 @@ impl Transport {
         }
         .await;
         drop(permit);
+        if self.is_elsewhere(url) {
+            return outcome.map_err(not_accepted_elsewhere);
+        }
         learn(&line.throttle, sent, outcome.as_ref().map(|_| None));
         outcome
+    }
+
+    /// Is this another server than the configured Autodiscover?
+    fn is_elsewhere(&self, url: &Url) -> bool {
+        self.options.autodiscover_url.as_ref().is_none_or(|home| home.origin() != url.origin())
     }
 
     /// Opens a stream: returns when the server has answered with its headers.
@@ -325,6 +337,18 @@ fn learn(throttle: &Throttle, sent: Instant, outcome: Result<Option<SourceError>
         throttle.busy(sent, error.after);
     } else if !error.is_outage() {
         throttle.worked(sent);
+    }
+}
+
+/// A refusal by another server than the configured one is that service's matter.
+fn not_accepted_elsewhere(error: SourceError) -> SourceError {
+    match error.kind {
+        SourceErrorKind::Credentials => SourceError {
+            kind: SourceErrorKind::Unavailable,
+            text: "the service that autodiscover names does not accept the account".to_owned(),
+            ..error
+        },
+        _ => error,
     }
 }
 

@@ -312,3 +312,32 @@ fn what_is_the_accounts_own_matter_is_not_held_against_the_service() {
     assert!(!blamed(SourceErrorKind::Unavailable, classify::BACK_OFF));
     assert!(!blamed(SourceErrorKind::Unavailable, classify::NO_ACCOUNT));
 }
+
+/// A mailbox that has moved to another organisation: that one does not know our account, or is busy. Neither may stop
+/// the calls of everybody else.
+#[tokio::test]
+async fn what_a_service_elsewhere_says_of_the_account_holds_up_nobody_else() {
+    for (status, code) in [("401 Unauthorized", "HTTP 401"), ("429 Too Many Requests", "HTTP 429")] {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root.pem");
+        let refused = Reply::bytes(status, "").header("Retry-After: 3600");
+        let elsewhere = Scripted::start_with_tls([refused], &root).await;
+        let moved = || answer(vec![with(UserOutcome::RedirectUrl(elsewhere.url.to_string()))]);
+        let here = answer(vec![found("https://mail.sim.test/EWS", Some("A"))]);
+        let server = Scripted::start([moved(), moved(), here]).await;
+        let mut options = server.options();
+        options.service_url = None;
+        options.autodiscover_url = Some(server.url.clone());
+        options.tls.roots = trust::Roots::Only(root.clone());
+        let exchange = server.exchange_with(options);
+        let mails = mails(3);
+        // the second learns from the first one's failure, which is the service's
+        for mail in &mails[..2] {
+            let located = exchange.locate(std::slice::from_ref(mail)).await;
+            assert_eq!(located[0].as_ref().unwrap_err().code, code);
+        }
+        assert_eq!(elsewhere.asked().len(), 1, "it is left alone for a while");
+        assert_eq!(exchange.back_offs(), [], "{status}: no account waits");
+        assert_eq!(groupings(&exchange.locate(&mails[2..]).await), ["A"]);
+    }
+}
