@@ -200,6 +200,13 @@ pub async fn release_groups(tx: &Transaction<'_>, account: AccountId) -> Result<
     tx.execute("select from service_user_credential where id = $1 for update", &[&account.get()])
         .await
         .map_err(&failed)?;
+    // nor its groups further members between their members' end and their own
+    tx.execute(
+        "select from subscription where service_user_credential_id = $1 order by id for update",
+        &[&account.get()],
+    )
+    .await
+    .map_err(&failed)?;
     tx.execute(
         "delete from planner_resource_subscription m using subscription g \
          where g.id = m.subscription_id and g.service_user_credential_id = $1",

@@ -5,7 +5,7 @@
 //! under the fence of that group. A member that leaves takes its sync state with it, so that it is read in
 //! full should it come back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::Id;
 use calendar::MailAddress;
@@ -128,13 +128,15 @@ impl Store {
         let tx = client.transaction().await.map_err(&failed)?;
         lease::guard(&tx, fence).await?;
         hold_accounts(&tx, &plan.formed).await?;
+        let joining = by_group(&plan.joining);
+        hold_groups(&tx, &joining).await?;
         let leaving: Vec<&str> = plan.leaving.iter().map(MailAddress::as_str).collect();
         tx.execute("delete from planner_resource_subscription where mail = any($1)", &[&leaving])
             .await
             .map_err(&failed)?;
         tx.execute("delete from sync_state where mail = any($1)", &[&leaving]).await.map_err(&failed)?;
-        for (group, mail) in &plan.joining {
-            join(&tx, *group, std::slice::from_ref(mail)).await?;
+        for (group, mails) in &joining {
+            join(&tx, *group, mails).await?;
         }
         for new in &plan.formed {
             let group = form(&tx, new).await?;
@@ -198,6 +200,30 @@ async fn hold_accounts(
         .await
         .map_err(&failed)?;
     if held.len() == accounts.len() { Ok(()) } else { Err(StoreError::AccountGone) }
+}
+
+/// New members, group by group: a statement each, not one a mailbox.
+fn by_group(joining: &[(GroupId, MailAddress)]) -> BTreeMap<GroupId, Vec<MailAddress>> {
+    let mut groups = BTreeMap::<GroupId, Vec<MailAddress>>::new();
+    for (group, mail) in joining {
+        groups.entry(*group).or_default().push(mail.clone());
+    }
+    groups
+}
+
+/// Keeps the groups that get members from ending with their account until they have them. One that has ended
+/// since it was planned with is no fault: the next plan is made without it.
+async fn hold_groups(
+    tx: &deadpool_postgres::Transaction<'_>,
+    joining: &BTreeMap<GroupId, Vec<MailAddress>>,
+) -> Result<(), StoreError> {
+    let failed = StoreError::query("look for the groups that get members");
+    let groups: Vec<i64> = joining.keys().map(|group| group.get()).collect();
+    let held = tx
+        .query("select id from subscription where id = any($1) order by id for key share", &[&groups])
+        .await
+        .map_err(&failed)?;
+    if held.len() == groups.len() { Ok(()) } else { Err(StoreError::AccountGone) }
 }
 
 /// The last word on how many groups an account carries, whatever the plan was made from.

@@ -160,3 +160,19 @@ async fn an_account_that_was_removed_meanwhile_is_planned_for_anew() {
     let refused = database.store.regroup(&lease.fence(), &plan, 3).await.unwrap_err();
     assert!(matches!(refused, StoreError::AccountGone) && refused.disposition().is_retry(), "{refused:?}");
 }
+
+/// An operator removes an account between the plan and its storing: its groups are gone, which must not bring the
+/// listener down.
+#[tokio::test]
+async fn a_group_that_ended_with_its_account_meanwhile_is_planned_for_anew() {
+    let (database, lease) = with_resources(3).await;
+    let store = &database.store;
+    let formed = Regrouping { formed: vec![new(here("A"), vec![mail(1)])], ..Regrouping::default() };
+    store.regroup(&lease.fence(), &formed, 3).await.unwrap();
+    let there = store.affinity_groups().await.unwrap()[0].id;
+    let ended = GroupId::new(there.get() + 1_000);
+    let plan = Regrouping { joining: vec![(there, mail(2)), (ended, mail(3))], ..Regrouping::default() };
+    let refused = store.regroup(&lease.fence(), &plan, 3).await.unwrap_err();
+    assert!(refused.disposition().is_retry(), "{refused:?}");
+    assert_eq!(members(&store.affinity_groups().await.unwrap()[0]), ["m0001@sim.test"], "all or nothing");
+}
