@@ -36,6 +36,7 @@ struct State {
     calls: Vec<Call>,
     reading_now: BTreeMap<MailAddress, usize>,
     most_at_once: usize,
+    most_mailboxes_at_once: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -169,6 +170,11 @@ impl FakeCalendar {
         self.state().most_at_once
     }
 
+    /// The greatest number of mailboxes that were read at the same time so far.
+    pub fn most_mailboxes_at_once(&self) -> usize {
+        self.state().most_mailboxes_at_once
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no holder of this lock can panic")
     }
@@ -187,6 +193,8 @@ impl FakeCalendar {
             *reading += 1;
             let reading = *reading;
             state.most_at_once = state.most_at_once.max(reading);
+            let mailboxes = state.reading_now.values().filter(|reading| **reading > 0).count();
+            state.most_mailboxes_at_once = state.most_mailboxes_at_once.max(mailboxes);
         }
         let _done = Done { fake: self, mail };
         std::future::poll_fn(|context| {

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use crate::config::{QualifierOptions, Services};
 
 /// Full reads whose mailbox has been read and which are decided about and stored while the next ones are read.
-const STORED_MEANWHILE: usize = 4;
+pub(crate) const STORED_MEANWHILE: usize = 4;
 
 /// What the shards of a process share.
 #[derive(Debug, Clone)]
