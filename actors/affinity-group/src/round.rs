@@ -163,17 +163,15 @@ impl Round<'_> {
             return Ok(());
         }
         let (event, reason) = why_uncovered(self.accounts);
-        let told = |mail: &MailAddress| {
-            resources
-                .iter()
-                .find(|resource| resource.mail == *mail)
-                .and_then(|resource| resource.error.as_ref())
-                .is_some_and(|error| error.code == NOT_COVERED)
-        };
+        let told: BTreeSet<&MailAddress> = resources
+            .iter()
+            .filter(|resource| resource.error.as_ref().is_some_and(|error| error.code == NOT_COVERED))
+            .map(|resource| &resource.mail)
+            .collect();
         let now = self.clock.now();
         let failures: Vec<(MailAddress, ResourceFailure)> = uncovered
             .iter()
-            .filter(|mail| !told(mail))
+            .filter(|mail| !told.contains(mail))
             .map(|mail| {
                 let failure = ResourceFailure {
                     code: NOT_COVERED.to_owned(),

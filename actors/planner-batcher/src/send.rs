@@ -75,7 +75,8 @@ pub(crate) async fn send(deps: &Deps, options: &BatcherOptions, work: Work) -> S
     let trace = spans.first().and_then(telemetry::trace::of);
     let started = deps.clock.monotonic();
     let result = tokio::select! {
-        result = call(deps, options, &reserved, began, trace).instrument(batch.clone()) => result,
+        // first: a process that was paused in between must not let the request leave
+        biased;
         () = lost => {
             tracing::warn!(
                 mailbox = %reserved.mail,
@@ -84,6 +85,7 @@ pub(crate) async fn send(deps: &Deps, options: &BatcherOptions, work: Work) -> S
             );
             return Summary { ended: Ended::Lost, unrecorded: None };
         }
+        result = call(deps, options, &reserved, began, trace).instrument(batch.clone()) => result,
     };
     observe(&reserved, deps.clock.monotonic().saturating_duration_since(started), &result);
     let policy = ReceiptPolicy { retry: options.retry, attempts_max: options.attempts_max };
