@@ -3,8 +3,9 @@
 //! the listener which there are.
 //!
 //! Failure: a database that is away, or a row that can no longer be opened (a key was rotated before this process
-//! was told of the new one), leaves the accounts as they are: what worked goes on. Each is told once (9602)
-//! until it changes.
+//! was told of the new one), leaves the accounts as they are: what worked goes on. So does the account of the
+//! configuration until one of the database can be used: the first `kommuneklient credential add` under a key that
+//! this process was not started with silences nobody. Each is told once (9602) until it changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,6 +48,9 @@ impl InUse {
                 one.report();
             }
             told.insert(one.id, text);
+        }
+        if next.is_empty() && !opened.unusable.is_empty() {
+            next.extend(self.accounts.get_key_value(&AccountId::DEFAULT).map(|(id, one)| (*id, one.clone())));
         }
         self.told = told;
         let changed = next.len() != self.accounts.len()

@@ -46,6 +46,20 @@ fn an_account_that_no_longer_opens_keeps_the_password_that_it_had() {
 }
 
 #[test]
+fn the_account_of_the_configuration_goes_on_until_one_of_the_database_can_be_used() {
+    let mut in_use = InUse::default();
+    in_use.take(opened(vec![account(0, "c")], vec![]));
+    // added under a key that this process was not started with
+    assert!(!in_use.take(opened(vec![], vec![unusable(1, "svc1")])));
+    assert_eq!(numbers(&in_use), [0]);
+    assert!(in_use.take(opened(vec![account(2, "b")], vec![unusable(1, "svc1")])));
+    assert_eq!(numbers(&in_use), [2]);
+    // one that was removed does not come back
+    assert!(in_use.take(opened(vec![], vec![unusable(1, "svc1")])));
+    assert_eq!(numbers(&in_use), [] as [i64; 0]);
+}
+
+#[test]
 fn what_cannot_be_used_is_told_once() {
     let mut in_use = InUse::default();
     in_use.take(opened(vec![], vec![unusable(1, "svc1")]));
