@@ -157,6 +157,21 @@ async fn lists_are_shown_and_changed_with_who_and_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mistyped_mailbox_on_the_whitelist_is_told_and_that_nobody_is_left() {
+    let desk = Desk::new().await;
+    for name in ["anna@x.dk", "bo@x.dk"] {
+        resource(&desk.database.store, name).await;
+    }
+    let text = desk.text("whitelist add ana@x.dk").await;
+    assert!(text.starts_with("added 1 entry; 2 not used any more"), "{text}");
+    assert!(text.contains("Planner never listed ana@x.dk") && text.contains("nobody is used now"), "{text}");
+    let text = desk.text("whitelist add anna@x.dk").await;
+    assert_eq!(text, "added 1 entry; 0 not used any more, 1 used again; the whitelist has 2 entries now\n");
+    let text = desk.text("whitelist remove anna@x.dk").await;
+    assert!(text.contains("nobody is used now") && !text.contains("never listed"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn work_is_asked_for_recorded_and_shown_and_refused_where_it_makes_no_sense() {
     let desk = Desk::new().await;
     for name in ["a@x.dk", "b@x.dk", "c@x.dk"] {
@@ -270,7 +285,7 @@ async fn what_is_withheld_is_shown_and_confirmed_or_rejected_by_one_command() {
     );
     let shown = desk.json("withheld show 1").await;
     assert_eq!(shown["items"].as_array().unwrap().len(), 2);
-    assert_eq!(shown["items"][0][0], "K1");
+    assert_eq!(shown["items"][0]["origin_id"], "K1");
 
     let text = desk.text("withheld confirm L1 --by kim").await;
     assert_eq!(text, "run L1 is confirmed: 2 resources not used any more\n");
@@ -332,7 +347,7 @@ async fn what_was_set_aside_is_shown_with_its_reason_and_tried_again() {
         "ErrorAccessDenied",
         "CreatedEvent",
         "set aside: failed too often",
-        "refused by Planner with 5",
+        "refused by Planner with code 5",
         "CreateEvents",
     ] {
         assert!(text.contains(word), "{word} is missing in\n{text}");
@@ -389,7 +404,9 @@ async fn a_database_that_was_not_migrated_and_an_embedded_one_that_sleeps() {
     let ended = run(&configuration, "pull --all").await;
     assert_eq!(ended.status, 1, "{ended:?}");
     assert!(
-        ended.err.contains("pull failed: the database cannot be used: cannot open a connection"),
+        ended
+            .err
+            .contains("pull failed: the database cannot be used (is it running, and is database.url right?)"),
         "{ended:?}"
     );
     assert!(!ended.err.contains("s3cret"), "{ended:?}");

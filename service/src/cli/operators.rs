@@ -268,7 +268,7 @@ impl std::fmt::Display for RunId {
 /// A run and who settles it.
 #[derive(Debug, Args)]
 pub struct SettleArgs {
-    /// Which.
+    /// The run, as `withheld list` names it: 17 (of a mailbox) or L3 (of the resource list).
     #[arg(value_name = "RUN")]
     pub run: RunId,
     #[command(flatten)]
@@ -315,7 +315,7 @@ pub struct WithheldListArgs {
 /// Which run to show.
 #[derive(Debug, Args)]
 pub struct WithheldShowArgs {
-    /// Which.
+    /// The run, as `withheld list` names it: 17 (of a mailbox) or L3 (of the resource list).
     #[arg(value_name = "RUN")]
     pub run: RunId,
     #[command(flatten)]

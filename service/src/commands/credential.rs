@@ -8,7 +8,6 @@ mod logon;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
-use comfy_table::{Table, presets};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::json;
@@ -16,6 +15,7 @@ use store::Store;
 use store::accounts::AccountLoad;
 use store::credentials::{Removal, StoredCredential, password_place};
 
+use super::show::table;
 use super::{failed, stored};
 use crate::ServiceError;
 use crate::accounts;
@@ -212,34 +212,22 @@ fn listed(load: &AccountLoad, rows: &[StoredCredential], config: &Config) -> Lis
 impl Listing {
     /// For people.
     pub(crate) fn text(&self) -> String {
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_BORDERS_ONLY).set_header([
-            "number",
-            "user",
-            "key",
-            "password of",
-            "groups",
-            "free",
-            "mailboxes",
-            "free",
-            "waits",
-        ]);
-        for one in &self.accounts {
+        let row = |one: &Listed| {
             let of_configuration = if one.number == 0 { "(configuration)" } else { "" };
             let waits = one.waits_until.iter().zip(one.waits_because);
-            table.add_row([
+            vec![
                 one.number.to_string(),
                 one.user.clone().unwrap_or_else(|| of_configuration.to_owned()),
                 one.key_id.clone().unwrap_or_else(|| of_configuration.to_owned()),
                 one.password_changed_at.as_deref().map(day).unwrap_or_default().to_owned(),
-                one.groups.to_string(),
-                one.groups_free.to_string(),
-                one.mailboxes.to_string(),
-                one.mailboxes_free.to_string(),
+                format!("{} of {}", one.groups, one.groups + one.groups_free),
+                format!("{} of {}", one.mailboxes, one.mailboxes + one.mailboxes_free),
                 waits.map(|(until, why)| format!("{why}, until {until}")).collect(),
-            ]);
-        }
-        let mut text = table.to_string();
+            ]
+        };
+        let headings = ["ID", "USER", "KEY", "PASSWORD OF", "GROUPS", "MAILBOXES", "WAITS"];
+        let empty = "there is no service account; add one: kommuneklient credential add USER";
+        let mut text = table(&headings, self.accounts.iter().map(row).collect(), empty);
         for one in &self.accounts {
             if let (Some(user), Some(problem)) = (&one.user, &one.problem) {
                 text.push_str(&format!("\n{user} cannot be used: {problem}"));
@@ -247,8 +235,13 @@ impl Listing {
         }
         if self.mailboxes_not_covered > 0 {
             text.push_str(&format!(
-                "\n{} mailboxes are not covered: no account has room for them; add one: kommuneklient credential add USER",
-                self.mailboxes_not_covered
+                "\n{} mailboxes are not covered: no account that the running service can use has room for them; {}",
+                self.mailboxes_not_covered,
+                if self.accounts.iter().any(|one| one.groups_free > 0) {
+                    "it looks again within minutes, and its log names accounts that it cannot use (9602)"
+                } else {
+                    "add one: kommuneklient credential add USER"
+                }
             ));
         }
         text

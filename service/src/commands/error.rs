@@ -10,7 +10,7 @@ use crate::cli::operators::RunId;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     /// The database failed.
-    #[error("the database cannot be used")]
+    #[error("the database cannot be used (is it running, and is database.url right?)")]
     Store(#[source] StoreError),
     /// The tables that the command needs are not there.
     #[error(
@@ -71,7 +71,10 @@ pub(crate) enum CommandError {
         state: String,
     },
     /// There is nothing to be tried again.
-    #[error("nothing of that is set aside; `kommuneklient set-aside list` shows what is")]
+    #[error(
+        "nothing of that is set aside (`kommuneklient set-aside list` shows what is); what Planner refused is sent \
+         when its decision changes or a comparison says so"
+    )]
     NothingSetAside,
     /// It took too long.
     #[error(

@@ -86,21 +86,40 @@ async fn whitelist_edited(
         }
         Edited::Done(edit) => edit,
     };
+    let unlisted = if verb == "added" { never_listed(desk, args).await? } else { Vec::new() };
     if edit.entries > 0 {
         let mailboxes: Vec<&str> = args.mailboxes.iter().map(calendar::MailAddress::as_str).collect();
         let fields = json!({ "mailboxes": mailboxes, "dropped": edit.dropped, "revived": edit.revived });
         desk.record(by, act, fields).await;
     }
     desk.answer(&edit_value(&edit), || {
-        format!(
+        let mut text = format!(
             "{verb} {}; {} not used any more, {} used again; the whitelist has {} now",
             counted(edit.entries, "entry", "entries"),
             edit.dropped,
             edit.revived,
             counted(edit.entries_now, "entry", "entries")
-        )
+        );
+        for mail in unlisted {
+            text.push_str(&format!(
+                "\nPlanner never listed {mail}; `kommuneklient resources list` shows whom it lists"
+            ));
+        }
+        if edit.entries_now > 0 && edit.in_use_before.saturating_sub(edit.dropped) + edit.revived == 0 {
+            text.push_str("\nnobody is used now: no mailbox on the whitelist is one that Planner lists");
+        }
+        text
     });
     Ok(())
+}
+
+/// The mailboxes of these arguments that Planner never listed: mistyped, or not there yet.
+async fn never_listed(desk: &Desk, args: &WhitelistArgs) -> Result<Vec<String>, CommandError> {
+    let entries = desk.store.whitelist().await?;
+    let meant = |entry: &ListEntry| {
+        entry.in_use.is_none() && args.mailboxes.iter().any(|mailbox| mailbox.as_str() == entry.mail)
+    };
+    Ok(entries.into_iter().filter(meant).map(|entry| entry.mail).collect())
 }
 
 fn consequence(edit: &ListEdit) -> String {

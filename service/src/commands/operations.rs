@@ -61,6 +61,7 @@ async fn begin(
         });
         return Ok(());
     }
+    say(&format!("operation {} is asked for; who stops waiting here does not stop it", operation.id));
     let progress = wait_for(store, &operation, follow.timeout.get()).await?;
     desk.answer(&value(&operation, &progress), || {
         let outcome = progress.outcome.as_ref().map(|text| format!(": {text}")).unwrap_or_default();

@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use comfy_table::{Table, presets};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::json;
@@ -17,6 +16,7 @@ use store::Store;
 use store::credentials::{StoredCredential, password_place};
 use trust::seal::{KeyRing, SealingKey};
 
+use super::show::table;
 use super::{failed, stored};
 use crate::ServiceError;
 use crate::accounts;
@@ -33,7 +33,7 @@ pub(crate) fn generate(out: Option<&Path>) -> Result<String, ServiceError> {
     let Some(out) = out else { return Ok(key.text().expose_secret().to_owned()) };
     key.write_new(out).map_err(|error| failed(COMMAND, error))?;
     Ok(format!(
-        "made the key {} in {}\nnext: set secrets.key_file to it, and keep a copy apart from the copies of the database",
+        "made the key {} in {}\nnext: set secrets.key_file to it, restart the service, and keep a copy apart from the copies of the database",
         key.id(),
         out.display()
     ))
@@ -175,16 +175,9 @@ fn is_due(row: &StoredCredential, ring: &KeyRing) -> bool {
 impl Status {
     /// For people.
     pub(crate) fn text(&self) -> String {
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_BORDERS_ONLY).set_header(["key", "role", "secrets"]);
-        for key in &self.keys {
-            table.add_row([key.key_id.clone(), key.role.to_owned(), key.secrets.to_string()]);
-        }
-        let mut text = table.to_string();
-        if self.keys.is_empty() {
-            text = "no key is configured, and nothing is sealed; make a key: kommuneklient secrets generate --out FILE"
-                .to_owned();
-        }
+        let row = |key: &KeyUse| vec![key.key_id.clone(), key.role.to_owned(), key.secrets.to_string()];
+        let empty = "no key is configured, and nothing is sealed; make a key: kommuneklient secrets generate --out FILE";
+        let mut text = table(&["KEY", "ROLE", "SECRETS"], self.keys.iter().map(row).collect(), empty);
         for one in &self.closed {
             text.push_str(&format!("\nnot readable: the password of {}: {}", one.user, one.reason));
         }

@@ -13,6 +13,11 @@ use crate::cli::operators::RetryArgs;
 /// Most notifications, and most appointments, of one answer.
 const SHOWN: u32 = 10_000;
 
+/// What can be done about appointments that are not tried any more. Their origin ids are 112 characters long, and no
+/// command takes one: they stand in the answer for programs only.
+const NEXT: &str = "`kommuneklient set-aside retry --mailbox MAILBOX` tries again what was set aside; what Planner refused is sent\n\
+                    when its decision changes or a comparison says so. --json tells origin ids and ends, too.";
+
 /// Shows what was set aside, and what Planner refused.
 pub(crate) async fn list(desk: Desk, mailbox: Option<&MailAddress>) -> Result<(), CommandError> {
     let scope = mailbox.cloned().map_or(Scope::All, Scope::One);
@@ -32,8 +37,9 @@ pub(crate) async fn list(desk: Desk, mailbox: Option<&MailAddress>) -> Result<()
             parts.push(table(&headings, notifications.iter().map(notification_row).collect(), ""));
         }
         if !keys.keys.is_empty() {
-            let headings = ["MAILBOX", "ORIGIN ID", "WOULD", "START", "END", "SINCE", "TRIES", "CODE", "WHY"];
+            let headings = ["MAILBOX", "WOULD", "START", "SINCE", "TRIES", "WHY"];
             parts.push(table(&headings, keys.keys.iter().map(key_row).collect(), ""));
+            parts.push(NEXT.to_owned());
         }
         if notifications.len() == SHOWN as usize {
             parts.push(format!("only the first {SHOWN} notifications are shown"));
@@ -72,20 +78,17 @@ fn notification_value(one: &SetAsideNotification) -> Value {
 fn why(reason: &StopReason) -> String {
     match reason {
         StopReason::SetAside(reason) => format!("set aside: {reason}"),
-        StopReason::Refused(code) => format!("refused by Planner with {code}"),
+        StopReason::Refused(code) => format!("refused by Planner with code {code}"),
     }
 }
 
 fn key_row(key: &SetAsideKey) -> Vec<String> {
     vec![
         key.mail.to_string(),
-        key.origin_id.to_string(),
         key.operation.call_name().to_owned(),
         moment(key.slot.start),
-        moment(key.slot.end),
         moment(key.since),
         key.attempts.to_string(),
-        key.receipt_code.map(|code| code.to_string()).unwrap_or_default(),
         why(&key.reason),
     ]
 }

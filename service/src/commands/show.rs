@@ -1,19 +1,37 @@
 //! Tables and words for people.
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// A table with these headings and rows, or `empty` when there are none.
+/// Words up to this length are never broken, however narrow the terminal is.
+const WORD_MAX: usize = 40;
+/// The blanks on both sides of a cell.
+const PADDING: usize = 2;
+
+/// A table with these headings and rows, or `empty` when there are none. On a terminal that is too narrow cells are
+/// broken at blanks: an address can always be copied as one piece.
 pub(crate) fn table(headings: &[&str], rows: Vec<Vec<String>>, empty: &str) -> String {
     if rows.is_empty() {
         return empty.to_owned();
     }
+    let words: Vec<usize> = (0..headings.len())
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column)).map(String::as_str);
+            let words = cells.chain([headings[column]]).flat_map(|cell| cell.split(' '));
+            words.map(|word| word.chars().count()).max().unwrap_or_default()
+        })
+        .collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings.iter().map(|heading| (*heading).to_owned()));
     for row in rows {
         table.add_row(row);
+    }
+    for (column, word) in table.column_iter_mut().zip(words) {
+        if let Ok(width) = u16::try_from(word.min(WORD_MAX) + PADDING) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
+        }
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n")

@@ -103,30 +103,37 @@ fn value(run: &Run) -> Value {
 
 /// Shows what a run would delete.
 pub(crate) async fn show(desk: Desk, id: RunId) -> Result<(), CommandError> {
-    let (run, headings, lines): (Run, &[&str], Vec<Vec<String>>) = match id {
+    let (run, headings, lines, items): (Run, &[&str], Vec<Vec<String>>, Vec<Value>) = match id {
         RunId::List(number) => {
             let found = desk.store.withheld_list(number).await?;
             let (list, resources) = found.ok_or(CommandError::UnknownRun { run: id })?;
             let missing = resources.into_iter().filter(|one| one.reappeared_at.is_none());
-            (list.into(), &["RESOURCE"], missing.map(|one| vec![one.mail]).collect())
+            let mails: Vec<String> = missing.map(|one| one.mail).collect();
+            let items = mails.iter().map(|mail| json!({ "mailbox": mail })).collect();
+            (list.into(), &["RESOURCE"], mails.into_iter().map(|mail| vec![mail]).collect(), items)
         }
         RunId::Mailbox(number) => {
             let run = mailbox_run(&desk, number).await?.ok_or(CommandError::UnknownRun { run: id })?;
             let keys = desk.store.withheld_run_keys(number, desk.now()).await?;
             let line = |key: &RunKey| {
                 let Slot { start, end } = key.slot;
-                vec![key.origin_id.to_string(), moment(start), moment(end)]
+                vec![moment(start), moment(end), key.origin_id.to_string()]
             };
-            (run.into(), &["ORIGIN ID", "START", "END"], keys.iter().map(line).collect())
+            let items = keys.iter().map(key_value).collect();
+            (run.into(), &["START", "END", "ORIGIN ID"], keys.iter().map(line).collect(), items)
         }
     };
     let mut answer = value(&run);
-    answer["items"] = lines.iter().map(|line| Value::from(line.clone())).collect();
+    answer["items"] = Value::from(items);
     desk.answer(&answer, || {
         let items = table(headings, lines, "nothing of it is left");
         let next = if run.state == "withheld" {
+            let deletes = match id {
+                RunId::List(_) => "stops using these",
+                RunId::Mailbox(_) => "deletes these in Planner",
+            };
             format!(
-                "\n\n`kommuneklient withheld confirm {id}` deletes these, `kommuneklient withheld reject {id}` keeps them"
+                "\n\n`kommuneklient withheld confirm {id}` {deletes}, `kommuneklient withheld reject {id}` keeps them"
             )
         } else {
             String::new()
@@ -134,6 +141,11 @@ pub(crate) async fn show(desk: Desk, id: RunId) -> Result<(), CommandError> {
         format!("{}\n\n{items}{next}", table(HEADINGS, vec![row(&run)], ""))
     });
     Ok(())
+}
+
+fn key_value(key: &RunKey) -> Value {
+    let Slot { start, end } = key.slot;
+    json!({ "origin_id": key.origin_id.as_str(), "start": start.to_string(), "end": end.to_string() })
 }
 
 async fn mailbox_run(desk: &Desk, number: i64) -> Result<Option<WithheldRun>, CommandError> {
@@ -161,7 +173,7 @@ pub(crate) async fn settle(desk: Desk, args: &SettleArgs, confirm: bool) -> Resu
                 format!("run {run} is confirmed: {} not used any more", counted(count, one, many))
             }
             (true, RunId::Mailbox(_)) => {
-                format!("run {run} is confirmed: {} are deleted in Planner", counted(count, one, many))
+                format!("run {run} is confirmed: {} deleted in Planner", counted(count, one, many))
             }
             (false, RunId::List(_)) => {
                 format!("run {run} is rejected: the {many} stay in use until Planner lists them again")

@@ -69,7 +69,8 @@ async fn rotation_is_whole_repeatable_and_says_which_key_may_go() {
     let again = rotate(&database.store, &both, false).await.unwrap();
     assert_eq!(again.resealed, Vec::<String>::new());
     let client = database.store.client("test").await.unwrap();
-    let told = "select count(*) from application_log where event_id = 9503 and fields ->> 'act' = 'secrets rotate'";
+    let told =
+        "select count(*) from application_log where event_id = 9503 and fields ->> 'act' = 'secrets rotate'";
     assert_eq!(client.query_one(told, &[]).await.unwrap().get::<_, i64>(0), 1, "what was done is recorded");
     let alone = keys.config("new", &[]);
     for user in ["a", "b", "c"] {
