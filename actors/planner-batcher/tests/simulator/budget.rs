@@ -2,7 +2,7 @@
 //! share nothing but the database, with crashes and take-overs, and it is used. Method: two call books and connectors on
 //! sockets to the simulator, whose clock stands still and is moved together with what the database has recorded.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base::SystemClock;
@@ -34,6 +34,7 @@ struct Process {
     planner: Planner,
     fence: Fence,
     reads: u32,
+    time: RealTime,
 }
 
 /// What a process did.
@@ -44,8 +45,29 @@ enum Did {
     Nothing,
 }
 
+/// Planner's time follows the database's, also on a slow machine: what really passed is added before each request
+/// leaves, behind its permit.
+#[derive(Debug, Clone)]
+struct RealTime {
+    clock: Arc<ManualClock>,
+    told: Arc<Mutex<tokio::time::Instant>>,
+}
+
+impl RealTime {
+    fn new(clock: &Arc<ManualClock>) -> Self {
+        Self { clock: Arc::clone(clock), told: Arc::new(Mutex::new(tokio::time::Instant::now())) }
+    }
+
+    fn tell(&self) {
+        let mut told = self.told.lock().unwrap();
+        let now = tokio::time::Instant::now();
+        self.clock.advance(now.duration_since(*told));
+        *told = now;
+    }
+}
+
 impl Process {
-    async fn new(store: &Store, simulator: &Simulator, duty: String) -> Self {
+    async fn new(store: &Store, simulator: &Simulator, duty: String, time: RealTime) -> Self {
         let limits = CallLimits {
             simultaneous_calls: SLOTS,
             calls_per_minute: Some(CALLS),
@@ -54,7 +76,7 @@ impl Process {
         let url = simulator.endpoint().parse().unwrap();
         let planner = Planner::new(connector_planner::testing::options(url), SystemClock::shared()).unwrap();
         let fence = fence(store, &duty).await;
-        Self { duty, book: CallBook::new(store.clone(), limits), planner, fence, reads: 0 }
+        Self { duty, book: CallBook::new(store.clone(), limits), planner, fence, reads: 0, time }
     }
 
     fn call(id: uuid::Uuid) -> Call {
@@ -70,6 +92,7 @@ impl Process {
         let Permit::Granted(start) = self.book.begin(&self.fence, &call).await.unwrap() else {
             return Did::Waits;
         };
+        self.time.tell();
         let call = Self::call(start.id);
         if of_resources {
             self.planner.resources(&call).await.unwrap();
@@ -108,6 +131,7 @@ impl Process {
         let events = call.keys.iter().map(|key| {
             CalendarEvent::new(key.mail.as_str(), key.origin_id.as_str(), key.slot.start, key.slot.end)
         });
+        self.time.tell();
         let changed = self.planner.change(&Self::call(call.call_id), wire, events.collect()).await.unwrap();
         if dies {
             return Did::Called;
@@ -188,9 +212,10 @@ async fn two_processes_share_a_budget_that_planners_meter_sees_kept_and_used() {
     for n in 1..=MAILBOXES {
         resource(store, &format!("m{n:04}@sim.test")).await;
     }
+    let time = RealTime::new(&clock);
     let mut processes = Vec::new();
     for n in 0..2 {
-        processes.push(Process::new(store, &simulator, format!("duty {n}")).await);
+        processes.push(Process::new(store, &simulator, format!("duty {n}"), time.clone()).await);
     }
     // until each operation had its turn: which come when is chance
     for round in 0.. {
