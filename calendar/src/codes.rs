@@ -178,7 +178,7 @@ codes! {
     // 95xx operators
     RESOURCE_LIST_REQUESTED = 9501 PCS Information "an operator asked for the resource list";
     RESOURCE_DROP_CANCELLED = 9502 PCS Information "withheld drops of the resource list are void, a later list lacks few or others";
-    OPERATOR_ACTED = 9503 ALL Information "an operator changed a list, settled a withheld run or retried what was set aside";
+    OPERATOR_ACTED = 9503 ALL Information "an operator changed a list or a service account, sealed passwords anew, settled a withheld run or retried what was set aside";
 
     // 94xx comparison back
     COMPARISON_WAITS = 9401 PCS Information "mailboxes are read in full before they are compared with Planner, their comparison waits for that";
