@@ -27,7 +27,7 @@ use crate::accounts::{self, Opened};
 use crate::config::RequiredExchange;
 
 /// The accounts in use.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct InUse {
     accounts: BTreeMap<AccountId, Account>,
     /// What was told of accounts that cannot be used.
@@ -110,6 +110,7 @@ impl AccountBook {
 
     fn use_these(&self, opened: Opened) {
         let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        let former = in_use.clone();
         let changed = in_use.take(opened);
         let ids = in_use.ids();
         if changed {
@@ -120,6 +121,8 @@ impl AccountBook {
                     error = &error as &dyn std::error::Error,
                     "the service accounts cannot be used as they are now, the former ones are"
                 );
+                // so that the next reading sees the change again and tries again
+                *in_use = former;
                 return;
             }
             tracing::info!(
