@@ -71,6 +71,9 @@ pub struct Effect {
     pub finished: Vec<Finished>,
     /// Was the whole window read?
     pub full_read: bool,
+    /// Was everything in it readable and stored, too? Of a full read alone. A comparison deletes what nobody knows only
+    /// then, since it may be what could not be read (B11).
+    pub full_read_whole: bool,
     /// What the mass-delete guard has to do with it.
     pub guarded: Guarded,
 }
@@ -248,7 +251,8 @@ impl Store {
 }
 
 /// A full read need not wait for the disk: when the database server crashes before the commit is written, all of it is
-/// undone together with the end of its notification, and the mailbox is read again. What was sent on the strength of it
+/// undone together with the end of its notification, and the mailbox is read again (the notification still bears the number
+/// of its shard, which claims it anew: [`notification_queue::ClaimRequest::in_hand`]). What was sent on the strength of it
 /// was recorded by a later commit that did wait, and took this one with it.
 async fn hurry(tx: &Transaction<'_>, effect: &Effect) -> Result<(), StoreError> {
     if !effect.full_read {
@@ -262,11 +266,13 @@ async fn note_full_read(tx: &Transaction<'_>, effect: &Effect) -> Result<(), Sto
         return Ok(());
     }
     tx.execute_typed(
-        "update planner_resource set full_read_began_at = $2, last_full_sync = $3 where mail = $1",
+        "update planner_resource set full_read_began_at = $2, last_full_sync = $3, full_read_whole = $4 \
+         where mail = $1",
         &[
             (&effect.mail.as_str(), Type::TEXT),
             (&effect.reading_began, Type::TIMESTAMPTZ),
             (&effect.decided_at, Type::TIMESTAMPTZ),
+            (&effect.full_read_whole, Type::BOOL),
         ],
     )
     .await

@@ -8,7 +8,9 @@
 //!
 //! Failure: an error means that nothing was done, or that this is unknown. A claim may have been committed
 //! without its answer being seen: after an error the next claim says what is in hand
-//! ([`ClaimRequest::in_hand`]), and rows that bear the number without being in hand are given out again.
+//! ([`ClaimRequest::in_hand`]), and rows that bear the number without being in hand are given out again. A claim of full
+//! reads says it always: the end of a full read may be undone by a crash of the database server
+//! ([`crate::decisions`]), and its row comes back with a number whose bearer has forgotten it.
 
 use base::TraceContext;
 use calendar::{ItemId, MailAddress};
@@ -83,8 +85,8 @@ pub struct ClaimRequest<'a> {
     pub class: Class,
     /// Mailboxes that are left out: in back-off, or with much in hand already.
     pub without: &'a [MailAddress],
-    /// After a claim that failed: the rows that the incarnation really has. Others that bear its number are
-    /// claimed again.
+    /// After a claim that failed, and for full reads always: the rows that the incarnation really has. Others that
+    /// bear its number are claimed again.
     pub in_hand: Option<&'a [i64]>,
     /// The present.
     pub now: Timestamp,

@@ -12,7 +12,7 @@ use calendar::source::SourceErrorKind;
 use calendar::{MailAddress, codes};
 use jiff::Timestamp;
 use store::StoreError;
-use store::notification_queue::{ClaimRequest, Claimed, Class};
+use store::notification_queue::Claimed;
 use store::wake::Channel;
 use supervision::{ChildContext, ChildRef, ChildSpec, Intensity, Stop, Strategy, SupervisorSpec};
 use tokio::sync::OwnedSemaphorePermit;
@@ -26,6 +26,7 @@ use crate::schedule::{Batch, Limits, Schedule, until};
 use crate::work::{Failure, Office, Report, later};
 use crate::{full, live};
 
+mod claims;
 mod pull;
 #[cfg(test)]
 mod pull_tests;
@@ -82,6 +83,8 @@ pub struct Shard {
     claim_again: bool,
     /// A claim failed: what it claimed is unknown.
     claim_uncertain: bool,
+    /// Rows on their way back to the database: no longer in the schedule, and not to be claimed again yet.
+    handing_back: Vec<i64>,
     full_read_requested: bool,
     timer: Option<SpawnHandle>,
     /// When the schedule of the full pull ran last; `None` until the database was asked.
@@ -120,6 +123,7 @@ impl Shard {
             claiming: false,
             claim_again: false,
             claim_uncertain: false,
+            handing_back: Vec::new(),
             full_read_requested: false,
             timer: None,
             pulled: None,
@@ -186,55 +190,11 @@ impl Shard {
         self.claiming = false;
         self.claim_again = false;
         self.claim_uncertain = false;
+        self.handing_back.clear();
         self.full_read_requested = false;
         self.pulled = None;
         self.child.busy(false);
         self.take_office(ctx);
-    }
-
-    /// Claims what there is, as far as there is room.
-    fn claim(&mut self, ctx: &mut Ctx) {
-        let Some((incumbency, office)) = &self.incumbency else { return };
-        if self.stopping {
-            return;
-        }
-        if self.claiming {
-            self.claim_again = true;
-            return;
-        }
-        let live_max = self.schedule.room().min(CLAIM_MAX);
-        let full_max = FULL_READS_AHEAD.saturating_sub(self.schedule.full_waiting());
-        self.claiming = true;
-        self.claim_again = false;
-        let request = Claim {
-            number: incumbency.claim,
-            buckets: self.options.buckets(self.n),
-            without: self.schedule.closed(),
-            in_hand: self.claim_uncertain.then(|| self.schedule.rows()),
-            live_max,
-            full_max,
-        };
-        let task = claim(Arc::clone(office), request);
-        self.run(ctx, task, move |act, ctx, claimed| {
-            act.claiming = false;
-            match claimed {
-                Some(Ok(claimed)) => {
-                    act.claim_uncertain = false;
-                    let live = claimed.iter().filter(|one| !is_full_read(one)).count();
-                    let more = act.claim_again || (live > 0 && live == live_max);
-                    act.schedule.arrive(claimed, act.services.clock.monotonic());
-                    act.proceed(ctx);
-                    if more && act.schedule.room() > 0 {
-                        act.claim(ctx);
-                    }
-                }
-                Some(Err(error)) => {
-                    act.claim_uncertain = true;
-                    act.store_failed(ctx, &error);
-                }
-                None => act.child.fail("claiming notifications panicked"),
-            }
-        });
     }
 
     /// What a failure of the store means outside a handling; the poll tries again.
@@ -357,17 +317,6 @@ impl Shard {
         }
     }
 
-    /// Hands notifications back to the database; they left memory, so this is tried until it worked.
-    fn hand_back(&self, ctx: &mut Ctx, rows: Vec<i64>, error: String, again_at: Timestamp) {
-        let Some((_, office)) = &self.incumbency else { return };
-        let task = hand_back(Arc::clone(office), rows, error, again_at);
-        self.run(ctx, task, |act, ctx, result| match result {
-            Some(Ok(())) => {}
-            Some(Err(error)) => act.store_failed(ctx, &error),
-            None => act.child.fail("handing notifications back panicked"),
-        });
-    }
-
     /// A panic is a failure of what was handled: it is counted, so that it ends.
     fn panicked(&mut self, ctx: &mut Ctx, batch: Batch) {
         tracing::error!(
@@ -476,41 +425,6 @@ fn limits(options: &QualifierOptions) -> Limits {
     }
 }
 
-fn is_full_read(one: &Claimed) -> bool {
-    one.subject == store::notification_queue::Subject::FullRead
-}
-
-/// What is to be claimed.
-struct Claim {
-    number: i64,
-    buckets: Vec<i16>,
-    without: Vec<MailAddress>,
-    in_hand: Option<Vec<i64>>,
-    live_max: usize,
-    full_max: usize,
-}
-
-async fn claim(office: Arc<Office>, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
-    let mut claimed = Vec::new();
-    for (class, limit) in [(Class::Live, claim.live_max), (Class::Bulk, claim.full_max)] {
-        if limit == 0 {
-            continue;
-        }
-        let request = ClaimRequest {
-            fence: &office.fence,
-            claim: claim.number,
-            buckets: &claim.buckets,
-            class,
-            without: &claim.without,
-            in_hand: claim.in_hand.as_deref(),
-            now: office.now(),
-            limit: u32::try_from(limit).unwrap_or(u32::MAX),
-        };
-        claimed.extend(office.services.store.claim(&request).await?);
-    }
-    Ok(claimed)
-}
-
 async fn handle(
     office: Arc<Office>,
     batch: Arc<Batch>,
@@ -524,25 +438,6 @@ async fn handle(
         }
     };
     tokio::time::timeout(deadline, work).await.unwrap_or(Err(QualifierError::TooLong(deadline)))
-}
-
-async fn hand_back(
-    office: Arc<Office>,
-    rows: Vec<i64>,
-    error: String,
-    again_at: Timestamp,
-) -> Result<(), StoreError> {
-    let mut failures = 0_u32;
-    loop {
-        let store = &office.services.store;
-        match store.postpone_notifications(&office.fence, &rows, &error, again_at).await {
-            Err(error) if error.is_outage() => {
-                failures = failures.saturating_add(1);
-                tokio::time::sleep(office.options.retry.delay_jittered(failures)).await;
-            }
-            other => return other,
-        }
-    }
 }
 
 async fn count_panic(office: Arc<Office>, batch: Arc<Batch>) -> Result<Report, QualifierError> {

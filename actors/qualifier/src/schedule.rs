@@ -185,6 +185,14 @@ impl Schedule {
             .collect()
     }
 
+    /// The rows of full reads in memory, and of everything that is being handled.
+    pub fn full_rows(&self) -> Vec<i64> {
+        let rows = |mailbox: &Mailbox| -> Vec<i64> {
+            mailbox.full.iter().map(|one| one.id).chain(mailbox.in_hand.iter().copied()).collect()
+        };
+        self.mailboxes.values().flat_map(rows).collect()
+    }
+
     /// Takes in what was claimed.
     pub fn arrive(&mut self, claimed: Vec<Claimed>, now: Instant) {
         let mut touched = BTreeSet::new();

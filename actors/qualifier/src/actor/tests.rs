@@ -159,6 +159,54 @@ fn what_a_crashed_incarnation_had_in_hand_is_handled() {
     });
 }
 
+/// Regression: the commit of a full read does not wait for the disk. Undone by a crash of the database server, its
+/// notification bore the number of a shard that lives on and had nothing in hand, and nobody took it.
+#[test]
+fn a_full_read_that_the_database_server_forgot_is_made_again() {
+    system(async {
+        let running = Running::new(1, options()).await;
+        running.source.close();
+        let full_read = NewNotification::full_read(mail(1), running.services.clock.now(), None);
+        running.database.store.append(&[full_read]).await.unwrap();
+        wait_for(async || if running.calls("read_window") == 1 { Ok(()) } else { Err("not begun".into()) })
+            .await;
+        let client = running.database.store.client("test").await.unwrap();
+        client.batch_execute("create table before_commit as select * from notification").await.unwrap();
+        assert_eq!(running.one("select count(*) from before_commit where claim is not null").await, 1);
+        running.source.open();
+        running.until_one("select count(*) from notification", 0).await;
+        let undo = "begin; insert into notification overriding system value select * from before_commit; \
+                    delete from notification_log; commit";
+        client.batch_execute(undo).await.unwrap();
+        running.until_log(1).await;
+        running.until_one("select count(*) from notification", 0).await;
+        assert_eq!(running.calls("read_window"), 2);
+        running.tree.shutdown().await;
+    });
+}
+
+#[test]
+fn a_full_read_that_is_under_way_is_not_begun_again() {
+    system(async {
+        let running = Running::new(2, options()).await;
+        running.source.close();
+        let full_read = NewNotification::full_read(mail(1), running.services.clock.now(), None);
+        running.database.store.append(&[full_read]).await.unwrap();
+        wait_for(async || if running.calls("read_window") == 1 { Ok(()) } else { Err("not begun".into()) })
+            .await;
+        // the shard claims again and again meanwhile: the second of these means that it looked for full reads too
+        for item in ["x", "y", "z"] {
+            running.hint(2, &[(Kind::Deleted, item)]).await;
+            running.until_one("select count(*) from notification where claim is null", 0).await;
+        }
+        running.source.open();
+        running.until_log(4).await;
+        running.until_one("select count(*) from notification", 0).await;
+        assert_eq!(running.calls("read_window"), 1);
+        running.tree.shutdown().await;
+    });
+}
+
 #[test]
 fn an_outage_is_waited_out_without_counting() {
     system(async {

@@ -1,0 +1,142 @@
+//! Claiming notifications for a shard, and handing them back.
+//!
+//! Protocol: a claim says which full reads are in hand, always: their ends are committed without waiting for the disk,
+//! so a crash of the database server may bring a notification back that bears the shard's number and that nobody
+//! has any more. The commits of live changes wait for the disk; there it is said after a claim that failed.
+//! Claims are made one after the other, and a row leaves the schedule only after the commit of its end, or into
+//! `handing_back` until it was handed back: so nothing is claimed that is still being handled.
+
+use std::sync::Arc;
+
+use calendar::MailAddress;
+use jiff::Timestamp;
+use store::StoreError;
+use store::notification_queue::{ClaimRequest, Claimed, Class, Subject};
+
+use super::{CLAIM_MAX, Ctx, FULL_READS_AHEAD, Shard};
+use crate::work::Office;
+
+impl Shard {
+    /// Claims what there is, as far as there is room.
+    pub(super) fn claim(&mut self, ctx: &mut Ctx) {
+        let Some((incumbency, office)) = &self.incumbency else { return };
+        if self.stopping {
+            return;
+        }
+        if self.claiming {
+            self.claim_again = true;
+            return;
+        }
+        let live_max = self.schedule.room().min(CLAIM_MAX);
+        let full_max = FULL_READS_AHEAD.saturating_sub(self.schedule.full_waiting());
+        self.claiming = true;
+        self.claim_again = false;
+        let request = Claim {
+            number: incumbency.claim,
+            buckets: self.options.buckets(self.n),
+            without: self.schedule.closed(),
+            live_in_hand: self.claim_uncertain.then(|| self.in_hand(self.schedule.rows())),
+            full_in_hand: self.in_hand(self.schedule.full_rows()),
+            live_max,
+            full_max,
+        };
+        let task = claim(Arc::clone(office), request);
+        self.run(ctx, task, move |act, ctx, claimed| {
+            act.claiming = false;
+            match claimed {
+                Some(Ok(claimed)) => {
+                    act.claim_uncertain = false;
+                    let live = claimed.iter().filter(|one| !is_full_read(one)).count();
+                    let more = act.claim_again || (live > 0 && live == live_max);
+                    act.schedule.arrive(claimed, act.services.clock.monotonic());
+                    act.proceed(ctx);
+                    if more && act.schedule.room() > 0 {
+                        act.claim(ctx);
+                    }
+                }
+                Some(Err(error)) => {
+                    act.claim_uncertain = true;
+                    act.store_failed(ctx, &error);
+                }
+                None => act.child.fail("claiming notifications panicked"),
+            }
+        });
+    }
+
+    /// These rows of the schedule, and those on their way back.
+    fn in_hand(&self, mut rows: Vec<i64>) -> Vec<i64> {
+        rows.extend(&self.handing_back);
+        rows
+    }
+
+    /// Hands notifications back to the database; they left memory, so this is tried until it worked.
+    pub(super) fn hand_back(&mut self, ctx: &mut Ctx, rows: Vec<i64>, error: String, again_at: Timestamp) {
+        let Some((_, office)) = &self.incumbency else { return };
+        let task = hand_back(Arc::clone(office), rows.clone(), error, again_at);
+        self.handing_back.extend(&rows);
+        self.run(ctx, task, move |act, ctx, result| match result {
+            Some(Ok(())) => act.handing_back.retain(|row| !rows.contains(row)),
+            Some(Err(error)) => act.store_failed(ctx, &error),
+            None => act.child.fail("handing notifications back panicked"),
+        });
+    }
+}
+
+fn is_full_read(one: &Claimed) -> bool {
+    one.subject == Subject::FullRead
+}
+
+/// What is to be claimed.
+struct Claim {
+    number: i64,
+    buckets: Vec<i16>,
+    without: Vec<MailAddress>,
+    /// After a claim that failed.
+    live_in_hand: Option<Vec<i64>>,
+    full_in_hand: Vec<i64>,
+    live_max: usize,
+    full_max: usize,
+}
+
+async fn claim(office: Arc<Office>, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+    let mut claimed = Vec::new();
+    for (class, limit, in_hand) in [
+        (Class::Live, claim.live_max, claim.live_in_hand.as_deref()),
+        (Class::Bulk, claim.full_max, Some(&*claim.full_in_hand)),
+    ] {
+        if limit == 0 {
+            continue;
+        }
+        let request = ClaimRequest {
+            fence: &office.fence,
+            claim: claim.number,
+            buckets: &claim.buckets,
+            class,
+            without: &claim.without,
+            in_hand,
+            now: office.now(),
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+        };
+        claimed.extend(office.services.store.claim(&request).await?);
+    }
+    Ok(claimed)
+}
+
+async fn hand_back(
+    office: Arc<Office>,
+    rows: Vec<i64>,
+    error: String,
+    again_at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut failures = 0_u32;
+    loop {
+        let store = &office.services.store;
+        match store.postpone_notifications(&office.fence, &rows, &error, again_at).await {
+            Err(error) if error.is_outage() => {
+                failures = failures.saturating_add(1);
+                tokio::time::sleep(office.options.retry.delay_jittered(failures)).await;
+            }
+            other => return other,
+        }
+    }
+}
