@@ -3,6 +3,8 @@
 //! Pure: the present and the last run come in as values. A time that does not exist on a day (spring) stands
 //! for the first instant after the gap; one that occurs twice (autumn) for its first occurrence, so that each
 //! scheduled time runs once a day. Two times that fall into one gap are one run.
+//!
+//! Failure: a clock may have been wrong when a run was recorded. [`believed`] tells the records that count.
 
 use jiff::civil::Time;
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -63,6 +65,16 @@ pub fn next_after(times: &DailyTimes, zone: &TimeZone, after: Timestamp) -> Time
 /// A schedule that has never run has missed nothing: its first run is its next one.
 pub fn missed(times: &DailyTimes, zone: &TimeZone, last_run: Option<Timestamp>, now: Timestamp) -> bool {
     last_run.is_some_and(|last_run| next_after(times, zone, last_run) <= now)
+}
+
+/// A record of a last run that may be ahead of the present by so much: a clock that was put right, or that of another
+/// machine.
+const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(1);
+
+/// The last run as far as its record is to be believed at `now`: one from more than an hour ahead was made by a clock
+/// that was wrong, and counts as none. Believed, it would silence the schedule until that time has come.
+pub fn believed(last_run: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    last_run.filter(|last_run| last_run.duration_since(now) <= AHEAD_MAX)
 }
 
 /// The instant for which a civil time stands; `None` beyond the range of instants.

@@ -10,7 +10,7 @@
 //! Failure: an error means that nothing was asked for, or that this is unknown; asking twice is harmless.
 
 use base::DailyTimes;
-use base::daily::missed;
+use base::daily::{believed, missed};
 use calendar::MailAddress;
 use calendar::ids::AccountId;
 use jiff::Timestamp;
@@ -141,7 +141,7 @@ impl Store {
 impl Store {
     /// Asks for full reads of the resources in use of those buckets for which a run of the schedule is due at
     /// `now`: the time came, or it passed while nobody was there. However many times were missed, it is one run. A
-    /// bucket without a record begins with the present.
+    /// bucket without a record, or with one that was made by a clock far ahead, begins with the present.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when `fence` is not the current one.
@@ -168,7 +168,7 @@ impl Store {
             .map_err(StoreError::query(operation))?;
         let last_run = |name: &str| -> Option<Timestamp> {
             let row = rows.iter().find(|row| row.get::<_, &str>(0) == name)?;
-            row.get::<_, &str>(1).parse().ok()
+            believed(row.get::<_, &str>(1).parse().ok(), now)
         };
         let mut due = Vec::new();
         let mut record = Vec::new();

@@ -31,7 +31,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(crate) enum Step {
     /// Ask for a comparison of all mailboxes.
     Ask(Why),
-    /// It has never run: record the present, so that its first run is the next one.
+    /// It has never run, as far as the record is to be believed: record the present, so that its first run is the next one.
     Begin,
     /// Look again after this time.
     Sleep(Duration),
@@ -66,11 +66,10 @@ pub(crate) fn step(
     if at_start {
         return Step::Ask(Why::Start);
     }
-    let Some(last_run) = last_run else { return Step::Begin };
+    let Some(last_run) = daily::believed(last_run, now) else { return Step::Begin };
     if daily::missed(times, zone, Some(last_run), now) {
         return Step::Ask(Why::Time);
     }
-    // A record from the future is of a clock that was ahead; the next run is counted from now all the same.
     let left = daily::next_after(times, zone, now).duration_since(now);
     Step::Sleep(Duration::try_from(left).unwrap_or_default().min(LOOK_AGAIN))
 }

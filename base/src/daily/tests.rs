@@ -98,6 +98,23 @@ fn a_run_is_missed_when_its_time_passed_since_the_last_one() {
 }
 
 #[test]
+fn a_record_is_believed_when_it_is_not_far_ahead() {
+    let now = at("2026-06-20T12:00:00Z");
+    for (last_run, counts) in [
+        ("2026-06-01T00:00:00Z", true),
+        ("2026-06-20T12:00:00Z", true),
+        ("2026-06-20T13:00:00Z", true),
+        ("2026-06-20T13:00:01Z", false),
+        ("2026-07-20T12:00:00Z", false),
+    ] {
+        let last_run = Some(at(last_run));
+        assert_eq!(believed(last_run, now), last_run.filter(|_| counts), "{last_run:?}");
+    }
+    assert_eq!(believed(None, now), None);
+    assert_eq!(believed(Some(Timestamp::MAX), Timestamp::MIN), None);
+}
+
+#[test]
 fn the_end_of_time_is_no_panic() {
     assert_eq!(next_after(&daily(&[(2, 0)]), &copenhagen(), Timestamp::MAX), Timestamp::MAX);
 }

@@ -150,6 +150,28 @@ async fn each_scheduled_time_is_one_pull_whoever_asks() {
     assert!(matches!(refused, Err(StoreError::LeaseLost { .. })), "{refused:?}");
 }
 
+/// Regression: runs recorded while the clock was a month ahead silenced the pull for that month.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_from_the_future_stops_no_pull() {
+    let database = database().await;
+    resource(&database, 1, "").await;
+    let fence = fence(&database).await;
+    let every: Vec<i16> = (0..64).collect();
+    let (times, zone) = nightly();
+    let look = async |now: &str| {
+        let store = &database.store;
+        store.ask_for_scheduled_full_reads(&fence, &every, &times, &zone, instant(now)).await.unwrap()
+    };
+    look("2026-07-10T12:00:00Z").await;
+    let first = look("2026-06-10T12:00:00Z").await;
+    assert_eq!((first.ran, first.last_run), (false, instant("2026-06-10T12:00:00Z")));
+    assert!(look("2026-06-11T00:00:00Z").await.ran);
+    assert!(!look("2026-06-11T00:00:01Z").await.ran, "once");
+    // a clock that is put right by less than an hour repeats nothing
+    assert!(!look("2026-06-10T23:10:00Z").await.ran);
+    assert!(!look("2026-06-11T00:00:00Z").await.ran);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_that_look_at_the_schedule_at_once_ask_once() {
     let database = database().await;

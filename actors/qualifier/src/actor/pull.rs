@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use actix::AsyncContext;
-use base::daily::{missed, next_after};
+use base::daily::{DailyTimes, believed, missed, next_after};
 use calendar::codes;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::{Ctx, Shard};
 
@@ -26,8 +27,7 @@ impl Shard {
         }
         let now = self.services.clock.now();
         let (times, zone) = (&self.options.full_reads_at, self.options.policy.zones.configured());
-        // In office for the first time: the database knows when it ran.
-        let due = self.pulled.is_none_or(|last| missed(times, zone, Some(last), now));
+        let due = is_due(times, zone, self.pulled, now);
         if !due {
             let pause = next_after(times, zone, now).duration_since(now);
             let pause = Duration::try_from(pause).unwrap_or_default().min(LOOK_AGAIN);
@@ -67,4 +67,10 @@ impl Shard {
             None => act.child.fail("asking for a full pull panicked"),
         });
     }
+}
+
+/// Is the database to be asked for a pull? It knows when the pull ran, if this shard came into office just now or the
+/// clock was far ahead meanwhile.
+pub(super) fn is_due(times: &DailyTimes, zone: &TimeZone, pulled: Option<Timestamp>, now: Timestamp) -> bool {
+    believed(pulled, now).is_none_or(|last| missed(times, zone, Some(last), now))
 }

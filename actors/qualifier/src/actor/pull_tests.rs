@@ -70,6 +70,24 @@ fn a_run_missed_while_down_is_made_up_once() {
 }
 
 #[test]
+fn the_database_is_asked_when_a_time_came_and_when_nobody_knows() {
+    let zone = options().policy.zones.configured().clone();
+    for (pulled, due) in [
+        (None, true),
+        (Some("2026-06-10T00:00:00Z"), false),
+        (Some("2026-06-09T23:59:59Z"), true),
+        // the clock was put right by minutes
+        (Some("2026-06-10T12:10:00Z"), false),
+        // it was a month ahead: believed, that would silence the pull for a month
+        (Some("2026-07-10T12:00:00Z"), true),
+    ] {
+        let pulled = pulled.map(|at| at.parse().unwrap());
+        let now = "2026-06-10T12:00:00Z".parse().unwrap();
+        assert_eq!(pull::is_due(&nightly().full_reads_at, &zone, pulled, now), due, "{pulled:?}");
+    }
+}
+
+#[test]
 fn the_pull_begins_at_its_time() {
     system(async {
         let database = database().await;
