@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
 use windows_timezones::WindowsTimezone;
 
 use crate::appointment::Appointment;
@@ -60,14 +61,20 @@ impl Zones {
     }
 }
 
-/// The zone names among `items` that nobody knows and that matter: those of all-day appointments, whose dates
-/// are taken in the configured zone instead (B4). Cut to [`NAME_MAX`] bytes or fewer, for a message.
-pub fn unknown_names<'a>(items: impl IntoIterator<Item = &'a Appointment>) -> BTreeSet<&'a str> {
+/// Marks of the zone names among `items` that nobody knows and that matter: those of all-day appointments, whose dates
+/// are taken in the configured zone instead (B4). A name is text of whoever made the appointment and must not be told
+/// (B6), so a mark is made of what tells nothing: the first 8 hexadecimal digits of the name's SHA-256, and its length
+/// in characters, as in `1a2b3c4d/23`. Who suspects a name can compute it.
+pub fn unknown_marks<'a>(items: impl IntoIterator<Item = &'a Appointment>) -> BTreeSet<String> {
     let named = items.into_iter().filter(|item| item.is_all_day).filter_map(|item| item.zone.as_deref());
-    named
-        .filter(|name| !name.trim().is_empty() && lookup(name).is_none())
-        .map(|name| &name[..name.floor_char_boundary(NAME_MAX)])
-        .collect()
+    let unknown: BTreeSet<&str> =
+        named.filter(|name| !name.trim().is_empty() && lookup(name).is_none()).collect();
+    unknown.into_iter().map(mark).collect()
+}
+
+fn mark(name: &str) -> String {
+    let digest = Sha256::digest(name.as_bytes());
+    format!("{}/{}", hex::encode(&digest[..4]), name.chars().count())
 }
 
 /// The zone of a Windows or IANA name.

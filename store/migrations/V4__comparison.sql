@@ -6,6 +6,9 @@
 alter table planner_resource add column compare_due_at timestamptz;
 -- When the call of the last complete comparison began, by the database's clock.
 alter table planner_resource add column compared_at timestamptz;
+-- Whether everything in the window was readable and stored at the last full read; null = not known (the version before
+-- read it), which counts as not whole. Cleared together with full_read_began_at.
+alter table planner_resource add column full_read_whole boolean;
 create index planner_resource_compare_due on planner_resource (compare_due_at) where compare_due_at is not null;
 
 -- When the decision was stored, by the database's clock: decided_at is the clock of the process that decided, and a

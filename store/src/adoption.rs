@@ -183,6 +183,7 @@ impl Store {
                                        else coalesce(r.adopted_at, $2) end, \
                      full_read_began_at = case when r.adopted_at is null then null \
                                                else r.full_read_began_at end, \
+                     full_read_whole = case when r.adopted_at is not null then r.full_read_whole end, \
                      adopt_due_at = case when r.adopt_due_at > $2 then r.adopt_due_at end, \
                      compare_due_at = least(r.compare_due_at, {recheck}) \
                  where r.mail = $1",
@@ -210,7 +211,7 @@ impl Store {
         let asked = tx
             .execute(
                 "update planner_resource \
-                 set adopted_at = null, full_read_began_at = null, adopt_due_at = now() \
+                 set adopted_at = null, full_read_began_at = null, full_read_whole = null, adopt_due_at = now() \
                  where deleted_date is null and ($1::text is null or mail = $1)",
                 &[&scope.mail()],
             )
@@ -255,6 +256,16 @@ async fn take_over(tx: &Transaction<'_>, adoption: &Adoption) -> Result<(u64, u6
     let events: Vec<Option<Uuid>> = held.iter().map(|event| event.calendar_event_identifier).collect();
     let resources: Vec<Option<Uuid>> = held.iter().map(|event| event.planner_resource_identifier).collect();
     let (from, to) = (adoption.window.start, adoption.window.end);
+    // One order for everybody who locks keys, so that no two wait for each other: an update locks as its plan reads.
+    tx.execute(
+        &format!(
+            "select from calendar_event e where e.mail = $1 and ({OVERLAPS} or e.origin_id = any ($4)) \
+             order by e.origin_id for update"
+        ),
+        &[&mail, &from, &to, &origin_ids],
+    )
+    .await
+    .map_err(StoreError::query("lock the keys to be adopted"))?;
     let corrected = tx
         .execute(
             &format!(
@@ -292,7 +303,7 @@ async fn take_over(tx: &Transaction<'_>, adoption: &Adoption) -> Result<(u64, u6
                     h.event_identifier, h.resource_identifier \
              from unnest($4::text[], $5::timestamptz[], $6::timestamptz[], $7::uuid[], $8::uuid[]) \
                   as h (origin_id, start_at, end_at, event_identifier, resource_identifier) \
-             where h.end_at > $2 and h.start_at < $3 \
+             where h.end_at > $2 and h.start_at < $3 order by h.origin_id \
              on conflict (mail, origin_id) do nothing",
             &[&mail, &from, &to, &origin_ids, &starts, &ends, &events, &resources],
         )

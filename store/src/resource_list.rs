@@ -42,8 +42,8 @@ const LIST_LOCK: i64 = 0x5245_534f_5552_4301;
 
 /// SQL: what makes a resource like a new one, that is adopted and read in full before anything is sent (B9).
 const REVIVAL: &str = "deleted_date = null, deleted_reason = null, adopted_at = null, adopt_due_at = now(), \
-     compared_at = null, full_read_began_at = null, last_full_sync = null, error_code = null, error_description = null, \
-     error_date = null, error_count = 0, retry_at = null";
+     compared_at = null, full_read_began_at = null, full_read_whole = null, last_full_sync = null, error_code = null, \
+     error_description = null, error_date = null, error_count = 0, retry_at = null";
 /// SQL: is the resource `r` not on the blacklist?
 const NOT_BLACKLISTED: &str =
     "not exists (select from planner_resource_blacklist b where lower(trim(b.mail)) = r.mail)";

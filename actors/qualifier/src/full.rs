@@ -97,13 +97,14 @@ async fn once(
     let mut effect = office.effect(&mailbox.address, facts.began, now);
     effect.bulk = true;
     effect.full_read = true;
+    effect.full_read_whole = facts.reading.unreadable.is_empty();
     effect.guarded = guarded;
     let news = plan::series_news(&facts.readings, &facts.found, &facts.series);
     let turn = if news.unknown.is_empty() { None } else { Some(office.turn_to_read().await) };
     office.learn_series(reader, news, &mut effect).await?;
     drop(turn);
     let text = told(&facts, &effect.guarded, Tally::of(decisions.iter()));
-    let outcome = if facts.reading.unreadable.is_empty() { "full read" } else { "full read in part" };
+    let outcome = if effect.full_read_whole { "full read" } else { "full read in part" };
     let finished = |one: &Claimed| Finished { id: one.id, outcome, text: Some(text.clone()) };
     effect.finished = notifications.iter().map(finished).collect();
     let trace = telemetry::trace::current();
@@ -246,6 +247,7 @@ async fn one_by_one(office: &Office, effect: &mut Effect) -> Result<Applied, Qua
             Err(error) => return Err(error.into()),
         }
     }
+    effect.full_read_whole = false;
     for finished in &mut effect.finished {
         finished.outcome = "full read in part";
         finished.text = finished.text.take().map(|text| format!("{text}, refused by the database {refused}"));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base::TraceContext;
 use calendar::source::Mailbox;
-use calendar::zone::unknown_names;
+use calendar::zone::unknown_marks;
 use calendar::{Appointment, ItemId, MailAddress, SourceError, codes};
 use jiff::Timestamp;
 use store::decisions::{Effect, Guarded, Series, to_stored_precision};
@@ -134,6 +134,7 @@ impl Office {
             masters_gone: Vec::new(),
             finished: Vec::new(),
             full_read: false,
+            full_read_whole: false,
             guarded: Guarded::default(),
         }
     }
@@ -263,15 +264,16 @@ fn tell_failed(mail: &MailAddress, notification: i64, attempts: u32, aside: bool
     }
 }
 
-/// Tells the zones of all-day appointments that nobody knows: their dates are taken in the configured zone (B4).
+/// Tells the zones of all-day appointments that nobody knows: their dates are taken in the configured zone (B4). By marks,
+/// since their names may be text of outsiders (B6).
 pub(crate) fn tell_unknown_zones(mail: &MailAddress, found: &[Appointment]) {
     /// More would only repeat each other.
-    const NAMES_MAX: usize = 3;
-    for zone in unknown_names(found).into_iter().take(NAMES_MAX) {
+    const ZONES_MAX: usize = 3;
+    for zone in unknown_marks(found).into_iter().take(ZONES_MAX) {
         tracing::warn!(
             event_id = codes::ZONE_UNKNOWN.id,
             mailbox = %mail,
-            zone,
+            zone_mark = zone,
             "the zone of an all-day appointment is not known, its dates are taken in the configured zone"
         );
     }

@@ -285,7 +285,8 @@ async fn who_asks_for_an_adoption_stops_the_sending_until_it_is_done() {
     );
     adopt(&database, &fence, vec![held("U", slot(20))]).await;
     let done = "select count(*) from planner_resource where adopted_at > now() - interval '1 min' \
-                and adopt_due_at is null and full_read_began_at is null and deleted_date is null";
+                and adopt_due_at is null and full_read_began_at is null and full_read_whole is null \
+                and deleted_date is null";
     assert_eq!(number(store, done).await, 1);
     assert!(!key_row(store, MAIL, "U").await.unwrap().pending);
 }
@@ -317,4 +318,58 @@ async fn an_adoption_can_be_put_off() {
     assert_eq!(store.adoptions_due(10, &[], window()).await.unwrap(), []);
     let next = store.next_adoption().await.unwrap().unwrap();
     assert!(next > Duration::from_secs(50) && next <= AFTER, "{next:?}");
+}
+
+/// Everybody who locks several keys does so by origin id, or two wait for each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_locked_in_the_order_of_their_names() {
+    let database = database().await;
+    let store = &database.store;
+    new_resource(store, MAIL).await;
+    let fence = fence(store, "communicator/comparison").await;
+    for id in ["c", "b", "a"] {
+        decide(store, MAIL, id, Some(slot(20))).await;
+    }
+    let began = begin(&database, &fence).await.began;
+    let mut other = store.client("test").await.unwrap();
+    let tx = other.transaction().await.unwrap();
+    tx.execute("select from calendar_event where origin_id = 'a' for update", &[]).await.unwrap();
+    let events = ["a", "b", "c"].map(|id| held(id, slot(20))).to_vec();
+    // plans that read the rows as they lie, as for a large mailbox
+    use secrecy::ExposeSecret;
+    let off = ["indexscan", "bitmapscan", "indexonlyscan", "nestloop", "mergejoin"];
+    let off: String = off.iter().map(|one| format!("-c enable_{one}=off ")).collect();
+    let url = format!("{} options='{off}'", database.url.expose_secret());
+    let planned = Store::open(crate::testing::options(url.into())).unwrap();
+    let adopting = {
+        let fence = fence.clone();
+        tokio::spawn(async move { planned.adopt(&fence, &adoption(began, events)).await })
+    };
+    let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let deadline = tokio::time::Instant::now() + AFTER;
+    while number(store, waits).await == 0 {
+        assert!(
+            tokio::time::Instant::now() < deadline && !adopting.is_finished(),
+            "the adoption waits for the key"
+        );
+        tokio::task::yield_now().await;
+    }
+    // it waits for the first one and holds none of the others
+    tx.execute("select from calendar_event where origin_id in ('b', 'c') for update nowait", &[])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(adopting.await.unwrap().unwrap().unwrap().corrected, 3);
+}
+
+/// Who loses such a race nevertheless tries again, and does not end.
+#[tokio::test]
+async fn a_deadlock_and_a_serialization_failure_are_tried_again() {
+    let database = database().await;
+    let client = database.store.client("test").await.unwrap();
+    for code in ["40P01", "40001"] {
+        let raise = format!("do $$ begin raise exception 'lost' using errcode = '{code}'; end $$");
+        let error = StoreError::query("test")(client.batch_execute(&raise).await.unwrap_err());
+        assert!(error.disposition().is_retry() && !crate::decisions::is_refusal(&error), "{code}: {error:?}");
+    }
 }

@@ -20,7 +20,6 @@ use super::keys::{self, Key};
 use super::write::{self, Repair, Write};
 use crate::adoption::HeldEvent;
 use crate::lease::{self, Fence};
-use crate::notifications::NotificationKind;
 use crate::wake::{self, Channel};
 use crate::withheld::{self, MissingKey, WithheldSource, Withholding};
 use crate::{Store, StoreError};
@@ -147,17 +146,13 @@ async fn full_reading(
     comparison: &Comparison,
 ) -> Result<Option<FullReading>, StoreError> {
     let operation = "look whether a mailbox can be compared";
-    // The qualifier logs how a full reading ended: "full read", or "full read in part".
     let row = tx
         .query_opt(
-            "select r.full_read_began_at, \
-                    coalesce((select l.outcome = 'full read' from notification_log l \
-                              where l.mail = r.mail and l.event_type = $3 and l.outcome like 'full read%' \
-                              order by l.handled_at desc limit 1), true) \
+            "select r.full_read_began_at, coalesce(r.full_read_whole, false) \
              from planner_resource r \
              where r.mail = $1 and r.deleted_date is null and r.adopted_at is not null \
                and r.full_read_began_at >= $2",
-            &[&comparison.mail.as_str(), &comparison.read_since, &NotificationKind::FullRead.as_str()],
+            &[&comparison.mail.as_str(), &comparison.read_since],
         )
         .await
         .map_err(StoreError::query(operation))?;

@@ -210,22 +210,22 @@ async fn what_nobody_knows_is_left_while_the_full_reading_is_not_whole() {
     let store = &database.store;
     resource(store, MAIL).await;
     let fence = fence(store, "communicator/comparison").await;
-    let read = async |outcome: &str| {
-        let log = format!(
-            "insert into notification_log (id, mail, event_type, received_at, handled_at, attempts, outcome) \
-             values ((select count(*) from notification_log), '{MAIL}', 'FullRead', now(), clock_timestamp(), 0, '{outcome}')"
-        );
-        sql(store, &log).await;
+    let read = async |whole: &str| {
+        sql(store, &format!("update planner_resource set full_read_whole = {whole}")).await;
     };
     absent(&database, "absent", slot(21)).await;
     let events = || vec![held("unknown", slot(20)), held("absent", slot(21))];
-    read("full read").await;
-    read("full read in part").await;
-    let compared = compare(&database, &fence, events()).await;
-    assert_eq!((compared.deleted, compared.left.get("not read in full")), (1, Some(&1)), "{compared:?}");
-    read("full read").await;
-    read("set aside").await;
-    assert_eq!(compare(&database, &fence, events()).await.deleted, 1);
+    // null: the version before read it, who did not say
+    for (whole, deleted) in [("null", 1), ("false", 0), ("true", 1)] {
+        read(whole).await;
+        let compared = compare(&database, &fence, events()).await;
+        let left = (whole != "true").then_some(&1);
+        assert_eq!(
+            (compared.deleted, compared.left.get("not read in full")),
+            (deleted, left),
+            "{compared:?}"
+        );
+    }
 }
 
 #[tokio::test]

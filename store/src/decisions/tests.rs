@@ -45,6 +45,7 @@ fn effect(began: i64, decisions: Vec<Decision>) -> Effect {
         masters_gone: Vec::new(),
         finished: Vec::new(),
         full_read: false,
+        full_read_whole: false,
         guarded: Guarded::default(),
     }
 }
@@ -307,6 +308,12 @@ async fn everything_of_a_reading_happens_together_or_not_at_all() {
     assert_eq!(state().await, ((0, 1, 0), (None, None)));
     database.store.apply(&fence, &whole).await.unwrap();
     assert_eq!(state().await, ((1, 0, 1), (Some(at(7)), Some(at(8)))));
+    for is_whole in [true, false] {
+        let read = Effect { full_read: true, full_read_whole: is_whole, ..effect(9, Vec::new()) };
+        database.store.apply(&fence, &read).await.unwrap();
+        let noted = client.query_one("select full_read_whole from planner_resource", &[]).await.unwrap();
+        assert_eq!(noted.get::<_, Option<bool>>(0), Some(is_whole));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

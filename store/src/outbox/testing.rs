@@ -79,7 +79,8 @@ pub async fn resource(store: &Store, mail: &str) {
     let client = store.client("test").await.expect("a connection");
     client
         .execute(
-            "update planner_resource set adopted_at = now(), full_read_began_at = now(), adopt_due_at = null \
+            "update planner_resource set adopted_at = now(), full_read_began_at = now(), full_read_whole = true, \
+                                         adopt_due_at = null \
              where mail = $1",
             &[&mail],
         )

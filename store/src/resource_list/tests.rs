@@ -70,7 +70,8 @@ async fn a_refresh_adds_updates_revives_and_drops() {
     assert_eq!(
         count(
             "mail = 'back@x' and deleted_date is null and deleted_reason is null and adopted_at is null \
-                      and full_read_began_at is null and adopt_due_at <= now() and error_code is null"
+                      and full_read_began_at is null and full_read_whole is null and adopt_due_at <= now() \
+                      and error_code is null"
         )
         .await,
         1

@@ -63,6 +63,7 @@ fn effect(began: i64, decisions: Vec<Decision>, guarded: Guarded) -> Effect {
         masters_gone: Vec::new(),
         finished: Vec::new(),
         full_read: false,
+        full_read_whole: false,
         guarded,
     }
 }
