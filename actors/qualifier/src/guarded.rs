@@ -5,6 +5,11 @@
 //! among what is there, because a first reading that lacks them infers their absence in the same way. Keys that a
 //! comparison withheld, or that an operator said shall stay, are left by every inference and do not count as
 //! inferred. A key that is seen again is like any other.
+//!
+//! What an earlier full read withheld counts until it is seen again or decided about, also where a reading says nothing
+//! about it (something unreadable may hide it): or else a reading that hides most of it would let the rest through and
+//! end the run. It is withheld anew together with what is missing now. A reading that infers nothing leaves a run whose
+//! keys it does not show to the operator as it is.
 
 use std::collections::BTreeSet;
 
@@ -58,18 +63,39 @@ pub(crate) fn guard(case: &Case<'_>, decisions: &mut Vec<Decision>) -> Guarded {
         .map(|key| &key.origin_id)
         .collect();
     decisions.retain(|one| !(is_inferred(one) && left.contains(&one.origin_id)));
-    let inferred = decisions.iter().filter(|one| is_inferred(one)).count();
+    let missing: Vec<MissingKey> = decisions.iter().filter_map(missing).collect();
+    let unseen = unseen(case, decisions, &seen);
+    if missing.is_empty() && !unseen.is_empty() {
+        return Guarded { seen, run: GuardedRun::Stays };
+    }
     let there = there(case.known.iter().map(Known::standing), case.window);
-    let run = match judge(inferred, there, case.limits) {
+    let run = match judge(missing.len() + unseen.len(), there, case.limits) {
         Judgement::Withhold => {
-            let keys = decisions.iter().filter_map(missing).collect();
             decisions.retain(|one| !is_inferred(one));
-            GuardedRun::Withholds { keys, there }
+            GuardedRun::Withholds { keys: missing.into_iter().chain(unseen).collect(), there }
         }
         Judgement::Pass if case.withheld.iter().any(waits) => GuardedRun::Ends,
         Judgement::Pass => GuardedRun::Stays,
     };
     Guarded { seen, run }
+}
+
+/// Keys that an earlier full read withheld, that still stand there, and about which this reading says nothing.
+fn unseen(case: &Case<'_>, decisions: &[Decision], seen: &[OriginId]) -> Vec<MissingKey> {
+    let waiting: BTreeSet<&OriginId> =
+        case.withheld.iter().filter(|key| waits(key)).map(|key| &key.origin_id).collect();
+    if waiting.is_empty() {
+        return Vec::new();
+    }
+    let told: BTreeSet<&OriginId> = decisions.iter().map(|one| &one.origin_id).chain(seen).collect();
+    let still =
+        case.known.iter().filter(|key| waiting.contains(&key.origin_id) && !told.contains(&key.origin_id));
+    still
+        .filter_map(|key| {
+            let slot = key.standing().slot().filter(|slot| case.window.overlaps(*slot))?;
+            Some(MissingKey { origin_id: key.origin_id.clone(), version: key.version, slot })
+        })
+        .collect()
 }
 
 fn waits(key: &WithheldKey) -> bool {

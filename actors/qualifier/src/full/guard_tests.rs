@@ -185,6 +185,10 @@ async fn an_item_that_cannot_be_read_is_never_taken_for_absent_and_hides_nobody_
     let client = kit.database.store.client("test").await.unwrap();
     let read_in_full = "select last_full_sync is not null from planner_resource";
     assert!(client.query_one(read_in_full, &[]).await.unwrap().get::<_, bool>(0), "sending can begin");
+    let whole = async || -> Option<bool> {
+        client.query_one("select full_read_whole from planner_resource", &[]).await.unwrap().get(0)
+    };
+    assert_eq!(whole().await, Some(false));
     // not even known which one: then nothing in that time is inferred to be absent
     kit.source.set_unreadable_in_windows("i00", false, Some(failure(SourceErrorKind::BadAnswer)));
     remove(&kit, 2..4);
@@ -194,4 +198,34 @@ async fn an_item_that_cannot_be_read_is_never_taken_for_absent_and_hides_nobody_
     kit.source.set_unreadable_in_windows("i00", false, None);
     read(&kit).await;
     assert_eq!(kit.keys(1).await, ["U00", "U07", "U08"]);
+    assert_eq!(whole().await, Some(true));
+    // what the database refuses was not stored
+    kit.refuse("U09").await;
+    put(&kit, 9);
+    read(&kit).await;
+    assert_eq!(whole().await, Some(false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_withheld_is_not_worn_down_by_readings_that_hide_most_of_it() {
+    let kit = twenty().await;
+    remove(&kit, 0..18);
+    read(&kit).await;
+    assert_eq!(runs(&kit).await[0].remaining, 18);
+    // something unreadable lies over all but five of them
+    let stretch = calendar::Slot { start: slot(7, 0).start, end: slot(21, 0).start };
+    kit.source.put(&mail(1), single("long", "L", stretch));
+    kit.source.set_unreadable_in_windows("long", false, Some(failure(SourceErrorKind::BadAnswer)));
+    for _ in 0..2 {
+        read(&kit).await;
+        assert_eq!(kit.keys(1).await.len(), 20, "nothing is deleted without an operator");
+        assert_eq!(runs(&kit).await[0].remaining, 18);
+    }
+    // it can be read, most come back: what is still lacking is within the limits
+    kit.source.set_unreadable_in_windows("long", false, None);
+    kit.source.remove(&mail(1), "long");
+    (5..18).for_each(|n| put(&kit, n));
+    read(&kit).await;
+    assert_eq!(kit.keys(1).await.len(), 15);
+    assert_eq!(runs(&kit).await, []);
 }

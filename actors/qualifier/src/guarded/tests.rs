@@ -147,8 +147,84 @@ fn a_newer_run_replaces_or_ends_the_one_that_waits() {
     let mut decisions: Vec<Decision> = (0..12).map(|n| delete(n, true)).collect();
     assert_eq!(withheld_keys(&of(20, &held, &mut decisions)), Some((12, 20)));
     let mut decisions: Vec<Decision> = (0..3).map(|n| delete(n, true)).collect();
-    assert_eq!(of(20, &held, &mut decisions).run, GuardedRun::Ends);
+    let known: Vec<Known> = (0..20).map(known).collect();
+    let found: Vec<Appointment> =
+        (3..12).map(|n| single(&format!("i{n:03}"), &format!("K{n:03}"), slot(2, 9))).collect();
+    let case = Case {
+        limits: &GuardLimits::DEFAULT,
+        window: &window(),
+        known: &known,
+        found: &found,
+        withheld: &held,
+    };
+    assert_eq!(guard(&case, &mut decisions).run, GuardedRun::Ends);
     assert_eq!(decisions.len(), 3, "what it still lacks is deleted");
+}
+
+#[test]
+fn withheld_keys_that_a_reading_does_not_show_count_until_they_are_seen() {
+    let waiting = |from: usize, to: usize| -> Vec<WithheldKey> {
+        (from..to).map(|n| withheld(n, WithheldSource::FullRead, false)).collect()
+    };
+    let held = |keys: &[WithheldKey], source, rejected| -> Vec<WithheldKey> {
+        keys.iter().map(|key| WithheldKey { source, rejected, ..key.clone() }).collect()
+    };
+    let all = waiting(0, 40);
+    let deletes = |from: usize, to: usize| -> Vec<Decision> { (from..to).map(|n| delete(n, true)).collect() };
+    let changed = |from: usize, change: Change| -> Vec<Decision> {
+        (from..40).map(|n| decision(n, change)).chain(deletes(0, 8)).collect()
+    };
+    let rejected = [waiting(0, 8), held(&waiting(8, 40), WithheldSource::FullRead, true)].concat();
+    let compared = [waiting(0, 8), held(&waiting(8, 40), WithheldSource::Comparison, false)].concat();
+    // (case, withheld, first item that is found, decisions, deletions withheld, deletions carried out)
+    let table = [
+        ("the rest is hidden", all.clone(), 100, deletes(0, 8), Some(40), 0),
+        ("one more is missing", all.clone(), 100, deletes(36, 44), Some(44), 0),
+        ("some were seen", all.clone(), 30, deletes(0, 8), Some(30), 0),
+        ("nearly all were seen", all.clone(), 10, deletes(0, 8), None, 8),
+        ("they have other times", all.clone(), 100, changed(8, Change::Update(slot(3, 9))), None, 8),
+        ("new items bear their names", all.clone(), 100, changed(8, Change::Refresh), None, 8),
+        (
+            "they were deleted",
+            all,
+            100,
+            changed(8, Change::Delete { slot: slot(2, 9), inferred: false }),
+            None,
+            8,
+        ),
+        ("they were rejected", rejected, 100, deletes(0, 8), None, 8),
+        ("they belong to a comparison", compared, 100, deletes(0, 8), None, 8),
+        ("they are unknown or over", waiting(60, 100), 100, deletes(0, 8), None, 8),
+    ];
+    let known: Vec<Known> = (0..50).map(known).collect();
+    for (case, withheld, found_from, mut decisions, withholds, carried_out) in table {
+        let found: Vec<Appointment> =
+            (found_from..40).map(|n| single(&format!("i{n:03}"), &format!("K{n:03}"), slot(2, 9))).collect();
+        let scene = Case {
+            limits: &GuardLimits::DEFAULT,
+            window: &window(),
+            known: &known,
+            found: &found,
+            withheld: &withheld,
+        };
+        let guarded = guard(&scene, &mut decisions);
+        assert_eq!(withheld_keys(&guarded), withholds.map(|keys| (keys, 50)), "{case}");
+        assert_eq!(decisions.iter().filter(|one| is_inferred(one)).count(), carried_out, "{case}");
+        if withholds.is_none() {
+            assert_eq!(guarded.run, GuardedRun::Ends, "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_a_reading_says_nothing_about_goes_on_waiting() {
+    for waiting in [5, 40] {
+        let held: Vec<WithheldKey> =
+            (0..waiting).map(|n| withheld(n, WithheldSource::FullRead, false)).collect();
+        let mut decisions = vec![decision(49, Change::Update(slot(3, 9)))];
+        assert_eq!(of(50, &held, &mut decisions), Guarded::default(), "{waiting}");
+        assert_eq!(decisions.len(), 1);
+    }
 }
 
 #[test]
