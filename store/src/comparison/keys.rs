@@ -9,7 +9,7 @@ use tokio_postgres::{Row, Transaction};
 
 use super::apply::Comparison;
 use crate::StoreError;
-use crate::withheld::WithheldSource;
+use crate::withheld::{self, WithheldKey, WithheldSource};
 
 /// A key, or what is withheld of one that nobody but Planner knows.
 #[derive(Debug, Clone)]
@@ -156,24 +156,15 @@ async fn note_withheld(
 ) -> Result<(), StoreError> {
     let operation = "look at what is withheld of a mailbox";
     let rows = tx
-        .query(
-            "select w.origin_id, w.rejected, r.source = $3 \
-             from withheld_key w join withheld_run r on r.id = w.run \
-             left join calendar_event e on e.mail = w.mail and e.origin_id = w.origin_id \
-             where w.mail = $1 and w.end_at > $2 and w.version = coalesce(e.version, 0)",
-            &[&comparison.mail.as_str(), &comparison.now, &WithheldSource::Comparison.as_str()],
-        )
+        .query(&withheld::standing_sql(), &[&comparison.now, &vec![comparison.mail.as_str()]])
         .await
         .map_err(StoreError::query(operation))?;
     for row in rows {
-        let origin_id: String = row.try_get(0).map_err(StoreError::query(operation))?;
-        let origin_id = OriginId::from(origin_id);
-        let rejected: bool = row.try_get(1).map_err(StoreError::query(operation))?;
-        let by_comparison: bool = row.try_get(2).map_err(StoreError::query(operation))?;
+        let WithheldKey { origin_id, source, rejected, .. } = withheld::key_of(&row, operation)?;
         let key = keys.entry(origin_id.clone()).or_insert_with(|| Key::nowhere(origin_id));
         key.activity.withheld |= !rejected;
         key.activity.rejected |= rejected;
-        key.withheld_by_comparison |= by_comparison && !rejected;
+        key.withheld_by_comparison |= source == WithheldSource::Comparison && !rejected;
     }
     Ok(())
 }
