@@ -74,6 +74,8 @@ pub struct Effect {
     /// Was everything in it readable and stored, too? Of a full read alone. A comparison deletes what nobody knows only
     /// then, since it may be what could not be read (B11).
     pub full_read_whole: bool,
+    /// When it began, by the database's clock: not later than it really did. Of a full read alone.
+    pub full_read_began_db: Option<Timestamp>,
     /// What the mass-delete guard has to do with it.
     pub guarded: Guarded,
 }
@@ -266,13 +268,15 @@ async fn note_full_read(tx: &Transaction<'_>, effect: &Effect) -> Result<(), Sto
         return Ok(());
     }
     tx.execute_typed(
-        "update planner_resource set full_read_began_at = $2, last_full_sync = $3, full_read_whole = $4 \
+        "update planner_resource set full_read_began_at = $2, last_full_sync = $3, full_read_whole = $4, \
+                full_read_began_db = $5 \
          where mail = $1",
         &[
             (&effect.mail.as_str(), Type::TEXT),
             (&effect.reading_began, Type::TIMESTAMPTZ),
             (&effect.decided_at, Type::TIMESTAMPTZ),
             (&effect.full_read_whole, Type::BOOL),
+            (&effect.full_read_began_db, Type::TIMESTAMPTZ),
         ],
     )
     .await

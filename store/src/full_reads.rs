@@ -40,6 +40,8 @@ pub enum Target {
         endpoint: String,
         /// The service account of its group, where it has one.
         account: Option<AccountId>,
+        /// When this was looked up, by the database's clock: what is read now was not read before that.
+        looked_up_at: Timestamp,
     },
     /// It is in use, but the listener has not found out yet where it lives.
     NotLocated,
@@ -77,7 +79,8 @@ impl Store {
         let statement = client
             .prepare_cached(
                 "select r.deleted_date is null, r.endpoint, \
-                 case when g.id is not null then coalesce(g.service_user_credential_id, 0) end \
+                 case when g.id is not null then coalesce(g.service_user_credential_id, 0) end, \
+                 clock_timestamp() \
                  from planner_resource r \
                  left join planner_resource_subscription m on m.mail = r.mail \
                  left join subscription g on g.id = m.subscription_id where r.mail = $1",
@@ -92,7 +95,11 @@ impl Store {
         let account: Option<i64> = row.try_get(2).map_err(StoreError::query(operation))?;
         Ok(match endpoint {
             _ if !in_use => Target::NotInUse,
-            Some(endpoint) => Target::Located { endpoint, account: account.map(AccountId::new) },
+            Some(endpoint) => Target::Located {
+                endpoint,
+                account: account.map(AccountId::new),
+                looked_up_at: row.try_get(3).map_err(StoreError::query(operation))?,
+            },
             None => Target::NotLocated,
         })
     }

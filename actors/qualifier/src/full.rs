@@ -39,7 +39,9 @@ use crate::work::{
 pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, QualifierError> {
     let mut report = Report::default();
     let notifications = &batch.notifications;
-    let Some(mailbox) = office.mailbox(&batch.mail, notifications.iter(), &mut report).await? else {
+    let Some((mailbox, looked_up_at)) =
+        office.mailbox(&batch.mail, notifications.iter(), &mut report).await?
+    else {
         return Ok(report);
     };
     let span = tracing::info_span!(
@@ -53,7 +55,7 @@ pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, Qualif
     continue_traces(&span, &traces(notifications.iter()));
     let reader = office.reader(&mailbox, batch.failures);
     for _ in 0..CONFLICTS_MAX {
-        let done = once(office, &reader, notifications).instrument(span.clone()).await?;
+        let done = once(office, &reader, looked_up_at, notifications).instrument(span.clone()).await?;
         if let Some(done) = done {
             report.add(done);
             return Ok(report);
@@ -79,6 +81,7 @@ struct Facts {
 async fn once(
     office: &Office,
     reader: &Reader<'_>,
+    looked_up_at: Timestamp,
     notifications: &[Claimed],
 ) -> Result<Option<Report>, QualifierError> {
     let mailbox = reader.mailbox;
@@ -97,6 +100,7 @@ async fn once(
     let mut effect = office.effect(&mailbox.address, facts.began, now);
     effect.bulk = true;
     effect.full_read = true;
+    effect.full_read_began_db = Some(looked_up_at);
     effect.full_read_whole = facts.reading.unreadable.is_empty();
     effect.guarded = guarded;
     let news = plan::series_news(&facts.readings, &facts.found, &facts.series);

@@ -91,16 +91,16 @@ impl Office {
         }
     }
 
-    /// Finds the mailbox; `None` when it is not in use, and then its notifications are done with.
+    /// Finds the mailbox, and tells when it was looked up by the database's clock; `None` when it is not in use, and then its notifications are done with.
     pub(crate) async fn mailbox(
         &self,
         mail: &MailAddress,
         notifications: impl Iterator<Item = &Claimed>,
         report: &mut Report,
-    ) -> Result<Option<Mailbox>, QualifierError> {
+    ) -> Result<Option<(Mailbox, Timestamp)>, QualifierError> {
         let outcome = match self.services.store.target(mail).await? {
-            Target::Located { endpoint, account } => {
-                return Ok(Some(Mailbox { address: mail.clone(), endpoint, account }));
+            Target::Located { endpoint, account, looked_up_at } => {
+                return Ok(Some((Mailbox { address: mail.clone(), endpoint, account }, looked_up_at)));
             }
             Target::NotLocated => return Err(QualifierError::NotLocated),
             Target::NotInUse => "not in use",
@@ -135,6 +135,7 @@ impl Office {
             finished: Vec::new(),
             full_read: false,
             full_read_whole: false,
+            full_read_began_db: None,
             guarded: Guarded::default(),
         }
     }

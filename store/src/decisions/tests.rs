@@ -46,6 +46,7 @@ fn effect(began: i64, decisions: Vec<Decision>) -> Effect {
         finished: Vec::new(),
         full_read: false,
         full_read_whole: false,
+        full_read_began_db: None,
         guarded: Guarded::default(),
     }
 }

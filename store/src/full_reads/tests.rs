@@ -57,14 +57,15 @@ async fn targets() {
     resource(&database, 1, "endpoint = 'https://a/EWS'").await;
     resource(&database, 2, "").await;
     resource(&database, 3, "endpoint = 'https://a/EWS', deleted_date = now()").await;
-    for (n, target) in [
-        (1, Target::Located { endpoint: "https://a/EWS".into(), account: None }),
-        (2, Target::NotLocated),
-        (3, Target::NotInUse),
-        (4, Target::Unknown),
-    ] {
+    for (n, target) in [(2, Target::NotLocated), (3, Target::NotInUse), (4, Target::Unknown)] {
         assert_eq!(database.store.target(&mail(n)).await.unwrap(), target, "{n}");
     }
+    let located = database.store.target(&mail(1)).await.unwrap();
+    let Target::Located { endpoint, account, looked_up_at } = located else { panic!("{located:?}") };
+    assert_eq!((endpoint.as_str(), account), ("https://a/EWS", None));
+    let client = database.store.client("test").await.unwrap();
+    let row = client.query_one("select $1 <= clock_timestamp()", &[&looked_up_at]).await.unwrap();
+    assert!(row.get::<_, bool>(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -46,7 +46,7 @@ impl Store {
     pub async fn operation_progress(&self, operation: &Operation) -> Result<Progress, StoreError> {
         let (done, reason) = match operation.kind {
             OperationKind::ResourceList => return self.list_progress(operation.asked_at).await,
-            OperationKind::FullPull => ("r.full_read_began_at >= $2", READ_ERROR),
+            OperationKind::FullPull => (READ_SINCE, READ_ERROR),
             OperationKind::Comparison => ("r.compared_at >= $2", READ_ERROR),
             OperationKind::Adoption => ("r.adopted_at >= $2", "null::text"),
         };
@@ -120,6 +120,11 @@ impl Store {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 }
+
+/// SQL: was the mailbox `r` read in full since `$2`? By the database's clock, which said when that was asked; by that of
+/// the process only where an older version read.
+const READ_SINCE: &str =
+    "r.full_read_began_at is not null and coalesce(r.full_read_began_db, r.full_read_began_at) >= $2";
 
 /// SQL: why the mailbox `r` is not read: what its full read failed of, or why it cannot be listened to.
 const READ_ERROR: &str = "coalesce((select n.last_error from notification n \

@@ -64,6 +64,7 @@ fn effect(began: i64, decisions: Vec<Decision>, guarded: Guarded) -> Effect {
         finished: Vec::new(),
         full_read: false,
         full_read_whole: false,
+        full_read_began_db: None,
         guarded,
     }
 }

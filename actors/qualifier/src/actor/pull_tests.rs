@@ -87,6 +87,39 @@ fn the_database_is_asked_when_a_time_came_and_when_nobody_knows() {
     }
 }
 
+/// Regression: the process's clock was compared with the database's, and a pull asked for was never done (or at once)
+/// where they differed.
+#[test]
+fn a_pull_that_was_asked_for_is_seen_to_be_done_whatever_the_clock_of_the_process_says() {
+    system(async {
+        let all = store::operations::Scope::All;
+        for hours in [-2, 2] {
+            let database = database().await;
+            resources(&database, 2).await;
+            let source = Arc::new(FakeCalendar::default());
+            let mut services = services(&database, &source).await;
+            let wrong = services.clock.now() + jiff::SignedDuration::from_hours(hours);
+            services.clock = ManualClock::at(wrong);
+            let store = &services.store;
+            store.ask_for_full_reads(&all, wrong).await.unwrap();
+            let tree = start(&services, options());
+            until_reads(&source, 2).await;
+            wait_for(async || if log(&database).await.len() == 2 { Ok(()) } else { Err("not read".into()) })
+                .await;
+            let pull = store::operations::OperationKind::FullPull;
+            let operation = store.record_operation(pull, &all, "kim").await.unwrap();
+            assert_eq!(store.operation_progress(&operation).await.unwrap().done, 0, "{hours}");
+            store.ask_for_full_reads(&all, wrong).await.unwrap();
+            wait_for(async || {
+                let done = store.operation_progress(&operation).await.unwrap();
+                if done.is_done() { Ok(()) } else { Err(format!("{hours}: {done:?}")) }
+            })
+            .await;
+            tree.shutdown().await;
+        }
+    });
+}
+
 #[test]
 fn the_pull_begins_at_its_time() {
     system(async {
