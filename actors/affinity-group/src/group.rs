@@ -519,7 +519,9 @@ impl Handler<FromMailbox> for GroupActor {
             FromMailbox::Out { mailbox, code } => {
                 let now = self.tools.mailboxes.clock.monotonic();
                 if self.members.contains_key(&mailbox) {
-                    self.outage.failed(&mailbox, &code, now);
+                    if self.outage.failed(&mailbox, &code, now) {
+                        tell::first_of_an_outage(self.id, &mailbox, &code);
+                    }
                     self.set_timer(ctx);
                 }
             }

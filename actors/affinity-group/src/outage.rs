@@ -51,8 +51,9 @@ struct Outage {
 }
 
 impl OutageWatch {
-    /// A mailbox fails for a passing reason.
-    pub(crate) fn failed(&mut self, mailbox: &MailAddress, code: &str, now: Instant) {
+    /// A mailbox fails because the service or the database is away; says whether it is the first one.
+    pub(crate) fn failed(&mut self, mailbox: &MailAddress, code: &str, now: Instant) -> bool {
+        let first = self.outage.is_none();
         let outage = self.outage.get_or_insert_with(|| Outage {
             since: now,
             code: code.to_owned(),
@@ -62,6 +63,7 @@ impl OutageWatch {
         });
         outage.concerned.insert(mailbox.clone());
         outage.most = outage.most.max(outage.concerned.len());
+        first
     }
 
     /// A mailbox is well again, or none of ours any more, or at fault itself.

@@ -26,7 +26,7 @@ use crate::catch_up::CatchUp;
 use crate::config::SubscriberOptions;
 use crate::error::SubscriberError;
 use crate::messages::{CatchUpNow, FromMailbox, GroupAffinity, SubscriptionLost};
-use crate::policy::{Directive, Failure, FailureKind, Input, Policy, Step};
+use crate::policy::{Directive, Failure, Input, Policy, Step};
 
 /// How long a report that found the group's mailbox full waits for the next try.
 const REPORT_AGAIN: Duration = Duration::from_millis(50);
@@ -130,7 +130,7 @@ impl MailboxSubscriber {
                 self.report(FromMailbox::Down { mailbox: self.mailbox.address.clone(), own_fault }, ctx);
             }
             Directive::RecordFailure { failure, retry_after, step } => {
-                if failure.kind == FailureKind::Passing {
+                if failure.outage {
                     let (mailbox, code) = (self.mailbox.address.clone(), failure.code.clone());
                     self.report(FromMailbox::Out { mailbox, code }, ctx);
                 }
@@ -246,7 +246,7 @@ impl MailboxSubscriber {
         self.run(step, ctx, move |_, outcome| {
             Input::CaughtUp(outcome.map_err(|error| {
                 let failure = Failure::from(&error);
-                if failure.kind == FailureKind::Passing {
+                if failure.outage {
                     tracing::debug!(mailbox = %mailbox, code = failure.code, "catching up failed for now");
                 } else {
                     tracing::warn!(
@@ -286,8 +286,8 @@ impl MailboxSubscriber {
 
     fn record_failure(&mut self, failure: Failure, retry_after: Duration, step: Step) {
         let now = self.tools.clock.now();
-        // what passes concerns many: the group tells it once for all of them
-        if failure.kind == FailureKind::Passing {
+        // an outage concerns many: the group tells it once for all of them
+        if failure.outage {
             tracing::debug!(
                 mailbox = %self.mailbox.address,
                 code = failure.code,

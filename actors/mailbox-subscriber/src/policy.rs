@@ -102,6 +102,8 @@ pub struct Failure {
     pub description: String,
     /// How long the other side asked to wait.
     pub after: Option<Duration>,
+    /// The service or the database is away: it concerns many, and their group tells it once for all of them.
+    pub outage: bool,
 }
 
 /// How a failure is treated.
@@ -134,7 +136,8 @@ impl From<&SourceError> for Failure {
             K::Unknown => FailureKind::Unknown,
         };
         let description = format!("{error}: {}", error.text);
-        Self { kind, code: error.code.clone(), description, after: error.after }
+        let outage = matches!(error.kind, K::Unavailable | K::Credentials);
+        Self { kind, code: error.code.clone(), description, after: error.after, outage }
     }
 }
 
@@ -148,12 +151,14 @@ impl From<&SubscriberError> for Failure {
                 code: "database".to_owned(),
                 description: source.to_string(),
                 after: None,
+                outage: true,
             },
             SubscriberError::Endless { .. } => Self {
                 kind: FailureKind::Own,
                 code: "endless changes".to_owned(),
                 description: error.to_string(),
                 after: None,
+                outage: false,
             },
         }
     }

@@ -17,7 +17,7 @@ async fn a_stream_that_cannot_be_opened_is_told_and_opened_later() {
         next(&scene, &bad.kind, "GetStreamingEvents", &mailbox(1), 1).await;
         scene.exchange_act(json!({"act": "drop_streams"})).await;
         scene.outlook.create(&mailbox(2), scene.appointment("UID", 3)).await.unwrap();
-        scene.until_raised(4911, bad.words).await;
+        scene.until_raised(4908, bad.words).await;
         assert_eq!(scene.until_in_step().await.len(), 1);
         until_met(&scene).await;
         scene.assert_unharmed().await;

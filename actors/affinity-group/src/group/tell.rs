@@ -1,6 +1,7 @@
 //! What a group tells operators: its stream's faults, and outages once for all of its mailboxes.
 
 use calendar::{MailAddress, codes};
+use store::subscriptions::GroupId;
 
 use super::GroupActor;
 use crate::outage::Report;
@@ -50,4 +51,16 @@ impl GroupActor {
             self.tell_outage(report);
         }
     }
+}
+
+/// A call about one mailbox failed, perhaps for a moment only: what is the matter with the others is gathered before
+/// the group tells an outage.
+pub(super) fn first_of_an_outage(group: GroupId, mailbox: &MailAddress, code: &str) {
+    tracing::error!(
+        event_id = codes::LISTENER_EXCHANGE_FAILED.id,
+        group = group.get(),
+        mailbox = %mailbox,
+        code,
+        "talking to exchange about a mailbox failed, it is tried again"
+    );
 }

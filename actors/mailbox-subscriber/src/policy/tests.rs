@@ -15,7 +15,13 @@ fn folder() -> FolderId {
 }
 
 fn failure(kind: FailureKind) -> Failure {
-    Failure { kind, code: "Code".into(), description: "words".into(), after: None }
+    Failure {
+        kind,
+        code: "Code".into(),
+        description: "words".into(),
+        after: None,
+        outage: kind == FailureKind::Passing,
+    }
 }
 
 fn live(policy: &mut Policy, now: Instant) {
