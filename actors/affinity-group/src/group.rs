@@ -519,12 +519,12 @@ impl Handler<FromMailbox> for GroupActor {
             FromMailbox::Out { mailbox, code } => {
                 let now = self.tools.mailboxes.clock.monotonic();
                 if self.members.contains_key(&mailbox) {
-                    if self.outage.failed(&mailbox, &code, now) {
-                        tell::first_of_an_outage(self.id, &mailbox, &code);
-                    }
+                    self.stumbled(&mailbox, &code);
+                    self.outage.failed(&mailbox, &code, now);
                     self.set_timer(ctx);
                 }
             }
+            FromMailbox::Stumbled { mailbox, code } => self.stumbled(&mailbox, &code),
             FromMailbox::Well { mailbox } => self.well(&mailbox),
             FromMailbox::Down { mailbox, own_fault } => {
                 if own_fault {

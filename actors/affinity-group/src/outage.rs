@@ -39,6 +39,8 @@ pub(crate) enum Report {
 #[derive(Debug, Default)]
 pub(crate) struct OutageWatch {
     outage: Option<Outage>,
+    /// The failure that was told last as a single one, and when.
+    stumble: Option<(String, Instant)>,
 }
 
 #[derive(Debug)]
@@ -51,9 +53,9 @@ struct Outage {
 }
 
 impl OutageWatch {
-    /// A mailbox fails because the service or the database is away; says whether it is the first one.
-    pub(crate) fn failed(&mut self, mailbox: &MailAddress, code: &str, now: Instant) -> bool {
-        let first = self.outage.is_none();
+    /// A mailbox fails because the service or the database is away; see also
+    /// [`stumbled`](Self::stumbled).
+    pub(crate) fn failed(&mut self, mailbox: &MailAddress, code: &str, now: Instant) {
         let outage = self.outage.get_or_insert_with(|| Outage {
             since: now,
             code: code.to_owned(),
@@ -63,7 +65,19 @@ impl OutageWatch {
         });
         outage.concerned.insert(mailbox.clone());
         outage.most = outage.most.max(outage.concerned.len());
-        first
+    }
+
+    /// A call about a mailbox failed with `code`, perhaps for a moment only. Is it to be told now? Not so shortly after
+    /// another one of the same code: they come by the hundred.
+    pub(crate) fn stumbled(&mut self, code: &str, now: Instant) -> bool {
+        let again = self
+            .stumble
+            .as_ref()
+            .is_some_and(|(told, at)| told == code && now.saturating_duration_since(*at) < GATHER);
+        if !again {
+            self.stumble = Some((code.to_owned(), now));
+        }
+        !again
     }
 
     /// A mailbox is well again, or none of ours any more, or at fault itself.

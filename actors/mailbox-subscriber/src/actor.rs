@@ -243,11 +243,14 @@ impl MailboxSubscriber {
             Ok::<_, SubscriberError>(())
         };
         let mailbox = self.mailbox.address.clone();
+        let reports = self.place.reports.clone();
         self.run(step, ctx, move |_, outcome| {
             Input::CaughtUp(outcome.map_err(|error| {
                 let failure = Failure::from(&error);
                 if failure.outage {
-                    tracing::debug!(mailbox = %mailbox, code = failure.code, "catching up failed for now");
+                    let code = failure.code.clone();
+                    // a group that is too busy to hear this hears more of it when it lasts
+                    let _ = reports.try_send(FromMailbox::Stumbled { mailbox, code });
                 } else {
                     tracing::warn!(
                         event_id = code_of_catch_up(&error),

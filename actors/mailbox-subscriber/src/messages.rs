@@ -46,6 +46,13 @@ pub enum FromMailbox {
         /// Is the mailbox itself at fault (`true`) or something that all have in common?
         own_fault: bool,
     },
+    /// A catch-up failed, for a reason that it probably has in common with others; it is made again.
+    Stumbled {
+        /// Which mailbox.
+        mailbox: MailAddress,
+        /// The code of the failure.
+        code: String,
+    },
     /// It has been failing for a while, for a reason that it probably has in common with others: the group tells
     /// that once for all of them.
     Out {

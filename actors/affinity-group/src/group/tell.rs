@@ -1,7 +1,6 @@
 //! What a group tells operators: its stream's faults, and outages once for all of its mailboxes.
 
 use calendar::{MailAddress, codes};
-use store::subscriptions::GroupId;
 
 use super::GroupActor;
 use crate::outage::Report;
@@ -51,16 +50,18 @@ impl GroupActor {
             self.tell_outage(report);
         }
     }
-}
 
-/// A call about one mailbox failed, perhaps for a moment only: what is the matter with the others is gathered before
-/// the group tells an outage.
-pub(super) fn first_of_an_outage(group: GroupId, mailbox: &MailAddress, code: &str) {
-    tracing::error!(
-        event_id = codes::LISTENER_EXCHANGE_FAILED.id,
-        group = group.get(),
-        mailbox = %mailbox,
-        code,
-        "talking to exchange about a mailbox failed, it is tried again"
-    );
+    /// A call about one mailbox failed for a reason that it probably has in common with others, perhaps for a moment
+    /// only: one of them is told.
+    pub(super) fn stumbled(&mut self, mailbox: &MailAddress, code: &str) {
+        if self.outage.stumbled(code, self.tools.mailboxes.clock.monotonic()) {
+            tracing::error!(
+                event_id = codes::LISTENER_EXCHANGE_FAILED.id,
+                group = self.id.get(),
+                mailbox = %mailbox,
+                code,
+                "talking to exchange about a mailbox failed, it is tried again"
+            );
+        }
+    }
 }

@@ -47,3 +47,14 @@ fn what_passes_before_it_is_told_is_not_told_at_all() {
     watch.failed(&mail(1), "timeout", start + 9 * S);
     assert_eq!(watch.wake_at(), Some(start + 9 * S + GATHER));
 }
+
+#[test]
+fn of_many_failures_with_one_code_one_is_told_at_a_time() {
+    let mut watch = OutageWatch::default();
+    let start = SystemClock::shared().monotonic();
+    assert!(watch.stumbled("HTTP 503", start));
+    assert!(!watch.stumbled("HTTP 503", start + GATHER / 2));
+    assert!(watch.stumbled("ErrorServerBusy", start + GATHER / 2), "another reason is told");
+    assert!(!watch.stumbled("ErrorServerBusy", start + GATHER));
+    assert!(watch.stumbled("ErrorServerBusy", start + GATHER * 2), "it goes on");
+}
