@@ -101,7 +101,8 @@ async fn a_bad_answer_to_a_catch_up_is_told_and_nothing_is_missed() {
         scene.exchange_fault(json!({"kind": kind, "mailbox": mailbox(1), "next": 1})).await;
         let item = scene.appointment(&format!("UID-{number}"), 3 + i64::try_from(number).unwrap());
         scene.outlook.create(&mailbox(1), item).await.unwrap();
-        scene.until_raised_again(4937, bad.words, before).await;
+        // what fails for everybody is told once for a while, whatever its form
+        scene.until_raised_again(4937, bad.words, if bad.outage { 0 } else { before }).await;
         assert_eq!(scene.until_in_step().await.len(), number + 2);
         until_met(&scene).await;
     }
