@@ -14,7 +14,7 @@ pub enum CredentialCommand {
     ///
     /// The password is asked for at the terminal without being shown, or read from --password-file or standard
     /// input; it is never an argument, which every user of the machine could read. It is stored sealed, under
-    /// the key of [secrets]. A service that runs uses the account at once.
+    /// the key in the section secrets of the configuration. A service that runs uses the account at once.
     #[command(after_help = "\
 Examples:
   kommuneklient credential add svc2@kommune.dk --config kommuneklient.toml
