@@ -2,18 +2,12 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{
-    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
-};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::StoreError;
-
-/// What every connection of the pool is told first. The shape of our statements' plans does not depend on their
-/// values (keys lead to rows by an index), while planning them anew for each execution costs more than running them.
-const SESSION: &str = "set plan_cache_mode = force_generic_plan";
 
 /// How to reach the database.
 #[derive(Clone, Debug)]
@@ -68,9 +62,6 @@ impl Store {
         );
         let pool = Pool::builder(manager)
             .max_size(options.pool_size)
-            .post_create(Hook::async_fn(|client: &mut ClientWrapper, _| {
-                Box::pin(async move { client.batch_execute(SESSION).await.map_err(HookError::Backend) })
-            }))
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts {
                 wait: Some(options.patience),
