@@ -11,6 +11,7 @@ pub mod collector;
 pub mod events;
 pub mod gate;
 pub mod scene;
+pub mod torture;
 pub mod wait;
 
 pub use calendar::mailbox;
