@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pace::scaled;
+
 /// A back-off policy: `initial * factor^(attempt-1)`, at most `cap`, then spread by `jitter`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Backoff {
@@ -53,8 +55,9 @@ impl Backoff {
     /// Doubling from `initial` to `cap` with a jitter of one half: right for most callers.
     ///
     /// A zero `initial` becomes one millisecond and a `cap` below it is raised to it, so that this can
-    /// not fail on settings that were checked elsewhere.
+    /// not fail on settings that were checked elsewhere. In a rehearsal both are shorter ([`pace`](crate::pace)).
     pub fn doubling(initial: Duration, cap: Duration) -> Self {
+        let (initial, cap) = (scaled(initial), scaled(cap));
         let initial = initial.max(Duration::from_millis(1));
         Self { initial, factor: 2.0, cap: cap.max(initial), jitter: 0.5 }
     }

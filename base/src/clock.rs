@@ -32,7 +32,10 @@ impl SystemClock {
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let now = Timestamp::now();
+        #[cfg(feature = "crash-points")]
+        let now = now.checked_add(crate::crash::clock_offset()).unwrap_or(now);
+        now
     }
 
     fn monotonic(&self) -> Instant {

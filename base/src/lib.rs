@@ -1,5 +1,6 @@
 //! What every crate may use: the clock, daily times, what to do about an error, back-off, typed identifiers,
-//! the trace context that travels through the store, and the form of an event code.
+//! the trace context that travels through the store, the form of an event code, and the places at which a torture run
+//! may let the process die.
 //!
 //! Nothing here knows calendars, Exchange or Planner, and nothing here does I/O. Failure behaviour:
 //! constructors refuse impossible values with a typed error; everything else cannot fail.
@@ -7,10 +8,13 @@
 
 pub mod backoff;
 pub mod clock;
+pub mod crash;
 pub mod daily;
 pub mod disposition;
 pub mod event_code;
 pub mod id;
+pub mod pace;
+pub mod sabotage;
 pub mod trace_context;
 
 pub use backoff::{Backoff, BackoffError};

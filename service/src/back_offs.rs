@@ -160,7 +160,7 @@ impl Actor for BackOffKeeper {
         // what was found out before this incarnation began
         self.moved = true;
         self.work(ctx);
-        ctx.run_interval(EVERY, Self::work);
+        ctx.run_interval(base::pace::scaled(EVERY), Self::work);
     }
 }
 

@@ -191,7 +191,7 @@ pub(crate) async fn admit(
         .and_then(|row| row.try_get(1))
         .map_err(StoreError::query(operation))?;
     let limited = limits.calls_per_minute.is_some() || limits.events_per_minute.is_some();
-    let window = if limited { budget::WINDOW } else { Duration::ZERO };
+    let window = if limited { base::pace::scaled(budget::WINDOW) } else { Duration::ZERO };
     let row = tx
         .query_one(
             "select count(*) filter (where p.in_flight), \

@@ -46,7 +46,7 @@ pub const LATE_APPLICATION: Duration = Duration::from_secs(14 * 60);
 /// `$began`: `$after` seconds after the last of them, then once more after [`LATE_APPLICATION`]; null when both
 /// are over.
 pub(crate) fn recheck_sql(mail: &str, began: &str, after_s: &str) -> String {
-    let late_s = LATE_APPLICATION.as_secs();
+    let late_s = base::pace::scaled(LATE_APPLICATION).as_secs();
     format!(
         "(select case when max(l.at) + make_interval(secs => {after_s}) > {began} \
                       then max(l.at) + make_interval(secs => {after_s}) \

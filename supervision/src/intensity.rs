@@ -23,6 +23,7 @@ pub struct RestartLog {
 impl RestartLog {
     /// An empty log.
     pub fn new(intensity: Intensity) -> Self {
+        let intensity = Intensity { window: base::pace::scaled(intensity.window), ..intensity };
         Self { intensity, granted: VecDeque::new() }
     }
 

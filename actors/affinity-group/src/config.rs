@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use base::Backoff;
+use base::pace::scaled;
 use calendar::ids::AccountId;
 use tokio::sync::watch;
 
@@ -50,13 +51,13 @@ impl Default for GroupOptions {
     fn default() -> Self {
         Self {
             stream_silence_limit: Duration::from_secs(110),
-            growth_pause: Duration::from_secs(1),
-            growth_pause_max: Duration::from_secs(8),
-            no_gap_within: Duration::from_secs(10),
+            growth_pause: scaled(Duration::from_secs(1)),
+            growth_pause_max: scaled(Duration::from_secs(8)),
+            no_gap_within: scaled(Duration::from_secs(10)),
             reopen: Backoff::doubling(Duration::from_millis(250), Duration::from_secs(30)),
             restart: Backoff::doubling(Duration::from_millis(250), Duration::from_secs(4)),
-            sound_after: Duration::from_secs(10),
-            deaf_catch_up_every: Duration::from_secs(60),
+            sound_after: scaled(Duration::from_secs(10)),
+            deaf_catch_up_every: scaled(Duration::from_secs(60)),
             folder_event_grace: Duration::from_secs(2),
             folder_catch_up_interval: Duration::from_secs(10),
             journal_capacity: 500,

@@ -231,7 +231,7 @@ impl GroupActor {
                     error = &error as &dyn std::error::Error,
                     "the members of a group cannot be read"
                 );
-                ctx.run_later(READ_AGAIN, |actor, ctx| actor.reload(ctx));
+                ctx.run_later(base::pace::scaled(READ_AGAIN), |actor, ctx| actor.reload(ctx));
             }
             Err(_) => actor.child.fail("reading the members panicked"),
         }));

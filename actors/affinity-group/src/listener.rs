@@ -172,7 +172,7 @@ impl Listener {
                         "waiting until a resource list has been fetched"
                     );
                 }
-                LIST_AGAIN
+                base::pace::scaled(LIST_AGAIN)
             }
             Ok(Outcome::Formed { groups, changed, more, locate_at, .. }) => {
                 self.failures = 0;

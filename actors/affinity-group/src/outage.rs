@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use base::pace::scaled;
 use calendar::MailAddress;
 
 #[cfg(test)]
@@ -73,7 +74,7 @@ impl OutageWatch {
         let again = self
             .stumble
             .as_ref()
-            .is_some_and(|(told, at)| told == code && now.saturating_duration_since(*at) < GATHER);
+            .is_some_and(|(told, at)| told == code && now.saturating_duration_since(*at) < scaled(GATHER));
         if !again {
             self.stumble = Some((code.to_owned(), now));
         }
@@ -94,12 +95,13 @@ impl OutageWatch {
 
     /// When to call [`due`](Self::due).
     pub(crate) fn wake_at(&self) -> Option<Instant> {
-        self.outage.as_ref().filter(|outage| !outage.told).map(|outage| outage.since + GATHER)
+        self.outage.as_ref().filter(|outage| !outage.told).map(|outage| outage.since + scaled(GATHER))
     }
 
     /// What is to be told now.
     pub(crate) fn due(&mut self, now: Instant) -> Option<Report> {
-        let outage = self.outage.as_mut().filter(|outage| !outage.told && now >= outage.since + GATHER)?;
+        let outage =
+            self.outage.as_mut().filter(|outage| !outage.told && now >= outage.since + scaled(GATHER))?;
         outage.told = true;
         Some(Report::Began { mailboxes: outage.concerned.len(), code: outage.code.clone() })
     }

@@ -44,7 +44,10 @@ async fn adopt(
     let range = adoption::range(due, &window);
     let (held, start) = ask(deps, options, fence, &asked, range, stop).await?;
     let mut refused = Vec::new();
-    for (mail, held) in held.by_mailbox {
+    for (mail, mut held) in held.by_mailbox {
+        if base::sabotage::is_broken(base::sabotage::Safeguard::Adoption) {
+            held.clear();
+        }
         let adoption = Adoption {
             mail: mail.clone(),
             began: start.began,

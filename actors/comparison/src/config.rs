@@ -44,7 +44,7 @@ impl Default for ComparisonOptions {
         Self {
             lease: "communicator/comparison".into(),
             max_fetches_per_call: 1,
-            interval: Duration::from_secs(10),
+            interval: base::pace::scaled(Duration::from_secs(10)),
             call_timeout: Duration::from_secs(60),
             retry: Backoff::doubling(Duration::from_secs(1), Duration::from_secs(300)),
             compare_after_unknown_outcome: Duration::from_secs(60),

@@ -79,7 +79,7 @@ pub(crate) async fn look(
     let unread = store.read_before_comparison(fence, today, now).await.map_err(ComparisonError::Look)?;
     let adoption = store.next_adoption().await.map_err(ComparisonError::Look)?;
     let comparison = store.next_comparison(today).await.map_err(ComparisonError::Look)?;
-    let waiting = (unread.waiting > 0).then_some(READ_SOON);
+    let waiting = (unread.waiting > 0).then_some(base::pace::scaled(READ_SOON));
     let next = [adoption, comparison, waiting].into_iter().flatten().min();
     let next = match next {
         // what is due and busy ends with a message of its own

@@ -71,7 +71,7 @@ pub(crate) fn step(
         return Step::Ask(Why::Time);
     }
     let left = daily::next_after(times, zone, now).duration_since(now);
-    Step::Sleep(Duration::try_from(left).unwrap_or_default().min(LOOK_AGAIN))
+    Step::Sleep(Duration::try_from(left).unwrap_or_default().min(base::pace::scaled(LOOK_AGAIN)))
 }
 
 /// Keeps the schedule for as long as the lease is held. `started` says whether the comparison of this start was
@@ -87,7 +87,7 @@ pub(crate) async fn keep(deps: Deps, options: ComparisonOptions, fence: Fence, s
                     error = %telemetry::chain(&error),
                     "the schedule of the comparison could not be kept, it is tried again"
                 );
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(base::pace::scaled(AGAIN)).await;
             }
         }
     }

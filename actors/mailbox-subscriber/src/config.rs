@@ -32,7 +32,7 @@ impl Default for SubscriberOptions {
             retry: Backoff::doubling(Duration::from_millis(500), Duration::from_secs(60)),
             park: Backoff::doubling(Duration::from_secs(60), Duration::from_secs(3_600)),
             few_tries: 3,
-            sound_after: Duration::from_secs(60),
+            sound_after: base::pace::scaled(Duration::from_secs(60)),
             record_outage_after: 3,
             catch_up_jitter: Duration::from_secs(1),
             locates_anew: true,

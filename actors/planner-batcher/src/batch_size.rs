@@ -34,8 +34,9 @@ impl BatchSize {
 
     /// A call ran out of time (6904). A repeated one halves the size. Answers whether it did.
     pub fn timed_out(&mut self, now: Instant) -> bool {
-        let repeated =
-            self.last_timeout.is_some_and(|last| now.saturating_duration_since(last) <= REPEATED_WITHIN);
+        let repeated = self
+            .last_timeout
+            .is_some_and(|last| now.saturating_duration_since(last) <= base::pace::scaled(REPEATED_WITHIN));
         self.last_timeout = Some(now);
         self.good_since = None;
         let before = self.current;
@@ -51,7 +52,7 @@ impl BatchSize {
             return;
         }
         let since = *self.good_since.get_or_insert(now);
-        if now.saturating_duration_since(since) >= GROWS_EVERY {
+        if now.saturating_duration_since(since) >= base::pace::scaled(GROWS_EVERY) {
             self.current += 1;
             self.good_since = Some(now);
         }

@@ -40,7 +40,7 @@ impl Default for BatcherOptions {
             max_events_per_call: 20,
             update_interval: Duration::from_secs(20),
             call_timeout: Duration::from_secs(60),
-            answer_grace: Duration::from_secs(5),
+            answer_grace: base::pace::scaled(Duration::from_secs(5)),
             retry: Backoff::doubling(Duration::from_secs(1), Duration::from_secs(300)),
             attempts_max: 50,
             adopt_after_unknown_outcome: Duration::from_secs(60),

@@ -192,7 +192,8 @@ impl Office {
                 // The longer it has been so, the longer the pause: that grows like a back-off.
                 let age =
                     Duration::try_from(now.duration_since(notification.received_at)).unwrap_or_default();
-                let pause = age.clamp(PAUSE_MIN, self.options.mailbox_retry.cap().max(PAUSE_MIN));
+                let least = base::pace::scaled(PAUSE_MIN);
+                let pause = age.clamp(least, self.options.mailbox_retry.cap().max(least));
                 let again_at = later(now, pause);
                 self.services.store.postpone_notifications(&self.fence, &[id], &error, again_at).await?;
                 Some(again_at)

@@ -135,7 +135,7 @@ async fn has_list(store: &Store) -> bool {
                 "the database cannot be asked for a resource list"
             ),
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(base::pace::scaled(LOOK_AGAIN)).await;
     }
 }
 
@@ -157,7 +157,7 @@ async fn keep_schedule(
                 "the database cannot be asked when the resource list was last fetched"
             ),
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(base::pace::scaled(LOOK_AGAIN)).await;
     };
     let last_run = if fetched_now { deps.clock.now() } else { last_run };
     let mut schedule = Schedule::new(options.schedule, options.zone, last_run);
@@ -227,7 +227,7 @@ impl Actor for ResourceList {
             let wait_for_list = async {
                 if !there {
                     while !has_list(&store).await {
-                        tokio::time::sleep(LOOK_AGAIN).await;
+                        tokio::time::sleep(base::pace::scaled(LOOK_AGAIN)).await;
                     }
                     let _ = address.send(Looked(true)).await;
                 }

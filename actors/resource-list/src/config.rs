@@ -39,7 +39,7 @@ impl Default for ResourceListOptions {
             update_at_startup: true,
             schedule: DailyTimes::once_at(Time::constant(1, 0, 0, 0)),
             zone: TimeZone::UTC,
-            request_poll: Duration::from_secs(10),
+            request_poll: base::pace::scaled(Duration::from_secs(10)),
             call_timeout: Duration::from_secs(60),
             retry: Backoff::doubling(Duration::from_secs(1), Duration::from_secs(300)),
         }

@@ -41,6 +41,6 @@ impl Schedule {
         self.looked_at = now;
         let left = next_after(&self.times, &self.zone, now).duration_since(now);
         let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
-        Look { due, again_after: left.min(LOOK_AT_LEAST_EVERY) }
+        Look { due, again_after: left.min(base::pace::scaled(LOOK_AT_LEAST_EVERY)) }
     }
 }

@@ -173,7 +173,7 @@ impl Pool {
 
 fn absent(operation: &'static str, text: &str) -> SourceError {
     let mut error = own(operation, SourceErrorKind::Unavailable, "no account", text);
-    error.after = Some(ACCOUNT_AGAIN);
+    error.after = Some(base::pace::scaled(ACCOUNT_AGAIN));
     error
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 mod tests;
 
-/// The window of the limits per minute.
+/// The window of the limits per minute, unless told otherwise.
 pub const WINDOW: Duration = Duration::from_secs(60);
 /// How late the news may be that a client had left.
 pub const GRACE: Duration = Duration::from_millis(500);
@@ -33,6 +33,8 @@ pub struct Allowed {
     pub calls_per_minute: Option<usize>,
     /// Appointments in the changes of any 60 s; `None` is any number.
     pub events_per_minute: Option<usize>,
+    /// How long a minute is: [`WINDOW`], less where all timings are scaled down.
+    pub window: Duration,
 }
 
 /// A kind of violation.
@@ -260,7 +262,7 @@ impl Meter {
 
     fn check_rate(&mut self, facts: &CallFacts, call: u64, now: Instant) {
         while let Some(&(at, events)) = self.window.front()
-            && now.saturating_duration_since(at) >= WINDOW
+            && now.saturating_duration_since(at) >= self.allowed.window
         {
             self.window.pop_front();
             self.window_events -= events;

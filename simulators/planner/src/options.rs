@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use proto_planner::{TimeForm, WireTime};
 
 use crate::SimulatorError;
-use crate::meter::Allowed;
+use crate::meter::{Allowed, WINDOW};
 
 /// The options of `simulate planner`.
 #[derive(Debug, Clone, clap::Args)]
@@ -62,6 +62,9 @@ pub struct Options {
     /// How many entries the log of changes keeps
     #[arg(long, value_name = "N", default_value_t = Options::LOG_ENTRIES)]
     pub log_entries: usize,
+    /// How long a minute of the two limits is: less where all timings are scaled down.
+    #[arg(skip = WINDOW)]
+    pub minute: Duration,
     /// Tells the time.
     #[arg(skip = SystemClock::shared())]
     pub clock: SharedClock,
@@ -118,6 +121,7 @@ impl Options {
             calls_in_flight: number(self.allowed_in_flight),
             calls_per_minute: self.allowed_calls_per_minute.map(number),
             events_per_minute: self.allowed_events_per_minute.map(number),
+            window: self.minute,
         }
     }
 
@@ -161,6 +165,7 @@ impl Default for Options {
             seed: Self::SEED,
             capture: None,
             log_entries: Self::LOG_ENTRIES,
+            minute: WINDOW,
             clock: SystemClock::shared(),
         }
     }

@@ -30,7 +30,7 @@ impl Shard {
         let due = is_due(times, zone, self.pulled, now);
         if !due {
             let pause = next_after(times, zone, now).duration_since(now);
-            let pause = Duration::try_from(pause).unwrap_or_default().min(LOOK_AGAIN);
+            let pause = Duration::try_from(pause).unwrap_or_default().min(base::pace::scaled(LOOK_AGAIN));
             self.pull_timer = Some(ctx.run_later(pause, Self::look_at_schedule));
             return;
         }

@@ -9,8 +9,13 @@ use proto_planner::Operation;
 
 use super::{Allowed, CallFacts, Ending, GRACE, Meter, Violation, WINDOW};
 
-const ALLOWED: Allowed =
-    Allowed { items_per_call: 3, calls_in_flight: 2, calls_per_minute: None, events_per_minute: None };
+const ALLOWED: Allowed = Allowed {
+    items_per_call: 3,
+    calls_in_flight: 2,
+    calls_per_minute: None,
+    events_per_minute: None,
+    window: WINDOW,
+};
 
 fn now() -> Instant {
     base::SystemClock.monotonic()
@@ -158,6 +163,7 @@ proptest! {
             calls_in_flight: 100,
             calls_per_minute: Some(allowed_calls),
             events_per_minute: Some(allowed_events),
+            window: WINDOW,
         };
         let mut meter = Meter::new(allowed);
         let (mut elapsed, mut history) = (Duration::ZERO, Vec::new());

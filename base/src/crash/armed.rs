@@ -1,0 +1,131 @@
+//! What a process that was built with crash points does at them.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use jiff::SignedDuration;
+use rustix::process::{Signal, getpid, kill_process};
+
+use super::POINTS;
+
+const CRASH_AT: &str = "KOMMUNEKLIENT_CRASH_AT";
+const CRASH_TRACE: &str = "KOMMUNEKLIENT_CRASH_TRACE";
+const CLOCK_OFFSET: &str = "KOMMUNEKLIENT_CLOCK_OFFSET_MS";
+
+/// An environment that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CrashError {
+    /// No such point.
+    #[error("{CRASH_AT} names no crash point: {name}")]
+    NoPoint {
+        /// What it names.
+        name: String,
+    },
+    /// Not a number from 1.
+    #[error("{CRASH_AT} says no pass, a number from 1: {text}")]
+    NoPass {
+        /// What it says.
+        text: String,
+    },
+    /// Not a number of milliseconds.
+    #[error("{CLOCK_OFFSET} is no number of milliseconds: {text}")]
+    NoOffset {
+        /// What it says.
+        text: String,
+    },
+}
+
+impl CrashError {
+    /// Nobody but who started the process can do anything about it.
+    pub const fn disposition(&self) -> crate::Disposition {
+        crate::Disposition::Escalate
+    }
+}
+
+/// What the environment says.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    /// Where to die, and how many passes are left until then.
+    pub(super) kill: Option<(&'static str, AtomicU64)>,
+    trace: Option<(PathBuf, Mutex<BTreeSet<&'static str>>)>,
+    pub(super) clock_offset: SignedDuration,
+}
+
+impl Orders {
+    /// Reads the variables by `get`.
+    pub(super) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, CrashError> {
+        let given = |name| get(name).filter(|text| !text.is_empty());
+        Ok(Self {
+            kill: given(CRASH_AT).map(|text| kill_at(&text)).transpose()?,
+            trace: given(CRASH_TRACE).map(|path| (PathBuf::from(path), Mutex::default())),
+            clock_offset: given(CLOCK_OFFSET).map(|text| offset(&text)).transpose()?.unwrap_or_default(),
+        })
+    }
+
+    /// Passes a point; is it the one to die at?
+    pub(super) fn pass(&self, name: &'static str) -> bool {
+        if let Some((path, seen)) = &self.trace
+            && seen.lock().unwrap_or_else(PoisonError::into_inner).insert(name)
+        {
+            note(path, name);
+        }
+        let Some((_, left)) = self.kill.as_ref().filter(|(at, _)| *at == name) else { return false };
+        // below zero it goes round, which nobody lives to see
+        left.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+}
+
+fn kill_at(text: &str) -> Result<(&'static str, AtomicU64), CrashError> {
+    let (name, pass) = text.split_once(':').unwrap_or((text, "1"));
+    let point = POINTS.iter().find(|point| point.name == name);
+    let point = point.ok_or_else(|| CrashError::NoPoint { name: name.to_owned() })?;
+    let pass: Option<u64> = pass.parse().ok().filter(|pass| *pass > 0);
+    let pass = pass.ok_or_else(|| CrashError::NoPass { text: text.to_owned() })?;
+    Ok((point.name, AtomicU64::new(pass)))
+}
+
+fn offset(text: &str) -> Result<SignedDuration, CrashError> {
+    let number = text.strip_prefix('+').unwrap_or(text).parse();
+    number.map(SignedDuration::from_millis).map_err(|_| CrashError::NoOffset { text: text.to_owned() })
+}
+
+/// One line, written at once: several processes may share the file. One that cannot be written is left out, and the
+/// reader misses it.
+fn note(path: &Path, name: &str) {
+    if let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(path) {
+        let _ = file.write_all(format!("{} {name}\n", std::process::id()).as_bytes());
+    }
+}
+
+fn orders() -> &'static Orders {
+    static ORDERS: OnceLock<Orders> = OnceLock::new();
+    ORDERS.get_or_init(|| Orders::read(|name| std::env::var(name).ok()).unwrap_or_default())
+}
+
+/// Is what the environment says understood?
+///
+/// # Errors
+/// [`CrashError`], which says what is not.
+pub fn check() -> Result<(), CrashError> {
+    Orders::read(|name| std::env::var(name).ok()).map(drop)
+}
+
+/// Passes the point `name` of [`POINTS`]: the process may end here.
+pub fn point(name: &'static str) {
+    if orders().pass(name) {
+        let _ = writeln!(std::io::stderr(), "killed at the crash point {name}");
+        let _ = kill_process(getpid(), Signal::KILL);
+        // the signal is on its way; nothing more may happen on this thread
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// How much the wall clock of this process is ahead.
+pub fn clock_offset() -> SignedDuration {
+    orders().clock_offset
+}
