@@ -256,7 +256,8 @@ fn draw_day(rng: &mut impl Rng, horizon: &Horizon) -> Date {
     horizon.first_day.saturating_add(rng.random_range(0..80_i64).days())
 }
 
-fn draw_series(rng: &mut impl Rng, horizon: &Horizon) -> Series {
+/// Draws a series of 2 to 10 occurrences, the first within three weeks.
+pub fn draw_series(rng: &mut impl Rng, horizon: &Horizon) -> Series {
     let mut first = horizon.first_day.saturating_add(rng.random_range(0..20_i64).days());
     let rhythm = match rng.random_range(0..10) {
         0..3 => Rhythm::Daily(rng.random_range(1..=3)),

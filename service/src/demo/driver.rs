@@ -48,8 +48,9 @@ pub struct Driver {
     seed: u64,
 }
 
+/// One calendar, and what was done to it so far.
 #[derive(Debug)]
-struct Calendar {
+pub struct Calendar {
     mailbox: String,
     entries: Vec<(Entry, ItemId)>,
     /// What Planner should hold by now, to tell which keys a change makes different.
@@ -71,13 +72,8 @@ impl Driver {
             .iter()
             .enumerate()
             .map(|(index, mailbox)| {
-                Arc::new(Mutex::new(Calendar {
-                    mailbox: mailbox.clone(),
-                    entries: Vec::new(),
-                    expected: HashMap::new(),
-                    rng: StdRng::seed_from_u64(seed.wrapping_mul(0x9e37_79b9).wrapping_add(index as u64)),
-                    made: 0,
-                }))
+                let seed = seed.wrapping_mul(0x9e37_79b9).wrapping_add(index as u64);
+                Arc::new(Mutex::new(Calendar::new(mailbox.clone(), seed)))
             })
             .collect();
         Self { outlook, clock, horizon, calendars, made: Arc::default(), seed }
@@ -134,6 +130,35 @@ fn joined(
 }
 
 impl Calendar {
+    /// An empty one; all chance follows from `seed`.
+    pub fn new(mailbox: String, seed: u64) -> Self {
+        let rng = StdRng::seed_from_u64(seed);
+        Self { mailbox, entries: Vec::new(), expected: HashMap::new(), rng, made: 0 }
+    }
+
+    /// What is in it, as far as it was put there by this.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.entries.iter().map(|(entry, _)| entry)
+    }
+
+    /// Puts a new entry into it; `draw` draws it from this calendar's chance, its address and a new UID.
+    pub async fn create(
+        &mut self,
+        draw: impl FnOnce(&mut StdRng, &str, String) -> Entry,
+        outlook: &Outlook,
+        clock: &SharedClock,
+        horizon: &Horizon,
+    ) -> Result<Change, DemoError> {
+        self.made += 1;
+        let uid =
+            format!("040000008200E00074C5B7101A82E008{:016X}{:08X}", self.rng.random::<u64>(), self.made);
+        let entry = draw(&mut self.rng, &self.mailbox, uid);
+        let at = clock.now();
+        let id = outlook.create(&self.mailbox, to_item(&entry, &horizon.zone)).await?;
+        self.entries.push((entry.clone(), id));
+        Ok(self.note(at, &entry, horizon))
+    }
+
     /// Does one random thing to this calendar.
     async fn act(
         &mut self,
@@ -143,22 +168,18 @@ impl Calendar {
     ) -> Result<Option<Change>, DemoError> {
         let creates =
             self.entries.len() < 2 || (self.entries.len() < ENTRIES_MAX && self.rng.random_bool(0.4));
-        let at = clock.now();
         if creates {
-            self.made += 1;
-            let uid =
-                format!("040000008200E00074C5B7101A82E008{:016X}{:08X}", self.rng.random::<u64>(), self.made);
-            let entry = changes::draw_entry(&mut self.rng, &self.mailbox, uid, horizon);
-            let id = outlook.create(&self.mailbox, to_item(&entry, &horizon.zone)).await?;
-            self.entries.push((entry.clone(), id));
-            return Ok(Some(self.note(at, &entry, horizon)));
+            let draw = |rng: &mut StdRng, mailbox: &str, uid| changes::draw_entry(rng, mailbox, uid, horizon);
+            return self.create(draw, outlook, clock, horizon).await.map(Some);
         }
+        let at = clock.now();
         let index = self.rng.random_range(0..self.entries.len());
         let act = changes::draw_act(&mut self.rng, &self.entries[index].0, horizon);
         self.perform(act, index, at, outlook, horizon).await.map(Some)
     }
 
-    async fn perform(
+    /// Does this to the entry with that index. One that is deleted leaves its place to the last.
+    pub async fn perform(
         &mut self,
         act: Act,
         index: usize,

@@ -41,6 +41,17 @@ impl Process {
         arguments: &[String],
         log: &Path,
     ) -> Result<Self, DemoError> {
+        Self::start_program_with(name, program, arguments, &[], log).await
+    }
+
+    /// The same with variables for its environment.
+    pub async fn start_program_with(
+        name: &'static str,
+        program: &Path,
+        arguments: &[String],
+        environment: &[(String, String)],
+        log: &Path,
+    ) -> Result<Self, DemoError> {
         let file = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -48,6 +59,7 @@ impl Process {
             .map_err(|source| DemoError::File { path: log.display().to_string(), source })?;
         let mut child = Command::new(program)
             .args(arguments)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(file)

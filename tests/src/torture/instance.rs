@@ -1,0 +1,336 @@
+//! An instance of the product as a process: started, killed, stopped and let go on, and brought back when it has
+//! ended by itself, as an orchestrator would.
+//!
+//! What is done to one instance is done one after the other; each act is noted with the observer.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kommuneklient::demo::world::Process;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::Mutex;
+
+use super::contract::Act;
+use super::error::TortureError;
+use super::fault_log::FaultLog;
+
+/// The pause before an instance that ended by itself is started again.
+const BACK_AFTER: Duration = Duration::from_millis(200);
+/// How often it is looked whether one has ended by itself.
+const LOOK_EVERY: Duration = Duration::from_millis(40);
+
+/// All instances of a seed. A clone is a handle on the same ones.
+#[derive(Debug, Clone)]
+pub struct Instances {
+    all: Vec<Arc<Mutex<Instance>>>,
+    log: FaultLog,
+}
+
+/// How instances are started.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// `kommuneklient-under-test`.
+    pub program: PathBuf,
+    /// Their configuration.
+    pub configuration: PathBuf,
+    /// Where their logs go: `instance-N.log`.
+    pub logs: PathBuf,
+    /// Variables of the environment that all have.
+    pub environment: Vec<(String, String)>,
+}
+
+#[derive(Debug)]
+struct Instance {
+    number: u32,
+    launch: Arc<Launch>,
+    clock_offset_ms: i64,
+    process: Option<Process>,
+    /// Of the process, or of the last one.
+    pid: u32,
+    /// The crash point that its process is to die at, if any.
+    armed: Option<String>,
+    /// It is down on purpose, and nobody is to bring it back.
+    down: bool,
+}
+
+/// How often instances ended in ways that nobody told them to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Endings {
+    /// Crash points that were met.
+    pub crash_points: Vec<String>,
+    /// Endings by their own decision, with their status.
+    pub escalations: Vec<String>,
+}
+
+impl Instances {
+    /// None of them runs yet.
+    pub fn new(launch: Launch, clock_offsets_ms: &[i64], log: FaultLog) -> Self {
+        let launch = Arc::new(launch);
+        let all = (1..)
+            .zip(clock_offsets_ms)
+            .map(|(number, offset)| {
+                Arc::new(Mutex::new(Instance {
+                    number,
+                    launch: Arc::clone(&launch),
+                    clock_offset_ms: *offset,
+                    process: None,
+                    pid: 0,
+                    armed: None,
+                    down: false,
+                }))
+            })
+            .collect();
+        Self { all, log }
+    }
+
+    fn of(&self, number: u32) -> Option<&Arc<Mutex<Instance>>> {
+        self.all.get(usize::try_from(number).ok()?.checked_sub(1)?)
+    }
+
+    /// Starts all that do not run, together.
+    ///
+    /// # Errors
+    /// The first that could not be started.
+    pub async fn start_all(&self) -> Result<(), TortureError> {
+        let mut starting = tokio::task::JoinSet::new();
+        for instance in &self.all {
+            let (instance, log) = (Arc::clone(instance), self.log.clone());
+            starting.spawn(async move { instance.lock().await.start(&log, None).await });
+        }
+        while let Some(started) = starting.join_next().await {
+            started.map_err(|error| failed("start an instance", error))??;
+        }
+        Ok(())
+    }
+
+    /// SIGKILL; started again after `away`.
+    ///
+    /// # Errors
+    /// [`TortureError`].
+    pub async fn kill(&self, number: u32, away: Duration) -> Result<(), TortureError> {
+        let Some(instance) = self.of(number) else { return Ok(()) };
+        let mut instance = instance.lock().await;
+        instance.kill(&self.log).await?;
+        tokio::time::sleep(away).await;
+        instance.start(&self.log, None).await
+    }
+
+    /// SIGKILL; started again at once, to kill itself at a crash point.
+    ///
+    /// # Errors
+    /// [`TortureError`].
+    pub async fn kill_at(&self, number: u32, point: &str, pass: u32) -> Result<(), TortureError> {
+        let Some(instance) = self.of(number) else { return Ok(()) };
+        let mut instance = instance.lock().await;
+        instance.kill(&self.log).await?;
+        instance.armed = Some(point.to_owned());
+        let armed = ("KOMMUNEKLIENT_CRASH_AT".to_owned(), format!("{point}:{pass}"));
+        instance.start(&self.log, Some(armed)).await
+    }
+
+    /// SIGSTOP, SIGCONT after `pause`.
+    ///
+    /// # Errors
+    /// [`TortureError`].
+    pub async fn pause(&self, number: u32, pause: Duration) -> Result<(), TortureError> {
+        let Some(instance) = self.of(number) else { return Ok(()) };
+        let instance = instance.lock().await;
+        if instance.process.is_none() {
+            return Ok(());
+        }
+        let pid = instance.pid;
+        self.log.note(Act::Paused { instance: number, pid });
+        instance.signal(Signal::STOP)?;
+        tokio::time::sleep(pause).await;
+        instance.signal(Signal::CONT)?;
+        self.log.note(Act::Resumed { instance: number, pid });
+        Ok(())
+    }
+
+    /// SIGTERM; started again after `away`, with another clock if one is given.
+    ///
+    /// # Errors
+    /// [`TortureError`]: also when it does not end in order.
+    pub async fn end(
+        &self,
+        number: u32,
+        away: Duration,
+        clock_offset_ms: Option<i64>,
+    ) -> Result<(), TortureError> {
+        let Some(instance) = self.of(number) else { return Ok(()) };
+        let mut instance = instance.lock().await;
+        instance.end(&self.log).await?;
+        tokio::time::sleep(away).await;
+        if let Some(offset) = clock_offset_ms {
+            instance.clock_offset_ms = offset;
+        }
+        instance.start(&self.log, None).await
+    }
+
+    /// SIGTERM to all, and waits.
+    ///
+    /// # Errors
+    /// [`TortureError`]: one that does not end in order.
+    pub async fn end_all(&self) -> Result<(), TortureError> {
+        let mut ending = tokio::task::JoinSet::new();
+        for instance in &self.all {
+            let (instance, log) = (Arc::clone(instance), self.log.clone());
+            ending.spawn(async move {
+                let mut instance = instance.lock().await;
+                instance.down = true;
+                instance.end(&log).await
+            });
+        }
+        let mut outcome = Ok(());
+        while let Some(ended) = ending.join_next().await {
+            let ended = ended.unwrap_or_else(|error| Err(failed("end an instance", error)));
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+
+    /// Kills all, whatever they are doing.
+    pub async fn kill_all(&self) {
+        for instance in &self.all {
+            let mut instance = instance.lock().await;
+            instance.down = true;
+            // a process that is gone already is what is wanted
+            let _gone = instance.kill(&self.log).await;
+        }
+    }
+
+    /// Starts those anew that would still kill themselves.
+    ///
+    /// # Errors
+    /// [`TortureError`].
+    pub async fn disarm(&self) -> Result<(), TortureError> {
+        for instance in &self.all {
+            let mut instance = instance.lock().await;
+            if instance.armed.take().is_some() {
+                instance.kill(&self.log).await?;
+                instance.start(&self.log, None).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings back whoever ends by itself, until it is aborted.
+    pub async fn keep(self, endings: Arc<std::sync::Mutex<Endings>>) {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        loop {
+            looks.tick().await;
+            for instance in &self.all {
+                // one that is locked is being dealt with
+                let Ok(mut instance) = instance.try_lock() else { continue };
+                let Some(ending) = instance.ended(&self.log) else { continue };
+                {
+                    let mut endings = endings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    match ending {
+                        Ending::AtPoint(point) => endings.crash_points.push(point),
+                        Ending::Escalated(status) => endings.escalations.push(status),
+                    }
+                }
+                tokio::time::sleep(BACK_AFTER).await;
+                if let Err(error) = instance.start(&self.log, None).await {
+                    self.log.say(&format!("instance {} does not come back: {error}", instance.number));
+                }
+            }
+        }
+    }
+}
+
+enum Ending {
+    AtPoint(String),
+    Escalated(String),
+}
+
+impl Instance {
+    fn log_path(&self) -> PathBuf {
+        log_path(&self.launch.logs, self.number)
+    }
+
+    async fn start(&mut self, log: &FaultLog, armed: Option<(String, String)>) -> Result<(), TortureError> {
+        if self.down || self.process.is_some() {
+            return Ok(());
+        }
+        let arguments =
+            ["run".to_owned(), "--config".to_owned(), self.launch.configuration.display().to_string()];
+        let offset = ("KOMMUNEKLIENT_CLOCK_OFFSET_MS".to_owned(), self.clock_offset_ms.to_string());
+        let environment: Vec<_> =
+            self.launch.environment.iter().cloned().chain([offset]).chain(armed).collect();
+        let (program, path) = (&self.launch.program, self.log_path());
+        let started = Process::start_program_with("instance", program, &arguments, &environment, &path).await;
+        let process = match started {
+            Ok(process) => process,
+            // it met its crash point before it listened
+            Err(_) if self.armed.is_some() => {
+                self.armed = None;
+                let plain: Vec<_> =
+                    environment.into_iter().filter(|(name, _)| name != "KOMMUNEKLIENT_CRASH_AT").collect();
+                Process::start_program_with("instance", program, &arguments, &plain, &path)
+                    .await
+                    .map_err(TortureError::demo("start an instance"))?
+            }
+            Err(source) => return Err(TortureError::Demo { what: "start an instance", source }),
+        };
+        self.pid = process.id().unwrap_or_default();
+        self.process = Some(process);
+        log.note(Act::Started { instance: self.number, pid: self.pid });
+        Ok(())
+    }
+
+    async fn kill(&mut self, log: &FaultLog) -> Result<(), TortureError> {
+        let Some(process) = self.process.take() else { return Ok(()) };
+        let pid = self.pid;
+        self.armed = None;
+        process.kill().await.map_err(TortureError::demo("kill an instance"))?;
+        log.note(Act::Killed { instance: self.number, pid });
+        Ok(())
+    }
+
+    async fn end(&mut self, log: &FaultLog) -> Result<(), TortureError> {
+        let Some(process) = self.process.take() else { return Ok(()) };
+        let pid = self.pid;
+        let armed = self.armed.take();
+        match process.stop().await {
+            Ok(()) => log.note(Act::Ended { instance: self.number, pid }),
+            // one that was to die at a point of its ending, or did just then
+            Err(_) if armed.is_some() => log.note(Act::Killed { instance: self.number, pid }),
+            Err(source) => {
+                log.note(Act::Killed { instance: self.number, pid });
+                return Err(TortureError::Demo { what: "end an instance in order", source });
+            }
+        }
+        Ok(())
+    }
+
+    /// Has it ended by itself? Then it is gone from here.
+    fn ended(&mut self, log: &FaultLog) -> Option<Ending> {
+        let status = self.process.as_mut()?.ended()?;
+        let pid = self.pid;
+        self.process = None;
+        log.note(Act::Killed { instance: self.number, pid });
+        let armed = self.armed.take();
+        log.say(&format!("instance {} ended by itself ({status}) {armed:?}", self.number));
+        Some(match armed {
+            Some(point) => Ending::AtPoint(point),
+            None => Ending::Escalated(format!("instance {}: {status}", self.number)),
+        })
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), TortureError> {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        let (Some(pid), Some(_)) = (pid, &self.process) else { return Ok(()) };
+        kill_process(pid, signal).map_err(|error| failed("signal an instance", error))
+    }
+}
+
+/// The log of an instance.
+pub fn log_path(folder: &Path, number: u32) -> PathBuf {
+    folder.join(format!("instance-{number}.log"))
+}
+
+fn failed(what: &'static str, error: impl ToString) -> TortureError {
+    TortureError::Process { what, reason: error.to_string() }
+}

@@ -1,0 +1,203 @@
+//! What happens when, in one seed: a pure function of the seed, so that a failing seed can be run again.
+//!
+//! People change calendars all the time, and faults fall at random moments; most of them last, so that they overlap.
+//! The table holds what is done, not what comes of it: which appointment a change meets depends on those that are
+//! there, by the number drawn with it.
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+use super::fault::{self, Fault, KINDS};
+
+#[cfg(test)]
+mod tests;
+
+/// How long changes and faults go on.
+pub const SPAN_MS: u64 = 6_000;
+/// Changes of calendars in that time.
+const CHANGES: std::ops::RangeInclusive<usize> = 40..=90;
+/// Faults in that time.
+const FAULTS: std::ops::RangeInclusive<usize> = 8..=14;
+/// PostgreSQL is away this often at most: each time nearly everything stands still.
+const RESTARTS_MAX: usize = 2;
+/// Nothing goes wrong before this: the instances are to have begun.
+const FIRST_FAULT_MS: u64 = 300;
+
+/// All that is done in one seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Where it comes from.
+    pub seed: u64,
+    /// How much the clock of each instance is ahead at its first start.
+    pub clock_offsets_ms: Vec<i64>,
+    /// Calls in a (scaled) minute that are agreed; `None` = any number.
+    pub sla_calls: Option<u32>,
+    /// Appointments in a (scaled) minute that are agreed.
+    pub sla_events: Option<u32>,
+    /// What Planner holds before anything starts, for mailboxes of these numbers: one appointment that Exchange does
+    /// not have.
+    pub planted: Vec<u32>,
+    /// Mailboxes whose calendars hold something before anything starts: each number is one change.
+    pub before: Vec<(u32, What, u64)>,
+    /// What is done, by time.
+    pub steps: Vec<Step>,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// When, in milliseconds from the beginning.
+    pub at_ms: u64,
+    /// What.
+    #[serde(flatten)]
+    pub act: Act,
+}
+
+/// What is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// Somebody changes a calendar.
+    Change {
+        /// Whose, from 1.
+        mailbox: u32,
+        /// How.
+        what: What,
+        /// Decides the rest.
+        draw: u64,
+    },
+    /// A resource leaves Planner's list and comes back later; the product is told to refresh each time.
+    Resource {
+        /// Which, from 1.
+        mailbox: u32,
+        /// When it comes back.
+        back_after_ms: u64,
+    },
+    /// Something goes wrong.
+    Fault(Fault),
+}
+
+/// What somebody does to a calendar. Where that is not possible (nothing is there to be deleted), something is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// A new appointment, whole days among them.
+    Create,
+    /// A new series.
+    CreateSeries,
+    /// Other times.
+    Move,
+    /// Busy, free, tentative.
+    Status,
+    /// Deleted for good, or into Deleted Items.
+    Delete,
+    /// Other times for one occurrence of a series.
+    Exception,
+    /// One occurrence of a series is deleted.
+    DeleteOccurrence,
+    /// Into another folder, and back.
+    ToOtherFolder,
+}
+
+impl What {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Create,
+        Self::CreateSeries,
+        Self::Move,
+        Self::Status,
+        Self::Delete,
+        Self::Exception,
+        Self::DeleteOccurrence,
+        Self::ToOtherFolder,
+    ];
+
+    fn draw(rng: &mut impl Rng) -> Self {
+        match rng.random_range(0..100) {
+            0..32 => Self::Create,
+            32..40 => Self::CreateSeries,
+            40..60 => Self::Move,
+            60..68 => Self::Status,
+            68..82 => Self::Delete,
+            82..89 => Self::Exception,
+            89..94 => Self::DeleteOccurrence,
+            _ => Self::ToOtherFolder,
+        }
+    }
+}
+
+impl Schedule {
+    /// The table of `seed`.
+    pub fn of(seed: u64, instances: u32, mailboxes: u32) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let clock_offsets_ms = (0..instances)
+            .map(|_| if rng.random_bool(0.5) { fault::draw_offset(&mut rng) } else { 0 })
+            .collect();
+        let sla_calls = *[None, Some(20), Some(60)].choose(&mut rng).expect("the list is not empty");
+        let sla_events = *[None, Some(40), Some(150)].choose(&mut rng).expect("the list is not empty");
+        let planted = (1..=mailboxes).filter(|_| rng.random_bool(0.4)).collect();
+        let before = (0..rng.random_range(4..=12))
+            .map(|_| {
+                let what = if rng.random_bool(0.2) { What::CreateSeries } else { What::Create };
+                (rng.random_range(1..=mailboxes), what, rng.random())
+            })
+            .collect();
+        let mut steps = Vec::new();
+        for _ in 0..rng.random_range(CHANGES) {
+            let act = Act::Change {
+                mailbox: rng.random_range(1..=mailboxes),
+                what: What::draw(&mut rng),
+                draw: rng.random(),
+            };
+            steps.push(Step { at_ms: rng.random_range(0..SPAN_MS), act });
+        }
+        if rng.random_bool(0.3) {
+            let act = Act::Resource {
+                mailbox: rng.random_range(1..=mailboxes),
+                back_after_ms: rng.random_range(300..3_000),
+            };
+            steps.push(Step { at_ms: rng.random_range(FIRST_FAULT_MS..SPAN_MS), act });
+        }
+        steps.extend(draw_faults(&mut rng, instances, mailboxes));
+        steps.sort_by_key(|step| step.at_ms);
+        Self { seed, clock_offsets_ms, sla_calls, sla_events, planted, before, steps }
+    }
+
+    /// Is a permanent refusal among the faults? Then only a comparison brings the state in step (B9).
+    pub fn refuses_for_good(&self) -> bool {
+        self.faults().any(|fault| matches!(fault, Fault::Refused { code, .. } if !matches!(code, 15 | 16)))
+    }
+
+    /// The faults, by time.
+    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
+        self.steps.iter().filter_map(|step| match &step.act {
+            Act::Fault(fault) => Some(fault),
+            _ => None,
+        })
+    }
+}
+
+/// About every second fault falls within half a second of another one, so that they meet.
+fn draw_faults(rng: &mut StdRng, instances: u32, mailboxes: u32) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut restarts = 0;
+    for _ in 0..rng.random_range(FAULTS) {
+        let index = rng.random_range(0..KINDS.len());
+        let drawn = Fault::draw(rng, index, mailboxes, instances);
+        let near = rng.random_bool(0.5).then(|| steps.choose(rng).map(|step| step.at_ms)).flatten();
+        let at_ms = match near {
+            Some(at_ms) => (at_ms + rng.random_range(0..500)).min(SPAN_MS - 1),
+            None => rng.random_range(FIRST_FAULT_MS..SPAN_MS),
+        };
+        if matches!(drawn, Fault::DatabaseRestarted { .. }) {
+            restarts += 1;
+            if restarts > RESTARTS_MAX {
+                continue;
+            }
+        }
+        steps.push(Step { at_ms, act: Act::Fault(drawn) });
+    }
+    steps
+}
