@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /admin/state?from=&to=&mailbox=` | every item of every (or one) calendar, series also as their occurrences that overlap the window |
 //! | `GET /admin/streams` | open streams |
+//! | `GET /admin/subscriptions` | live subscriptions, on a stream or not |
 //! | `GET /admin/meter` | requests by operation, faults, counters |
 //! | `GET`, `POST`, `DELETE /admin/faults` | rules of faults ([`crate::faults`]) |
 //! | `POST /admin/acts` | something that happens at once ([`crate::faults::Act`]) |
@@ -45,6 +46,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/admin/state", web::get().to(state))
         .route("/admin/streams", web::get().to(streams))
+        .route("/admin/subscriptions", web::get().to(subscriptions))
         .route("/admin/meter", web::get().to(meter))
         .route("/admin/acts", web::post().to(acts))
         .service(
@@ -242,6 +244,45 @@ async fn streams(service: web::Data<Service>) -> HttpResponse {
             }
         })
         .collect();
+    reply::json(&all)
+}
+
+/// A live subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionState {
+    /// Its id.
+    pub id: String,
+    /// Its mailbox's address; empty when that was removed.
+    pub mailbox: String,
+    /// The account that owns it.
+    pub account: String,
+    /// The back end where it lives.
+    pub back_end: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// It is on an open stream.
+    pub streamed: bool,
+    /// Events that wait.
+    pub waiting: usize,
+}
+
+async fn subscriptions(service: web::Data<Service>) -> HttpResponse {
+    let world = service.world();
+    let address = |key| world.mailboxes.get(&key).map(|mailbox: &Mailbox| mailbox.address().to_owned());
+    let state = |id: &Arc<str>| {
+        let own = world.hub.subscription(id)?;
+        Some(SubscriptionState {
+            id: id.to_string(),
+            mailbox: address(own.mailbox).unwrap_or_default(),
+            account: service.accounts.get(own.account).cloned().unwrap_or_default(),
+            back_end: own.back_end.host(&service.options.domain),
+            created: own.created(),
+            streamed: own.is_streamed(),
+            waiting: own.waiting(),
+        })
+    };
+    let mut all: Vec<SubscriptionState> = world.hub.ids(None).iter().filter_map(state).collect();
+    all.sort_by(|a, b| (&a.mailbox, &a.id).cmp(&(&b.mailbox, &b.id)));
     reply::json(&all)
 }
 

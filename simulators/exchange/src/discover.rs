@@ -15,7 +15,7 @@ use simulator_kit::reply;
 
 use crate::faults::{Fault, PLAIN_AUTODISCOVER};
 use crate::ids::MailboxKey;
-use crate::mailbox::{Access, Discovery};
+use crate::mailbox::{Access, Discovery, Mailbox};
 use crate::server::{self, REQUEST_BYTES_MAX};
 use crate::service::Service;
 
@@ -108,8 +108,13 @@ async fn spoiled(service: &Service, operation: &str, concerned: &[&str]) -> Spoi
     Spoiled::No
 }
 
-fn endpoint(host: &str) -> String {
-    format!("http://{host}/EWS/Exchange.asmx")
+/// The endpoint of a mailbox, for who asked at `asked` (with its port): that of its own host where it has one.
+fn endpoint(asked: &str, mailbox: &Mailbox) -> String {
+    match (&mailbox.host, asked.rsplit_once(':')) {
+        (Some(own), Some((_, port))) => format!("http://{own}:{port}/EWS/Exchange.asmx"),
+        (Some(own), None) => format!("http://{own}/EWS/Exchange.asmx"),
+        (None, _) => format!("http://{asked}/EWS/Exchange.asmx"),
+    }
 }
 
 /// What the plain service says about a mailbox; `None` for one that it does not know.
@@ -122,8 +127,8 @@ fn plain_settings(service: &Service, host: &str, address: &str) -> Option<PoxRes
         Discovery::RedirectUrl(to) => PoxResponse::RedirectUrl(to.clone()),
         Discovery::NoEndpoint => PoxResponse::Settings(PoxSettings::default()),
         Discovery::Full | Discovery::NoEndpointInSoap => PoxResponse::Settings(PoxSettings {
-            external_ews_url: Some(endpoint(host)),
-            internal_ews_url: Some(endpoint(host)),
+            external_ews_url: Some(endpoint(host, mailbox)),
+            internal_ews_url: Some(endpoint(host, mailbox)),
             grouping_information: Some(service.options.grouping(mailbox.group)),
         }),
     })
@@ -149,7 +154,7 @@ fn settings(service: &Service, host: &str, address: &str, asked: &[String]) -> U
         Discovery::NoEndpoint | Discovery::NoEndpointInSoap => false,
     };
     let value = |name: &str| match name {
-        EXTERNAL_EWS_URL | INTERNAL_EWS_URL => named.then(|| endpoint(host)),
+        EXTERNAL_EWS_URL | INTERNAL_EWS_URL => named.then(|| endpoint(host, mailbox)),
         GROUPING_INFORMATION => Some(service.options.grouping(mailbox.group)),
         "UserDisplayName" => Some(mailbox.address().to_owned()),
         _ => None,

@@ -5,7 +5,7 @@
 //!
 //! A rule for answers may name a SOAP operation of [`OPERATIONS`]. Rules for notifications (`lose`,
 //! `duplicate`, `expire`) meet the giving of one action's events to the subscriptions, rules for streams
-//! (`drop_stream`, `silence_stream`, `page_on_stream`, `cut_envelope`, `oversized_envelope`) the sending of an
+//! (`drop_stream`, `silence_stream`, `delay_stream`, `page_on_stream`, `cut_envelope`, `oversized_envelope`) the sending of an
 //! envelope with events; they name no operation.
 
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,11 @@ pub enum Fault {
     DropStream,
     /// The stream swallows this and everything later, and stays open.
     SilenceStream,
+    /// The envelope with the events comes late, and what else the stream would send comes after it.
+    DelayStream {
+        /// How late.
+        delay_ms: u64,
+    },
     /// A page in HTML stands on the stream instead of the events, as a broken proxy puts it there.
     PageOnStream,
     /// The envelope with the events is cut off in its middle, and the stream ends without saying so.
@@ -199,6 +204,7 @@ impl Fault {
         match self {
             Self::DropStream
             | Self::SilenceStream
+            | Self::DelayStream { .. }
             | Self::PageOnStream
             | Self::CutEnvelope
             | Self::OversizedEnvelope { .. } => Some(DELIVER),
@@ -224,6 +230,7 @@ impl Fault {
             Self::Oversized { .. } => "oversized",
             Self::DropStream => "drop_stream",
             Self::SilenceStream => "silence_stream",
+            Self::DelayStream { .. } => "delay_stream",
             Self::PageOnStream => "page_on_stream",
             Self::CutEnvelope => "cut_envelope",
             Self::OversizedEnvelope { .. } => "oversized_envelope",
@@ -313,11 +320,17 @@ pub enum Act {
         /// The mailbox's address.
         mailbox: String,
     },
-    /// Moves a mailbox to another grouping value; its subscriptions are not found any more.
+    /// Moves a mailbox to another grouping value; its subscriptions are not found any more. With a host, to another
+    /// endpoint, too: Autodiscover tells that name (with the port that it was asked at), and under every other name
+    /// readers and listeners are answered `ErrorCrossSiteRequest`. Changes are taken under any name: people's own
+    /// clients find their mailbox by themselves.
     MoveMailbox {
         /// Its address.
         mailbox: String,
         /// The number of the group, from 1.
         group: u16,
+        /// The name of its new host, such as `localhost`; any name without it.
+        #[serde(default)]
+        host: Option<String>,
     },
 }

@@ -52,9 +52,15 @@ pub struct Subscription {
     missed: bool,
     stream: Option<u64>,
     idle_since: Timestamp,
+    created: Timestamp,
 }
 
 impl Subscription {
+    /// When it was made.
+    pub const fn created(&self) -> Timestamp {
+        self.created
+    }
+
     /// Events that wait.
     pub fn waiting(&self) -> usize {
         self.queue.len()
@@ -187,6 +193,7 @@ impl Hub {
             missed: false,
             stream: None,
             idle_since: now,
+            created: now,
         };
         self.subscriptions.insert(Arc::clone(&id), subscription);
         Some(id)

@@ -95,6 +95,8 @@ pub struct Mailbox {
     pub access: Access,
     /// What Autodiscover says about it.
     pub discovery: Discovery,
+    /// The host name of its endpoint; any name of this server without it.
+    pub host: Option<String>,
     version: u64,
     next_number: u64,
     items: BTreeMap<u64, Stored>,
@@ -145,6 +147,7 @@ impl Mailbox {
             group,
             access: Access::Full,
             discovery: Discovery::Full,
+            host: None,
             version: begin,
             next_number: begin + 1,
             items: BTreeMap::new(),

@@ -89,6 +89,12 @@ pub async fn ews(request: HttpRequest, body: Bytes, service: web::Data<Service>)
     let concerned: Vec<&str> = target.into_iter().chain(headers.anchor).collect();
     let fault = service.draw(operation, &concerned);
     let mut exchange = Exchange::plain(&service, capture);
+    let host = request.connection_info().host().to_owned();
+    if !changes_items(&envelope.request)
+        && concerned.iter().any(|mailbox| service.is_elsewhere(mailbox, &host))
+    {
+        return exchange.fault(cross_site());
+    }
     match &fault {
         Some(Fault::Slow { delay_ms }) => tokio::time::sleep(Duration::from_millis(*delay_ms)).await,
         Some(Fault::Http503) => return http_503(),
@@ -327,6 +333,19 @@ fn impersonated(service: &Service, world: &World, address: &str) -> Result<Mailb
         Some(Access::ImpersonationDenied) => Err(denied()),
         Some(_) => Ok(key),
     }
+}
+
+/// Done by people's own clients, which find their mailbox by themselves.
+const fn changes_items(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::CreateItem(_) | Request::UpdateItem(_) | Request::DeleteItem(_) | Request::MoveItem(_)
+    )
+}
+
+fn cross_site() -> SoapFault {
+    let text = "The request was made to the wrong site. Look the mailbox up anew.";
+    SoapFault::new(ResponseCode::CROSS_SITE_REQUEST, text)
 }
 
 fn unreadable(error: &WireError) -> SoapFault {

@@ -148,6 +148,14 @@ impl Service {
         Ok(())
     }
 
+    /// Has a mailbox moved to a host of its own, which is not the one that was asked (`name:port`)?
+    pub fn is_elsewhere(&self, address: &str, asked: &str) -> bool {
+        let name = asked.rsplit_once(':').map_or(asked, |(name, _)| name);
+        let world = self.world();
+        let host = world.mailboxes.get(&MailboxKey::of(address)).and_then(|mailbox| mailbox.host.as_deref());
+        host.is_some_and(|own| !own.eq_ignore_ascii_case(name))
+    }
+
     fn group_index(&self, number: u16) -> Result<u16, SimulatorError> {
         let groups = self.options.groups;
         let group = number.checked_sub(1).filter(|group| *group < groups);
@@ -226,9 +234,11 @@ impl Service {
                 world.mailbox_mut(mailbox)?.forget_sync_states(now);
                 1
             }
-            Act::MoveMailbox { mailbox, group } => {
+            Act::MoveMailbox { mailbox, group, host } => {
                 let group = self.group_index(*group)?;
-                world.mailbox_mut(mailbox)?.group = group;
+                let moved = world.mailbox_mut(mailbox)?;
+                moved.group = group;
+                moved.host = host.clone();
                 world.hub.end_all_of(MailboxKey::of(mailbox), &ResponseCode::SUBSCRIPTION_NOT_FOUND);
                 1
             }

@@ -192,6 +192,10 @@ impl Pump {
                             match fault {
                                 Fault::SilenceStream => self.state = State::Silent,
                                 Fault::DropStream => return Some(Err(Cut)),
+                                Fault::DelayStream { delay_ms } => {
+                                    tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                                    self.waiting.push_back(notifications(events));
+                                }
                                 other => {
                                     let envelope = notifications(events);
                                     return Some(self.spoiled(envelope, &other));

@@ -153,7 +153,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::get().to(list_resources))
                 .route(web::post().to(set_resources)),
         )
-        .route("/admin/log", web::get().to(read_log));
+        .route("/admin/log", web::get().to(read_log))
+        .route("/admin/calls", web::get().to(read_calls));
 }
 
 async fn list_events(shared: web::Data<Shared>, filter: web::Query<EventFilter>) -> HttpResponse {
@@ -235,6 +236,10 @@ async fn reset_meter(shared: web::Data<Shared>) -> HttpResponse {
 
 async fn read_log(shared: web::Data<Shared>, query: web::Query<PageQuery>) -> HttpResponse {
     reply::json(&shared.log.page(*query))
+}
+
+async fn read_calls(shared: web::Data<Shared>, query: web::Query<PageQuery>) -> HttpResponse {
+    reply::json(&shared.calls.page(*query))
 }
 
 async fn list_resources(shared: web::Data<Shared>) -> HttpResponse {

@@ -21,7 +21,7 @@
 //! is captured is what the real schemas allow.
 //!
 //! **Admin paths** (JSON, see [`admin`]): `GET /admin/events`, `POST /admin/events`, `DELETE /admin/events`,
-//! `GET /admin/meter`, `DELETE /admin/meter`, `GET /admin/log?after=SEQ`, `GET` and `POST /admin/resources`,
+//! `GET /admin/meter`, `DELETE /admin/meter`, `GET /admin/log?after=SEQ`, `GET /admin/calls?after=SEQ`, `GET` and `POST /admin/resources`,
 //! `/admin/faults`, `GET /admin/requests`.
 //!
 //! **Failure behaviour.** Bad options are [`SimulatorError`]s at start. No request can end the simulator.
@@ -29,6 +29,7 @@
 
 pub mod admin;
 mod answer;
+pub mod calls;
 mod error;
 mod fault;
 pub mod meter;

@@ -16,6 +16,9 @@ use crate::fault::held_for;
 use crate::shared::{InFlight, Shared};
 use crate::{Fault, wsdl};
 
+/// The caller's own name of a call.
+const CORRELATION_ID: &str = "x-correlation-id";
+
 /// `GET`: the description where the query asks for it.
 pub(crate) async fn describe(http: HttpRequest) -> HttpResponse {
     let query = http.query_string();
@@ -42,7 +45,8 @@ pub(crate) async fn call(shared: web::Data<Shared>, http: HttpRequest, body: Byt
     }
     let reply = match accept(&shared, &http, &body) {
         Ok(request) => {
-            let flight = InFlight::enter(&shared, &request);
+            let correlation_id = http.headers().get(CORRELATION_ID).and_then(|value| value.to_str().ok());
+            let flight = InFlight::enter(&shared, &request, correlation_id);
             let reply = answer(&shared, request).await;
             flight.answered();
             reply

@@ -8,6 +8,7 @@ use simulator_kit::{Capture, FaultPlan, Ring};
 use uuid::Uuid;
 
 use crate::admin::LogEntry;
+use crate::calls::{CallEntry, CallStep};
 use crate::meter::{CallFacts, Ending, Meter};
 use crate::model::{Planner, folded};
 use crate::{Fault, Options, SimulatorError};
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) clock: SharedClock,
     pub(crate) faults: Arc<FaultPlan<Fault>>,
     pub(crate) log: Ring<LogEntry>,
+    pub(crate) calls: Ring<CallEntry>,
     pub(crate) capture: Option<Capture>,
     planner: Mutex<Planner>,
     meter: Mutex<Meter>,
@@ -43,6 +45,7 @@ impl Shared {
             clock: Arc::clone(&options.clock),
             faults: Arc::new(faults),
             log: Ring::new(options.log_entries),
+            calls: Ring::new(options.log_entries),
             capture: options.capture.as_deref().map(Capture::open).transpose()?,
             planner: Mutex::new(planner),
             meter: Mutex::new(Meter::new(options.allowed())),
@@ -54,6 +57,10 @@ impl Shared {
     /// is still whole.
     pub(crate) fn planner(&self) -> MutexGuard<'_, Planner> {
         self.planner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, call: u64, step: CallStep) {
+        self.calls.push(CallEntry { at_us: self.clock.now().as_microsecond(), call, step });
     }
 
     pub(crate) fn meter(&self) -> MutexGuard<'_, Meter> {
@@ -71,7 +78,7 @@ pub(crate) struct InFlight {
 
 impl InFlight {
     /// Tells the meter that a call has come.
-    pub(crate) fn enter(shared: &Arc<Shared>, request: &Request) -> Self {
+    pub(crate) fn enter(shared: &Arc<Shared>, request: &Request, correlation_id: Option<&str>) -> Self {
         let items = match request {
             Request::CreateEvents(events) | Request::UpdateEvents(events) | Request::DeleteEvents(events) => {
                 events.len()
@@ -84,7 +91,17 @@ impl InFlight {
             .iter()
             .map(|event| (folded(&event.origin_email_address), event.origin_system_identifier.clone()));
         let facts = CallFacts { operation: request.operation(), items, keys: keys.collect() };
-        let call = shared.meter().enter(facts, shared.clock.monotonic());
+        let step = CallStep::Came {
+            operation: request.operation().name().to_owned(),
+            correlation_id: correlation_id.map(str::to_owned),
+            items,
+            keys: facts.keys.clone(),
+        };
+        // the log stands in the meter's order
+        let mut meter = shared.meter();
+        let call = meter.enter(facts, shared.clock.monotonic());
+        shared.note(call, step);
+        drop(meter);
         Self { shared: Arc::clone(shared), call, ending: Ending::Abandoned }
     }
 
@@ -97,6 +114,8 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         let now = self.shared.clock.monotonic();
-        self.shared.meter().leave(self.call, self.ending, now);
+        let mut meter = self.shared.meter();
+        meter.leave(self.call, self.ending, now);
+        self.shared.note(self.call, CallStep::Went { abandoned: self.ending == Ending::Abandoned });
     }
 }

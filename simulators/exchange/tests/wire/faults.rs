@@ -246,6 +246,57 @@ async fn mailboxes_go_missing_and_move() {
 }
 
 #[tokio::test]
+async fn a_mailbox_moves_to_another_endpoint() {
+    let (simulator, client) = started().await;
+    let (_, mut chunks) = streaming(&client).await;
+    let to = r#"{"act":"move_mailbox","mailbox":"m0001@sim.test","group":2,"host":"localhost"}"#;
+    act(&client, to).await;
+    assert_eq!(code(&chunks.message().await), "ErrorSubscriptionNotFound");
+    assert_eq!(client.ask(get_folder()).await.fault_code(), "ErrorCrossSiteRequest");
+    assert_eq!(client.ask(super::subscribe()).await.fault_code(), "ErrorCrossSiteRequest");
+    // the others are served as before, and people change their calendar wherever it is
+    assert_eq!(client.clone().acting("m0002@sim.test").ask(get_folder()).await.status, 200);
+    created(&client).await;
+    let (_, port) = client.address.rsplit_once(':').unwrap();
+    let moved = Client { address: format!("localhost:{port}"), ..client.clone() };
+    assert_eq!(moved.ask(get_folder()).await.status, 200);
+    let (_, mut chunks) = streaming(&moved).await;
+    created(&client).await;
+    assert!(!chunks.message().await.notifications.is_empty(), "it is heard where it is now");
+    act(&client, r#"{"act":"move_mailbox","mailbox":"m0001@sim.test","group":1}"#).await;
+    assert_eq!(client.ask(get_folder()).await.status, 200);
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn events_come_late_and_in_order() {
+    let (simulator, client) = started().await;
+    let (id, mut chunks) = streaming(&client).await;
+    rule(&client, r#"{"kind":{"delay_stream":{"delay_ms":300}},"next":1}"#).await;
+    let begun = tokio::time::Instant::now();
+    let first = created(&client).await;
+    let second = created(&client).await;
+    let mut heard = Vec::new();
+    while heard.last() != Some(&second.id) {
+        for event in chunks.message().await.notifications.into_iter().flat_map(|one| one.events) {
+            if let proto_ews::Event::Change(change) = event
+                && let (EventKind::Created, proto_ews::Target::Item(item)) = (change.kind, change.target)
+            {
+                heard.push(item.id);
+            }
+        }
+    }
+    assert_eq!(heard, [first.id, second.id]);
+    assert!(tokio::time::Instant::now() - begun >= Duration::from_millis(300));
+    let (_, meter) = client.admin("GET", "/admin/meter", "").await;
+    assert_eq!(meter["meter"]["injected"]["delay_stream"], 1);
+    let (_, live) = client.admin("GET", "/admin/subscriptions", "").await;
+    assert_eq!((live[0]["id"].as_str(), live[0]["streamed"].as_bool()), (Some(id.as_str()), Some(true)));
+    assert_eq!(live[0]["mailbox"], "m0001@sim.test");
+    simulator.stop().await;
+}
+
+#[tokio::test]
 async fn busy_and_down_for_a_while() {
     let (simulator, client) = started().await;
     act(&client, r#"{"act":"busy","for_ms":400,"back_off_ms":50}"#).await;

@@ -16,6 +16,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::calls::{CallEntry, CallStep};
 use crate::meter::{MeterReport, Violation};
 use crate::{Options, Simulator};
 
@@ -351,6 +352,48 @@ async fn the_admin_paths_plant_list_remove_and_set_resources() {
     let (status, text) = client.ask("POST", "/admin/faults", "", r#"{"kind": "fewer-receipts"}"#).await;
     assert!(status == 400 && text.contains("either probability or next"), "{status} {text}");
     assert_eq!(client.admin("DELETE", "/admin/meter", "").await["violations_total"], 0);
+}
+
+/// The log of calls tells both ends of each, whose they are and what they change; a client that leaves is told so.
+#[tokio::test]
+async fn the_log_of_calls_tells_when_each_came_and_went() {
+    let (_simulator, client) = Client::of(Options::default()).await;
+    assert_eq!(client.codes(&create("a")).await, [0]);
+    client.held("m0001@sim.test").await;
+    client.fault(r#"{"kind": {"hold-before": {"seconds": 60}}, "next": 1}"#).await;
+    drop(client.begin(&create("b")).await);
+    client.meter_shows("that the client left", |meter| meter.abandoned_calls == 1).await;
+    let log = client.admin("GET", "/admin/calls", "").await;
+    let page: simulator_kit::Page<CallEntry> = serde_json::from_value(log).unwrap();
+    let entries: Vec<CallEntry> = page.entries.into_iter().map(|entry| entry.value).collect();
+    assert!(entries.is_sorted_by_key(|entry| entry.at_us));
+    let told: Vec<(u64, CallStep)> = entries.into_iter().map(|entry| (entry.call, entry.step)).collect();
+    let came = |operation: &str, origins: &[&str]| CallStep::Came {
+        operation: operation.to_owned(),
+        correlation_id: None,
+        items: 1,
+        keys: origins.iter().map(|origin| ("m0001@sim.test".to_owned(), (*origin).to_owned())).collect(),
+    };
+    let went = |abandoned| CallStep::Went { abandoned };
+    let expected = [
+        (1, came("CreateEvents", &["a"])),
+        (1, went(false)),
+        (2, came("GetEvents", &[])),
+        (2, went(false)),
+        (3, came("CreateEvents", &["b"])),
+        (3, went(true)),
+    ];
+    assert_eq!(told, expected);
+}
+
+/// A slow Planner: what it is told to do late it does, and answers who still waits.
+#[tokio::test]
+async fn who_waits_long_enough_is_answered_by_a_slow_planner() {
+    let (_simulator, client) = Client::of(Options::default()).await;
+    client.fault(r#"{"kind": {"apply-late": {"seconds": 0.2}}, "probability": 1.0}"#).await;
+    let begun = tokio::time::Instant::now();
+    assert_eq!(client.codes(&create("a")).await, [0]);
+    assert!(tokio::time::Instant::now() - begun >= Duration::from_millis(200));
 }
 
 #[tokio::test]
