@@ -75,6 +75,24 @@ impl TreeStatus {
     }
 }
 
+/// What keeps a tree from being ready.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unready {
+    /// The deepest parts that are not ready, in start order, with their state: the first few.
+    pub first: Vec<(String, ChildState)>,
+    /// How many there are in all.
+    pub total: usize,
+}
+
+impl Unready {
+    fn add(&mut self, node: &Node, limit: usize) {
+        self.total += 1;
+        if self.first.len() < limit {
+            self.first.push((node.path.clone(), node.lock().state));
+        }
+    }
+}
+
 /// What the whole tree shares.
 pub(crate) struct Board {
     version: watch::Sender<u64>,
@@ -211,14 +229,40 @@ impl Node {
     }
 
     pub(crate) fn ready(&self) -> bool {
-        let (running, said_ready, children) = {
-            let state = self.lock();
-            let said_ready = state.current.as_ref().is_some_and(|shared| shared.is_ready());
-            (state.state == ChildState::Running, said_ready, state.children.clone())
-        };
+        let (itself, children) = self.itself_ready();
+        itself && children.iter().all(|child| child.lets_parent_be_ready())
+    }
+
+    /// Is it ready as far as it depends on itself? With its children.
+    fn itself_ready(&self) -> (bool, Vec<Arc<Self>>) {
+        let state = self.lock();
+        let said_ready = state.current.as_ref().is_some_and(|shared| shared.is_ready());
         // A supervisor has nothing to say beyond its children.
-        let itself = said_ready || self.readiness != Readiness::Reported || self.reference.is_some();
-        running && itself && children.iter().all(|child| child.lets_parent_be_ready())
+        let said = said_ready || self.readiness != Readiness::Reported || self.reference.is_some();
+        (state.state == ChildState::Running && said, state.children.clone())
+    }
+
+    /// Gathers what is not ready here and below, without the children that `skip` names by their path; gives
+    /// whether there is nothing. One walk, which leaves out what has no bearing.
+    pub(crate) fn gather_unready(
+        &self,
+        skip: &impl Fn(&str) -> bool,
+        limit: usize,
+        found: &mut Unready,
+    ) -> bool {
+        let (itself, children) = self.itself_ready();
+        let mut below = true;
+        for child in &children {
+            let no_bearing =
+                child.readiness == Readiness::NoBearing || child.lock().state == ChildState::Ended;
+            if !no_bearing && !skip(&child.path) {
+                below &= child.gather_unready(skip, limit, found);
+            }
+        }
+        if below && !itself {
+            found.add(self, limit);
+        }
+        below && itself
     }
 
     fn lets_parent_be_ready(&self) -> bool {

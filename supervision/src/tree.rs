@@ -12,13 +12,13 @@ use tracing::info;
 use crate::child::ChildId;
 use crate::child::context::Shared;
 use crate::exit::ExitReason;
-use crate::health::{Board, ChildState, Node, Readiness, TreeStatus};
+use crate::health::{Board, ChildState, Node, Readiness, TreeStatus, Unready};
 use crate::supervisor::{SupervisorRef, SupervisorSpec, task};
 
 #[cfg(test)]
 mod outside_tests;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -105,6 +105,14 @@ impl Tree {
     /// Is everything ready that has a bearing on readiness?
     pub fn ready(&self) -> bool {
         self.root.ready()
+    }
+
+    /// What keeps it from being ready, without the parts that `skip` names by their path (and all below them): the
+    /// deepest ones, `limit` of them at most by name.
+    pub fn unready(&self, limit: usize, skip: impl Fn(&str) -> bool) -> Unready {
+        let mut found = Unready::default();
+        self.root.gather_unready(&skip, limit, &mut found);
+        found
     }
 
     /// Waits until the tree is ready, or has ended: gives which.

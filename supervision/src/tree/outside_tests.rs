@@ -9,7 +9,7 @@ use base::SystemClock;
 use super::testing::*;
 use crate::{
     ChildError, ChildId, ChildSpec, ChildState, Ended, Restart, Strategy, SupervisorError, SupervisorRef,
-    Tree,
+    Tree, Unready,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -232,6 +232,38 @@ fn readiness_comes_from_the_leaves() {
         assert!(tree.ready());
         child.send(Do::Ready(false)).await.unwrap();
         assert!(!tree.ready());
+    });
+}
+
+#[test]
+fn what_is_not_ready_is_named_up_to_a_limit_and_without_what_is_left_out() {
+    on_paused_time(async {
+        let stage = Stage::default();
+        let mut many = supervisor("many", Strategy::OneForOne, 3);
+        for n in 0..4 {
+            many = many.child(stage.puppet(&format!("child/{n}")).0.reports_readiness());
+        }
+        let (quiet, _) = stage.puppet("quiet");
+        let (other, other_ref) = stage.puppet("other");
+        let below = supervisor("below", Strategy::OneForOne, 3)
+            .child(other.reports_readiness())
+            .child(ChildSpec::supervisor(many));
+        let tree = Tree::start(
+            root(Strategy::OneForOne, 3).child(quiet).child(ChildSpec::supervisor(below)),
+            SystemClock::shared(),
+        );
+        incarnation(&tree, "root/below/many/child/3", 1).await;
+        let all = tree.unready(2, |_| false);
+        let named =
+            [("root/below/other", ChildState::Running), ("root/below/many/child/0", ChildState::Running)];
+        assert_eq!((all.total, all.first), (5, named.map(|(path, state)| (path.to_owned(), state)).to_vec()));
+        // a parent is not named for what is left out below it
+        let without = tree.unready(9, |path| path == "root/below/many");
+        assert_eq!((without.total, without.first[0].0.as_str()), (1, "root/below/other"));
+        other_ref.send(Do::Ready(true)).await.unwrap();
+        assert_eq!(tree.unready(9, |path| path == "root/below/many"), Unready::default());
+        assert!(!tree.ready(), "leaving out is the asker's business");
+        assert_eq!(tree.unready(0, |_| false), Unready { first: Vec::new(), total: 4 });
     });
 }
 
