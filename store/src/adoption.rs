@@ -193,6 +193,7 @@ impl Store {
         )
         .await
         .map_err(StoreError::query(operation))?;
+        base::crash::point("comparison.adoption-written");
         wake::notify(&tx, Channel::Decision).await?;
         tx.commit().await.map_err(StoreError::query(operation))?;
         Ok(Some(adopted))

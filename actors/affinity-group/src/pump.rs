@@ -55,6 +55,7 @@ impl Pump {
             Ok(stream) => stream,
             Err(error) => return self.broke(error, opened).await,
         };
+        base::crash::point("listener.stream-opened");
         let mut together = stream.ready_chunks(TOGETHER);
         loop {
             let next = tokio::time::timeout(self.silence_limit, together.next()).await;
@@ -131,6 +132,7 @@ impl Pump {
         if events.is_empty() {
             return None;
         }
+        base::crash::point("listener.notification-received");
         let received_at = self.clock.now();
         let (mut items, mut folders) = (Vec::new(), Vec::new());
         let mut batch = Batch::default();

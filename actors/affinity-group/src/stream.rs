@@ -122,6 +122,7 @@ impl Serving {
             };
             match end {
                 End::Closed => {
+                    base::crash::point("listener.stream-closed");
                     self.orders.ended(number);
                     outages = 0;
                 }

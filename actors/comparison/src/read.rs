@@ -117,12 +117,14 @@ pub(crate) async fn fetch(
         () = stop.cancelled() => return Err(ComparisonError::Stopped),
     };
     let (start, began) = permit(deps, options, fence, asked, stop).await?;
+    base::crash::point("comparison.permitted");
     let call =
         Call { id: start.id, deadline: began + options.call_timeout, trace: telemetry::trace::current() };
     let answer = tokio::select! {
         answer = deps.planner.events(&call, asked, from, to) => answer.map_err(ComparisonError::Fetch),
         () = stop.cancelled() => Err(ComparisonError::Stopped),
     };
+    base::crash::point("comparison.answered");
     let recorded = deps.book.end(start.id, &end_of(&answer)).await;
     drop(slot);
     if let Err(error) = recorded {

@@ -85,10 +85,12 @@ impl<S: CalendarSource + ?Sized> CatchUp<'_, S> {
         loop {
             let asked_at = self.clock.now();
             let page = self.page(Some(&state), &mut found).await?;
+            base::crash::point("listener.catch-up-read");
             let batch = notifications(self.mailbox, &page, self.clock.now(), trace.as_ref());
             let asked_at = (!page.more).then_some(asked_at);
             if page.state != state || !batch.is_empty() || asked_at.is_some() {
                 self.save(&page.state, &batch, asked_at).await?;
+                base::crash::point("listener.catch-up-saved");
             }
             found.changes += batch.len();
             self.refuse_standing_still(&page, &state)?;
@@ -110,8 +112,10 @@ impl<S: CalendarSource + ?Sized> CatchUp<'_, S> {
             self.refuse_standing_still(&next, &page.state)?;
             page = next;
         }
+        base::crash::point("listener.start-over-walked");
         let read = NewNotification::full_read(self.mailbox.address.clone(), self.clock.now(), trace);
         self.save(&page.state, &[read], Some(asked_at)).await?;
+        base::crash::point("listener.start-over-saved");
         Ok(found)
     }
 

@@ -134,6 +134,7 @@ async fn once(
 ) -> Result<Option<Report>, QualifierError> {
     let mailbox = reader.mailbox;
     let mut facts = gather_all(office, reader, items).await?;
+    base::crash::point("qualifier.item-read");
     let Some(now) = settle_clocks(office, &mut facts) else { return Ok(None) };
     let gone = plan::gone_of(&facts.readings, &facts.found);
     let mut reconciled = reconcile(&Scene {
@@ -176,6 +177,7 @@ async fn once(
     }
     effect.decisions = with_traces(reconciled.decisions, items, &facts.groups, spans);
     let finished = effect.finished.len();
+    base::crash::point("qualifier.decided");
     match office.services.store.apply(&office.fence, &effect).await? {
         Applied::Conflict => return Ok(None),
         Applied::Done(done) if !done.discarded.is_empty() => tracing::info!(
@@ -186,6 +188,7 @@ async fn once(
         ),
         Applied::Done(_) => {}
     }
+    base::crash::point("qualifier.decisions-stored");
     guarded::tell_seen(&mailbox.address, &effect.guarded.seen);
     let mut report = office.fail(&mailbox.address, failures).await?;
     report.finished += finished;

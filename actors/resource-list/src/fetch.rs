@@ -45,8 +45,10 @@ pub(crate) async fn fetch(
         () = stop.cancelled() => return Err(ResourceListError::Stopped),
     };
     let (start, began) = permit(deps, options, fence, stop).await?;
+    base::crash::point("resource-list.permitted");
     let answer = call(deps, options, &start, began, stop).await;
     drop(slot);
+    base::crash::point("resource-list.fetched");
     let fetch = Fetch { deps, fence, began: start.began, at };
     let applied = match answer {
         Ok(answer) => fetch.apply(refresh::read(answer.resources)).await,
@@ -95,6 +97,7 @@ impl Fetch<'_> {
             )
             .await
             .map_err(ResourceListError::Store)?;
+        base::crash::point("resource-list.refreshed");
         report_entries(&reading);
         report(&reading, &refreshed.summary, refreshed.run);
         Ok(Fetched::Refreshed(refreshed.summary))

@@ -128,6 +128,7 @@ impl Store {
         if writes.iter().any(|write| write.repair.is_some()) {
             wake::notify(&tx, Channel::Decision).await?;
         }
+        base::crash::point("comparison.written");
         tx.commit().await.map_err(StoreError::query(operation))?;
         Ok(Fate::Done(compared))
     }

@@ -96,7 +96,9 @@ impl CallBook {
             };
             keys.push(key);
         }
+        base::crash::point("communicator.reserving");
         tx.commit().await.map_err(StoreError::query(operation))?;
+        base::crash::point("communicator.reserved");
         Ok(Permit::Granted(Some(Reserved {
             call_id,
             mail: batch.mail.clone(),
@@ -179,6 +181,7 @@ impl Store {
         };
         let expired = Expired { as_of, calls: read(0)?, keys: read(1)? };
         tx.commit().await.map_err(StoreError::query(operation))?;
+        base::crash::point("communicator.keys-freed");
         Ok(expired)
     }
 
