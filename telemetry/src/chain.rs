@@ -17,11 +17,16 @@ pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> Chain<'a> {
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut text = self.0.to_string();
         for cause in std::iter::successors(self.0.source(), |&cause| cause.source()).take(CAUSES_MAX) {
-            write!(f, ": {cause}")?;
+            let cause = cause.to_string();
+            // errors of others often repeat their source in their own text
+            if !text.ends_with(&cause) {
+                text.push_str(": ");
+                text.push_str(&cause);
+            }
         }
-        Ok(())
+        f.write_str(&text)
     }
 }
 
@@ -37,5 +42,16 @@ mod tests {
     fn shows_every_cause_once() {
         let error = Outer("x".parse::<u8>().unwrap_err());
         assert_eq!(chain(&error).to_string(), "outer: invalid digit found in string");
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("wrapped: {0}")]
+    struct Repeating(#[source] Outer);
+
+    #[test]
+    fn a_source_that_the_text_repeats_is_shown_once() {
+        let outer = || Outer("x".parse::<u8>().unwrap_err());
+        let shown = chain(&Repeating(outer())).to_string();
+        assert_eq!(shown, "wrapped: outer: invalid digit found in string");
     }
 }

@@ -2,19 +2,23 @@
 //! `kommuneklient_events_total{source,code,severity}` and queued for the [`EventReceiver`], which the
 //! service drains into `application_log`.
 //!
+//! An event with the field `succeeded = "<word>"` says that something worked; it ends alerts ([`crate::alerts`]) and is
+//! neither counted nor delivered, unless it has a code as well.
+//!
 //! What a code means comes from the registry that is handed in; a code that stands in no registry and
 //! no [`EventRange`] is still counted and delivered, under its number, and reported once in the log.
 
-use base::{EventCode, Severity, SharedClock};
+use base::{CodeEntry, Severity, SharedClock};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::Metrics;
+use crate::alerts::Alerts;
 use crate::fields::Fields;
 
 mod queue;
@@ -58,19 +62,22 @@ pub struct RaisedEvent {
     pub trace_id: Option<String>,
     /// Does a registry know the code?
     pub known: bool,
+    /// Is it beyond its threshold, so that it calls for somebody? `None` for a code that never does.
+    pub alert: Option<bool>,
 }
 
 /// What is known of codes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CodeBook {
-    pub(crate) registry: &'static [EventCode],
+    pub(crate) registry: &'static [CodeEntry],
     pub(crate) ranges: &'static [EventRange],
 }
 
 impl CodeBook {
     /// Source and severity of `code`; an entry of the registry wins over a range.
     pub(crate) fn find(&self, code: u16) -> Option<(&'static str, Severity)> {
-        let entry = self.registry.iter().find(|entry| entry.id == code).map(|e| (e.source, e.severity));
+        let entry = self.registry.iter().map(|entry| entry.code).find(|entry| entry.id == code);
+        let entry = entry.map(|entry| (entry.source, entry.severity));
         let in_range = |range: &&EventRange| (range.first..=range.last).contains(&code);
         entry.or_else(|| self.ranges.iter().find(in_range).map(|range| (range.source, range.severity)))
     }
@@ -85,6 +92,7 @@ pub(crate) struct EventLayer {
     pub(crate) book: CodeBook,
     pub(crate) span_fields: &'static [&'static str],
     pub(crate) metrics: Metrics,
+    pub(crate) alerts: Alerts,
     pub(crate) sender: EventSender,
     pub(crate) clock: SharedClock,
 }
@@ -95,7 +103,7 @@ impl EventLayer {
         record(&mut named);
     }
 
-    fn raise(&self, code: u16, fields: Fields, inherited: Map<String, Value>, level: Level) {
+    fn raise(&self, code: u16, message: String, fields: Map<String, Value>, level: Level) {
         let found = self.book.find(code);
         let (source, severity) = found.unwrap_or((UNKNOWN_SOURCE, severity_of(level)));
         let labels =
@@ -103,17 +111,17 @@ impl EventLayer {
         self.metrics
             .counter("kommuneklient_events", "Coded events by source, code and severity", &labels)
             .inc();
-        let mut all = inherited;
-        all.extend(fields.rest);
+        let alert = self.alerts.raised(code, |name| in_words(&fields, name));
         self.sender.send(RaisedEvent {
             code,
             severity,
             source,
-            message: fields.message,
-            fields: all,
+            message,
+            fields,
             at: self.clock.now(),
             trace_id: crate::trace::current().map(|context| context.trace_id().to_owned()),
             known: found.is_some(),
+            alert,
         });
     }
 }
@@ -143,13 +151,32 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        if event.metadata().fields().field("event_id").is_none() {
+        if !is_for_events(event.metadata()) {
             return;
         }
-        let fields = Fields::of(event);
-        let Some(code) = fields.event_id else { return };
-        self.raise(code, fields, inherited(event, &context), *event.metadata().level());
+        let own = Fields::of(event);
+        let mut fields = inherited(event, &context);
+        fields.extend(own.rest);
+        if let Some(Value::String(success)) = fields.remove(SUCCEEDED) {
+            self.alerts.succeeded(&success, |name| in_words(&fields, name));
+        }
+        if let Some(code) = own.event_id {
+            self.raise(code, own.message, fields, *event.metadata().level());
+        }
     }
+}
+
+/// The field by which an event says that something worked.
+const SUCCEEDED: &str = "succeeded";
+
+/// Has the event a code, or does it tell of a success?
+pub(crate) fn is_for_events(metadata: &Metadata<'_>) -> bool {
+    metadata.fields().field("event_id").is_some() || metadata.fields().field(SUCCEEDED).is_some()
+}
+
+/// The value of a field as text.
+fn in_words(fields: &Map<String, Value>, name: &str) -> Option<String> {
+    fields.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned))
 }
 
 /// The fields that `event` inherits from the spans it is in.

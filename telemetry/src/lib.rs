@@ -7,8 +7,8 @@
 //! Protocol: [`Telemetry::start`] installs everything for the process and answers with the handle and
 //! the [`EventReceiver`]. Code raises an event by giving any `tracing` event a field
 //! `event_id = <number>`: it is counted in `kommuneklient_events_total`, stands in the log and in the
-//! trace, and is queued for the receiver. Meanings and severities come from the registry that is
-//! handed in. [`trace`] carries a trace through the database.
+//! trace, and is queued for the receiver. Meanings, severities and thresholds come from the registry that is
+//! handed in; [`alerts`] says which events call for somebody. [`trace`] carries a trace through the database.
 //!
 //! Failure behaviour: telemetry never blocks and never fails the product. Queues are bounded: the event
 //! queue drops its oldest entry and the span queue its newest, both counted. A collector that is away
@@ -16,6 +16,7 @@
 //! [`Telemetry::shutdown`] sends what is queued and says how many spans were lost.
 #![forbid(unsafe_code)]
 
+pub mod alerts;
 pub mod events;
 pub mod log;
 pub mod metrics;
@@ -27,6 +28,7 @@ mod error;
 mod fields;
 mod start;
 
+pub use alerts::{AlertChange, Alerts, StandingAlert};
 pub use chain::{Chain, chain};
 pub use error::TelemetryError;
 pub use events::{EventRange, EventReceiver, RaisedEvent};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base::{EventCode, SharedClock, SystemClock};
+use base::{CodeEntry, SharedClock, SystemClock};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::Resource;
@@ -12,7 +12,8 @@ use tracing::{Dispatch, Level, Metadata};
 use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 
-use crate::events::{CodeBook, EventLayer, EventSender, channel};
+use crate::alerts::Alerts;
+use crate::events::{CodeBook, EventLayer, EventSender, channel, is_for_events};
 use crate::log::LogLayer;
 use crate::otlp::{self, SpanCounts};
 use crate::{EventRange, EventReceiver, LogFormat, LogOutput, Metrics, TelemetryError, metrics};
@@ -47,7 +48,7 @@ pub struct Options {
     /// Where log lines go.
     pub log_output: LogOutput,
     /// The codes that are known.
-    pub registry: &'static [EventCode],
+    pub registry: &'static [CodeEntry],
     /// Runs of codes with one meaning.
     pub ranges: &'static [EventRange],
     /// Names of span fields that events inside the span inherit, in logs and in [`crate::RaisedEvent`].
@@ -129,11 +130,13 @@ impl Telemetry {
             "Coded events that were dropped because their receiver was behind",
             &[],
         );
-        let (events, receiver) = channel(options.event_queue, dropped);
+        let alerts = Alerts::new(options.registry, options.metrics.clone(), options.clock.clone());
+        let (events, receiver) = channel(options.event_queue, dropped, alerts.clone());
         let event_layer = EventLayer {
             book: CodeBook { registry: options.registry, ranges: options.ranges },
             span_fields: options.span_fields,
             metrics: options.metrics,
+            alerts,
             sender: events.clone(),
             clock: options.clock.clone(),
         };
@@ -225,5 +228,5 @@ fn is_own_span(metadata: &Metadata<'_>) -> bool {
 }
 
 fn is_own_span_or_coded(metadata: &Metadata<'_>) -> bool {
-    is_own_span(metadata) || metadata.fields().field("event_id").is_some()
+    is_own_span(metadata) || is_for_events(metadata)
 }

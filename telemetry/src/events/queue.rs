@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::RaisedEvent;
 use crate::Counter;
+use crate::alerts::Alerts;
 
 /// The most unknown codes that are remembered as reported.
 const REPORTED_MAX: usize = 1_000;
@@ -41,18 +42,19 @@ pub(crate) struct EventSender(Arc<Shared>);
 #[derive(Debug)]
 pub struct EventReceiver {
     shared: Arc<Shared>,
+    alerts: Alerts,
     reported: BTreeSet<u16>,
 }
 
 /// A queue of at most `capacity` events (at least one); `dropped` counts those that were pushed out.
-pub(crate) fn channel(capacity: usize, dropped: Counter) -> (EventSender, EventReceiver) {
+pub(crate) fn channel(capacity: usize, dropped: Counter, alerts: Alerts) -> (EventSender, EventReceiver) {
     let shared = Arc::new(Shared {
         state: Mutex::default(),
         arrived: Notify::new(),
         dropped,
         capacity: capacity.max(1),
     });
-    (EventSender(Arc::clone(&shared)), EventReceiver { shared, reported: BTreeSet::new() })
+    (EventSender(Arc::clone(&shared)), EventReceiver { shared, alerts, reported: BTreeSet::new() })
 }
 
 impl EventSender {
@@ -114,6 +116,11 @@ impl EventReceiver {
         let event = self.shared.lock().waiting.pop_front();
         self.report_unknown(event.as_slice());
         event
+    }
+
+    /// The alerts that come of the events.
+    pub fn alerts(&self) -> Alerts {
+        self.alerts.clone()
     }
 
     /// How many events were pushed out of the queue so far.

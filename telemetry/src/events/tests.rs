@@ -2,15 +2,26 @@
 //! the receiver with its fields, and a receiver that is behind costs the oldest events, counted.
 
 use base::clock::ManualClock;
+use base::event_entry::{Bilingual, Hint};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::{Options, Telemetry};
 
-const REGISTRY: &[EventCode] = &[
-    EventCode { id: 2903, source: "EPS", severity: Severity::Error, meaning: "cannot fetch" },
-    EventCode { id: 6208, source: "PCS", severity: Severity::Information, meaning: "exists" },
+const HINT: Hint = Hint { words: Bilingual { en: "look", da: "se" }, commands: &[] };
+const REGISTRY: &[CodeEntry] = &[
+    CodeEntry::new(
+        2903,
+        "EPS",
+        Severity::Error,
+        Bilingual { en: "cannot fetch", da: "kan ikke hente" },
+        &HINT,
+    )
+    .in_a_row(1)
+    .per("mailbox")
+    .ends_on("fetched"),
+    CodeEntry::new(6208, "PCS", Severity::Information, Bilingual { en: "exists", da: "findes" }, &HINT),
 ];
 const RANGES: &[EventRange] =
     &[EventRange { first: 6200, last: 6249, source: "PCS", severity: Severity::Warning }];
@@ -51,6 +62,7 @@ fn the_registry_says_source_and_severity() {
         at: "2026-08-01T09:30:00Z".parse().unwrap(),
         trace_id: None,
         known: true,
+        alert: Some(false),
     };
     assert_eq!(first, expected);
     let mut rest = Vec::new();
@@ -121,7 +133,7 @@ fn fields_recorded_later_are_inherited_and_inner_ones_win() {
 
 #[tokio::test]
 async fn the_receiver_waits_and_ends() {
-    let (sender, mut receiver) = channel(10, crate::Counter::default());
+    let (sender, mut receiver) = channel(10, crate::Counter::default(), no_alerts());
     let waiting = tokio::spawn(async move {
         let first = receiver.recv_many(10).await;
         let last = receiver.recv_many(10).await;
@@ -147,7 +159,58 @@ fn event(code: u16) -> RaisedEvent {
         at: Timestamp::UNIX_EPOCH,
         trace_id: None,
         known: true,
+        alert: None,
     }
+}
+
+fn no_alerts() -> Alerts {
+    Alerts::new(&[], Metrics::new(), base::SystemClock::shared())
+}
+
+/// A success ends the alert of its own subject, whatever the level it is told at, and is neither counted nor delivered.
+#[test]
+fn a_threshold_that_is_passed_shows_in_the_event_and_in_the_metrics_until_a_success() {
+    let mut shown = Vec::new();
+    let metrics = Metrics::new();
+    let options = Options {
+        log_filter: "info".to_owned(),
+        log_output: crate::LogOutput::Memory(std::sync::Arc::default()),
+        registry: REGISTRY,
+        metrics: metrics.clone(),
+        ..Options::default()
+    };
+    let (_telemetry, dispatch, mut events) = Telemetry::build(options).unwrap();
+    let mut gauge = |what: &str| {
+        let text = metrics.encode().unwrap();
+        let value =
+            text.lines().find_map(|line| line.strip_prefix("kommuneklient_alert_active{code=\"2903\"} "));
+        shown.push((what.to_owned(), value.map(ToOwned::to_owned)));
+    };
+    gauge("at the start");
+    tracing::dispatcher::with_default(&dispatch, || {
+        for mailbox in ["a@b.test", "c@d.test", "a@b.test"] {
+            tracing::error!(event_id = 2903u16, mailbox, "not fetched");
+        }
+        gauge("twice in a row for one");
+        tracing::debug!(succeeded = "fetched", mailbox = "c@d.test");
+        gauge("the other one was fetched");
+        tracing::debug!(succeeded = "fetched", mailbox = "a@b.test");
+        gauge("it was fetched");
+    });
+    let shown: Vec<_> = shown.iter().map(|(what, value)| (what.as_str(), value.as_deref())).collect();
+    assert_eq!(
+        shown,
+        [
+            ("at the start", Some("0.0")),
+            ("twice in a row for one", Some("1.0")),
+            ("the other one was fetched", Some("1.0")),
+            ("it was fetched", Some("0.0")),
+        ]
+    );
+    let alerts: Vec<_> = std::iter::from_fn(|| events.try_recv()).map(|event| event.alert).collect();
+    assert_eq!(alerts, [Some(false), Some(false), Some(true)]);
+    let changes = events.alerts().look();
+    assert_eq!(changes.len(), 2, "{changes:?}");
 }
 
 proptest! {
@@ -155,7 +218,7 @@ proptest! {
     #[test]
     fn the_newest_survive(capacity in 0usize..20, sent in 0u16..60) {
         let dropped = crate::Counter::default();
-        let (sender, mut receiver) = channel(capacity, dropped.clone());
+        let (sender, mut receiver) = channel(capacity, dropped.clone(), no_alerts());
         for code in 0..sent {
             sender.send(event(code));
         }
