@@ -1,0 +1,139 @@
+//! Goal: after an erasure no row of the database holds the address, others are untouched, and nothing brings it back.
+//! Method: rows in every table that knows mailboxes, then a search through all text of the whole database.
+
+use crate::outbox::testing::{decide, number, resource, slot, sql};
+use crate::testing::database;
+
+use super::*;
+
+fn mail() -> MailAddress {
+    MailAddress::parse("Anna@X.dk").unwrap()
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+/// Rows in every table that knows mailboxes, for two of them.
+async fn filled(store: &Store) {
+    for name in ["anna@x.dk", "bo@x.dk"] {
+        resource(store, name).await;
+        decide(store, name, "U", Some(slot(1))).await;
+        let statements = format!(
+            "insert into notification (mail, bucket, event_type, item_id, received_at) \
+                 values ('{name}', 1, 'CreatedEvent', 'i', now()); \
+             insert into notification_log (id, mail, event_type, received_at, handled_at, attempts, outcome) \
+                 values (nextval('notification_claim'), '{name}', 'CreatedEvent', now(), now(), 0, 'decided'); \
+             insert into series (mail, uid, item_id) values ('{name}', 'S', 'm'); \
+             insert into sync_state (mail, state, asked_at, saved_at) values ('{name}', 's', now(), now()); \
+             insert into service_call_reference_log (call_id, operation, mail, items, started_at, deadline, ended_at) \
+                 values (gen_random_uuid(), 'CreateEvents', '{name}', 1, now(), now(), now()); \
+             insert into sync_log (call_id, mail, origin_id, operation, version, start_at, end_at, outcome, at) \
+                 values (gen_random_uuid(), '{name}', 'U', 'C', 1, now(), now(), 'acknowledged', now()); \
+             insert into application_log (at, event_id, severity, source, message, fields, instance) \
+                 values (now(), 4906, 'error', 'ELS', 'mailbox {name} is gone', '{{\"mailbox\": \"{name}\"}}', 'one'); \
+             insert into operation (kind, mail, asked_by) values ('full_pull', '{name}', 'kim'); \
+             insert into withheld_run (mail, source, reading_began, withheld_at, keys, there) \
+                 values ('{name}', 'full_read', now(), now(), 1, 1); \
+             insert into withheld_key (mail, origin_id, run, version, start_at, end_at) \
+                 select '{name}', 'U', max(id), 1, now(), now() from withheld_run; \
+             insert into planner_resource_whitelist (mail, added_by) values (upper('{name}'), 'kim')"
+        );
+        sql(store, &statements).await;
+    }
+}
+
+/// How many rows of all tables hold the text anywhere.
+async fn mentions(store: &Store, text: &str) -> Vec<(String, i64)> {
+    let client = store.client("test").await.unwrap();
+    let tables =
+        "select relname::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace";
+    let mut found = Vec::new();
+    for row in client.query(tables, &[]).await.unwrap() {
+        let table: String = row.get(0);
+        let count = format!("select count(*) from {table} t where strpos(lower(t::text), $1) > 0");
+        let count: i64 = client.query_one(&count, &[&text]).await.unwrap().get(0);
+        if count > 0 {
+            found.push((table, count));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn no_row_holds_the_address_afterwards_and_others_are_untouched() {
+    let database = database().await;
+    let store = &database.store;
+    filled(store).await;
+    let (anna, bo) = (mentions(store, "anna@x.dk").await, mentions(store, "bo@x.dk").await);
+    assert_eq!(anna.len(), bo.len());
+    assert!(anna.len() >= 13, "{anna:?}");
+
+    let refused = store.erase(&mail(), "kim", false, true, now()).await.unwrap();
+    assert_eq!((refused.done, refused.held_by_planner), (false, 1), "it is to be in Planner");
+    assert_eq!(mentions(store, "anna@x.dk").await, anna, "what is refused changes nothing");
+    let counted = store.erase(&mail(), "kim", true, false, now()).await.unwrap();
+    assert!(!counted.done && counted.rows.len() >= 13, "{counted:?}");
+    assert_eq!(mentions(store, "anna@x.dk").await, anna, "counting changes nothing");
+
+    let erased = store.erase(&mail(), "kim", true, true, now()).await.unwrap();
+    assert!(erased.done);
+    assert_eq!(erased.rows, counted.rows);
+    assert_eq!(mentions(store, "anna@x.dk").await, []);
+    assert_eq!(mentions(store, "bo@x.dk").await, bo);
+    // how often Planner was called is still known
+    assert_eq!(number(store, "select count(*) from service_call_reference_log").await, 2);
+    let again = store.erase(&mail(), "kim", false, true, now()).await.unwrap();
+    assert!(again.done && again.rows.is_empty(), "{again:?}");
+}
+
+#[tokio::test]
+async fn what_is_in_a_call_is_not_erased() {
+    let database = database().await;
+    let store = &database.store;
+    filled(store).await;
+    sql(
+        store,
+        "insert into key_in_flight (mail, origin_id, call_id, position, operation, version, start_at, end_at, deadline) \
+         select mail, 'U', call_id, 1, 'C', 1, now(), now(), now() from service_call_reference_log \
+         where mail = 'anna@x.dk'",
+    )
+    .await;
+    let refused = store.erase(&mail(), "kim", true, true, now()).await.unwrap();
+    assert_eq!((refused.done, refused.in_flight), (false, 1));
+}
+
+#[tokio::test]
+async fn who_was_erased_is_known_by_the_hash_and_comes_back_when_that_is_undone() {
+    let database = database().await;
+    let store = &database.store;
+    filled(store).await;
+    store.erase(&mail(), "kim", true, true, now()).await.unwrap();
+    let known = async || {
+        let mut client = store.client("test").await.unwrap();
+        let tx = client.transaction().await.unwrap();
+        erased(&tx).await.unwrap().contains(&mail())
+    };
+    assert!(known().await);
+    assert_eq!(store.tombstone(&mail()).await.unwrap().unwrap().by, "kim");
+    assert!(!erased_set().contains(&MailAddress::parse("bo@x.dk").unwrap()));
+    assert!(store.forget_erasure(&mail()).await.unwrap());
+    assert!(!known().await && !store.forget_erasure(&mail()).await.unwrap());
+}
+
+fn erased_set() -> Erased {
+    [mail()].into_iter().collect()
+}
+
+#[tokio::test]
+async fn what_is_written_afterwards_is_swept_away() {
+    let database = database().await;
+    let store = &database.store;
+    filled(store).await;
+    assert_eq!(store.sweep_erased().await.unwrap(), 0, "nobody was erased");
+    store.erase(&mail(), "kim", true, true, now()).await.unwrap();
+    decide(store, "anna@x.dk", "U", Some(slot(1))).await;
+    assert_eq!(store.sweep_erased().await.unwrap(), 1);
+    assert_eq!(mentions(store, "anna@x.dk").await, []);
+    assert_eq!(number(store, "select count(*) from calendar_event").await, 1);
+}

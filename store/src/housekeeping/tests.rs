@@ -1,0 +1,112 @@
+//! Goal: what is old enough goes, in batches, under the fence of the duty; what is young, or still needed, stays. Method:
+//! rows on both sides of each limit.
+
+use crate::StoreError;
+use crate::outbox::testing::{decide, fence, new_resource, number, resource, slot, sql};
+use crate::testing::database;
+
+use super::*;
+
+/// Clears an area to its end; answers rows and batches.
+async fn clear_all(store: &Store, fence: &Fence, area: Area, days: u32) -> (u64, u32) {
+    let (mut rows, mut batches, mut after) = (0, 0, String::new());
+    loop {
+        let cleared = store.clear(fence, area, days, &after).await.unwrap();
+        (rows, batches) = (rows + cleared.rows, batches + 1);
+        match cleared.next {
+            Some(next) => after = next,
+            None => return (rows, batches),
+        }
+    }
+}
+
+#[tokio::test]
+async fn logs_lose_what_is_old_in_batches() {
+    let database = database().await;
+    let store = &database.store;
+    let fence = fence(store, "housekeeping").await;
+    sql(
+        store,
+        "insert into notification_log (id, mail, event_type, received_at, handled_at, attempts, outcome) \
+             select n, 'a@x', 'SyncCheck', now(), now() - make_interval(days => case when n <= 1500 then 91 else 89 end), \
+                    0, 'x' from generate_series(1, 1600) n; \
+         update notification_log set handled_at = now() where id = 3; \
+         insert into sync_log (call_id, mail, origin_id, operation, version, start_at, end_at, outcome, at) \
+             select gen_random_uuid(), 'a@x', 'U', 'C', 1, now(), now(), 'acknowledged', \
+                    now() - make_interval(days => 399 + 2 * (n % 2)) from generate_series(1, 10) n; \
+         insert into application_log (at, event_id, severity, source, message, instance) \
+             select now() - make_interval(days => 29 + 2 * (n % 2)), 4906, 'error', 'ELS', 'm', 'one' \
+             from generate_series(1, 10) n",
+    )
+    .await;
+    assert_eq!(clear_all(store, &fence, Area::NotificationLog, 90).await, (1_499, 2));
+    assert_eq!(
+        number(store, "select count(*) from notification_log").await,
+        101,
+        "a late one hides no old ones"
+    );
+    assert_eq!(clear_all(store, &fence, Area::SyncLog, 400).await, (5, 1));
+    assert_eq!(clear_all(store, &fence, Area::ApplicationLog, 30).await, (5, 1));
+    assert_eq!(clear_all(store, &fence, Area::ApplicationLog, 30).await, (0, 1));
+}
+
+#[tokio::test]
+async fn a_call_with_keys_in_flight_stays() {
+    let database = database().await;
+    let store = &database.store;
+    let fence = fence(store, "housekeeping").await;
+    sql(
+        store,
+        "insert into service_call_reference_log (call_id, operation, mail, items, started_at, deadline, ended_at) \
+             select gen_random_uuid(), 'CreateEvents', 'a@x', n, now() - interval '500 days', \
+                    now() - interval '500 days', case when n > 1 then now() - interval '500 days' end \
+             from generate_series(1, 3) n; \
+         insert into key_in_flight (mail, origin_id, call_id, position, operation, version, start_at, end_at, deadline) \
+             select mail, 'U', call_id, 1, 'C', 1, now(), now(), deadline from service_call_reference_log where items = 1",
+    )
+    .await;
+    assert_eq!(clear_all(store, &fence, Area::CallLog, 400).await, (2, 1));
+    assert_eq!(number(store, "select count(*) from service_call_reference_log where items = 1").await, 1);
+}
+
+#[tokio::test]
+async fn past_appointments_go_when_they_are_not_needed() {
+    let database = database().await;
+    let store = &database.store;
+    let fence = fence(store, "housekeeping").await;
+    for n in 0..120 {
+        let name = format!("m{n:03}@x.dk");
+        new_resource(store, &name).await;
+        decide(store, &name, "old", Some(slot(1))).await;
+        decide(store, &name, "young", Some(slot(1))).await;
+    }
+    sql(
+        store,
+        "update calendar_event set ack_there = true, ack_start = start_at, ack_end = end_at, ack_version = 1; \
+         update calendar_event set start_at = now() - interval '91 days 1 hour', end_at = now() - interval '91 days', \
+                ack_start = now() - interval '91 days 1 hour', ack_end = now() - interval '91 days' \
+         where origin_id = 'old'; \
+         update calendar_event set ack_there = false where origin_id = 'old' and mail = 'm001@x.dk'; \
+         update calendar_event set ack_there = false where origin_id = 'old' and mail = 'm002@x.dk'; \
+         update planner_resource set deleted_date = now() where mail = 'm002@x.dk'",
+    )
+    .await;
+    assert_eq!(clear_all(store, &fence, Area::PastAppointments, 90).await, (119, 3));
+    let left =
+        "select count(*) from calendar_event where origin_id = 'old' and mail = 'm001@x.dk' and pending";
+    assert_eq!(number(store, left).await, 1, "it is still to be sent");
+    assert_eq!(number(store, "select count(*) from calendar_event where origin_id = 'young'").await, 120);
+}
+
+#[tokio::test]
+async fn only_who_has_the_duty_removes_anything() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, "a@x.dk").await;
+    let old = fence(store, "housekeeping").await;
+    sql(store, "update lease set token = token + 1").await;
+    for area in Area::ALL {
+        let refused = store.clear(&old, area, 1, "").await;
+        assert!(matches!(refused, Err(StoreError::LeaseLost { .. })), "{area:?}: {refused:?}");
+    }
+}

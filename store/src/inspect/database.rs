@@ -1,0 +1,85 @@
+//! The database itself, for who asks whether the installation is ready.
+
+use std::time::Duration;
+
+use base::{Clock, SystemClock};
+use tokio_postgres::Row;
+
+use crate::{Store, StoreError, migrations};
+
+/// What the database says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseFacts {
+    /// Of PostgreSQL.
+    pub version: String,
+    /// As whom the service speaks to it.
+    pub user: String,
+    /// How long an answer takes, the connection included.
+    pub answer: Duration,
+    /// Migrations that were not applied.
+    pub missing: Vec<String>,
+    /// Tables that the user may not read and write.
+    pub forbidden: Vec<String>,
+    /// Does the user own tables of the schema?
+    pub owner: bool,
+}
+
+impl Store {
+    /// What the database says of itself; needs no schema.
+    pub async fn database_facts(&self) -> Result<DatabaseFacts, StoreError> {
+        let operation = "look at the database";
+        let began = SystemClock.monotonic();
+        let client = self.client(operation).await?;
+        let row = client
+            .query_one("select current_setting('server_version'), current_user::text", &[])
+            .await
+            .map_err(StoreError::query(operation))?;
+        let answer = SystemClock.monotonic().saturating_duration_since(began);
+        let rows = client
+            .query(
+                "select c.relname::text, \
+                        has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert') \
+                        and has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete'), \
+                        pg_get_userbyid(c.relowner) = current_user \
+                 from pg_class c \
+                 where c.relkind = 'r' and c.relnamespace = (select oid from pg_namespace where nspname = current_schema()) \
+                   and c.relname <> 'refinery_schema_history' order by 1",
+                &[],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        drop(client);
+        let missing = migrations::missing(self).await?;
+        let read = || -> Result<DatabaseFacts, tokio_postgres::Error> {
+            let mut forbidden = Vec::new();
+            let mut owner = false;
+            for row in &rows {
+                if !row.try_get::<_, bool>(1)? {
+                    forbidden.push(row.try_get(0)?);
+                }
+                owner |= row.try_get::<_, bool>(2)?;
+            }
+            Ok(DatabaseFacts {
+                version: row.try_get(0)?,
+                user: row.try_get(1)?,
+                answer,
+                missing,
+                forbidden,
+                owner,
+            })
+        };
+        read().map_err(StoreError::query(operation))
+    }
+
+    /// How many coded events were recorded in the last day.
+    pub async fn events_of_last_day(&self) -> Result<u64, StoreError> {
+        let operation = "count the events of the last day";
+        let client = self.client(operation).await?;
+        let day = "select count(*) from application_log where at > clock_timestamp() - interval '1 day'";
+        client
+            .query_one(day, &[])
+            .await
+            .and_then(|row: Row| super::work::count(&row, 0))
+            .map_err(StoreError::query(operation))
+    }
+}

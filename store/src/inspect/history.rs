@@ -1,0 +1,557 @@
+//! The story of a mailbox, or of one of its appointments: what came, what was decided, what was sent and answered, in
+//! the order of its happening.
+//!
+//! The logs keep it ([`crate::housekeeping`] says how long). Only the latest decision of a key is stored; of earlier
+//! ones the log of answers tells what was sent for them.
+
+use calendar::{MailAddress, OriginId, Slot};
+use jiff::Timestamp;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::MailboxFacts;
+use crate::outbox::Operation;
+use crate::{Store, StoreError};
+
+/// Which part of a story.
+#[derive(Debug, Clone, Copy)]
+pub struct HistoryQuery<'a> {
+    /// Whose.
+    pub mail: &'a MailAddress,
+    /// Of this appointment alone; what concerns the mailbox as a whole is told too.
+    pub origin_id: Option<&'a OriginId>,
+    /// Not earlier than this.
+    pub since: Timestamp,
+    /// So many entries at most, the latest.
+    pub limit: u32,
+}
+
+/// A story.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct History {
+    /// The earliest first.
+    pub entries: Vec<Entry>,
+    /// Were earlier ones left out, because there are more than the limit?
+    pub more: bool,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// When, by the clock of whoever wrote it down.
+    pub at: Timestamp,
+    /// What.
+    pub what: Happening,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Happening {
+    /// Planner listed the mailbox for the first time.
+    Listed,
+    /// It went out of use.
+    NotInUse {
+        /// Why.
+        reason: Option<String>,
+    },
+    /// An operator withdrew its appointments.
+    Withdrawn {
+        /// Who.
+        by: String,
+    },
+    /// It was located.
+    Located {
+        /// The address of its Exchange.
+        endpoint: String,
+    },
+    /// It began to be listened to.
+    ListenedTo,
+    /// It could not be listened to.
+    CannotBeListenedTo {
+        /// The service's response code or a name of ours.
+        code: String,
+        /// In words.
+        text: Option<String>,
+        /// How often in a row.
+        count: i32,
+    },
+    /// What Planner holds was taken over.
+    Adopted,
+    /// The whole window was read.
+    ReadInFull {
+        /// Could everything be read and stored? `None` = not known.
+        whole: Option<bool>,
+    },
+    /// It was compared with what Planner holds.
+    Compared,
+    /// A notification came.
+    Notified {
+        /// Its number.
+        id: i64,
+        /// `CreatedEvent` …, `SyncChange` …, `FullRead`.
+        kind: String,
+    },
+    /// A notification was handled.
+    Handled {
+        /// Its number.
+        id: i64,
+        /// Its kind.
+        kind: String,
+        /// What came of it.
+        outcome: String,
+        /// Details.
+        text: Option<String>,
+        /// Failures before that.
+        attempts: i32,
+    },
+    /// A notification failed and waits, or was set aside.
+    Failing {
+        /// Its number.
+        id: i64,
+        /// Its kind.
+        kind: String,
+        /// Failures.
+        attempts: i32,
+        /// The last error.
+        error: Option<String>,
+        /// Was it set aside?
+        set_aside: bool,
+    },
+    /// Something was decided about a key.
+    Decided {
+        /// Which.
+        origin_id: OriginId,
+        /// The version of the decision.
+        version: i64,
+        /// Wanted, or absent.
+        wanted: bool,
+        /// Its times.
+        slot: Option<Slot>,
+        /// By a pull or comparison, not by a live change.
+        bulk: bool,
+        /// When the reading behind it began.
+        reading_began: Option<Timestamp>,
+    },
+    /// A call to Planner began.
+    Called {
+        /// Our correlation id.
+        call_id: Uuid,
+        /// Which call.
+        operation: String,
+        /// Appointments, or mailboxes asked about.
+        items: i32,
+    },
+    /// A call to Planner ended.
+    CallEnded {
+        /// Our correlation id.
+        call_id: Uuid,
+        /// Which call.
+        operation: String,
+        /// Did it work?
+        success: bool,
+        /// The event that says what went wrong.
+        event_id: Option<i32>,
+        /// In words.
+        text: Option<String>,
+        /// Planner's own identifier of the call.
+        planner_call_id: Option<Uuid>,
+    },
+    /// An appointment is in a call that was not answered yet.
+    InFlight {
+        /// Which.
+        origin_id: OriginId,
+        /// What was asked.
+        operation: Option<Operation>,
+        /// Until when an answer is waited for.
+        deadline: Timestamp,
+    },
+    /// Planner answered about a key, or did not.
+    Answered {
+        /// Which.
+        origin_id: OriginId,
+        /// What was asked.
+        operation: Option<Operation>,
+        /// For which version of the decision.
+        version: i64,
+        /// The times that were sent.
+        slot: Slot,
+        /// The receipt's code; `None` = none came.
+        code: Option<i32>,
+        /// What followed: `acknowledged`, `converted`, `refused` …
+        outcome: String,
+        /// The receipt's or our words.
+        text: Option<String>,
+    },
+    /// Deletions were withheld.
+    Withheld {
+        /// The number of the run.
+        run: i64,
+        /// `full_read` or `comparison`.
+        source: String,
+        /// How many.
+        keys: i32,
+        /// Of how many that were there.
+        there: i32,
+        /// `withheld`, `confirmed` …
+        state: String,
+    },
+    /// An operator asked for something.
+    Asked {
+        /// The number of the operation.
+        id: i64,
+        /// What.
+        kind: String,
+        /// Who.
+        by: String,
+        /// For all mailboxes.
+        all: bool,
+    },
+    /// A coded event named the mailbox.
+    Event {
+        /// Its code.
+        event_id: i32,
+        /// How bad.
+        severity: String,
+        /// In words.
+        message: String,
+    },
+}
+
+impl Happening {
+    /// What follows what at the same instant.
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Listed | Self::Located { .. } | Self::Asked { .. } => 0,
+            Self::Notified { .. } => 1,
+            Self::ReadInFull { .. } | Self::Adopted | Self::Compared | Self::Withheld { .. } => 3,
+            Self::Decided { .. } => 2,
+            Self::Handled { .. } | Self::Failing { .. } => 4,
+            Self::Called { .. } => 5,
+            Self::InFlight { .. } => 6,
+            Self::Answered { .. } => 7,
+            Self::CallEnded { .. } => 8,
+            Self::NotInUse { .. }
+            | Self::Withdrawn { .. }
+            | Self::ListenedTo
+            | Self::CannotBeListenedTo { .. }
+            | Self::Event { .. } => 9,
+        }
+    }
+}
+
+impl Store {
+    /// The story of a mailbox or of one of its appointments.
+    pub async fn history(&self, query: &HistoryQuery<'_>) -> Result<History, StoreError> {
+        let mut entries = Vec::new();
+        if let Some(facts) = self.mailbox_facts(query.mail).await? {
+            entries.extend(steps_of(facts));
+        }
+        let items = self.items_of(query).await?;
+        self.notifications_of(query, items.as_deref(), &mut entries).await?;
+        self.decisions_of(query, &mut entries).await?;
+        let calls = self.answers_of(query, &mut entries).await?;
+        self.calls_of(query, &calls, &mut entries).await?;
+        self.acts_of(query, &mut entries).await?;
+        entries.retain(|entry| entry.at >= query.since);
+        entries.sort_by_key(|entry| (entry.at, entry.what.rank()));
+        let limit = query.limit as usize;
+        let more = entries.len() > limit;
+        let entries = if more { entries.split_off(entries.len() - limit) } else { entries };
+        Ok(History { entries, more })
+    }
+
+    /// The items that stand, or stood last, for the appointment: its own, and that of its series. `None` = of all.
+    async fn items_of(&self, query: &HistoryQuery<'_>) -> Result<Option<Vec<String>>, StoreError> {
+        let operation = "look for the items of an appointment";
+        let Some(origin_id) = query.origin_id else { return Ok(None) };
+        let client = self.client(operation).await?;
+        let rows = client
+            .query(
+                "select e.item_id from calendar_event e where e.mail = $1 and e.origin_id = $2 and e.item_id is not null \
+                 union select s.item_id from series s join calendar_event e on e.mail = s.mail and e.uid = s.uid \
+                 where e.mail = $1 and e.origin_id = $2",
+                &[&query.mail.as_str(), &origin_id.as_str()],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let items = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>();
+        items.map(Some).map_err(StoreError::query(operation))
+    }
+
+    async fn notifications_of(
+        &self,
+        query: &HistoryQuery<'_>,
+        items: Option<&[String]>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), StoreError> {
+        let operation = "read the notifications of a mailbox";
+        let client = self.client(operation).await?;
+        let rows = client
+            .query(
+                "select id, event_type, received_at, attempts, handled_at, outcome, text, false \
+                 from (select * from notification_log where mail = $1 and handled_at >= $2 \
+                         and ($3::text[] is null or item_id is null or item_id = any ($3) or old_item_id = any ($3)) \
+                       order by handled_at desc limit $4) as handled \
+                 union all \
+                 select id, event_type, received_at, attempts, set_aside_at, null, last_error, set_aside_at is not null \
+                 from (select * from notification where mail = $1 \
+                         and ($3::text[] is null or item_id is null or item_id = any ($3) or old_item_id = any ($3)) \
+                       order by id desc limit $4) as waiting",
+                &[&query.mail.as_str(), &query.since, &items, &i64::from(query.limit)],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        for row in &rows {
+            notification(row, entries).map_err(StoreError::query(operation))?;
+        }
+        Ok(())
+    }
+
+    async fn decisions_of(
+        &self,
+        query: &HistoryQuery<'_>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), StoreError> {
+        let operation = "read the decisions of a mailbox";
+        let client = self.client(operation).await?;
+        let rows = client
+            .query(
+                "select decided_at, origin_id, version, wanted, start_at, end_at, bulk, reading_began from calendar_event \
+                 where mail = $1 and version > 0 and decided_at >= $2 and ($3::text is null or origin_id = $3) \
+                 order by decided_at desc limit $4",
+                &[&query.mail.as_str(), &query.since, &origin(query), &i64::from(query.limit)],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let decided = |row: &Row| -> Result<Entry, tokio_postgres::Error> {
+            let (start, end): (Option<Timestamp>, Option<Timestamp>) = (row.try_get(4)?, row.try_get(5)?);
+            let what = Happening::Decided {
+                origin_id: OriginId::new(row.try_get::<_, String>(1)?),
+                version: row.try_get(2)?,
+                wanted: row.try_get(3)?,
+                slot: start.zip(end).map(|(start, end)| Slot { start, end }),
+                bulk: row.try_get(6)?,
+                reading_began: row.try_get(7)?,
+            };
+            Ok(Entry { at: row.try_get(0)?, what })
+        };
+        for row in &rows {
+            entries.push(decided(row).map_err(StoreError::query(operation))?);
+        }
+        Ok(())
+    }
+
+    /// Answers, and keys in flight; returns the calls that they belong to.
+    async fn answers_of(
+        &self,
+        query: &HistoryQuery<'_>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let operation = "read what Planner answered about a mailbox";
+        let client = self.client(operation).await?;
+        let rows = client
+            .query(
+                "select call_id, origin_id, operation, version, start_at, end_at, receipt_code, outcome, text, at, \
+                        null::timestamptz \
+                 from (select * from sync_log where mail = $1 and at >= $2 and ($3::text is null or origin_id = $3) \
+                       order by at desc limit $4) as answered \
+                 union all \
+                 select f.call_id, f.origin_id, f.operation, f.version, f.start_at, f.end_at, null, '', null, c.started_at, \
+                        f.deadline \
+                 from key_in_flight f join service_call_reference_log c using (call_id) \
+                 where f.mail = $1 and ($3::text is null or f.origin_id = $3)",
+                &[&query.mail.as_str(), &query.since, &origin(query), &i64::from(query.limit)],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let mut calls = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (call, entry) = answer(row).map_err(StoreError::query(operation))?;
+            calls.push(call);
+            entries.push(entry);
+        }
+        calls.sort_unstable();
+        calls.dedup();
+        Ok(calls)
+    }
+
+    async fn calls_of(
+        &self,
+        query: &HistoryQuery<'_>,
+        calls: &[Uuid],
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), StoreError> {
+        let operation = "read the calls about a mailbox";
+        let client = self.client(operation).await?;
+        let columns = "call_id, operation, items, started_at, ended_at, coalesce(success, false), event_id, text, \
+             service_call_response_reference_id";
+        let rows = client
+            .query(
+                &format!(
+                    "select {columns} from service_call_reference_log where call_id = any ($1) \
+                     union \
+                     (select {columns} from service_call_reference_log \
+                      where coalesce(ended_at, deadline) >= $3 and mail = $2 and operation = 'GetEvents' \
+                      order by started_at desc limit $4)"
+                ),
+                &[&calls, &query.mail.as_str(), &query.since, &i64::from(query.limit)],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        for row in &rows {
+            call(row, entries).map_err(StoreError::query(operation))?;
+        }
+        Ok(())
+    }
+
+    /// What operators asked for, what was withheld, and events that name the mailbox.
+    async fn acts_of(&self, query: &HistoryQuery<'_>, entries: &mut Vec<Entry>) -> Result<(), StoreError> {
+        let operation = "read the events of a mailbox";
+        let client = self.client(operation).await?;
+        let limit = i64::from(query.limit);
+        let runs = client
+            .query(
+                "select withheld_at, id, source, keys, there, state from withheld_run r \
+                 where mail = $1 and withheld_at >= $2 \
+                   and ($3::text is null or exists (select from withheld_key k where k.run = r.id and k.origin_id = $3)) \
+                 order by id desc limit $4",
+                &[&query.mail.as_str(), &query.since, &origin(query), &limit],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let asked = client
+            .query(
+                "select asked_at, id, kind, asked_by, mail is null from operation \
+                 where (mail = $1 or mail is null) and asked_at >= $2 order by id desc limit $3",
+                &[&query.mail.as_str(), &query.since, &limit],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let events = client
+            .query(
+                "select at, event_id, severity, message from application_log \
+                 where at >= $2 and fields ->> 'mailbox' = $1 \
+                   and ($3::text is null or coalesce(fields ->> 'origin_id', $3) = $3) order by at desc limit $4",
+                &[&query.mail.as_str(), &query.since, &origin(query), &limit],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let rows = runs.iter().map(withheld).chain(asked.iter().map(ask)).chain(events.iter().map(event));
+        for entry in rows {
+            entries.push(entry.map_err(StoreError::query(operation))?);
+        }
+        Ok(())
+    }
+}
+
+fn origin<'a>(query: &HistoryQuery<'a>) -> Option<&'a str> {
+    query.origin_id.map(OriginId::as_str)
+}
+
+/// What the row of the mailbox tells.
+fn steps_of(facts: MailboxFacts) -> Vec<Entry> {
+    let steps = [
+        (facts.created_at, Happening::Listed),
+        (facts.deleted_date, Happening::NotInUse { reason: facts.deleted_reason }),
+        (facts.located_at, Happening::Located { endpoint: facts.endpoint.unwrap_or_default() }),
+        (facts.last_success, Happening::ListenedTo),
+        (facts.adopted_at, Happening::Adopted),
+        (facts.last_full_sync, Happening::ReadInFull { whole: facts.full_read_whole }),
+        (facts.compared_at, Happening::Compared),
+    ];
+    let failing = facts.error_code.map(|code| Happening::CannotBeListenedTo {
+        code,
+        text: facts.error_description,
+        count: facts.error_count,
+    });
+    let failing = facts.error_date.zip(failing);
+    let withdrawn = facts.withdrawn.map(|(at, by)| (at, Happening::Withdrawn { by }));
+    let certain = steps.into_iter().filter_map(|(at, what)| Some((at?, what)));
+    certain.chain(failing).chain(withdrawn).map(|(at, what)| Entry { at, what }).collect()
+}
+
+fn notification(row: &Row, entries: &mut Vec<Entry>) -> Result<(), tokio_postgres::Error> {
+    let (id, kind): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+    let attempts: i32 = row.try_get(3)?;
+    let received: Timestamp = row.try_get(2)?;
+    entries.push(Entry { at: received, what: Happening::Notified { id, kind: kind.clone() } });
+    let at: Option<Timestamp> = row.try_get(4)?;
+    let outcome: Option<String> = row.try_get(5)?;
+    let text: Option<String> = row.try_get(6)?;
+    match outcome {
+        Some(outcome) => entries.push(Entry {
+            at: at.unwrap_or(received),
+            what: Happening::Handled { id, kind, outcome, text, attempts },
+        }),
+        None if attempts > 0 || text.is_some() => entries.push(Entry {
+            at: at.unwrap_or(received),
+            what: Happening::Failing { id, kind, attempts, error: text, set_aside: row.try_get(7)? },
+        }),
+        None => {}
+    }
+    Ok(())
+}
+
+fn answer(row: &Row) -> Result<(Uuid, Entry), tokio_postgres::Error> {
+    let origin_id = OriginId::new(row.try_get::<_, String>(1)?);
+    let operation = Operation::of_code(row.try_get(2)?);
+    let deadline: Option<Timestamp> = row.try_get(10)?;
+    let what = match deadline {
+        Some(deadline) => Happening::InFlight { origin_id, operation, deadline },
+        None => Happening::Answered {
+            origin_id,
+            operation,
+            version: row.try_get(3)?,
+            slot: Slot { start: row.try_get(4)?, end: row.try_get(5)? },
+            code: row.try_get(6)?,
+            outcome: row.try_get(7)?,
+            text: row.try_get(8)?,
+        },
+    };
+    Ok((row.try_get(0)?, Entry { at: row.try_get(9)?, what }))
+}
+
+fn call(row: &Row, entries: &mut Vec<Entry>) -> Result<(), tokio_postgres::Error> {
+    let (call_id, operation): (Uuid, String) = (row.try_get(0)?, row.try_get(1)?);
+    let called = Happening::Called { call_id, operation: operation.clone(), items: row.try_get(2)? };
+    entries.push(Entry { at: row.try_get(3)?, what: called });
+    let ended: Option<Timestamp> = row.try_get(4)?;
+    let Some(at) = ended else { return Ok(()) };
+    let what = Happening::CallEnded {
+        call_id,
+        operation,
+        success: row.try_get(5)?,
+        event_id: row.try_get(6)?,
+        text: row.try_get(7)?,
+        planner_call_id: row.try_get(8)?,
+    };
+    entries.push(Entry { at, what });
+    Ok(())
+}
+
+fn withheld(row: &Row) -> Result<Entry, tokio_postgres::Error> {
+    let what = Happening::Withheld {
+        run: row.try_get(1)?,
+        source: row.try_get(2)?,
+        keys: row.try_get(3)?,
+        there: row.try_get(4)?,
+        state: row.try_get(5)?,
+    };
+    Ok(Entry { at: row.try_get(0)?, what })
+}
+
+fn ask(row: &Row) -> Result<Entry, tokio_postgres::Error> {
+    let what = Happening::Asked {
+        id: row.try_get(1)?,
+        kind: row.try_get(2)?,
+        by: row.try_get(3)?,
+        all: row.try_get(4)?,
+    };
+    Ok(Entry { at: row.try_get(0)?, what })
+}
+
+fn event(row: &Row) -> Result<Entry, tokio_postgres::Error> {
+    let what =
+        Happening::Event { event_id: row.try_get(1)?, severity: row.try_get(2)?, message: row.try_get(3)? };
+    Ok(Entry { at: row.try_get(0)?, what })
+}

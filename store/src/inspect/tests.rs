@@ -1,0 +1,290 @@
+//! Goal: operators see what is there: stages by their leases, what waits and for what, and the story of a mailbox in
+//! its order. Method: the other stages' functions on a real database.
+
+use std::time::Duration;
+
+use calendar::{MailAddress, OriginId};
+use jiff::Timestamp;
+
+use crate::calls::{CallBook, CallEnd, CallLimits, Class, Permit, ReadCall};
+use crate::operations::{OperationKind, Scope};
+use crate::outbox::testing::{decide, decide_as, fence, new_resource, resource, slot, sql};
+use crate::outbox::{Answer, Batch, KeyAnswer, Operation, Outcome, PageSize};
+use crate::testing::database;
+
+use super::*;
+
+fn mail(name: &str) -> MailAddress {
+    MailAddress::parse(name).unwrap()
+}
+
+fn book(store: &crate::Store) -> CallBook {
+    let limits = CallLimits { simultaneous_calls: 4, calls_per_minute: None, events_per_minute: None };
+    CallBook::new(store.clone(), limits)
+}
+
+#[tokio::test]
+async fn an_empty_store_can_be_looked_at() {
+    let database = database().await;
+    let work = database.store.work().await.unwrap();
+    assert_eq!((work.leases.len(), work.groups.len(), work.budget), (0, 0, BudgetUse::default()));
+    assert_eq!(database.store.oldest_unsent().await.unwrap(), None);
+    assert_eq!(database.store.mailbox_facts(&mail("a@x.dk")).await.unwrap(), None);
+    let facts = database.store.database_facts().await.unwrap();
+    assert_eq!((facts.missing.len(), facts.forbidden.len(), facts.owner), (0, 0, true));
+}
+
+#[tokio::test]
+async fn leases_groups_and_calls_are_told() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, "a@x.dk").await;
+    sql(
+        store,
+        "insert into lease (key, owner, token, expires_at) values ('listener', 'one', 1, now() + interval '9 s'), \
+             ('qualifier/0', 'two', 1, now() - interval '1 s'), ('affinity-group/1', 'one', 1, now() + interval '9 s'); \
+         insert into subscription (endpoint, grouping_value, ordinal) values ('https://ex', 'g', 0); \
+         insert into planner_resource_subscription (mail, subscription_id, ews_subscription_id) \
+             select 'a@x.dk', id, 's' from subscription; \
+         insert into application_log (at, event_id, severity, source, message, instance) \
+             values (now(), 6904, 'error', 'PCS', 'm', 'one'), (now(), 6904, 'error', 'PCS', 'm', 'one'), \
+                    (now(), 9108, 'information', 'EPS', 'm', 'one'), \
+                    (now() - interval '2 h', 6901, 'error', 'PCS', 'm', 'one')",
+    )
+    .await;
+    let fence = fence(store, "communicator").await;
+    let call =
+        ReadCall { operation: "GetEvents", mail: None, mailboxes: 1, lifetime: Duration::from_secs(60) };
+    let Permit::Granted(start) = book(store).begin(&fence, &call).await.unwrap() else { panic!("no room") };
+    let work = store.work().await.unwrap();
+    let owner = |key: &str| work.leases.iter().find(|lease| lease.key == key).unwrap().owner.clone();
+    assert_eq!((owner("listener").as_deref(), owner("qualifier/0")), (Some("one"), None));
+    assert_eq!(work.groups.len(), 1);
+    let group = &work.groups[0];
+    assert_eq!((group.members, group.subscribed, group.failing), (1, 1, 0));
+    assert_eq!((work.budget.calls, work.budget.in_flight, work.budget.events), (1, 1, 0));
+    assert_eq!(work.events.len(), 1);
+    assert_eq!((work.events[0].event_id, work.events[0].count), (6904, 2));
+    book(store).end(start.id, &CallEnd::default()).await.unwrap();
+    let work = store.work().await.unwrap();
+    assert_eq!((work.budget.calls, work.budget.in_flight, work.budget.failed), (1, 0, 1));
+}
+
+#[tokio::test]
+async fn what_is_unsent_is_told_with_what_it_waits_for() {
+    let database = database().await;
+    let store = &database.store;
+    for name in ["a@x.dk", "b@x.dk", "c@x.dk", "e@x.dk"] {
+        resource(store, name).await;
+    }
+    new_resource(store, "d@x.dk").await;
+    for name in ["a@x.dk", "b@x.dk", "c@x.dk", "d@x.dk", "e@x.dk"] {
+        decide(store, name, "U", Some(slot(1))).await;
+    }
+    sql(
+        store,
+        "update calendar_event set next_attempt_at = now() + interval '1 h' where mail = 'b@x.dk'; \
+         update planner_resource set deleted_date = now(), deleted_reason = 'x' where mail = 'c@x.dk'; \
+         update calendar_event set decided_at = '2026-01-01' where mail = 'c@x.dk'; \
+         update planner_resource set full_read_began_at = null where mail = 'e@x.dk'",
+    )
+    .await;
+    let page = store.unsent(&Scope::All, 10).await.unwrap();
+    let holds: Vec<(&str, &str)> = page
+        .keys
+        .iter()
+        .map(|key| {
+            let hold = match key.hold {
+                Hold::InTurn => "turn",
+                Hold::Pauses(_) => "pauses",
+                Hold::NotInUse => "unused",
+                Hold::NotAdopted => "unadopted",
+                Hold::NotRead => "unread",
+                Hold::InFlight => "in flight",
+            };
+            (key.mail.as_str(), hold)
+        })
+        .collect();
+    let expected = [
+        ("a@x.dk", "turn"),
+        ("b@x.dk", "pauses"),
+        ("c@x.dk", "unused"),
+        ("d@x.dk", "unadopted"),
+        ("e@x.dk", "unread"),
+    ];
+    assert_eq!(holds, expected);
+    assert_eq!((page.total, page.keys[0].operation, page.keys[0].held), (5, Operation::Create, None));
+    assert_eq!(store.unsent(&Scope::One(mail("b@x.dk")), 10).await.unwrap().total, 1);
+    assert_eq!(store.unsent(&Scope::All, 2).await.unwrap().keys.len(), 2);
+    let oldest = store.oldest_unsent().await.unwrap().unwrap();
+    assert_eq!(oldest.mail, "a@x.dk", "what is not sent at all is not late");
+}
+
+/// Sends what is pending for a mailbox, and answers it.
+async fn send(store: &crate::Store, name: &str, outcome: Outcome, code: i32) {
+    let fence = fence(store, "communicator").await;
+    let size = PageSize { mailboxes: 10, keys_per_mailbox: 10 };
+    let page = store.pending_keys(Class::Live, "", size).await.unwrap();
+    let keys: Vec<_> = page.keys.into_iter().filter(|key| key.mail.as_str() == name).collect();
+    let batch = Batch { mail: mail(name), operation: keys[0].operation, class: Class::Live, keys };
+    let permit = book(store).reserve(&fence, &batch, Duration::from_secs(60)).await.unwrap();
+    let Permit::Granted(Some(reserved)) = permit else { panic!("{permit:?}") };
+    let told = |key: &crate::outbox::PendingKey| KeyAnswer {
+        origin_id: key.origin_id.clone(),
+        outcome: outcome.clone(),
+        receipt_code: Some(code),
+        text: None,
+        calendar_event_identifier: None,
+        planner_resource_identifier: None,
+    };
+    let answer = Answer {
+        call_id: reserved.call_id,
+        mail: mail(name),
+        end: CallEnd { success: true, ..CallEnd::default() },
+        keys: reserved.keys.iter().map(told).collect(),
+        adopt_after: None,
+    };
+    let deletes = batch.operation == Operation::Delete;
+    assert_eq!(book(store).answer(&fence, &answer, deletes).await.unwrap(), reserved.keys.len() as u64);
+}
+
+#[tokio::test]
+async fn the_story_of_an_appointment_is_told_in_order() {
+    let database = database().await;
+    let store = &database.store;
+    for name in ["a@x.dk", "b@x.dk"] {
+        resource(store, name).await;
+        sql(
+            store,
+            &format!(
+                "insert into notification_log (id, mail, event_type, item_id, received_at, handled_at, attempts, outcome) \
+                 values (nextval('notification_claim'), '{name}', 'CreatedEvent', 'i', clock_timestamp(), \
+                         clock_timestamp(), 0, 'decided'), \
+                        (nextval('notification_claim'), '{name}', 'CreatedEvent', 'other', clock_timestamp(), \
+                         clock_timestamp(), 0, 'decided')"
+            ),
+        )
+        .await;
+        decide_as(store, name, "U", Some(slot(1)), false, None).await;
+        sql(store, "update calendar_event set item_id = 'i'").await;
+    }
+    send(store, "a@x.dk", Outcome::Acknowledged, 0).await;
+    store.record_operation(OperationKind::Comparison, &Scope::One(mail("b@x.dk")), "kim").await.unwrap();
+    store.record_operation(OperationKind::FullPull, &Scope::All, "kim").await.unwrap();
+    sql(
+        store,
+        "insert into application_log (at, event_id, severity, source, message, fields, instance) \
+         values (clock_timestamp(), 2903, 'error', 'EPS', 'm', '{\"mailbox\": \"a@x.dk\"}', 'one'), \
+                (clock_timestamp(), 2903, 'error', 'EPS', 'm', '{\"mailbox\": \"a@x.dk\", \"origin_id\": \"V\"}', 'one')",
+    )
+    .await;
+    let (a, u) = (mail("a@x.dk"), OriginId::new("U".to_owned()));
+    let query = HistoryQuery { mail: &a, origin_id: Some(&u), since: Timestamp::UNIX_EPOCH, limit: 100 };
+    let history = store.history(&query).await.unwrap();
+    let name = |what: &Happening| format!("{what:?}").split([' ', '{']).next().unwrap_or_default().to_owned();
+    let names: Vec<String> = history.entries.iter().map(|entry| name(&entry.what)).collect();
+    let story: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !["Listed", "Adopted", "ReadInFull"].contains(name))
+        .collect();
+    assert_eq!(
+        story,
+        ["Notified", "Handled", "Decided", "Called", "Answered", "CallEnded", "Asked", "Event"],
+        "{history:?}"
+    );
+    assert!(history.entries.windows(2).all(|two| two[0].at <= two[1].at));
+    let short = store.history(&HistoryQuery { limit: 2, ..query }).await.unwrap();
+    assert!(short.more && short.entries.len() == 2);
+    assert_eq!(short.entries[..], history.entries[history.entries.len() - 2..]);
+
+    let facts = store.mailbox_facts(&a).await.unwrap().unwrap();
+    assert_eq!((facts.counts.there, facts.counts.held, facts.counts.unsent), (1, 1, 0));
+    assert_eq!(
+        facts.last_receipt.as_ref().map(|(_, code, word)| (*code, word.as_str())),
+        Some((Some(0), "acknowledged"))
+    );
+    assert_eq!(
+        facts.last_call.as_ref().map(|(_, call, ok)| (call.as_str(), *ok)),
+        Some(("CreateEvents", Some(true)))
+    );
+    let key = store.key_state(&a, &u).await.unwrap().unwrap();
+    assert_eq!((key.planner, key.pending, key.wanted), (Planner::Holds(slot(1)), false, Some(true)));
+    assert_eq!(store.key_state(&a, &OriginId::new("nothing".to_owned())).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn asking_for_rediscovery_and_resend_is_followed() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, "a@x.dk").await;
+    resource(store, "b@x.dk").await;
+    sql(
+        store,
+        "update planner_resource set endpoint = 'https://ex', grouping_value = 'g' where mail = 'a@x.dk'",
+    )
+    .await;
+    let rediscovery = store.record_operation(OperationKind::Rediscovery, &Scope::All, "kim").await.unwrap();
+    assert_eq!(store.ask_for_rediscovery(&Scope::All).await.unwrap(), 2);
+    let progress = store.operation_progress(&rediscovery).await.unwrap();
+    assert_eq!((progress.done, progress.of), (0, 2));
+    let location = calendar::source::Location { endpoint: "https://ex".into(), grouping: "g".into() };
+    let listener = fence(store, "listener").await;
+    store.located(&listener, &[(mail("a@x.dk"), location)]).await.unwrap();
+    sql(
+        store,
+        "update planner_resource set error_date = clock_timestamp(), error_code = 'e' where mail = 'b@x.dk'",
+    )
+    .await;
+    assert!(store.operation_progress(&rediscovery).await.unwrap().is_done(), "found, and tried in vain");
+
+    decide(store, "a@x.dk", "U", Some(slot(1))).await;
+    sql(store, "update calendar_event set next_attempt_at = now() + interval '1 h'").await;
+    decide(store, "b@x.dk", "V", Some(slot(1))).await;
+    sql(
+        store,
+        "update calendar_event set set_aside_version = 1, set_aside_reason = 'x' where origin_id = 'V'",
+    )
+    .await;
+    let resend = store.record_operation(OperationKind::Resend, &Scope::All, "kim").await.unwrap();
+    assert_eq!(store.ask_for_resend(&Scope::All).await.unwrap(), 2);
+    assert_eq!(store.operation_progress(&resend).await.unwrap().done, 0);
+    send(store, "a@x.dk", Outcome::Acknowledged, 0).await;
+    let progress = store.operation_progress(&resend).await.unwrap();
+    assert_eq!((progress.done, progress.of, progress.waiting[0].mail.as_str()), (1, 2, "b@x.dk"));
+}
+
+#[tokio::test]
+async fn the_settlement_of_a_run_is_followed_to_its_last_deletion() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, "a@x.dk").await;
+    decide(store, "a@x.dk", "U", Some(slot(1))).await;
+    send(store, "a@x.dk", Outcome::Acknowledged, 0).await;
+    sql(
+        store,
+        "insert into withheld_run (mail, source, reading_began, withheld_at, keys, there) \
+             values ('a@x.dk', 'full_read', clock_timestamp(), now(), 1, 1); \
+         insert into withheld_key (mail, origin_id, run, version, start_at, end_at) \
+             select 'a@x.dk', 'U', r.id, e.version, e.start_at, e.end_at from withheld_run r, calendar_event e",
+    )
+    .await;
+    assert_eq!(store.withheld_run_state(1).await.unwrap().as_deref(), Some("withheld"));
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    assert_eq!(store.confirm_withheld(1, "kim", now).await.unwrap().unwrap().keys, 1);
+    let scope = Scope::One(mail("a@x.dk"));
+    let operation =
+        store.record_operation_about(OperationKind::Confirmation, &scope, Some("1"), "kim").await.unwrap();
+    let progress = store.operation_progress(&operation).await.unwrap();
+    assert_eq!((progress.done, progress.of), (0, 1));
+    sql(store, "update calendar_event set bulk = false").await;
+    send(store, "a@x.dk", Outcome::Acknowledged, 0).await;
+    let progress = store.operation_progress(&operation).await.unwrap();
+    assert_eq!((progress.done, progress.of, progress.outcome.as_deref()), (1, 1, Some("confirmed")));
+    let list =
+        store.record_operation_about(OperationKind::Rejection, &Scope::All, Some("L3"), "kim").await.unwrap();
+    assert!(store.operation_progress(&list).await.unwrap().is_done());
+    // a kind that a newer version knows does not hide the others
+    sql(store, "insert into operation (kind, asked_by) values ('dance', 'kim')").await;
+    assert_eq!(store.operations(10).await.unwrap().len(), 2);
+}

@@ -1,0 +1,135 @@
+//! What is still to be sent to Planner, for people: each key with what it waits for.
+
+use calendar::{OriginId, Slot};
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use crate::operations::Scope;
+use crate::outbox::{END, OPERATION, Operation, START};
+use crate::{Store, StoreError};
+
+/// What a key that differs waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Its mailbox is not in use, and nobody withdrew its appointments: it is not sent.
+    NotInUse,
+    /// What Planner holds for its mailbox was not taken over yet (B9).
+    NotAdopted,
+    /// Its mailbox was not read in full since (B9).
+    NotRead,
+    /// It is in a call now.
+    InFlight,
+    /// It failed, and is sent again at this time.
+    Pauses(Timestamp),
+    /// Nothing but its turn.
+    InTurn,
+}
+
+/// A key that differs from what Planner has acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsent {
+    /// Its mailbox, as it is stored.
+    pub mail: String,
+    /// Its origin id.
+    pub origin_id: OriginId,
+    /// What is asked of Planner.
+    pub operation: Operation,
+    /// The times to be sent; for a deletion those that Planner holds, where they are known.
+    pub slot: Slot,
+    /// The times that Planner holds, where it holds it and they are known.
+    pub held: Option<Slot>,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// Bulk work, that goes behind live changes.
+    pub bulk: bool,
+    /// What it waits for.
+    pub hold: Hold,
+}
+
+/// Some of what is unsent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UnsentPage {
+    /// The keys.
+    pub keys: Vec<Unsent>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+/// SQL: what the pending row `e` of the mailbox `r` waits for, as [`hold_of`] reads it.
+const HOLD: &str = "case when r.deleted_date is not null and not (r.withdrawn_at is not null and not e.wanted) then 'unused' \
+     when r.deleted_date is not null then 'turn' \
+     when r.adopted_at is null then 'unadopted' \
+     when r.full_read_began_at is null then 'unread' else 'turn' end";
+
+impl Store {
+    /// What is unsent of these mailboxes, by mailbox and start; at most `limit` keys.
+    pub async fn unsent(&self, scope: &Scope, limit: u32) -> Result<UnsentPage, StoreError> {
+        let operation = "list what is unsent";
+        let client = self.client(operation).await?;
+        let total = client
+            .query_one(
+                "select count(*) from calendar_event where pending and ($1::text is null or mail = $1)",
+                &[&scope.mail()],
+            )
+            .await
+            .and_then(|row| super::work::count(&row, 0))
+            .map_err(StoreError::query(operation))?;
+        let rows = client
+            .query(&unsent_sql("true", "e.mail, 5, e.origin_id"), &[&scope.mail(), &i64::from(limit)])
+            .await
+            .map_err(StoreError::query(operation))?;
+        let keys = rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::query(operation))?;
+        Ok(UnsentPage { keys, total })
+    }
+
+    /// The key that has been unsent for longest, among those that are to be sent at all.
+    pub async fn oldest_unsent(&self) -> Result<Option<Unsent>, StoreError> {
+        let operation = "look for the oldest unsent change";
+        let client = self.client(operation).await?;
+        let used = format!("{HOLD} <> 'unused'");
+        let row = client
+            .query_opt(&unsent_sql(&used, "e.decided_at"), &[&None::<&str>, &1_i64])
+            .await
+            .map_err(StoreError::query(operation))?;
+        row.as_ref().map(read).transpose().map_err(StoreError::query(operation))
+    }
+}
+
+fn unsent_sql(condition: &str, order: &str) -> String {
+    format!(
+        "select e.mail, e.origin_id, {OPERATION}, e.decided_at, {START}, {END}, \
+                case when e.ack_there then e.ack_start end, case when e.ack_there then e.ack_end end, e.bulk, {HOLD}, \
+                case when e.next_attempt_at > clock_timestamp() then e.next_attempt_at end, \
+                exists (select from key_in_flight f where f.mail = e.mail and f.origin_id = e.origin_id) \
+         from calendar_event e join planner_resource r on r.mail = e.mail \
+         where e.pending and ($1::text is null or e.mail = $1) and {condition} order by {order} limit $2"
+    )
+}
+
+fn read(row: &Row) -> Result<Unsent, tokio_postgres::Error> {
+    let letter: i8 = row.try_get(2)?;
+    let start: Option<Timestamp> = row.try_get(6)?;
+    let end: Option<Timestamp> = row.try_get(7)?;
+    let hold: &str = row.try_get(9)?;
+    Ok(Unsent {
+        mail: row.try_get(0)?,
+        origin_id: OriginId::new(row.try_get::<_, String>(1)?),
+        operation: Operation::of_code(letter).expect("the statement answers one of the three letters"),
+        decided_at: row.try_get(3)?,
+        slot: Slot { start: row.try_get(4)?, end: row.try_get(5)? },
+        held: start.zip(end).map(|(start, end)| Slot { start, end }),
+        bulk: row.try_get(8)?,
+        hold: hold_of(hold, row.try_get(11)?, row.try_get(10)?),
+    })
+}
+
+fn hold_of(text: &str, in_flight: bool, pauses: Option<Timestamp>) -> Hold {
+    match (text, pauses) {
+        _ if in_flight => Hold::InFlight,
+        ("unused", _) => Hold::NotInUse,
+        ("unadopted", _) => Hold::NotAdopted,
+        ("unread", _) => Hold::NotRead,
+        (_, Some(until)) => Hold::Pauses(until),
+        (_, None) => Hold::InTurn,
+    }
+}
