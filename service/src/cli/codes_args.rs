@@ -1,0 +1,21 @@
+//! Arguments of `kommuneklient codes`.
+
+use clap::Args;
+
+use crate::texts::LanguageArg;
+
+/// Which codes, and in which form.
+#[derive(Debug, Args)]
+pub struct CodesArgs {
+    /// The code; all of them when absent.
+    #[arg(value_name = "ID")]
+    pub id: Option<u16>,
+    #[command(flatten)]
+    pub(crate) language: LanguageArg,
+    /// Answer in JSON, for programs: everything, in both languages.
+    #[arg(long)]
+    pub json: bool,
+    /// Answer with docs/event-codes.md.
+    #[arg(long, conflicts_with_all = ["json", "id"])]
+    pub markdown: bool,
+}

@@ -1,0 +1,151 @@
+//! The table `standing_alert`: which events call for somebody right now (B13), and the states of the installation that
+//! do so for as long as they last.
+//!
+//! Protocol: an instance writes all of its alerts at once ([`Store::keep_alerts`]), again and again while it lives; a row
+//! counts for [`CONFIRMED_WITHIN`] after it was confirmed, so those of a process that died say nothing any more, and are
+//! removed by the others after an hour. Nothing else depends on these rows.
+//!
+//! Failure: an error means that nothing changed, or that this is unknown; the next write says it anew.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{Store, StoreError};
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;
+
+/// How long a row says something after its instance confirmed it.
+pub const CONFIRMED_WITHIN: Duration = Duration::from_secs(120);
+
+/// An alert that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    /// The event's code.
+    pub code: u16,
+    /// Since when.
+    pub since: Timestamp,
+    /// When its event came last.
+    pub last_at: Timestamp,
+    /// How often it came.
+    pub occurrences: u64,
+    /// Mailboxes, groups or accounts that it is about, the first few; empty when it is about the whole.
+    pub subjects: Vec<String>,
+}
+
+/// What waits for an operator, or was given up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OpenMatters {
+    /// Deletions of full reads are withheld (9106).
+    pub full_reads_withheld: bool,
+    /// Deletions of comparisons are withheld (9404).
+    pub comparisons_withheld: bool,
+    /// Drops of the resource list are withheld (9202).
+    pub drops_withheld: bool,
+    /// Notifications were set aside (9101).
+    pub notifications_set_aside: bool,
+    /// Keys were set aside (9203).
+    pub keys_set_aside: bool,
+}
+
+impl Store {
+    /// Writes the alerts of `instance`; those that it had and that are not among them are gone.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn keep_alerts(&self, instance: &str, alerts: &[Alert]) -> Result<(), StoreError> {
+        let operation = "keep the alerts";
+        let mut client = self.client(operation).await?;
+        let failed = StoreError::query(operation);
+        let transaction = client.transaction().await.map_err(&failed)?;
+        let codes: Vec<i32> = alerts.iter().map(|alert| i32::from(alert.code)).collect();
+        transaction
+            .execute(
+                "delete from standing_alert where (instance = $1 and code <> all ($2)) \
+                 or (instance <> $1 and confirmed_at < now() - interval '1 h')",
+                &[&instance, &codes],
+            )
+            .await
+            .map_err(&failed)?;
+        for alert in alerts {
+            let occurrences = i64::try_from(alert.occurrences).unwrap_or(i64::MAX);
+            transaction
+                .execute(
+                    "insert into standing_alert (instance, code, since, last_at, occurrences, subjects) \
+                     values ($1, $2, $3, $4, $5, $6) \
+                     on conflict (instance, code) do update set since = excluded.since, \
+                       last_at = excluded.last_at, occurrences = excluded.occurrences, \
+                       subjects = excluded.subjects, confirmed_at = now()",
+                    &[
+                        &instance,
+                        &i32::from(alert.code),
+                        &alert.since,
+                        &alert.last_at,
+                        &occurrences,
+                        &alert.subjects,
+                    ],
+                )
+                .await
+                .map_err(&failed)?;
+        }
+        transaction.commit().await.map_err(&failed)
+    }
+
+    /// The alerts that stand, by code, each with its instance.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn standing_alerts(&self) -> Result<Vec<(String, Alert)>, StoreError> {
+        let operation = "look at the alerts";
+        let client = self.client(operation).await?;
+        let rows = client
+            .query(
+                "select instance, code, since, last_at, occurrences, subjects from standing_alert \
+                 where confirmed_at > now() - make_interval(secs => $1) order by code, instance",
+                &[&CONFIRMED_WITHIN.as_secs_f64()],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let alert = |row: &tokio_postgres::Row| {
+            let alert = Alert {
+                code: u16::try_from(row.get::<_, i32>("code")).ok()?,
+                since: row.get("since"),
+                last_at: row.get("last_at"),
+                occurrences: u64::try_from(row.get::<_, i64>("occurrences")).unwrap_or_default(),
+                subjects: row.get("subjects"),
+            };
+            Some((row.get("instance"), alert))
+        };
+        Ok(rows.iter().filter_map(alert).collect())
+    }
+
+    /// Looks at what waits for an operator.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn open_matters(&self) -> Result<OpenMatters, StoreError> {
+        let operation = "look at what waits for an operator";
+        let client = self.client(operation).await?;
+        let row = client
+            .query_one(
+                "select \
+                   exists (select from withheld_run where state = 'withheld' and source = 'full_read'), \
+                   exists (select from withheld_run where state = 'withheld' and source = 'comparison'), \
+                   exists (select from withheld_list where state = 'withheld'), \
+                   exists (select from notification where set_aside_at is not null), \
+                   exists (select from calendar_event where version > 0 and set_aside_version = version \
+                             and (set_aside_version = version or refused_version = version))",
+                &[],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        Ok(OpenMatters {
+            full_reads_withheld: row.get(0),
+            comparisons_withheld: row.get(1),
+            drops_withheld: row.get(2),
+            notifications_set_aside: row.get(3),
+            keys_set_aside: row.get(4),
+        })
+    }
+}

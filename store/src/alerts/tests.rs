@@ -1,0 +1,99 @@
+//! Goal: what stands is what each living instance said last, and what waits for an operator is seen while it waits.
+use super::*;
+use crate::testing::database;
+
+fn alert(code: u16, occurrences: u64) -> Alert {
+    Alert {
+        code,
+        since: "2026-11-22T10:00:00Z".parse().unwrap(),
+        last_at: "2026-11-22T10:05:00Z".parse().unwrap(),
+        occurrences,
+        subjects: vec!["a@b".to_owned()],
+    }
+}
+
+#[tokio::test]
+async fn the_last_word_of_each_instance_stands() {
+    let database = database().await;
+    let store = &database.store;
+    store.keep_alerts("one", &[alert(6904, 11), alert(4906, 1)]).await.unwrap();
+    store.keep_alerts("two", &[alert(6904, 20)]).await.unwrap();
+    store.keep_alerts("one", &[alert(6904, 12)]).await.unwrap();
+    let standing = store.standing_alerts().await.unwrap();
+    assert_eq!(standing, [("one".to_owned(), alert(6904, 12)), ("two".to_owned(), alert(6904, 20))]);
+    store.keep_alerts("one", &[]).await.unwrap();
+    assert_eq!(store.standing_alerts().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_dead_instance_said_is_worth_nothing_after_a_while_and_goes() {
+    let database = database().await;
+    let store = &database.store;
+    store.keep_alerts("dead", &[alert(6904, 11)]).await.unwrap();
+    let client = store.client("test").await.unwrap();
+    let age = |interval: &'static str| {
+        let statement = format!("update standing_alert set confirmed_at = now() - interval '{interval}'");
+        let client = &client;
+        async move { client.batch_execute(&statement).await.unwrap() }
+    };
+    age("119 s").await;
+    assert_eq!(store.standing_alerts().await.unwrap().len(), 1);
+    age("3 min").await;
+    assert_eq!(store.standing_alerts().await.unwrap(), []);
+    store.keep_alerts("alive", &[]).await.unwrap();
+    let rows = "select count(*) from standing_alert";
+    assert_eq!(
+        client.query_one(rows, &[]).await.unwrap().get::<_, i64>(0),
+        1,
+        "not old enough to be removed"
+    );
+    age("61 min").await;
+    store.keep_alerts("alive", &[]).await.unwrap();
+    assert_eq!(client.query_one(rows, &[]).await.unwrap().get::<_, i64>(0), 0);
+}
+
+#[tokio::test]
+async fn what_waits_for_an_operator_is_seen_and_gone_when_settled() {
+    let database = database().await;
+    let store = &database.store;
+    let seen = async || store.open_matters().await.unwrap();
+    assert_eq!(seen().await, OpenMatters::default());
+    let client = store.client("test").await.unwrap();
+    client
+        .batch_execute(
+            "insert into withheld_run (mail, source, reading_began, withheld_at, keys, there)
+             values ('a@b', 'full_read', now(), now(), 20, 30), ('a@b', 'comparison', now(), now(), 20, 30);
+             insert into withheld_list (withheld_at, in_use_before) values (now(), 50);
+             insert into notification (mail, bucket, event_type, received_at, set_aside_at)
+             values ('a@b', 1, 'Created', now(), now());
+             insert into calendar_event (mail, origin_id, version, wanted, start_at, end_at, decided_at,
+                                         set_aside_version)
+             values ('a@b', 'U', 2, true, now(), now() + interval '1 h', now(), 2),
+                    ('a@b', 'V', 3, true, now(), now() + interval '1 h', now(), 2);",
+        )
+        .await
+        .unwrap();
+    let all = OpenMatters {
+        full_reads_withheld: true,
+        comparisons_withheld: true,
+        drops_withheld: true,
+        notifications_set_aside: true,
+        keys_set_aside: true,
+    };
+    assert_eq!(seen().await, all);
+    client
+        .batch_execute(
+            "update withheld_run set state = 'rejected', settled_at = now() where source = 'full_read';
+             delete from notification;
+             update calendar_event set version = version + 1;",
+        )
+        .await
+        .unwrap();
+    let left = OpenMatters {
+        full_reads_withheld: false,
+        notifications_set_aside: false,
+        keys_set_aside: false,
+        ..all
+    };
+    assert_eq!(seen().await, left);
+}
