@@ -12,21 +12,28 @@ use rustix::process::{Signal, getpid, kill_process};
 use super::POINTS;
 
 const CRASH_AT: &str = "KOMMUNEKLIENT_CRASH_AT";
+const PANIC_AT: &str = "KOMMUNEKLIENT_PANIC_AT";
 const CRASH_TRACE: &str = "KOMMUNEKLIENT_CRASH_TRACE";
+/// So many passes that nobody lives to see the last.
+const ALWAYS: &str = "1000000000";
 const CLOCK_OFFSET: &str = "KOMMUNEKLIENT_CLOCK_OFFSET_MS";
 
 /// An environment that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CrashError {
     /// No such point.
-    #[error("{CRASH_AT} names no crash point: {name}")]
+    #[error("{variable} names no crash point: {name}")]
     NoPoint {
+        /// Where.
+        variable: &'static str,
         /// What it names.
         name: String,
     },
     /// Not a number from 1.
-    #[error("{CRASH_AT} says no pass, a number from 1: {text}")]
+    #[error("{variable} says no number of passes from 1: {text}")]
     NoPass {
+        /// Where.
+        variable: &'static str,
         /// What it says.
         text: String,
     },
@@ -50,6 +57,8 @@ impl CrashError {
 pub(super) struct Orders {
     /// Where to die, and how many passes are left until then.
     pub(super) kill: Option<(&'static str, AtomicU64)>,
+    /// Where to panic, and how many passes are left that do.
+    pub(super) panic: Option<(&'static str, AtomicU64)>,
     trace: Option<(PathBuf, Mutex<BTreeSet<&'static str>>)>,
     pub(super) clock_offset: SignedDuration,
 }
@@ -59,7 +68,8 @@ impl Orders {
     pub(super) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, CrashError> {
         let given = |name| get(name).filter(|text| !text.is_empty());
         Ok(Self {
-            kill: given(CRASH_AT).map(|text| kill_at(&text)).transpose()?,
+            kill: given(CRASH_AT).map(|text| pass_of(CRASH_AT, &text, "1")).transpose()?,
+            panic: given(PANIC_AT).map(|text| pass_of(PANIC_AT, &text, ALWAYS)).transpose()?,
             trace: given(CRASH_TRACE).map(|path| (PathBuf::from(path), Mutex::default())),
             clock_offset: given(CLOCK_OFFSET).map(|text| offset(&text)).transpose()?.unwrap_or_default(),
         })
@@ -76,14 +86,25 @@ impl Orders {
         // below zero it goes round, which nobody lives to see
         left.fetch_sub(1, Ordering::Relaxed) == 1
     }
+
+    /// Is it a pass at which to panic?
+    pub(super) fn panics(&self, name: &'static str) -> bool {
+        let Some((_, left)) = self.panic.as_ref().filter(|(at, _)| *at == name) else { return false };
+        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
 }
 
-fn kill_at(text: &str) -> Result<(&'static str, AtomicU64), CrashError> {
-    let (name, pass) = text.split_once(':').unwrap_or((text, "1"));
+/// A point and a number, `name:n`; `name` alone means `default`.
+fn pass_of(
+    variable: &'static str,
+    text: &str,
+    default: &str,
+) -> Result<(&'static str, AtomicU64), CrashError> {
+    let (name, pass) = text.split_once(':').unwrap_or((text, default));
     let point = POINTS.iter().find(|point| point.name == name);
-    let point = point.ok_or_else(|| CrashError::NoPoint { name: name.to_owned() })?;
+    let point = point.ok_or_else(|| CrashError::NoPoint { variable, name: name.to_owned() })?;
     let pass: Option<u64> = pass.parse().ok().filter(|pass| *pass > 0);
-    let pass = pass.ok_or_else(|| CrashError::NoPass { text: text.to_owned() })?;
+    let pass = pass.ok_or_else(|| CrashError::NoPass { variable, text: text.to_owned() })?;
     Ok((point.name, AtomicU64::new(pass)))
 }
 
@@ -114,7 +135,14 @@ pub fn check() -> Result<(), CrashError> {
 }
 
 /// Passes the point `name` of [`POINTS`]: the process may end here.
+///
+/// # Panics
+/// When the environment says so.
+#[expect(clippy::panic, reason = "as told")]
 pub fn point(name: &'static str) {
+    if orders().panics(name) {
+        panic!("told to panic at {name}");
+    }
     if orders().pass(name) {
         let _ = writeln!(std::io::stderr(), "killed at the crash point {name}");
         let _ = kill_process(getpid(), Signal::KILL);
