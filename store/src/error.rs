@@ -14,10 +14,12 @@ pub enum StoreError {
         reason: String,
     },
     /// No connection could be had (8901).
-    #[error("cannot open a connection to the database to {operation}")]
+    #[error("cannot open a connection to the database at {at} to {operation}")]
     Connect {
         /// What it was for.
         operation: &'static str,
+        /// Its hosts with their ports.
+        at: String,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -91,6 +93,7 @@ impl StoreError {
         match self {
             Self::Connect { .. } | Self::AccountGone => Disposition::RETRY,
             Self::Query { source, .. } if passes(source) => Disposition::RETRY,
+            Self::Migrate { source } if inner(source).is_some_and(passes) => Disposition::RETRY,
             _ => Disposition::Escalate,
         }
     }
@@ -107,8 +110,20 @@ impl StoreError {
     }
 }
 
+/// The driver's error below refinery's.
+fn inner(error: &refinery::Error) -> Option<&tokio_postgres::Error> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
 fn passes(error: &tokio_postgres::Error) -> bool {
-    const PASSING: [SqlState; 10] = [
+    const PASSING: [SqlState; 11] = [
         SqlState::ADMIN_SHUTDOWN,
         SqlState::CRASH_SHUTDOWN,
         SqlState::CANNOT_CONNECT_NOW,
@@ -119,6 +134,8 @@ fn passes(error: &tokio_postgres::Error) -> bool {
         SqlState::DISK_FULL,
         SqlState::OUT_OF_MEMORY,
         SqlState::QUERY_CANCELED,
+        // the process was paused within a transaction
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
     ];
     match error.code() {
         Some(code) => code.code().starts_with("08") || PASSING.contains(code),

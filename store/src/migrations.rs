@@ -1,7 +1,17 @@
 //! The schema, brought up to date.
 //!
-//! Migrations run under an advisory lock, so that instances that start together do not meet; an older
-//! binary tolerates migrations that a newer one has made (expand / contract).
+//! Protocol: migrations are expand / contract, so that two versions run side by side. They run under an advisory
+//! lock, so that instances that start together do not meet; an older binary tolerates migrations that a newer one has
+//! made. Each runs in a transaction of its own. A process that may not change the schema asks [`missing`] until
+//! nothing is.
+//!
+//! Failure: a migration waits for the lock of a table [`TABLE_LOCK_PATIENCE`] at most and is rolled back and
+//! tried again then ([`StoreError::is_outage`]): while it waits, everybody else waits behind it, and one long
+//! transaction of the version beside it would hold up all of them. A migration that failed otherwise ends the process;
+//! those before it stay. One with a number below what has been applied is never applied by anybody, which is
+//! found and told: numbers are given in the order in which versions are published.
+
+use refinery::{Migration, Runner};
 
 use crate::error::StoreError;
 use crate::pool::Store;
@@ -11,23 +21,90 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod tests;
+
 /// The advisory lock under which migrations run.
 const LOCK: i64 = 0x6b6f_6d6d_756e_6501;
+/// How long a migration waits for the lock of a table, as PostgreSQL writes it.
+pub const TABLE_LOCK_PATIENCE: &str = "5s";
 
 /// Brings the schema up to date and returns the names of the migrations that were applied now.
+///
+/// # Errors
+/// [`StoreError::is_outage`]: try again. [`StoreError::Migrate`] and [`StoreError::Content`]: it needs a person.
 pub async fn migrate(store: &Store) -> Result<Vec<String>, StoreError> {
+    migrate_to(store, known()).await
+}
+
+async fn migrate_to(store: &Store, known: Vec<Migration>) -> Result<Vec<String>, StoreError> {
     let operation = "migrate the schema";
     let mut client = store.client(operation).await?;
     client.execute("select pg_advisory_lock($1)", &[&LOCK]).await.map_err(StoreError::query(operation))?;
-    let report = embedded::migrations::runner()
-        .set_abort_missing(false)
-        .set_abort_divergent(true)
-        .run_async(&mut **client)
-        .await;
-    let unlocked = client.execute("select pg_advisory_unlock($1)", &[&LOCK]).await;
-    let report = report.map_err(|source| StoreError::Migrate { source: Box::new(source) })?;
+    let patience = format!("set lock_timeout = '{TABLE_LOCK_PATIENCE}'");
+    let begun = client.batch_execute(&patience).await;
+    let report = match begun {
+        Ok(()) => Runner::new(&known)
+            .set_abort_missing(false)
+            .set_abort_divergent(true)
+            .run_async(&mut **client)
+            .await
+            .map_err(|source| StoreError::Migrate { source: Box::new(source) }),
+        Err(error) => Err(StoreError::query(operation)(error)),
+    };
+    let unlock = format!("reset lock_timeout; select pg_advisory_unlock({LOCK})");
+    let unlocked = client.batch_execute(&unlock).await;
+    let report = report?;
     unlocked.map_err(StoreError::query(operation))?;
+    drop(client);
+    let left_out = missing_of(store, &known).await?;
+    if !left_out.is_empty() {
+        let reason = format!(
+            "the migrations {} were never applied although later ones were; restore the backup of before the upgrade, or \
+             ask who makes this program",
+            left_out.join(", ")
+        );
+        return Err(StoreError::Content { operation, reason });
+    }
     Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
+}
+
+/// The names of the migrations that this version needs and the database lacks; nothing = its schema fits. Changes
+/// nothing.
+///
+/// # Errors
+/// The database is away, or what was applied cannot be read.
+pub async fn missing(store: &Store) -> Result<Vec<String>, StoreError> {
+    missing_of(store, &known()).await
+}
+
+async fn missing_of(store: &Store, known: &[Migration]) -> Result<Vec<String>, StoreError> {
+    let operation = "look for missing migrations";
+    let client = store.client(operation).await?;
+    let failed = StoreError::query(operation);
+    let history = client.query_one("select to_regclass('refinery_schema_history') is not null", &[]).await;
+    let applied: Vec<i32> = if history.map_err(&failed)?.try_get(0).map_err(&failed)? {
+        let rows = client.query("select version::int4 from refinery_schema_history", &[]).await;
+        rows.map_err(&failed)?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(&failed)?
+    } else {
+        Vec::new()
+    };
+    let mut lacking: Vec<&Migration> = known
+        .iter()
+        .filter(|one| !applied.iter().any(|version| i64::from(*version) == i64::from(one.version())))
+        .collect();
+    lacking.sort_by_key(|one| one.version());
+    Ok(lacking.into_iter().map(ToString::to_string).collect())
+}
+
+/// The migrations of this version.
+fn known() -> Vec<Migration> {
+    #[cfg_attr(not(feature = "testing"), expect(unused_mut, reason = "only tests know more"))]
+    let mut all = embedded::migrations::runner().get_migrations().clone();
+    #[cfg(feature = "testing")]
+    all.extend(crate::testing::newer_migration());
+    all
 }
 
 /// A fingerprint of all migrations, so that tests know whether their template is current.

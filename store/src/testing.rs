@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -44,6 +45,47 @@ pub async fn database() -> TestDatabase {
     TestDatabase { store, url, name, socket: server }
 }
 
+/// Makes a database without a schema.
+///
+/// # Panics
+/// When PostgreSQL cannot be started.
+pub async fn empty_database() -> TestDatabase {
+    let (server, _) = tokio::task::spawn_blocking(prepare).await.expect("preparing does not panic");
+    let name = format!("t_{}", uuid::Uuid::new_v4().simple());
+    admin(&server, "postgres", &format!("create database {name}")).await;
+    let url: SecretString = format!("host='{server}' user=kommuneklient dbname={name}").into();
+    let store = Store::open(options(url.clone())).expect("the string was made here");
+    TestDatabase { store, url, name, socket: server }
+}
+
+/// What a version after this one might add to the schema: to every table a column with a default, and a table with a
+/// trigger that writes there. What names its columns does not notice.
+const NEWER: &str = "
+    do $$ declare name text; begin
+        for name in select tablename from pg_tables where schemaname = 'public' and tablename <> 'refinery_schema_history'
+        loop execute format('alter table %I add column of_a_newer_version text not null default ''new''', name); end loop;
+    end $$;
+    create table of_a_newer_version (id bigint generated always as identity primary key, mail text not null);
+    create function of_a_newer_version() returns trigger language plpgsql as $$
+    begin insert into of_a_newer_version (mail) values (new.mail); return new; end $$;
+    create trigger of_a_newer_version after insert or update of version on calendar_event
+        for each row execute function of_a_newer_version();";
+static KNOWS_NEWER: AtomicBool = AtomicBool::new(false);
+
+/// From now on this process is of a newer version: it knows one migration more. For the test of a rolling upgrade.
+pub fn become_newer() {
+    KNOWS_NEWER.store(true, Ordering::Relaxed);
+}
+
+/// The migration of the newer version, when this process is of it.
+pub(crate) fn newer_migration() -> Option<refinery::Migration> {
+    KNOWS_NEWER.load(Ordering::Relaxed).then(newer)
+}
+
+pub(crate) fn newer() -> refinery::Migration {
+    refinery::Migration::unapplied("V9001__of_a_newer_version", NEWER).expect("its name is in order")
+}
+
 /// Options for a test's own pool on `url`.
 pub fn options(url: SecretString) -> StoreOptions {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
@@ -56,6 +98,7 @@ pub fn options(url: SecretString) -> StoreOptions {
         url,
         pool_size: 8,
         patience: Duration::from_secs(10),
+        idle_in_transaction: Duration::from_secs(60),
         tls,
         application_name: "kommuneklient-test".into(),
     }
