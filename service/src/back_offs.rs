@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use calendar::ids::AccountId;
 use connector_exchange::{Exchange, Reason};
-use store::accounts::{BackOff, BackOffReason};
+use store::accounts::{BackOff, BackOffReason, Refusal};
 use store::wake::{Channel, Wake};
 use store::{Store, StoreError};
 use supervision::{ChildContext, Stop};
@@ -115,18 +116,50 @@ async fn tell(exchange: &Exchange, store: &Store) -> Result<(), StoreError> {
             },
         })
         .collect();
-    store.record_back_offs(&mine).await
+    store.record_back_offs(&mine).await?;
+    let refusals: Vec<Refusal> = exchange
+        .refusals()
+        .into_iter()
+        .map(|one| Refusal {
+            account: one.account,
+            service: one.service,
+            left: one.left,
+            failures: one.failures,
+        })
+        .collect();
+    store.record_refusals(&refusals).await
 }
 
-/// Lets the accounts wait that others were told to.
+/// Lets the accounts wait that others were told to. But where the account of the configuration was refused to another
+/// process, it may have been given another password: a wrong one in a new version must not silence those that run.
 async fn learn(exchange: &Exchange, store: &Store) -> Result<(), StoreError> {
-    hold(exchange, &store.back_offs().await?);
+    let mut waits = Waits::of(store).await?;
+    waits.back_offs.retain(|one| one.account != AccountId::DEFAULT || one.reason != BackOffReason::Refused);
+    waits.refusals.retain(|one| one.account != AccountId::DEFAULT);
+    hold(exchange, &waits);
     Ok(())
 }
 
+/// What accounts wait for, as the database knows it.
+#[derive(Debug, Default)]
+pub(crate) struct Waits {
+    back_offs: Vec<BackOff>,
+    refusals: Vec<Refusal>,
+}
+
+impl Waits {
+    /// As of now.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub(crate) async fn of(store: &Store) -> Result<Self, StoreError> {
+        Ok(Self { back_offs: store.back_offs().await?, refusals: store.refusals().await? })
+    }
+}
+
 /// At the start: what a former process was told goes on.
-pub(crate) fn go_on(exchange: &Exchange, back_offs: &[BackOff]) {
-    for one in back_offs {
+pub(crate) fn go_on(exchange: &Exchange, waits: &Waits) {
+    for one in &waits.back_offs {
         tracing::info!(
             account = one.account.get(),
             left_s = one.left.as_secs(),
@@ -134,11 +167,19 @@ pub(crate) fn go_on(exchange: &Exchange, back_offs: &[BackOff]) {
             "a service account still waits, as exchange asked for or refused it before this start"
         );
     }
-    hold(exchange, back_offs);
+    for one in &waits.refusals {
+        tracing::info!(
+            account = one.account.get(),
+            left_s = one.left.as_secs(),
+            service = one.service,
+            "a service account still waits at a service that refused it before this start"
+        );
+    }
+    hold(exchange, waits);
 }
 
-fn hold(exchange: &Exchange, back_offs: &[BackOff]) {
-    for one in back_offs {
+fn hold(exchange: &Exchange, waits: &Waits) {
+    for one in &waits.back_offs {
         exchange.hold(&connector_exchange::BackOff {
             account: one.account,
             left: one.left,
@@ -147,6 +188,14 @@ fn hold(exchange: &Exchange, back_offs: &[BackOff]) {
                 BackOffReason::Busy => Reason::Busy,
                 BackOffReason::Refused => Reason::Refused,
             },
+        });
+    }
+    for one in &waits.refusals {
+        exchange.hold_at(&connector_exchange::Refusal {
+            account: one.account,
+            service: one.service.clone(),
+            left: one.left,
+            failures: one.failures,
         });
     }
 }

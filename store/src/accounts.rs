@@ -17,6 +17,10 @@ use jiff::Timestamp;
 use crate::wake::{self, Channel};
 use crate::{Store, StoreError};
 
+mod refusals;
+
+pub use refusals::Refusal;
+
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests;
@@ -72,7 +76,8 @@ pub struct AccountLoad {
     pub groups: usize,
     /// Mailboxes in them.
     pub mailboxes: usize,
-    /// Until when all its calls wait, and why; `None` = they do not.
+    /// Until when its calls wait, and why; `None` = they do not. Where it was refused these are its calls to the service
+    /// that did.
     pub waits: Option<(Timestamp, BackOffReason)>,
 }
 
@@ -146,12 +151,10 @@ impl Store {
     /// Ends the back-off of an account whose name or password was changed.
     pub async fn end_back_off(&self, account: AccountId) -> Result<(), StoreError> {
         let operation = "end the back-off of an account";
-        let client = self.client(operation).await?;
-        client
-            .execute("delete from account_back_off where account = $1", &[&account.get()])
-            .await
-            .map_err(StoreError::query(operation))?;
-        Ok(())
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        forget_back_off(&tx, account).await.map_err(StoreError::query(operation))?;
+        tx.commit().await.map_err(StoreError::query(operation))
     }
 
     /// What every account carries at present, and how many mailboxes none does.
@@ -172,7 +175,10 @@ impl Store {
                          or not exists (select from service_user_credential)) \
                  select k.account, k.user_name, coalesce(c.groups, 0), coalesce(c.mailboxes, 0), \
                  b.until, b.reason from known k left join carried c using (account) \
-                 left join account_back_off b on b.account = k.account and b.until > clock_timestamp() \
+                 left join lateral ( \
+                     select until, reason from account_back_off where account = k.account \
+                     union all select until, 'refused' from account_refusal where account = k.account \
+                     order by until desc limit 1) b on b.until > clock_timestamp() \
                  order by k.account",
             )
             .await
@@ -218,10 +224,20 @@ pub async fn release_groups(tx: &Transaction<'_>, account: AccountId) -> Result<
         .execute("delete from subscription where service_user_credential_id = $1", &[&account.get()])
         .await
         .map_err(&failed)?;
-    tx.execute("delete from account_back_off where account = $1", &[&account.get()])
-        .await
-        .map_err(&failed)?;
+    forget_back_off(tx, account).await.map_err(&failed)?;
+    wake::notify(tx, Channel::Group).await?;
     Ok(groups)
+}
+
+/// Forgets that an account was busy or refused, in the transaction that changes it.
+pub(crate) async fn forget_back_off(
+    tx: &Transaction<'_>,
+    account: AccountId,
+) -> Result<(), tokio_postgres::Error> {
+    for table in ["account_back_off", "account_refusal"] {
+        tx.execute(&format!("delete from {table} where account = $1"), &[&account.get()]).await?;
+    }
+    Ok(())
 }
 
 fn load(row: &tokio_postgres::Row) -> Result<AccountLoad, tokio_postgres::Error> {

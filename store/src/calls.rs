@@ -22,7 +22,8 @@ use tokio_postgres::Transaction;
 use uuid::Uuid;
 
 use crate::lease::{self, Fence};
-use crate::{Store, StoreError};
+use crate::outbox::SENDABLE;
+use crate::{Store, StoreError, state};
 
 pub mod budget;
 
@@ -40,6 +41,15 @@ const PERMIT_LOCK: i64 = 0x504c_414e_4e45_5201;
 /// The shortest and the longest wait that is answered when there is no room: long waits are cut, since
 /// another call may end earlier than its deadline says.
 const WAIT: std::ops::RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(5);
+
+/// The name of the note that a call which only reads found no room. What is to be sent waits in tables of its own; of
+/// such a call nobody would know.
+const READ_WAITS: &str = "planner/read_waits";
+/// How long such a note holds: whoever waits writes it again at each ask, after [`WAIT`] at the latest.
+const READ_WAITS_S: u64 = 2 * WAIT.end().as_secs();
+
+/// SQL: does a logged call carry appointments to Planner?
+const SENDS: &str = "operation in ('CreateEvents', 'UpdateEvents', 'DeleteEvents')";
 
 /// The calls of this process to Planner; one book for all that call. A clone is a handle on the same book.
 #[derive(Debug, Clone)]
@@ -131,8 +141,18 @@ impl CallBook {
         lease::guard(&tx, fence).await?;
         let grant = match admit(&tx, &self.limits, Class::Bulk, 0).await? {
             Permit::Granted(grant) => grant,
-            Permit::Wait(wait) => return Ok(Permit::Wait(wait)),
+            Permit::Wait(wait) => {
+                if self.limits.calls_per_minute.is_some() {
+                    // live changes, which ask at the very instant that room comes back, would take it every time
+                    state::put(&tx, READ_WAITS, call.operation).await?;
+                    tx.commit().await.map_err(StoreError::query(operation))?;
+                }
+                return Ok(Permit::Wait(wait));
+            }
         };
+        tx.execute("delete from store_state where name = $1", &[&READ_WAITS])
+            .await
+            .map_err(StoreError::query(operation))?;
         let id = Uuid::now_v7();
         let mail = call.mail.map(MailAddress::as_str);
         let items = i32::try_from(call.mailboxes).unwrap_or(i32::MAX);
@@ -192,29 +212,90 @@ pub(crate) async fn admit(
         .map_err(StoreError::query(operation))?;
     let limited = limits.calls_per_minute.is_some() || limits.events_per_minute.is_some();
     let window = if limited { base::pace::scaled(budget::WINDOW) } else { Duration::ZERO };
+    let usage = usage(tx, now, window, class).await?;
+    let freed = if budget::asks_what_is_freed(limits, &usage.usage, class, events) {
+        freed(tx, now, window, limits, events).await?
+    } else {
+        Vec::new()
+    };
+    match budget::admit(limits, &usage.usage, class, events, window, &freed) {
+        Ok(events) => Ok(Permit::Granted(Grant { events, now })),
+        Err(full) => {
+            let free_at = if full == budget::Full::Slots { usage.slot_at } else { usage.room_at };
+            let wait = wait_until(free_at, now);
+            let pace = budget::pace(limits, class, events, window).filter(|_| full != budget::Full::Slots);
+            Ok(Permit::Wait(pace.map_or(wait, |pace| wait.min(pace))))
+        }
+    }
+}
+
+/// What counts now, and when that changes by itself.
+struct Counted {
+    usage: budget::Usage,
+    /// The earliest deadline of the calls in flight.
+    slot_at: Option<Timestamp>,
+    /// When the next permit stops counting.
+    room_at: Option<Timestamp>,
+}
+
+/// Does work of a class wait that could go now? What may not be sent (its mailbox is not in use, or not adopted), what
+/// pauses and what is in flight keeps no room from others.
+fn waits(class: Class) -> String {
+    let keys = format!(
+        "exists (select from calendar_event e join planner_resource r on r.mail = e.mail \
+                 where e.pending and e.bulk = {} and {SENDABLE} \
+                   and (e.next_attempt_at is null or e.next_attempt_at <= $1) \
+                   and not exists (select from key_in_flight f \
+                                   where f.mail = e.mail and f.origin_id = e.origin_id))",
+        class.is_bulk()
+    );
+    match class {
+        Class::Live => keys,
+        // a mailbox that was not read for a day waits for that, and not for Planner
+        Class::Bulk => format!(
+            "exists (select from planner_resource r where r.deleted_date is null \
+                     and (r.adopt_due_at <= $1 \
+                          or (r.compare_due_at <= $1 and r.adopted_at is not null \
+                              and r.full_read_began_at >= $1::timestamptz - interval '1 day'))) \
+             or exists (select from store_state where name = '{READ_WAITS}' \
+                          and changed_at > $1::timestamptz - interval '{READ_WAITS_S} s') \
+             or {keys}"
+        ),
+    }
+}
+
+async fn usage(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    window: Duration,
+    class: Class,
+) -> Result<Counted, StoreError> {
+    let operation = "look for room for a call to Planner";
+    let other = match class {
+        Class::Live => Class::Bulk,
+        Class::Bulk => Class::Live,
+    };
+    let others_wait = waits(other);
+    let statement = format!(
+        "select count(*) filter (where p.in_flight), \
+                count(*), \
+                count(*) filter (where p.bulk), \
+                coalesce(sum(p.items) filter (where p.sends), 0), \
+                coalesce(sum(p.items) filter (where p.sends and p.bulk), 0), \
+                min(p.deadline) filter (where p.in_flight), \
+                min(coalesce(p.ended_at, p.deadline)) + make_interval(secs => $2), \
+                $2 > 0 and ({others_wait}) \
+         from (select ended_at, deadline, bulk, items, {SENDS} as sends, \
+                      ended_at is null and deadline > $1 \
+                          and (lease_key is null \
+                               or exists (select from lease \
+                                          where key = lease_key and token = lease_token and owner <> '' \
+                                            and expires_at > $1)) as in_flight \
+               from service_call_reference_log \
+               where coalesce(ended_at, deadline) > $1::timestamptz - make_interval(secs => $2)) p"
+    );
     let row = tx
-        .query_one(
-            "select count(*) filter (where p.in_flight), \
-                    count(*), \
-                    count(*) filter (where p.bulk), \
-                    coalesce(sum(p.items) filter (where p.sends), 0), \
-                    coalesce(sum(p.items) filter (where p.sends and p.bulk), 0), \
-                    min(p.deadline) filter (where p.in_flight), \
-                    min(coalesce(p.ended_at, p.deadline)) + make_interval(secs => $2), \
-                    $2 > 0 and (exists (select from calendar_event e where e.pending and e.bulk) \
-                             or exists (select from planner_resource r \
-                                        where r.adopt_due_at <= $1 or r.compare_due_at <= $1)) \
-             from (select ended_at, deadline, bulk, items, \
-                          operation in ('CreateEvents', 'UpdateEvents', 'DeleteEvents') as sends, \
-                          ended_at is null and deadline > $1 \
-                              and (lease_key is null \
-                                   or exists (select from lease \
-                                              where key = lease_key and token = lease_token and owner <> '' \
-                                                and expires_at > $1)) as in_flight \
-                   from service_call_reference_log \
-                   where coalesce(ended_at, deadline) > $1::timestamptz - make_interval(secs => $2)) p",
-            &[&now, &window.as_secs_f64()],
-        )
+        .query_one(&statement, &[&now, &window.as_secs_f64()])
         .await
         .map_err(StoreError::query(operation))?;
     let read = |index: usize| -> Result<u32, StoreError> {
@@ -227,16 +308,43 @@ pub(crate) async fn admit(
         bulk_calls: read(2)?,
         events: read(3)?,
         bulk_events: read(4)?,
-        bulk_waits: row.try_get(7).map_err(StoreError::query(operation))?,
+        others_wait: row.try_get(7).map_err(StoreError::query(operation))?,
     };
-    match budget::admit(limits, &usage, class, events) {
-        Ok(events) => Ok(Permit::Granted(Grant { events, now })),
-        Err(full) => {
-            let column = if full == budget::Full::Slots { 5 } else { 6 };
-            let free_at: Option<Timestamp> = row.try_get(column).map_err(StoreError::query(operation))?;
-            Ok(Permit::Wait(wait_until(free_at, now)))
-        }
-    }
+    let at = |index: usize| row.try_get(index).map_err(StoreError::query(operation));
+    Ok(Counted { usage, slot_at: at(5)?, room_at: at(6)? })
+}
+
+/// The permits that stop counting within the horizon, the next first; as many as can matter.
+async fn freed(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    window: Duration,
+    limits: &CallLimits,
+    events: u32,
+) -> Result<Vec<budget::Freed>, StoreError> {
+    let operation = "look when there is room for calls to Planner";
+    let most = limits.calls_per_minute.into_iter().chain(limits.events_per_minute).max().unwrap_or_default();
+    let horizon = budget::horizon(limits, events, window).as_secs_f64();
+    let statement = format!(
+        "select extract(epoch from coalesce(ended_at, deadline) - $1::timestamptz)::float8 + $2, \
+                case when {SENDS} then items else 0 end \
+         from service_call_reference_log \
+         where coalesce(ended_at, deadline) > $1::timestamptz - make_interval(secs => $2) \
+           and coalesce(ended_at, deadline) <= $1::timestamptz - make_interval(secs => $2 - $4) \
+         order by coalesce(ended_at, deadline) limit $3"
+    );
+    let rows = tx
+        .query(&statement, &[&now, &window.as_secs_f64(), &i64::from(most), &horizon])
+        .await
+        .map_err(StoreError::query(operation))?;
+    rows.iter()
+        .map(|row| {
+            let (after, items): (f64, i32) = (row.try_get(0)?, row.try_get(1)?);
+            let after = Duration::try_from_secs_f64(after.max(0.0)).unwrap_or_default();
+            Ok(budget::Freed { after, events: u32::try_from(items).unwrap_or_default() })
+        })
+        .collect::<Result<_, tokio_postgres::Error>>()
+        .map_err(StoreError::query(operation))
 }
 
 fn wait_until(free_at: Option<Timestamp>, now: Timestamp) -> Duration {

@@ -135,9 +135,7 @@ impl Store {
         if changed == 0 {
             return Ok(false);
         }
-        tx.execute("delete from account_back_off where account = $1", &[&account.get()])
-            .await
-            .map_err(&failed)?;
+        accounts::forget_back_off(&tx, account).await.map_err(&failed)?;
         wake::notify(&tx, Channel::Account).await?;
         tx.commit().await.map_err(&failed)?;
         Ok(true)

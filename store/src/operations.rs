@@ -1,8 +1,8 @@
 //! What operators ask for: a full pull, a comparison, an adoption, the resource list; who asked, and how far
 //! it is.
 //!
-//! Protocol: an operation is a row of its own ([`Store::record_operation`]), written before the stage is asked
-//! in the stage's own way (`ask_for_…`). How far it is, is never booked but derived from what the stages
+//! Protocol: an operation is a row of its own ([`Store::record_operation`]) with the mailboxes that it means, written
+//! before the stage is asked in the stage's own way (`ask_for_…`). How far it is, is never booked but derived from what the stages
 //! write: a mailbox is done when its reading, comparison or adoption is younger than the request
 //! ([`Store::operation_progress`]). So nothing can disagree after a crash, and work that came about otherwise
 //! counts too.
@@ -16,6 +16,7 @@ use tokio_postgres::Row;
 
 use crate::{Store, StoreError};
 
+mod asks;
 mod progress;
 mod run_keys;
 
@@ -61,11 +62,28 @@ pub enum OperationKind {
     Adoption,
     /// Fetch the resource list (B10).
     ResourceList,
+    /// Locate mailboxes anew (B12).
+    Rediscovery,
+    /// Send at once what waits for another try, and try again what was set aside (B9).
+    Resend,
+    /// Carry withheld deletions out (B8).
+    Confirmation,
+    /// Leave what was to be deleted (B8).
+    Rejection,
 }
 
 impl OperationKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::FullPull, Self::Comparison, Self::Adoption, Self::ResourceList];
+    pub const ALL: [Self; 8] = [
+        Self::FullPull,
+        Self::Comparison,
+        Self::Adoption,
+        Self::ResourceList,
+        Self::Rediscovery,
+        Self::Resend,
+        Self::Confirmation,
+        Self::Rejection,
+    ];
 
     /// The name in the database and for programs.
     pub const fn as_str(self) -> &'static str {
@@ -74,7 +92,24 @@ impl OperationKind {
             Self::Comparison => "comparison",
             Self::Adoption => "adoption",
             Self::ResourceList => "resource_list",
+            Self::Rediscovery => "rediscovery",
+            Self::Resend => "resend",
+            Self::Confirmation => "confirmation",
+            Self::Rejection => "rejection",
         }
+    }
+
+    /// Is it done mailbox by mailbox?
+    const fn is_about_mailboxes(self) -> bool {
+        match self {
+            Self::FullPull | Self::Comparison | Self::Adoption | Self::Rediscovery | Self::Resend => true,
+            Self::ResourceList | Self::Confirmation | Self::Rejection => false,
+        }
+    }
+
+    /// The kind with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }
 
@@ -87,15 +122,22 @@ pub struct Operation {
     pub kind: OperationKind,
     /// For which mailboxes.
     pub scope: Scope,
+    /// What it is about where that is no mailbox: a withheld run, `17` (of a mailbox) or `L3` (of the resource list).
+    pub subject: Option<String>,
     /// Who asked.
     pub asked_by: String,
     /// When, by the database's clock.
     pub asked_at: Timestamp,
-    /// Why it could not be passed on to its stage, if so.
+    /// Why it could not be passed on to its stage, if so; or that no mailbox that is meant was in use.
     pub error: Option<String>,
+    /// For how many mailboxes it was asked; `None` where it is about none, or where an older version asked.
+    pub meant: Option<u64>,
 }
 
-const COLUMNS: &str = "id, kind, mail, asked_by, asked_at, error";
+const COLUMNS: &str = "id, kind, mail, asked_by, asked_at, error, subject, meant";
+
+/// Why an operation comes to nothing that finds no mailbox in use.
+const NOBODY: &str = "no such mailbox is in use, so there is nothing to be done";
 
 impl Store {
     /// Records that somebody asks for something; the stage is asked next.
@@ -108,14 +150,46 @@ impl Store {
         scope: &Scope,
         by: &str,
     ) -> Result<Operation, StoreError> {
+        self.record_operation_about(kind, scope, None, by).await
+    }
+
+    /// The same about something that is no mailbox ([`Operation::subject`]).
+    ///
+    /// # Errors
+    /// Nothing was recorded, or this is unknown.
+    pub async fn record_operation_about(
+        &self,
+        kind: OperationKind,
+        scope: &Scope,
+        subject: Option<&str>,
+        by: &str,
+    ) -> Result<Operation, StoreError> {
         let operation = "record an operation";
         let client = self.client(operation).await?;
         let row = client
             .query_one(
                 &format!(
-                    "insert into operation (kind, mail, asked_by) values ($1, $2, $3) returning {COLUMNS}"
+                    "with members as ( \
+                         select mail from planner_resource \
+                         where $5 and deleted_date is null and ($2::text is null or mail = $2)), \
+                     recorded as ( \
+                         insert into operation (kind, mail, subject, asked_by, meant, error) \
+                         values ($1, $2, $3, $4, case when $5 then (select count(*) from members) end, \
+                                 case when $5 and not exists (select from members) then $6::text end) \
+                         returning {COLUMNS}), \
+                     meant as ( \
+                         insert into operation_mailbox (operation_id, mail) \
+                         select recorded.id, members.mail from recorded cross join members) \
+                     select {COLUMNS} from recorded"
                 ),
-                &[&kind.as_str(), &scope.mail(), &clean(by, BY_MAX)],
+                &[
+                    &kind.as_str(),
+                    &scope.mail(),
+                    &subject,
+                    &clean(by, BY_MAX),
+                    &kind.is_about_mailboxes(),
+                    &NOBODY,
+                ],
             )
             .await
             .map_err(StoreError::query(operation))?;
@@ -164,7 +238,9 @@ impl Store {
             )
             .await
             .map_err(StoreError::query(operation))?;
-        rows.iter().map(read).collect()
+        // what a newer version can be asked for is left out
+        let known = |row: &&Row| row.try_get(1).is_ok_and(|kind: &str| OperationKind::named(kind).is_some());
+        rows.iter().filter(known).map(read).collect()
     }
 }
 
@@ -180,9 +256,7 @@ fn read(row: &Row) -> Result<Operation, StoreError> {
     let mail: Option<&str> = row.try_get(2).map_err(StoreError::query(operation))?;
     Ok(Operation {
         id: row.try_get(0).map_err(StoreError::query(operation))?,
-        kind: OperationKind::ALL
-            .into_iter()
-            .find(|known| known.as_str() == kind)
+        kind: OperationKind::named(kind)
             .ok_or_else(|| content(format!("an operation of the unknown kind {kind}")))?,
         scope: match mail {
             None => Scope::All,
@@ -193,5 +267,10 @@ fn read(row: &Row) -> Result<Operation, StoreError> {
         asked_by: row.try_get(3).map_err(StoreError::query(operation))?,
         asked_at: row.try_get(4).map_err(StoreError::query(operation))?,
         error: row.try_get(5).map_err(StoreError::query(operation))?,
+        subject: row.try_get(6).map_err(StoreError::query(operation))?,
+        meant: row
+            .try_get::<_, Option<i64>>(7)
+            .map_err(StoreError::query(operation))?
+            .and_then(|meant| u64::try_from(meant).ok()),
     })
 }

@@ -110,8 +110,6 @@ pub struct PendingKey {
     /// Since its last attempt another key was taken. Looked up only for keys that failed (`unanswered` or `put_off`
     /// above 0).
     pub others_succeeded: bool,
-    /// Since its last attempt a key of another mailbox was put off too ("not now"). Looked up like the former.
-    pub others_put_off: bool,
 }
 
 /// Some of the pending keys.
@@ -141,18 +139,16 @@ pub(crate) const START: &str = "(case when e.wanted then e.start_at \
      else coalesce(e.ack_start, e.start_at, date_trunc('second', e.decided_at)) end)";
 pub(crate) const END: &str = "(case when e.wanted then e.end_at \
      else coalesce(e.ack_end, e.end_at, date_trunc('second', e.decided_at) + interval '1 minute') end)";
-/// SQL: may anything be sent for the mailbox `r`? It is in use, its acknowledged state was taken over from
-/// Planner, and it has been read in full since then: taking over forgets the reading before it (B9).
-pub(crate) const SENDABLE: &str =
-    "r.deleted_date is null and r.adopted_at is not null and r.full_read_began_at is not null";
+/// SQL: may the key `e` of the mailbox `r` be sent? The mailbox is in use, its acknowledged state was taken over from
+/// Planner, and it has been read in full since then: taking over forgets the reading before it (B9). Or it is not in
+/// use, an operator withdrew its appointments, and this is one of their deletions (B10).
+pub(crate) const SENDABLE: &str = "(case when r.deleted_date is null \
+     then r.adopted_at is not null and r.full_read_began_at is not null \
+     else r.withdrawn_at is not null and not e.wanted end)";
 
 /// SQL: was another key taken since the last attempt of the row `e`?
 const OTHERS_SUCCEEDED: &str = "coalesce((select max(a.at) from sync_log a where a.outcome = 'acknowledged') \
      > (select max(l.at) from sync_log l where l.mail = e.mail and l.origin_id = e.origin_id), false)";
-/// SQL: was a key of another mailbox put off since then?
-const OTHERS_PUT_OFF: &str = "exists (select from sync_log t where t.outcome = 'transient' and t.mail <> e.mail \
-     and t.at > (select max(l.at) from sync_log l where l.mail = e.mail and l.origin_id = e.origin_id))";
-
 impl Store {
     /// Walks over the mailboxes with pending keys of one class in alphabetical order, beginning after
     /// `after` (empty = at the start), and shows the keys that can be sent now.
@@ -227,8 +223,7 @@ fn pending_sql() -> String {
                     coalesce(e.version = case when e.ack_there then e.converted_to_create_version \
                                               else e.converted_to_update_version end, false) as converted, \
                     e.put_off, \
-                    e.unanswered + e.put_off > 0 and {OTHERS_SUCCEEDED} as others_succeeded, \
-                    e.unanswered + e.put_off > 0 and {OTHERS_PUT_OFF} as others_put_off \
+                    e.unanswered + e.put_off > 0 and {OTHERS_SUCCEEDED} as others_succeeded \
              from calendar_event e join planner_resource r on r.mail = e.mail \
              where e.mail = walk.mail and e.pending and e.bulk = $1 and {SENDABLE} \
                and (e.next_attempt_at is null or e.next_attempt_at <= now()) \
@@ -268,6 +263,5 @@ fn read_key(row: &Row, mail: MailAddress) -> Result<PendingKey, tokio_postgres::
         converted: row.try_get("converted")?,
         put_off: u32::try_from(put_off).unwrap_or_default(),
         others_succeeded: row.try_get("others_succeeded")?,
-        others_put_off: row.try_get("others_put_off")?,
     })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix::{Actor, ActorContext, ActorFutureExt as _, AsyncContext, Context, Handler, SpawnHandle, fut};
 use calendar::{MailAddress, codes};
 use store::comparison::Unread;
-use store::duty;
+use store::duty::{self, Tidings};
 use store::lease::{Fence, Lease};
 use store::wake::Channel;
 use store::{Store, StoreError};
@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{ComparisonOptions, Deps};
 use crate::error::ComparisonError;
-use crate::messages::{Ended, Held, Looked, Lost, News};
+use crate::messages::{Ended, Looked, News, OfDuty};
 use crate::policy::{self, Directive, Event, Limits, Look, Policy};
 use crate::read::{self, Due, Work};
 use crate::{apply, schedule};
@@ -135,8 +135,10 @@ impl Comparison {
                 Err(error) if error.may_be_of_mailboxes() => asked.iter().collect(),
                 Err(_) => Vec::new(),
             };
+            let given_up = matches!(result, Err(ComparisonError::TooMuch { .. }));
             for mail in failed {
                 let pause = pauses.get(mail).copied().unwrap_or_default();
+                let pause = if given_up { pause.max(options.too_much_again) } else { pause };
                 if let Err(error) = put_off(deps.book.store(), &fence, &work, mail, pause).await {
                     result = Err(ComparisonError::Store(error));
                     break;
@@ -180,6 +182,9 @@ impl Comparison {
     }
 
     fn done(&mut self, mails: &[MailAddress], refused: &[(MailAddress, ComparisonError)]) -> policy::Ended {
+        for success in [codes::success::COMPARISON, codes::success::PLANNER_CALL] {
+            tracing::debug!(succeeded = success, "planner told what it holds");
+        }
         for mail in mails {
             self.put_off.remove(mail);
         }
@@ -217,13 +222,8 @@ impl Comparison {
             context.stop();
             return;
         };
-        let released = self.deps.runtime.spawn(lease.release());
-        context.spawn(fut::wrap_future(released).map(|result, _: &mut Self, context| {
-            if !matches!(result, Ok(Ok(()))) {
-                tracing::warn!("the lease of the comparison could not be handed back, it runs out by itself");
-            }
-            context.stop();
-        }));
+        let given_back = self.deps.runtime.spawn(duty::give_back(lease));
+        context.spawn(fut::wrap_future(given_back).map(|_, _: &mut Self, context| context.stop()));
     }
 
     fn escalate(&self, error: &ComparisonError) {
@@ -256,27 +256,17 @@ impl Actor for Comparison {
 
     fn started(&mut self, context: &mut Self::Context) {
         let address = context.address();
-        let (leases, key) = (self.deps.leases.clone(), self.options.lease.clone());
-        self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
-            let _ = address.send(Held(duty::hold(&leases, &key).await)).await;
-        })));
+        let tell = move |tidings| {
+            let told = address.send(OfDuty(tidings));
+            async move { told.await.is_ok() }
+        };
+        let duty = duty::keep(self.deps.leases.clone(), self.options.lease.clone(), tell);
+        self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(duty)));
     }
 }
 
-impl Handler<Held> for Comparison {
-    type Result = ();
-
-    fn handle(&mut self, Held(result): Held, context: &mut Self::Context) {
-        let lease = match result {
-            Ok(lease) => lease,
-            Err(error) => return self.escalate(&ComparisonError::Lease(error)),
-        };
-        let (lost, address) = (lease.lost_signal(), context.address());
-        let loss = self.deps.runtime.spawn(async move {
-            lost.await;
-            let _ = address.send(Lost).await;
-        });
-        self.watches = vec![AbortOnDropHandle::new(loss)];
+impl Comparison {
+    fn held(&mut self, lease: Lease, context: &mut Context<Self>) {
         for channel in [Channel::Resource, Channel::Comparison] {
             let (mut news, address) = (self.deps.wake.subscribe(channel), context.address());
             self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
@@ -293,12 +283,15 @@ impl Handler<Held> for Comparison {
     }
 }
 
-impl Handler<Lost> for Comparison {
+impl Handler<OfDuty> for Comparison {
     type Result = ();
 
-    fn handle(&mut self, _: Lost, _: &mut Self::Context) {
-        if self.lease.is_some() {
-            self.child.fail("the lease of the duty is lost");
+    fn handle(&mut self, OfDuty(tidings): OfDuty, context: &mut Self::Context) {
+        match tidings {
+            Tidings::Held(lease) => self.held(lease, context),
+            Tidings::Lost if self.lease.is_some() => self.child.fail("the lease of the duty is lost"),
+            Tidings::Lost => {}
+            Tidings::Failed(error) => self.escalate(&ComparisonError::Lease(error)),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::adoption::{self, Held};
 use crate::config::{ComparisonOptions, Deps};
 use crate::error::ComparisonError;
 use crate::read::{self, Work};
+use crate::whole;
 
 /// Reads what Planner holds for these mailboxes and lets it take effect, mailbox by mailbox. Answers the mailboxes of which
 /// the database did not take it, with why; they are put off.
@@ -43,6 +44,7 @@ async fn adopt(
     let asked: Vec<MailAddress> = due.iter().map(|due| due.mail.clone()).collect();
     let range = adoption::range(due, &window);
     let (held, start) = ask(deps, options, fence, &asked, range, stop).await?;
+    base::crash::point("comparison.adoption-fetched");
     let mut refused = Vec::new();
     for (mail, mut held) in held.by_mailbox {
         if base::sabotage::is_broken(base::sabotage::Safeguard::Adoption) {
@@ -62,7 +64,7 @@ async fn adopt(
                 held = adoption.held.len(),
                 corrected = adopted.corrected,
                 learned = adopted.learned,
-                first = adopted.first,
+                opens_for_sending = adopted.first,
                 "a mailbox was adopted"
             ),
             Ok(None) => {
@@ -70,6 +72,7 @@ async fn adopt(
             }
             Err(error) => refused.push((mail, its_own(error)?)),
         }
+        base::crash::point("comparison.adopted");
     }
     Ok(refused)
 }
@@ -85,6 +88,7 @@ async fn compare(
     let asked: Vec<MailAddress> = due.iter().map(|due| due.mail.clone()).collect();
     let (from, to) = adoption::compared_range(due, &window);
     let (held, start) = ask(deps, options, fence, &asked, (from, to), stop).await?;
+    base::crash::point("comparison.fetched");
     let mut refused = Vec::new();
     for (mail, held) in held.by_mailbox {
         let comparison = Comparison {
@@ -106,6 +110,7 @@ async fn compare(
             }
             Err(error) => refused.push((mail, its_own(error)?)),
         }
+        base::crash::point("comparison.compared");
     }
     Ok(refused)
 }
@@ -123,7 +128,7 @@ async fn ask(
     range: (jiff::Timestamp, jiff::Timestamp),
     stop: &CancellationToken,
 ) -> Result<(Held, CallStart), ComparisonError> {
-    let (answer, start) = read::fetch(deps, options, fence, asked, range, stop).await?;
+    let (answer, start) = whole::fetch(deps, options, fence, asked, range, stop).await?;
     let held = adoption::sort_out(asked, answer.events);
     if held.of_others > 0 {
         tracing::warn!(

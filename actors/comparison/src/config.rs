@@ -25,6 +25,8 @@ pub struct ComparisonOptions {
     pub call_timeout: Duration,
     /// The pause after a call that failed.
     pub retry: Backoff,
+    /// When a mailbox is asked for again of which Planner holds more than can be asked for.
+    pub too_much_again: Duration,
     /// How soon a mailbox is compared after an unknown outcome (`planner.compare_after_unknown_outcome`).
     pub compare_after_unknown_outcome: Duration,
     /// When all mailboxes are compared (`planner.calendar_synchronization_schedule`).
@@ -47,6 +49,7 @@ impl Default for ComparisonOptions {
             interval: base::pace::scaled(Duration::from_secs(10)),
             call_timeout: Duration::from_secs(60),
             retry: Backoff::doubling(Duration::from_secs(1), Duration::from_secs(300)),
+            too_much_again: base::pace::scaled(Duration::from_secs(3_600)),
             compare_after_unknown_outcome: Duration::from_secs(60),
             schedule: DailyTimes::once_at(jiff::civil::time(1, 30, 0, 0)),
             compare_at_start: false,

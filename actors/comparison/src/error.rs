@@ -1,7 +1,7 @@
 //! What can go wrong with an adoption or a comparison.
 
 use base::{Disposition, EventCode};
-use calendar::codes;
+use calendar::{MailAddress, codes};
 use connector_planner::{CallOutcome, PlannerError};
 use store::StoreError;
 
@@ -24,6 +24,15 @@ pub enum ComparisonError {
     /// The database does not take what Planner holds for one of the mailboxes.
     #[error("what planner holds cannot be stored")]
     Refused(#[source] StoreError),
+    /// Planner holds more for one mailbox than answers within their limit can tell, however short the stretch.
+    #[error("planner holds more for {mail} than can be asked for")]
+    TooMuch {
+        /// Which mailbox.
+        mail: MailAddress,
+        /// The answer that was too large; `None` where all of them together were.
+        #[source]
+        source: Option<PlannerError>,
+    },
     /// The duty ends.
     #[error("given up because the duty ends")]
     Stopped,
@@ -35,8 +44,18 @@ impl ComparisonError {
         match self {
             Self::Lease(source) | Self::Look(source) | Self::Store(source) => source.disposition(),
             Self::Fetch(source) => source.disposition(),
-            Self::Refused(_) => Disposition::RETRY,
+            Self::Refused(_) | Self::TooMuch { .. } => Disposition::RETRY,
             Self::Stopped => Disposition::Discard,
+        }
+    }
+
+    /// The same where a single mailbox was asked for: an answer that is too large is that mailbox's matter then.
+    pub(crate) fn of_one(self, mail: &MailAddress) -> Self {
+        match self {
+            Self::Fetch(source @ PlannerError::TooLarge { .. }) => {
+                Self::TooMuch { mail: mail.clone(), source: Some(source) }
+            }
+            other => other,
         }
     }
 
@@ -45,6 +64,7 @@ impl ComparisonError {
         match self {
             Self::Fetch(source) => source.event(),
             Self::Refused(_) => codes::COMPARISON_NOT_STORED,
+            Self::TooMuch { .. } => codes::MAILBOX_TOO_LARGE,
             Self::Lease(source) | Self::Look(source) | Self::Store(source) if source.is_outage() => {
                 codes::COMMUNICATOR_DATABASE_FAILED
             }
@@ -57,7 +77,7 @@ impl ComparisonError {
     /// Is a whole service away, so that other mailboxes would fare no better?
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Fetch(PlannerError::Unsendable { .. }) | Self::Refused(_) => false,
+            Self::Fetch(PlannerError::Unsendable { .. }) | Self::Refused(_) | Self::TooMuch { .. } => false,
             Self::Fetch(source) => source.outcome() != CallOutcome::Unknown,
             Self::Lease(_) | Self::Look(_) | Self::Store(_) | Self::Stopped => true,
         }

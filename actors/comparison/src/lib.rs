@@ -30,6 +30,7 @@ mod error;
 mod messages;
 mod read;
 mod schedule;
+mod whole;
 
 pub use actor::Comparison;
 pub use config::{ComparisonOptions, Deps};

@@ -2,21 +2,15 @@
 
 use actix::Message;
 use calendar::MailAddress;
-use store::StoreError;
-use store::lease::Lease;
+use store::duty::Tidings;
 
 use crate::error::ComparisonError;
 use crate::read::Due;
 
-/// The lease of the duty is held.
+/// The duty is held, or lost.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Held(pub(crate) Result<Lease, StoreError>);
-
-/// The lease of the duty is lost.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Lost;
+pub(crate) struct OfDuty(pub(crate) Tidings);
 
 /// There may be mailboxes to be adopted or compared.
 #[derive(Debug, Message)]

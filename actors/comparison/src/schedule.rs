@@ -79,7 +79,10 @@ pub(crate) fn step(
 pub(crate) async fn keep(deps: Deps, options: ComparisonOptions, fence: Fence, started: &AtomicBool) {
     loop {
         match once(&deps, &options, &fence, started).await {
-            Ok(sleep) => tokio::time::sleep(sleep).await,
+            Ok(sleep) => {
+                tracing::debug!(succeeded = codes::success::SCHEDULE, "the schedule was looked at");
+                tokio::time::sleep(sleep).await;
+            }
             Err(StoreError::LeaseLost { .. }) => return,
             Err(error) => {
                 tracing::error!(

@@ -1,5 +1,7 @@
 //! One look for work, on the runtime: a slot, keys, a plan, a reservation.
 
+use std::time::Duration;
+
 use base::Disposition;
 use calendar::codes;
 use jiff::Timestamp;
@@ -40,15 +42,20 @@ pub(crate) async fn look(
     let slot = deps.book.slot().await;
     let as_of = expire(deps, options, fence).await?;
     let mut search = Search { deps, options, fence, picker, size, pages: PAGES_MAX, stale: STALE_MAX };
+    // Each class has room of its own: that one finds none says nothing of the other.
+    let mut no_room: Option<Duration> = None;
     for class in search.picker.order() {
         match search.class(class).await? {
             Step::Reserved(reserved, began) => {
                 return Ok(Found { look: Look::Reserved, call: Some((reserved, slot, began)) });
             }
-            Step::NoRoom(wait) => return Ok(Found { look: Look::NoRoom(wait), call: None }),
+            Step::NoRoom(wait) => no_room = Some(no_room.map_or(wait, |other| other.min(wait))),
             Step::Unfinished => return Ok(Found { look: Look::Unfinished, call: None }),
             Step::Nothing => {}
         }
+    }
+    if let Some(wait) = no_room {
+        return Ok(Found { look: Look::NoRoom(wait), call: None });
     }
     let due = deps.book.store().outbox_due(as_of).await?;
     Ok(Found { look: Look::Nothing { due }, call: None })
@@ -77,7 +84,7 @@ async fn expire(deps: &Deps, options: &BatcherOptions, fence: &Fence) -> Result<
 
 enum Step {
     Reserved(Reserved, std::time::Instant),
-    NoRoom(std::time::Duration),
+    NoRoom(Duration),
     Nothing,
     Unfinished,
 }

@@ -52,10 +52,11 @@ impl ReceiptPolicy {
         }
     }
 
-    /// What follows from "not now". It counts as the key's own failure unless keys of other mailboxes are put off
-    /// too while nobody is taken: that is an outage, though Planner answers (B9).
+    /// What follows from "not now". It counts as the key's own failure only when another key was taken since it was
+    /// tried before: while nobody is taken it may be an outage, though Planner answers (B9), also when there is
+    /// nobody else to compare with.
     fn put_off(&self, key: &PendingKey, random: f64) -> Outcome {
-        let own = key.others_succeeded || !key.others_put_off;
+        let own = key.others_succeeded;
         if own && self.is_last(key) {
             return Outcome::SetAside { reason: NOT_NOW_TOO_OFTEN, there: None };
         }

@@ -163,9 +163,9 @@ impl Pool {
         chosen.cloned().ok_or_else(|| absent(operation, "there is no service account"))
     }
 
-    /// A line for calls about no single mailbox: of an account that does not wait, if there is one.
-    pub(crate) fn any(&self, operation: &'static str) -> Result<Arc<Line>, SourceError> {
-        let open = self.lines.values().find(|line| line.throttle.back_off().is_none());
+    /// A line for calls to `service` about no single mailbox: of an account that does not wait, if there is one.
+    pub(crate) fn any(&self, operation: &'static str, service: &str) -> Result<Arc<Line>, SourceError> {
+        let open = self.lines.values().find(|line| !line.throttle.waits_at(service));
         let line = open.or_else(|| self.lines.values().next());
         line.cloned().ok_or_else(|| absent(operation, "there is no service account"))
     }

@@ -21,6 +21,11 @@ pub(crate) const BACK_OFF: &str = "back-off";
 /// Our own code for a call that was not made because there is no account for it.
 pub(crate) const NO_ACCOUNT: &str = "no account";
 
+/// Our own code for an answer that cannot be read.
+pub(crate) const MALFORMED: &str = "malformed";
+/// Our own code for an answer that is larger than `answer_limit_bytes`.
+pub(crate) const OVERSIZED: &str = "oversized";
+
 /// The class of a response code.
 pub fn kind_of(code: &str) -> SourceErrorKind {
     use SourceErrorKind as K;

@@ -11,7 +11,8 @@
 //! * Streams have a client of their own without a total timeout and do not count against the limit of
 //!   ordinary calls. Watching for silence is the caller's business.
 //! * Several service accounts ([`accounts`]); calls about subscriptions are made by the account that owns them.
-//! * One back-off for a whole account ([`throttle`]): when the server is busy every call of it waits.
+//! * One back-off for a whole account ([`throttle`]): when the server is busy every call of it waits; where a service
+//!   refuses its password, calls to that service do ([`refusals`]).
 //! * Requests ask for identifiers and times only (B6; `request`); a test on the wire holds that.
 //!
 //! Failure: no call retries by itself beyond waiting out the account's back-off. Bodies are read through a
@@ -23,6 +24,7 @@ pub mod accounts;
 pub mod classify;
 pub mod config;
 pub mod error;
+pub mod refusals;
 pub mod throttle;
 
 mod appointment;
@@ -41,4 +43,4 @@ pub use accounts::Account;
 pub use config::ExchangeOptions;
 pub use error::ExchangeError;
 pub use source::Exchange;
-pub use throttle::{BackOff, Reason};
+pub use throttle::{BackOff, Reason, Refusal};

@@ -14,7 +14,7 @@ use proto_ews::{Problem, Response, ResponseMessage};
 use crate::accounts::Account;
 use crate::classify::{self, own};
 use crate::folders::Folders;
-use crate::throttle::BackOff;
+use crate::throttle::{BackOff, Refusal};
 use crate::transport::{Route, Transport};
 use crate::{ExchangeError, ExchangeOptions, hints, locate, reading, request, window};
 
@@ -51,6 +51,16 @@ impl Exchange {
     /// Lets the calls of an account wait, because another user of it was told so. Never shortens a wait.
     pub fn hold(&self, back_off: &BackOff) {
         self.transport.hold(back_off);
+    }
+
+    /// The services that refuse an account's name or password, and where its calls therefore wait.
+    pub fn refusals(&self) -> Vec<Refusal> {
+        self.transport.refusals()
+    }
+
+    /// Lets the calls of an account to a service wait that refused it for another user of it. Never shortens a wait.
+    pub fn hold_at(&self, refusal: &Refusal) {
+        self.transport.hold_at(refusal);
     }
 
     /// Changes whenever an answer to this process lets an account wait, or wait longer.

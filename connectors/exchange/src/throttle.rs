@@ -6,6 +6,9 @@
 //! up to a patience, then give up with the time that is left, so that nothing waits without end.
 //! Answers of calls that were sent before the gate closed do not lengthen it again and again.
 //!
+//! A refused logon closes the account for the service that refused it, and for all when none takes it
+//! ([`crate::refusals`]); when the pause ends one call goes as a probe and the others wait for what comes of it.
+//!
 //! The account's other users, in this process and in others, wait too: a gate that was moved by a call of ours says so
 //! ([`BackOffs`]), and one that somebody else's call closed is held ([`Throttle::hold`]).
 
@@ -14,23 +17,22 @@ use std::time::{Duration, Instant};
 
 use base::{Backoff, SharedClock};
 use calendar::ids::AccountId;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
+
+use crate::refusals::{Refusals, Turn};
 
 #[cfg(test)]
 mod tests;
 
-/// Pauses after refused logons: a single one may be a server that throttles, a directory locks an account after a
-/// handful within minutes.
-fn refusals() -> Backoff {
-    Backoff::doubling(Duration::from_secs(5), Duration::from_secs(300))
-}
+/// How soon to come again when another call was finding out for longer than a call waits.
+const PROBE_AGAIN: Duration = Duration::from_secs(1);
 
 /// Why all calls of an account wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// The server is busy.
     Busy,
-    /// It refused the account's name or password.
+    /// It refused the account's name or password. For all services only an older version says so; see [`Refusal`].
     Refused,
 }
 
@@ -45,6 +47,19 @@ pub struct BackOff {
     pub failures: u32,
     /// Why.
     pub reason: Reason,
+}
+
+/// A service at which calls of an account wait, since it refused its name or password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which account.
+    pub account: AccountId,
+    /// Which service: scheme, host and port.
+    pub service: String,
+    /// How much longer.
+    pub left: Duration,
+    /// Refused logons in a row.
+    pub failures: u32,
 }
 
 /// Changes whenever a call of this process moves the gate of an account.
@@ -71,6 +86,29 @@ pub struct Throttle {
     account: AccountId,
     common: Common,
     gate: Mutex<Gate>,
+    refusals: Mutex<Refusals>,
+    probe_ended: Notify,
+}
+
+/// The right to send one call; given back when dropped, after its answer was learnt from.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    _permit: Option<SemaphorePermit<'a>>,
+    probe: Option<Probe<'a>>,
+}
+
+/// This call finds out whether the account is taken again.
+#[derive(Debug)]
+struct Probe<'a> {
+    throttle: &'a Throttle,
+    service: String,
+}
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        self.throttle.refusals().probed(&self.service);
+        self.throttle.probe_ended.notify_waiters();
+    }
 }
 
 /// The pure part: when may the next call be sent?
@@ -152,7 +190,7 @@ impl Throttle {
     /// An open gate.
     pub fn new(account: AccountId, common: Common) -> Self {
         let gate = Mutex::new(Gate::open(common.clock.monotonic()));
-        Self { account, common, gate }
+        Self { account, common, gate, refusals: Mutex::default(), probe_ended: Notify::new() }
     }
 
     /// Whose gate it is.
@@ -169,6 +207,31 @@ impl Throttle {
         (!left.is_zero()).then_some(BackOff { account: self.account, left, failures, reason })
     }
 
+    /// Do calls to this service wait now?
+    pub fn waits_at(&self, service: &str) -> bool {
+        let now = self.common.clock.monotonic();
+        self.back_off().is_some() || !self.refusals().left(service, now).is_zero()
+    }
+
+    /// The services at which calls wait now since the account was refused there.
+    pub fn refused_at(&self) -> Vec<Refusal> {
+        let now = self.common.clock.monotonic();
+        let refusals = self.refusals();
+        let waiting = refusals.waiting(now).map(|(service, left, failures)| Refusal {
+            account: self.account,
+            service: service.to_owned(),
+            left,
+            failures,
+        });
+        waiting.collect()
+    }
+
+    /// Somebody else was refused.
+    pub fn hold_at(&self, service: &str, left: Duration, failures: u32) {
+        let now = self.common.clock.monotonic();
+        self.refusals().hold(service, now, left, failures);
+    }
+
     /// Somebody else found out that the account must wait.
     pub fn hold(&self, left: Duration, failures: u32, reason: Reason) {
         let now = self.common.clock.monotonic();
@@ -179,26 +242,46 @@ impl Throttle {
         self.common.moved.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Waits until an ordinary call may be sent; the permit is held until its answer is read.
-    pub async fn pass(&self) -> Result<SemaphorePermit<'_>, StillClosed> {
+    /// Waits until an ordinary call to `service` may be sent; the pass is held until its answer was learnt from.
+    pub async fn pass(&self, service: &str) -> Result<Pass<'_>, StillClosed> {
         loop {
-            self.pass_stream().await?;
+            let pass = self.pass_stream(service).await?;
             let permit = self.common.calls.acquire().await.expect("this semaphore is never closed");
             // the gate may have closed while this call waited for its turn
-            if self.gate().wait(self.common.clock.monotonic()).is_zero() {
-                return Ok(permit);
+            let now = self.common.clock.monotonic();
+            let refused = pass.probe.is_none() && !self.refusals().left(service, now).is_zero();
+            if self.gate().wait(now).is_zero() && !refused {
+                return Ok(Pass { _permit: Some(permit), ..pass });
             }
         }
     }
 
     /// Waits until a stream may be opened: streams do not count against the limit of ordinary calls.
-    pub async fn pass_stream(&self) -> Result<(), StillClosed> {
+    pub async fn pass_stream(&self, service: &str) -> Result<Pass<'_>, StillClosed> {
         let give_up = self.common.clock.monotonic() + self.common.patience;
         loop {
+            let probe_ended = self.probe_ended.notified();
+            tokio::pin!(probe_ended);
+            // from here on no end is missed
+            probe_ended.as_mut().enable();
             let now = self.common.clock.monotonic();
-            let left = self.gate().wait(now);
+            let mut left = self.gate().wait(now);
             if left.is_zero() {
-                return Ok(());
+                let turn = self.refusals().turn(service, now);
+                left = match turn {
+                    Turn::Go => return Ok(Pass { _permit: None, probe: None }),
+                    Turn::Probe => {
+                        let probe = Probe { throttle: self, service: service.to_owned() };
+                        return Ok(Pass { _permit: None, probe: Some(probe) });
+                    }
+                    Turn::Wait(left) => left,
+                    Turn::Probed => {
+                        let patience = give_up.saturating_duration_since(now);
+                        let ended = tokio::time::timeout(patience, probe_ended).await;
+                        ended.map_err(|_elapsed| StillClosed { left: PROBE_AGAIN })?;
+                        continue;
+                    }
+                };
             }
             if now + left > give_up {
                 return Err(StillClosed { left });
@@ -207,27 +290,19 @@ impl Throttle {
         }
     }
 
-    /// A call that was sent at `sent` was refused with HTTP 401: a wrong password, or a server that throttles. All calls
-    /// wait, longer each time, since a directory locks an account that keeps trying.
-    pub fn refused(&self, sent: Instant) {
+    /// A call to `service` that was sent at `sent` was refused with HTTP 401: a wrong password, or a server that
+    /// throttles. Calls wait, longer each time, since a directory locks an account that keeps trying.
+    pub fn refused(&self, service: &str, sent: Instant) {
         let now = self.common.clock.monotonic();
-        let pause = {
-            let mut gate = self.gate();
-            if gate.failures > 0 && sent < gate.until {
-                return; // it was under way when the gate closed: nothing new
-            }
-            let asked = refusals().delay(gate.failures.saturating_add(1), 0.0);
-            let pause = gate.busy(&self.common.policy, sent, now, Some(asked), 0.0);
-            gate.reason = Reason::Refused;
-            pause
-        };
+        let pause = self.refusals().refused(service, sent, now);
         if let Some(pause) = pause {
             self.tell_moved();
             tracing::error!(
                 event_id = calendar::codes::LOGON_REFUSED.id,
                 account = self.account.get(),
+                service,
                 pause_ms = pause.as_millis() as u64,
-                "exchange refuses the service account, all its calls wait; check its name and password \
+                "exchange refuses the service account, its calls to this service wait; check its name and password \
                  (account 0: exchange.user and exchange.password, others: kommuneklient credential test)"
             );
         }
@@ -248,9 +323,15 @@ impl Throttle {
         }
     }
 
-    /// A call that was sent at `sent` got a proper answer.
-    pub fn worked(&self, sent: Instant) {
+    /// A call to `service` that was sent at `sent` got a proper answer.
+    pub fn worked(&self, service: &str, sent: Instant) {
         self.gate().worked(sent);
+        self.refusals().worked(service, sent);
+        tracing::debug!(
+            succeeded = calendar::codes::success::EXCHANGE_ANSWER,
+            account = self.account.get(),
+            "exchange answered"
+        );
     }
 
     /// The instant to hand to [`busy`](Self::busy) and [`worked`](Self::worked).
@@ -260,5 +341,9 @@ impl Throttle {
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
         self.gate.lock().expect("no holder of this lock can panic")
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.refusals.lock().expect("no holder of this lock can panic")
     }
 }

@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::accounts::{Account, Line, Maker, Pool};
 use crate::classify::{self, own};
-use crate::throttle::{BackOff, Common, StillClosed, Throttle};
+use crate::throttle::{BackOff, Common, Refusal, StillClosed, Throttle};
 use crate::{ExchangeError, ExchangeOptions};
 
 #[cfg(test)]
@@ -121,6 +121,18 @@ impl Transport {
         }
     }
 
+    /// The services that refuse accounts.
+    pub(crate) fn refusals(&self) -> Vec<Refusal> {
+        self.pool().lines().flat_map(|line| line.throttle.refused_at()).collect()
+    }
+
+    /// Lets the calls of an account to a service wait that refused it for somebody else.
+    pub(crate) fn hold_at(&self, refusal: &Refusal) {
+        if let Ok(line) = self.pool().exactly("hold", refusal.account) {
+            line.throttle.hold_at(&refusal.service, refusal.left, refusal.failures);
+        }
+    }
+
     /// Changes whenever a call of this process closes the gate of an account, or lengthens that.
     pub(crate) fn back_offs_moved(&self) -> watch::Receiver<u64> {
         self.common.moved.subscribe()
@@ -141,17 +153,21 @@ impl Transport {
         let span = span_of(operation, route.mailbox);
         async {
             let line = self.line(operation, &route)?;
-            let permit = line.throttle.pass().await.map_err(|closed| still_closed(operation, closed))?;
+            let service = service_of(route.endpoint);
+            let pass =
+                line.throttle.pass(&service).await.map_err(|closed| still_closed(operation, closed))?;
             let sent = line.throttle.now();
             let body = self.encode(&route, request)?;
             let headers = headers(&line, &route, telemetry::trace::current());
             let outcome = self.exchange(&line, operation, route.endpoint, headers, body).await;
-            drop(permit);
-            learn(&line.throttle, sent, outcome.as_ref().map(|answer| answer_problem(&answer.response)));
+            let told = outcome.as_ref().map(|answer| answer_problem(&answer.response));
+            learn(&line.throttle, &service, sent, told);
+            drop(pass);
             outcome
         }
         .instrument(span)
         .await
+        .inspect(|_answer| tracing::debug!(mailbox = %route.mailbox, operation, "exchange answered a call"))
         .inspect_err(|error| note(error, route.mailbox))
     }
 
@@ -166,8 +182,9 @@ impl Transport {
         url: &Url,
         body: String,
     ) -> Result<Posted, SourceError> {
-        let line = self.pool().any(operation)?;
-        let permit = line.throttle.pass().await.map_err(|closed| still_closed(operation, closed))?;
+        let service = service_of(url.as_str());
+        let line = self.pool().any(operation, &service)?;
+        let pass = line.throttle.pass(&service).await.map_err(|closed| still_closed(operation, closed))?;
         let sent = line.throttle.now();
         let outcome = async {
             let mut headers = HeaderMap::new();
@@ -189,11 +206,11 @@ impl Transport {
             Ok(Posted::Answer { status, body })
         }
         .await;
-        drop(permit);
         if self.is_elsewhere(url) {
             return outcome.map_err(not_accepted_elsewhere);
         }
-        learn(&line.throttle, sent, outcome.as_ref().map(|_| None));
+        learn(&line.throttle, &service, sent, outcome.as_ref().map(|_| None));
+        drop(pass);
         outcome
     }
 
@@ -212,12 +229,15 @@ impl Transport {
         let span = span_of(operation, route.mailbox);
         async {
             let line = self.line(operation, &route)?;
-            line.throttle.pass_stream().await.map_err(|closed| still_closed(operation, closed))?;
+            let service = service_of(route.endpoint);
+            let pass = line.throttle.pass_stream(&service).await;
+            let pass = pass.map_err(|closed| still_closed(operation, closed))?;
             let sent = line.throttle.now();
             let body = self.encode(&route, request)?;
             let headers = headers(&line, &route, telemetry::trace::current());
             let outcome = self.open(&line, operation, route.endpoint, headers, body).await;
-            learn(&line.throttle, sent, outcome.as_ref().map(|_| None));
+            learn(&line.throttle, &service, sent, outcome.as_ref().map(|_| None));
+            drop(pass);
             outcome
         }
         .instrument(span)
@@ -322,21 +342,34 @@ impl Transport {
     }
 }
 
-/// Tells the account's gate how a call went. An error inside a good answer can ask to wait, too.
-fn learn(throttle: &Throttle, sent: Instant, outcome: Result<Option<SourceError>, &SourceError>) {
+/// Tells the account's gate how a call to `service` went. An error inside a good answer can ask to wait, too.
+fn learn(
+    throttle: &Throttle,
+    service: &str,
+    sent: Instant,
+    outcome: Result<Option<SourceError>, &SourceError>,
+) {
     let error = match &outcome {
-        Ok(None) => return throttle.worked(sent),
+        Ok(None) => return throttle.worked(service, sent),
         Ok(Some(error)) => error,
         Err(error) => error,
     };
     let holds =
         classify::holds_for_account(&error.code) || matches!(error.code.as_str(), "HTTP 503" | "HTTP 429");
     if error.code == "HTTP 401" {
-        throttle.refused(sent);
+        throttle.refused(service, sent);
     } else if holds {
         throttle.busy(sent, error.after);
     } else if !error.is_outage() {
-        throttle.worked(sent);
+        throttle.worked(service, sent);
+    }
+}
+
+/// Which service an address belongs to: scheme, host and port. What is no address is a service of its own.
+fn service_of(endpoint: &str) -> String {
+    match Url::parse(endpoint) {
+        Ok(url) if url.origin().is_tuple() => url.origin().ascii_serialization(),
+        _ => endpoint.chars().take(200).collect(),
     }
 }
 
@@ -424,7 +457,7 @@ async fn read(
         own(
             operation,
             SourceErrorKind::BadAnswer,
-            "oversized",
+            classify::OVERSIZED,
             "the answer is larger than answer_limit_bytes",
         )
     };
@@ -453,7 +486,7 @@ fn decode(
         Err(error) if status == StatusCode::INTERNAL_SERVER_ERROR => {
             Err(own(operation, SourceErrorKind::Unavailable, "HTTP 500", &chain(&error)))
         }
-        Err(error) => Err(own(operation, SourceErrorKind::BadAnswer, "malformed", &chain(&error))),
+        Err(error) => Err(own(operation, SourceErrorKind::BadAnswer, classify::MALFORMED, &chain(&error))),
     }
 }
 

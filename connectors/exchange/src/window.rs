@@ -11,8 +11,11 @@
 //! Failure: an item that cannot be read from the view is asked for by GetItem; when that fails too it is
 //! named with its identifier. One that comes without identifier, and one for which the server refuses the whole
 //! view (`ErrorItemCorrupt` and its like), is narrowed down by halving, so that the stretch about which nothing
-//! can be concluded is short. Narrowing has a budget of its own; a server that refuses everything is told as the
-//! failure of the whole. What holds for the service or the mailbox is an error of the whole at once.
+//! can be concluded is short. So is one that makes the answer unreadable as XML (servers have been seen to write
+//! characters into identifiers that XML does not have). Narrowing has a budget of its own; a server that refuses
+//! everything, or whose answers are all unreadable, is told as the failure of the whole. An answer that is too large is
+//! asked for in halves like one that was truncated. What holds for the service or the mailbox is an error of the whole
+//! at once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -23,7 +26,7 @@ use jiff::Timestamp;
 use proto_ews::operation::FoundItems;
 use proto_ews::{Item, Response};
 
-use crate::classify::{self, own};
+use crate::classify::{self, MALFORMED, OVERSIZED, own};
 use crate::source::{Exchange, only, ordinary, unexpected};
 use crate::{appointment, reading, request};
 
@@ -39,10 +42,13 @@ const PART_MIN: Duration = Duration::from_secs(60);
 const NARROW_MIN: Duration = Duration::from_secs(60 * 60);
 /// Most calls that narrow down what is unreadable, for one window.
 const NARROWING_MAX: usize = 40;
+/// Most answers that cannot be read as XML before one that can: enough to find the one item that spoils them anywhere in
+/// a year; a proxy that answers with pages of its own is not asked for long.
+const MALFORMED_MAX: usize = 14;
 /// Most calls for one window.
 const CALLS_MAX: usize = 2_000;
-/// Most items of one window.
-const ITEMS_MAX: usize = 500_000;
+/// Most items of one window; some 25 MB, for each mailbox that is read at one time.
+const ITEMS_MAX: usize = 50_000;
 
 pub(crate) async fn read_window(
     exchange: &Exchange,
@@ -93,6 +99,9 @@ async fn collect(exchange: &Exchange, mailbox: &Mailbox, window: Slot) -> Result
                     None => continue,
                     Some(error) => error,
                 }
+            }
+            Part::Refused(error) if good == 0 && calls > MALFORMED_MAX && error.code == MALFORMED => {
+                return Err(error);
             }
             Part::Refused(error) => error,
             Part::Truncated(error) => {
@@ -178,9 +187,9 @@ async fn read_part(exchange: &Exchange, mailbox: &Mailbox, part: Slot) -> Result
 }
 
 fn part_failed(error: SourceError) -> Result<Part, SourceError> {
-    if error.kind == SourceErrorKind::TooMuch {
+    if error.kind == SourceErrorKind::TooMuch || error.code == OVERSIZED {
         Ok(Part::Truncated(error))
-    } else if classify::blames_an_item(&error.code) {
+    } else if classify::blames_an_item(&error.code) || error.code == MALFORMED {
         Ok(Part::Refused(error))
     } else {
         Err(error)

@@ -152,6 +152,11 @@ impl FakePlanner {
         self.lock().codes.entry(origin_id.to_owned()).or_default().extend(codes);
     }
 
+    /// What [`codes`](Self::codes) still holds for this origin id is forgotten.
+    pub fn forget_codes(&self, origin_id: &str) {
+        self.lock().codes.remove(origin_id);
+    }
+
     /// Every call that carries this origin id, or asks for this mail address, behaves like this.
     pub fn poison(&self, name: &str, behaviour: Behaviour) {
         self.lock().poison.insert(name.to_owned(), behaviour);

@@ -44,6 +44,14 @@ pub(crate) enum CommandError {
         /// Why.
         reason: String,
     },
+    /// Nobody is meant.
+    #[error(
+        "operation {id} comes to nothing: no mailbox is in use; `kommuneklient resources list` shows whom Planner lists"
+    )]
+    NobodyInUse {
+        /// The operation's number.
+        id: i64,
+    },
     /// Somebody should be sure first.
     #[error("nothing was changed: {consequence}; add --yes if that is meant")]
     NotSure {
@@ -69,6 +77,70 @@ pub(crate) enum CommandError {
         run: RunId,
         /// What became of it.
         state: String,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {file}")]
+    ReadFile {
+        /// Its path.
+        file: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of lists cannot be read as one.
+    #[error("{file} cannot be taken over")]
+    ListsFile {
+        /// Its path.
+        file: String,
+        /// Why.
+        #[source]
+        source: crate::lists_file::ListsFileError,
+    },
+    /// Some rows of a file cannot be used.
+    #[error(
+        "nothing was changed: {count} rows cannot be used; correct them, or give --skip-invalid to leave them out:\n{rows}"
+    )]
+    InvalidRows {
+        /// How many.
+        count: usize,
+        /// Their lines and what is wrong with each.
+        rows: String,
+    },
+    /// Some of several runs could not be settled; the answer names them.
+    #[error("{failed} of {of} runs were left as they are")]
+    SomeNotSettled {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// Its data was erased.
+    #[error("the data of {mail} was erased {at} by {by}; `kommuneklient erase {mail} --undo` lets it be listed again")]
+    Erased {
+        /// Which.
+        mail: String,
+        /// When.
+        at: String,
+        /// By whom.
+        by: String,
+    },
+    /// It cannot be erased now.
+    #[error("nothing was erased: {reason}")]
+    NotErased {
+        /// Why.
+        reason: String,
+    },
+    /// Mailboxes are not to be located anew.
+    #[error(
+        "listener.deactivate_solving_of_group_affinity is true: mailboxes keep their stored places; set it to false \
+         and start the service anew"
+    )]
+    NotRediscovered,
+    /// Steps of the doctor fail.
+    #[error("{count} of the steps fail, see above")]
+    StepsFail {
+        /// How many.
+        count: usize,
     },
     /// There is nothing to be tried again.
     #[error(

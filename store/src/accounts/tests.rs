@@ -53,6 +53,34 @@ async fn a_back_off_is_kept_for_everybody_until_it_is_over_and_never_shortened()
     assert_eq!(store.back_offs().await.unwrap().len(), 1);
 }
 
+/// A refusal is a matter of the service that said it, known to all instances, and ends with a new password.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_is_kept_for_its_service_until_it_is_over() {
+    let database = database().await;
+    let store = &database.store;
+    let refused = |service: &str, seconds, failures| Refusal {
+        account: AccountId::new(5),
+        service: service.to_owned(),
+        left: Duration::from_secs(seconds),
+        failures,
+    };
+    store.record_refusals(&[refused("https://a", 60, 2), refused("https://b", 300, 3)]).await.unwrap();
+    store.record_refusals(&[refused("https://b", 10, 9)]).await.unwrap();
+    let found = store.refusals().await.unwrap();
+    let told: Vec<(&str, u32)> = found.iter().map(|one| (one.service.as_str(), one.failures)).collect();
+    assert_eq!(told, [("https://a", 2), ("https://b", 3)]);
+    assert!(found[1].left > 290 * SECOND, "{found:?}");
+    assert_eq!(store.back_offs().await.unwrap(), [], "the account as a whole goes on");
+    execute(
+        &database,
+        "update account_refusal set until = now() - interval '1 s' where service = 'https://a'",
+    )
+    .await;
+    assert_eq!(store.refusals().await.unwrap().len(), 1);
+    store.end_back_off(AccountId::new(5)).await.unwrap();
+    assert_eq!(store.refusals().await.unwrap(), []);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_shares_an_account_is_woken() {
     let database = database().await;

@@ -2,7 +2,7 @@
 //! Method: several books on one real database; time is moved by changing what was recorded.
 
 use super::*;
-use crate::outbox::testing::{fence, number, sql};
+use crate::outbox::testing::{decide, decide_as, fence, number, resource, slot, sql};
 use crate::testing::database;
 
 const LIFE: Duration = Duration::from_secs(30);
@@ -55,7 +55,9 @@ async fn a_permit_counts_until_a_minute_after_its_answer_or_its_deadline() {
     }
     let waits = |permit: Permit<CallStart>| matches!(permit, Permit::Wait(_));
     assert!(waits(book.begin(&fence, &read(1)).await.unwrap()));
+    // four come back within a second: until then no live change could need more than one
     sql(store, "update service_call_reference_log set ended_at = now() - interval '59 s'").await;
+    granted(book.begin(&fence, &read(1)).await.unwrap());
     assert!(waits(book.begin(&fence, &read(1)).await.unwrap()));
     sql(store, "update service_call_reference_log set ended_at = now() - interval '61 s'").await;
     granted(book.begin(&fence, &read(1)).await.unwrap());
@@ -181,4 +183,77 @@ async fn the_call_of_an_owner_that_is_gone_holds_no_slot_and_counts_in_the_budge
     .await;
     let newest = fence(store, "another duty").await;
     assert!(waits(&live(&book, &newest).await), "it counts until its deadline");
+}
+
+async fn pending(store: &Store, class: Class) -> Vec<crate::outbox::PendingKey> {
+    let size = crate::outbox::PageSize { mailboxes: 50, keys_per_mailbox: 1 };
+    store.pending_keys(class, "", size).await.unwrap().keys
+}
+
+async fn send_one(store: &Store, book: &CallBook, fence: &Fence, class: Class) -> bool {
+    let keys = pending(store, class).await.into_iter().take(1).collect::<Vec<_>>();
+    let batch =
+        crate::outbox::Batch { mail: keys[0].mail.clone(), operation: keys[0].operation, class, keys };
+    match book.reserve(fence, &batch, LIFE).await.unwrap() {
+        Permit::Granted(reserved) => reserved.is_some(),
+        Permit::Wait(_) => false,
+    }
+}
+
+/// Under a flood of live changes the resource list is still fetched: what only reads is seen to wait.
+#[tokio::test]
+async fn a_call_that_only_reads_gets_the_room_of_bulk_work_under_a_flood_of_live_changes() {
+    let database = database().await;
+    let store = &database.store;
+    let fence = fence(store, "communicator").await;
+    let book = CallBook::new(store.clone(), limits(100, Some(10)));
+    for n in 0..12 {
+        let mail = format!("m{n:02}@sim.test");
+        resource(store, &mail).await;
+        decide(store, &mail, "U", Some(slot(1))).await;
+    }
+    for _ in 0..10 {
+        assert!(send_one(store, &book, &fence, Class::Live).await);
+    }
+    assert!(matches!(book.begin(&fence, &read(1)).await.unwrap(), Permit::Wait(_)), "all is used");
+    let one_is_over = "update service_call_reference_log set ended_at = now() - interval '61 s' where call_id = \
+                       (select call_id from service_call_reference_log where ended_at is null limit 1)";
+    sql(store, one_is_over).await;
+    assert!(!send_one(store, &book, &fence, Class::Live).await, "the room is kept for the one that waits");
+    granted(book.begin(&fence, &read(1)).await.unwrap());
+    sql(store, one_is_over).await;
+    assert!(send_one(store, &book, &fence, Class::Live).await, "nobody else waits any more");
+}
+
+/// What cannot be sent keeps no room from what can: else a fifth of the budget would lie idle for as long as it waits.
+#[tokio::test]
+async fn bulk_work_that_cannot_go_keeps_no_room() {
+    let database = database().await;
+    let store = &database.store;
+    let fence = fence(store, "communicator").await;
+    let mails = ["live@x", "bulk@x"];
+    for mail in mails {
+        resource(store, mail).await;
+    }
+    let hindrances = [
+        "update planner_resource set deleted_date = now() where mail = 'bulk@x'",
+        "update planner_resource set full_read_began_at = null where mail = 'bulk@x'",
+        "update calendar_event set next_attempt_at = now() + interval '1 h' where mail = 'bulk@x'",
+        "update planner_resource set compare_due_at = now(), full_read_began_at = now() - interval '2 days' \
+         where mail = 'bulk@x'; delete from calendar_event where mail = 'bulk@x'",
+    ];
+    for (n, hindrance) in std::iter::once("select 1").chain(hindrances).enumerate() {
+        sql(store, "delete from key_in_flight; delete from service_call_reference_log").await;
+        sql(store, "delete from calendar_event; delete from planner_resource where mail = 'bulk@x'").await;
+        resource(store, "bulk@x").await;
+        decide_as(store, "bulk@x", "U", Some(slot(1)), true, None).await;
+        sql(store, hindrance).await;
+        let book = CallBook::new(store.clone(), limits(100, Some(5)));
+        let mut sent = 0;
+        for _ in 0..5 {
+            decide(store, "live@x", &format!("U{sent}"), Some(slot(1))).await;
+            sent += usize::from(send_one(store, &book, &fence, Class::Live).await);
+        }
+        assert_eq!(sent, if n == 0 { 4 } else { 5 }, "{hindrance}");
+    }
 }

@@ -17,7 +17,7 @@ const WAITING_MAX: i64 = 20;
 pub struct Progress {
     /// Mailboxes for which it is done; for the resource list 0 or 1.
     pub done: u64,
-    /// Mailboxes that are meant and in use; for the resource list 1.
+    /// Mailboxes that were meant when it was asked for and are in use still; for the resource list 1.
     pub of: u64,
     /// Some of those for which it is not done: first those with a known reason.
     pub waiting: Vec<Waiting>,
@@ -42,13 +42,20 @@ impl Progress {
 }
 
 impl Store {
-    /// How far an operation is. Mailboxes that came into use after it was asked for do not count.
+    /// How far an operation is. Mailboxes that came into use (again) after it was asked for do not count, and those that
+    /// went out of use do not any more.
     pub async fn operation_progress(&self, operation: &Operation) -> Result<Progress, StoreError> {
         let (done, reason) = match operation.kind {
             OperationKind::ResourceList => return self.list_progress(operation.asked_at).await,
             OperationKind::FullPull => (READ_SINCE, READ_ERROR),
-            OperationKind::Comparison => ("r.compared_at >= $2", READ_ERROR),
+            // a mailbox that went out of use and came back was adopted anew, and is not compared for that
+            OperationKind::Comparison => ("greatest(r.compared_at, r.adopted_at) >= $2", READ_ERROR),
             OperationKind::Adoption => ("r.adopted_at >= $2", "null::text"),
+            OperationKind::Rediscovery => (REDISCOVERED, "r.error_code"),
+            OperationKind::Resend => (RESENT, RESEND_ERROR),
+            OperationKind::Confirmation | OperationKind::Rejection => {
+                return self.settlement_progress(operation).await;
+            }
         };
         self.mailbox_progress(operation, &format!("coalesce({done}, false)"), reason).await
     }
@@ -61,9 +68,11 @@ impl Store {
     ) -> Result<Progress, StoreError> {
         let doing = "look how far an operation is";
         let client = self.client(doing).await?;
-        let scope = "r.deleted_date is null and ($1::text is null or r.mail = $1) and r.created_at <= $2";
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
-            [&operation.scope.mail(), &operation.asked_at];
+        let scope = "r.deleted_date is null \
+                     and case when $4 then r.mail in (select mail from operation_mailbox where operation_id = $3) \
+                              else ($1::text is null or r.mail = $1) and r.created_at <= $2 end";
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+            [&operation.scope.mail(), &operation.asked_at, &operation.id, &operation.meant.is_some()];
         let row = client
             .query_one(
                 &format!(
@@ -80,7 +89,7 @@ impl Store {
         let rows = client
             .query(
                 &format!(
-                    "select mail, reason from (select r.mail, {reason} as reason from planner_resource r \
+                    "select mail, reason from (select r.mail, {reason} as reason from planner_resource r {KEPT} \
                          where {scope} and not {done}) as waiting \
                      order by reason is null, mail limit {WAITING_MAX}"
                 ),
@@ -105,6 +114,42 @@ impl Store {
         Ok(Progress { done, of: 1, waiting: Vec::new(), outcome: outcome.map(|outcome| outcome.text) })
     }
 
+    /// How far the settlement of a withheld run is: the deletions that were decided by it and are still to be sent.
+    async fn settlement_progress(&self, settlement: &Operation) -> Result<Progress, StoreError> {
+        let operation = "look how far a settlement is";
+        let whole = Progress { done: 1, of: 1, ..Progress::default() };
+        let subject = settlement.subject.as_deref().unwrap_or_default();
+        let Ok(run) = subject.parse::<i64>() else {
+            // one of the resource list takes effect at once
+            return Ok(whole);
+        };
+        let client = self.client(operation).await?;
+        let row = client
+            .query_opt(
+                "select r.state, coalesce(r.deleted, 0)::bigint, \
+                        (select count(*) from calendar_event e \
+                         where e.mail = r.mail and e.pending and not e.wanted and e.decided_at = r.settled_at) \
+                 from withheld_run r where r.id = $1",
+                &[&run],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let Some(row) = row else { return Ok(whole) };
+        let read = || -> Result<Progress, tokio_postgres::Error> {
+            let state: &str = row.try_get(0)?;
+            let (deleted, unsent): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
+            let of = u64::try_from(deleted).unwrap_or_default();
+            let done = of.saturating_sub(u64::try_from(unsent).unwrap_or_default());
+            let outcome = Some(state.to_owned());
+            Ok(match state {
+                "withheld" => Progress { done: 0, of: 1, outcome, ..Progress::default() },
+                "confirmed" if of > 0 => Progress { done, of, outcome, ..Progress::default() },
+                _ => Progress { outcome, ..whole },
+            })
+        };
+        read().map_err(StoreError::query(operation))
+    }
+
     /// How many instances of the service are alive: hold a lease that has not run out.
     pub async fn live_instances(&self) -> Result<u64, StoreError> {
         let operation = "look for running instances";
@@ -127,6 +172,20 @@ const READ_SINCE: &str =
     "r.full_read_began_at is not null and coalesce(r.full_read_began_db, r.full_read_began_at) >= $2";
 
 /// SQL: why the mailbox `r` is not read: what its full read failed of, or why it cannot be listened to.
-const READ_ERROR: &str = "coalesce((select n.last_error from notification n \
-     where n.mail = r.mail and n.event_type = 'FullRead' and n.last_error is not null order by n.id desc limit 1), \
-     r.error_code)";
+const READ_ERROR: &str = "coalesce(kept.last_error, r.error_code)";
+
+/// SQL: what the full reads that wait failed of, each mailbox with its latest; looked through once, not once a mailbox.
+const KEPT: &str = "left join (select distinct on (n.mail) n.mail, n.last_error from notification n \
+     where n.event_type = 'FullRead' and n.last_error is not null order by n.mail, n.id desc) kept \
+     on kept.mail = r.mail";
+
+/// SQL: was the mailbox `r` located anew since `$2`, or tried in vain? Asking puts its place in doubt where it has one.
+const REDISCOVERED: &str =
+    "case when r.endpoint is null then r.error_date >= $2 else r.location_doubted_at is null end";
+
+/// SQL: is nothing of the mailbox `r` left that was decided before `$2`?
+const RESENT: &str =
+    "not exists (select from calendar_event e where e.mail = r.mail and e.pending and e.decided_at <= $2)";
+/// SQL: why something is.
+const RESEND_ERROR: &str = "(select s.outcome || coalesce(': ' || s.text, '') from sync_log s \
+     where s.mail = r.mail and s.at >= $2 and s.outcome <> 'acknowledged' order by s.at desc limit 1)";

@@ -8,6 +8,7 @@ async fn an_operation_is_recorded_with_who_and_for_whom() {
     let database = database().await;
     let store = &database.store;
     let mail = MailAddress::parse("A@x").unwrap();
+    crate::outbox::testing::resource(store, "a@x").await;
     let all = store.record_operation(OperationKind::FullPull, &Scope::All, "kim\0").await.unwrap();
     let one = store.record_operation(OperationKind::Adoption, &Scope::One(mail.clone()), "bo").await.unwrap();
     assert_eq!(

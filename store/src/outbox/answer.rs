@@ -140,11 +140,12 @@ impl Outcome {
         }
     }
 
-    /// Did the key fail by itself?
+    /// Did the key fail by itself? The failure that sets it aside is one, too.
     const fn is_own_failure(&self) -> bool {
         matches!(
             self,
-            Self::Transient { own: true, .. }
+            Self::SetAside { .. }
+                | Self::Transient { own: true, .. }
                 | Self::Unknown { own: true, .. }
                 | Self::Unsure { own: true, .. }
         )
@@ -215,6 +216,7 @@ impl CallBook {
             .await
             .map_err(StoreError::query(operation))?;
         }
+        base::crash::point("communicator.answer-written");
         tx.commit().await.map_err(StoreError::query(operation))?;
         Ok(changed)
     }
@@ -258,6 +260,9 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// What the answer says of Planner's holdings, and of calls in a row, counts whatever was decided since. When the key is
+/// tried again, and how often it failed by itself, belongs to the decision that was sent: an answer to an old one does
+/// not make a newer one wait.
 const ANSWER: &str = "with told as ( \
          select * from unnest($2::text[], $3::text[], $4::int4[], $5::text[], $6::uuid[], $7::uuid[], \
                               $8::bool[], $9::bool[], $10::float8[], $11::bool[]) \
@@ -290,14 +295,17 @@ const ANSWER: &str = "with told as ( \
          refused_code = case when s.word = 'refused' then s.code else e.refused_code end, \
          set_aside_version = case when s.word = 'set_aside' then s.version else e.set_aside_version end, \
          set_aside_reason = case when s.word = 'set_aside' then s.words else e.set_aside_reason end, \
-         stopped_at = case when s.word in ('refused', 'set_aside') then clock_timestamp() \
+         stopped_at = case when e.version <> s.version then e.stopped_at \
+                           when s.word in ('refused', 'set_aside') then clock_timestamp() \
                            when s.there is null then e.stopped_at end, \
-         attempts = case when s.word = 'acknowledged' then 0 when s.own_failure then e.attempts + 1 \
+         attempts = case when e.version <> s.version then e.attempts \
+                         when s.word = 'acknowledged' then 0 when s.own_failure then e.attempts + 1 \
                          else e.attempts end, \
          put_off = case when s.word = 'transient' then e.put_off + 1 else 0 end, \
          unanswered = case when s.word in ('unknown', 'unsure') then e.unanswered + 1 \
                            when s.word = 'unsent' then e.unanswered else 0 end, \
-         next_attempt_at = now() + make_interval(secs => s.after_s), \
+         next_attempt_at = case when e.version <> s.version then e.next_attempt_at \
+                                else now() + make_interval(secs => s.after_s) end, \
          calendar_event_identifier = coalesce(s.event_identifier, e.calendar_event_identifier), \
          planner_resource_identifier = coalesce(s.resource_identifier, e.planner_resource_identifier) \
      from settled s where e.mail = s.mail and e.origin_id = s.origin_id";

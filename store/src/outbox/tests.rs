@@ -514,30 +514,62 @@ async fn failures_of_a_key_by_itself_are_counted_and_known() {
     let call = reserve(&book, &fence, good).await.unwrap();
     answer(&book, &fence, &call, Outcome::Acknowledged).await;
     let key = poison().await;
-    assert!(key.others_succeeded && !key.others_put_off);
+    assert!(key.others_succeeded);
     send(&database, &fence, Outcome::Unknown { after, own: true }).await;
     let key = poison().await;
     assert_eq!((key.attempts, key.unanswered, key.others_succeeded), (1, 2, false), "since its last attempt");
-    // put off, as others are: of the same mailbox, then of another
+    // put off, as others are: nobody was taken
     send(&database, &fence, Outcome::Transient { after, own: false }).await;
-    let put_off = async |mail: &str| {
-        resource(store, mail).await;
-        decide(store, mail, "other", Some(slot(1))).await;
-        let mut keys = pending(&database).await;
-        keys.retain(|key| key.mail.as_str() == mail && key.origin_id.as_str() == "other");
-        let call = reserve(&book, &fence, keys).await.unwrap();
-        answer(&book, &fence, &call, Outcome::Transient { after: Duration::from_secs(60), own: true }).await;
-    };
-    sql(store, "delete from planner_resource").await;
-    put_off(MAIL).await;
+    resource(store, "m0002@sim.test").await;
+    decide(store, "m0002@sim.test", "other", Some(slot(1))).await;
+    let mut keys = pending(&database).await;
+    keys.retain(|key| key.origin_id.as_str() == "other");
+    let call = reserve(&book, &fence, keys).await.unwrap();
+    answer(&book, &fence, &call, Outcome::Transient { after: Duration::from_secs(60), own: false }).await;
     let key = poison().await;
-    assert_eq!((key.attempts, key.put_off, key.unanswered), (1, 1, 0));
-    assert!(!key.others_succeeded && !key.others_put_off, "of the same mailbox");
-    put_off("m0002@sim.test").await;
-    assert!(poison().await.others_put_off);
+    assert_eq!((key.attempts, key.put_off, key.unanswered, key.others_succeeded), (1, 1, 0, false));
     send(&database, &fence, Outcome::Acknowledged).await;
     let row = key_row(store, MAIL, "poison").await.unwrap();
     assert_eq!((row.attempts, row.pending), (0, false));
+}
+
+/// A newer decision was made while an older one was under way: the answer to that says nothing of when and how often
+/// the newer one is tried.
+#[tokio::test]
+async fn an_answer_to_an_old_decision_does_not_make_a_newer_one_wait() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, MAIL).await;
+    let fence = fence(store, "communicator").await;
+    let book = book(&database);
+    let after = Duration::from_secs(600);
+    let outcomes = [
+        Outcome::Transient { after, own: true },
+        Outcome::Unknown { after, own: true },
+        Outcome::Unsure { after, own: true },
+        Outcome::Refused { code: 5 },
+        Outcome::SetAside { reason: "x", there: None },
+    ];
+    for (n, outcome) in outcomes.into_iter().enumerate() {
+        let id = format!("U{n}");
+        decide(store, MAIL, &id, Some(slot(1))).await;
+        let call = reserve(&book, &fence, pending(&database).await).await.unwrap();
+        decide(store, MAIL, &id, Some(slot(2))).await;
+        answer(&book, &fence, &call, outcome.clone()).await;
+        let keys = pending(&database).await;
+        let shown: Vec<_> = keys.iter().map(|key| (key.version, key.attempts)).collect();
+        assert_eq!(shown, [(2, 0)], "{outcome:?}");
+        let stopped = "select count(*) from calendar_event where stopped_at is not null and pending";
+        assert_eq!(number(store, stopped).await, 0, "{outcome:?}");
+        // and its own answer does
+        let call = reserve(&book, &fence, keys).await.unwrap();
+        answer(&book, &fence, &call, outcome.clone()).await;
+        assert_eq!(pending(&database).await, [], "{outcome:?}");
+        let row = key_row(store, MAIL, &id).await.unwrap();
+        let own = !matches!(outcome, Outcome::Refused { .. });
+        assert_eq!(row.attempts, i32::from(own), "{outcome:?}");
+        sql(store, "delete from calendar_event").await;
+    }
 }
 
 #[tokio::test]

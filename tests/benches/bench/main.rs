@@ -7,9 +7,11 @@
 #![expect(clippy::print_stdout, reason = "the table is for the person who started it")]
 #![expect(clippy::print_stderr, reason = "progress and errors are for the person who started it")]
 
+mod backpressure;
 mod figures;
 mod full_pull;
 mod recorder;
+mod sla;
 
 use std::process::ExitCode;
 
@@ -18,8 +20,11 @@ use figures::Figures;
 /// A benchmark: its name and what it measures.
 type Bench = (&'static str, &'static str);
 
-const BENCHES: [Bench; 1] =
-    [(full_pull::NAME, "read 1,000 mailboxes with 40 appointments each in full, from nothing")];
+const BENCHES: [Bench; 3] = [
+    (full_pull::NAME, "read 1,000 mailboxes with 40 appointments each in full, from nothing"),
+    (sla::NAME, "use what was agreed with Planner, at ten times as much to be sent, beside what was agreed (4 min)"),
+    (backpressure::NAME, "memory with Planner away for a minute and at ten times the budget, beside that at rest (3 min)"),
+];
 
 fn main() -> ExitCode {
     // `cargo bench` adds --bench to what was asked for
@@ -47,7 +52,13 @@ fn main() -> ExitCode {
             continue;
         }
         eprintln!("{name}: {what}");
-        figures.extend(system.block_on(full_pull::run()));
+        figures.extend(system.block_on(async {
+            match name {
+                sla::NAME => sla::run().await,
+                backpressure::NAME => backpressure::run().await,
+                _ => full_pull::run().await,
+            }
+        }));
     }
     println!("{}", figures.table());
     match figures.save() {

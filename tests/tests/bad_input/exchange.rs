@@ -77,11 +77,15 @@ async fn a_bad_answer_about_a_window_is_told_and_the_series_read_again() {
     let mut scene = Scene::ready(PROGRAM, Setting::default()).await;
     for (number, bad) in bad_answers().iter().enumerate() {
         let event = if bad.outage { 2907 } else { 2954 };
+        // one answer that cannot be read or is too large is asked for again in parts
+        let in_parts = ["malformed", "oversized"].contains(&bad.words);
         let before = scene.count_raised(event, bad.words).await;
         next(&scene, &bad.kind, "FindItem", &mailbox(1), 1).await;
         let series = scene.series(&format!("SERIES-{number}"), 3 + i64::try_from(number).unwrap(), 2);
         scene.outlook.create(&mailbox(1), series).await.unwrap();
-        scene.until_raised_again(event, bad.words, before).await;
+        if !in_parts {
+            scene.until_raised_again(event, bad.words, before).await;
+        }
         assert_eq!(scene.until_in_step().await.len(), 2 * (number + 1));
         until_met(&scene).await;
     }
@@ -120,7 +124,7 @@ async fn bad_answers_while_the_service_starts_are_told_and_the_mailbox_listened_
         ("Subscribe", json!({"code_in_body": {"code": "ErrorOfTheSubscription"}})),
         ("Subscribe", json!("malformed")),
         ("SyncFolderItems", json!("malformed")),
-        ("FindItem", json!({"oversized": {"bytes": OVERSIZED}})),
+        ("FindItem", json!({"code": {"code": "ErrorOfTheWindow"}})),
     ] {
         next(&scene, &kind, operation, &mailbox(1), 1).await;
     }
@@ -128,7 +132,7 @@ async fn bad_answers_while_the_service_starts_are_told_and_the_mailbox_listened_
     scene.until_raised(4906, "ErrorOfTheFolder").await;
     scene.until_raised(4922, "ErrorOfTheSubscription").await;
     scene.until_raised(4937, "malformed").await;
-    scene.until_raised(9104, "oversized").await;
+    scene.until_raised(9104, "ErrorOfTheWindow").await;
     scene.until_ready().await;
     assert_eq!(scene.until_in_step().await.len(), 2);
     until_met(&scene).await;

@@ -321,6 +321,54 @@ fn a_mailbox_for_which_planner_always_fails_holds_up_no_other() {
     }
 }
 
+/// A mailbox of which Planner holds more than an answer may be large is asked for in parts of the time.
+#[test]
+fn what_is_too_large_for_one_answer_is_asked_for_in_parts() {
+    system(async {
+        let (database, planner) = (database().await, FakePlanner::start().await);
+        let store = &database.store;
+        new_resource(store, MAIL).await;
+        // an answer may have 100,000 bytes
+        for n in 0..900 {
+            planner.hold(MAIL, &format!("{n:0100}"), slot(n % 60));
+        }
+        let tree = start(&database, &planner, &options());
+        until(&database, "select count(*) from planner_resource where adopted_at is not null", 1).await;
+        assert_eq!(number(store, "select count(*) from calendar_event where ack_there").await, 900);
+        let asked = planner.seen().len();
+        assert!((3..20).contains(&asked), "{asked} calls");
+        // and compared
+        sql(store, "update planner_resource set full_read_began_at = now()").await;
+        store.ask_for_comparison(&Scope::All).await.unwrap();
+        until(&database, COMPARED, 1).await;
+        assert_eq!(tree.restarts_total(), 0);
+        tree.shutdown().await;
+    });
+}
+
+/// However short the stretch: given up for an hour with an event of its own, not tried every minute for ever.
+#[test]
+fn a_mailbox_that_is_too_large_however_it_is_asked_for_is_given_up_for_a_while() {
+    system(async {
+        let (database, planner) = (database().await, FakePlanner::start().await);
+        let store = &database.store;
+        planner.poison(MAIL, Behaviour::Oversized(200_000));
+        for n in 1..=3 {
+            resource(store, &format!("m{n:04}@sim.test")).await;
+        }
+        let tree = start(&database, &planner, &options());
+        store.ask_for_comparison(&Scope::All).await.unwrap();
+        until(&database, COMPARED, 2).await;
+        let put_off =
+            "select count(*) from planner_resource where compare_due_at > now() + interval '50 min'";
+        until(&database, put_off, 1).await;
+        let told = "select count(*) from service_call_reference_log where not success";
+        assert!(number(store, told).await <= 100);
+        assert_eq!(tree.restarts_total(), 0);
+        tree.shutdown().await;
+    });
+}
+
 /// While Planner is away nothing is counted, and everything goes on when it is back.
 #[test]
 fn while_planner_is_away_all_waits() {

@@ -337,19 +337,29 @@ fn contradictions_and_endless_not_now_are_set_aside_and_stop_nobody() {
         let store = &running.database.store;
         // says that it has it, then that it does not, then again that it has it
         running.planner.codes("liar", [8, 10, 8]);
-        running.planner.codes("later", [15, 16, 15, 16]);
-        running.decide("liar", Some(slot(1))).await;
-        running.decide("later", Some(slot(1))).await;
-        running.decide("\u{1}", Some(slot(1))).await;
-        running.decide("good", Some(slot(1))).await;
-        running.until_held(&[("good", slot(1))]).await;
+        running.planner.codes("later", [15, 16].repeat(1_000));
         for id in ["liar", "later", "\u{1}"] {
-            assert_eq!(key_row(store, MAIL, id).await.unwrap().set_aside, Some(1), "{id:?}");
+            running.decide(id, Some(slot(1))).await;
         }
+        // the others are taken all the time
+        let mut hour = 1;
+        wait_for(async || {
+            hour += 1;
+            running.decide("good", Some(slot(hour))).await;
+            let set_aside = "select count(*) from calendar_event where set_aside_version = 1";
+            match number(store, set_aside).await {
+                3 => Ok(()),
+                count => Err(format!("{count} set aside")),
+            }
+        })
+        .await;
+        running.until_held(&[("good", slot(hour))]).await;
+        assert_eq!(key_row(store, MAIL, "later").await.unwrap().attempts, 4, "each counts, also the last");
         // a new decision is a new chance
+        running.planner.forget_codes("later");
         running.decide("liar", Some(slot(2))).await;
         running.decide("later", Some(slot(2))).await;
-        running.until_held(&[("good", slot(1)), ("later", slot(2)), ("liar", slot(2))]).await;
+        running.until_held(&[("good", slot(hour)), ("later", slot(2)), ("liar", slot(2))]).await;
         running.tree.shutdown().await;
     });
 }

@@ -23,7 +23,6 @@ fn key(mail: &str, id: &str, operation: Operation, decided_s: i64) -> PendingKey
         converted: false,
         put_off: 0,
         others_succeeded: false,
-        others_put_off: false,
     }
 }
 
@@ -172,4 +171,89 @@ fn bulk_work_has_every_fifth_turn_while_it_waits() {
     assert_eq!(picker.order()[0], Class::Bulk);
     picker.nothing(Class::Bulk);
     assert_eq!(picker.order()[0], Class::Live);
+}
+
+/// What waits by mailbox and class: (live, bulk).
+type Waiting = BTreeMap<String, (usize, usize)>;
+
+/// One look: the class whose turn it is, its walk in pages, a batch of it; else the other class.
+fn serve(
+    picker: &mut Picker,
+    waiting: &mut Waiting,
+    page_size: usize,
+    size: usize,
+) -> Option<(Class, String)> {
+    for class in picker.order() {
+        let of = |counts: &(usize, usize)| if class.is_bulk() { counts.1 } else { counts.0 };
+        loop {
+            if let Some(batch) = picker.take(class) {
+                let mail = batch.mail.to_string();
+                let counts = waiting.get_mut(&mail).unwrap();
+                let left = if class.is_bulk() { &mut counts.1 } else { &mut counts.0 };
+                if *left == 0 {
+                    picker.passed(class, &batch.mail);
+                    continue;
+                }
+                *left -= batch.keys.len().min(*left);
+                picker.served(class, &batch.mail);
+                return Some((class, mail));
+            }
+            let after = picker.after(class).to_owned();
+            let walked: Vec<(&String, usize)> = waiting
+                .iter()
+                .filter(|(mail, counts)| mail.as_str() > after.as_str() && of(counts) > 0)
+                .take(page_size)
+                .map(|(mail, counts)| (mail, of(counts)))
+                .collect();
+            let next = (walked.len() == page_size).then(|| walked[walked.len() - 1].0.clone());
+            let keys = walked.iter().flat_map(|(mail, count)| {
+                (0..(*count).min(2 * size)).map(move |n| key(mail, &n.to_string(), Operation::Create, 1))
+            });
+            if picker.offer(class, Page { keys: keys.collect(), next }, size) == Walk::Nothing {
+                picker.nothing(class);
+                break;
+            }
+        }
+    }
+    None
+}
+
+proptest! {
+    /// However much one mailbox has waiting, in whichever class: between two turns of a mailbox each other one with work
+    /// of that class has had one or two; while both classes wait bulk work has every fifth turn; and all of it is served.
+    #[test]
+    fn mailboxes_have_their_turns_and_classes_their_shares(
+        counts in prop::collection::vec((0usize..40, 0usize..40), 1..9),
+        huge in 0usize..9, size in 1usize..8, page_size in 1usize..5,
+    ) {
+        let mut waiting: Waiting =
+            counts.iter().enumerate().map(|(n, counts)| (format!("m{n:03}@x"), *counts)).collect();
+        if let Some(counts) = waiting.values_mut().nth(huge) { counts.1 += 500; }
+        let mut picker = Picker::default();
+        let mut turns_of_live = 0;
+        // turns since each mailbox was served, by class, while it waited
+        let mut ignored: BTreeMap<(bool, String), BTreeMap<String, usize>> = BTreeMap::new();
+        let mut steps = 0;
+        loop {
+            let both = waiting.values().any(|counts| counts.0 > 0) && waiting.values().any(|counts| counts.1 > 0);
+            let before = waiting.clone();
+            let Some((class, mail)) = serve(&mut picker, &mut waiting, page_size, size) else { break };
+            turns_of_live = if class.is_bulk() { 0 } else { turns_of_live + 1 };
+            prop_assert!(!both || turns_of_live <= 5, "bulk work waits for {turns_of_live} turns");
+            for (other, counts) in &before {
+                let waits = if class.is_bulk() { counts.1 } else { counts.0 } > 0;
+                let passed = ignored.entry((class.is_bulk(), other.clone())).or_default();
+                if *other == mail || !waits {
+                    passed.clear();
+                } else {
+                    let times = passed.entry(mail.clone()).or_default();
+                    *times += 1;
+                    prop_assert!(*times <= 2, "{mail} had {times} turns while {other} waited");
+                }
+            }
+            steps += 1;
+            prop_assert!(steps < 3_000);
+        }
+        prop_assert!(waiting.values().all(|counts| *counts == (0, 0)), "{waiting:?}");
+    }
 }

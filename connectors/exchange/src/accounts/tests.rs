@@ -70,7 +70,7 @@ fn subscriptions_are_for_their_own_account_alone() {
     let error = pool(&maker, 1..=2).exactly("Subscribe", AccountId::new(3)).err().unwrap();
     assert_eq!((error.kind, error.code.as_str()), (SourceErrorKind::Unavailable, "no account"));
     assert!(error.after.is_some() && error.is_outage(), "accounts come and go: wait, and try again");
-    assert!(Pool::default().any("GetUserSettings").is_err());
+    assert!(Pool::default().any("GetUserSettings", "https://a").is_err());
     assert!(Pool::default().for_mailbox("GetItem", None, &mail(1)).is_err());
 }
 
@@ -88,7 +88,11 @@ fn accounts_that_stay_keep_their_back_off_and_a_changed_password_begins_anew() {
         .map(|line| (line.throttle.account().get(), line.throttle.back_off().is_some()))
         .collect();
     assert_eq!(waits, [(1, true), (2, false), (4, false)]);
-    assert_eq!(after.any("GetUserSettings").unwrap().throttle.account().get(), 2, "the first that is free");
+    assert_eq!(
+        after.any("GetUserSettings", "https://a").unwrap().throttle.account().get(),
+        2,
+        "the first that is free"
+    );
 }
 
 #[test]

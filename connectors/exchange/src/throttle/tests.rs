@@ -9,6 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// The service that is called.
+const HERE: &str = "https://mail.sim.test";
 const MS: Duration = Duration::from_millis(1);
 
 fn policy() -> Backoff {
@@ -87,37 +89,37 @@ async fn every_call_waits_and_gives_up_at_its_patience() {
     let throttle = throttle(clock.clone(), Duration::from_secs(10), 2);
     let start = throttle.now();
     throttle.busy(start, Some(Duration::from_secs(8)));
-    drop(throttle.pass().await.unwrap());
+    drop(throttle.pass(HERE).await.unwrap());
     assert!(throttle.now() - start >= Duration::from_secs(8));
 
     throttle.busy(throttle.now(), Some(Duration::from_secs(300)));
-    let given_up = throttle.pass_stream().await.unwrap_err();
+    let given_up = throttle.pass_stream(HERE).await.unwrap_err();
     assert_eq!(given_up.left, Duration::from_secs(300));
-    assert!(matches!(throttle.pass().await, Err(StillClosed { .. })));
+    assert!(matches!(throttle.pass(HERE).await, Err(StillClosed { .. })));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_is_opened_while_all_ordinary_calls_are_taken() {
     let clock = SystemClock::shared();
     let throttle = throttle(clock.clone(), Duration::from_secs(1), 1);
-    let _ordinary = throttle.pass().await.unwrap();
+    let _ordinary = throttle.pass(HERE).await.unwrap();
     let began = clock.monotonic();
     for _ in 0..50 {
-        throttle.pass_stream().await.unwrap();
+        throttle.pass_stream(HERE).await.unwrap();
     }
     assert_eq!(clock.monotonic(), began, "no stream waited for a call");
-    assert!(tokio::time::timeout(Duration::from_secs(60), throttle.pass()).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_secs(60), throttle.pass(HERE)).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_calls_at_one_time_than_allowed() {
     let throttle = throttle(SystemClock::shared(), Duration::from_secs(1), 2);
-    let first = throttle.pass().await.unwrap();
-    let _second = throttle.pass().await.unwrap();
-    let third = tokio::time::timeout(Duration::from_secs(60), throttle.pass());
+    let first = throttle.pass(HERE).await.unwrap();
+    let _second = throttle.pass(HERE).await.unwrap();
+    let third = tokio::time::timeout(Duration::from_secs(60), throttle.pass(HERE));
     assert!(third.await.is_err(), "the third waits");
     drop(first);
-    assert!(throttle.pass().await.is_ok());
+    assert!(throttle.pass(HERE).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,16 +128,16 @@ async fn a_refused_logon_is_tried_seldom_and_ever_more_seldom() {
     let throttle = throttle(clock.clone(), Duration::from_secs(3_600), 4);
     for seconds in [5, 10, 20, 40, 80, 160, 300, 300] {
         let begin = clock.monotonic();
-        throttle.refused(begin);
+        throttle.refused(HERE, begin);
         // others that were under way say nothing new
-        throttle.refused(begin);
-        drop(throttle.pass().await.unwrap());
+        throttle.refused(HERE, begin);
+        drop(throttle.pass(HERE).await.unwrap());
         assert_eq!((clock.monotonic() - begin).as_secs(), seconds);
     }
-    throttle.worked(clock.monotonic());
+    throttle.worked(HERE, clock.monotonic());
     let begin = clock.monotonic();
-    throttle.refused(begin);
-    drop(throttle.pass().await.unwrap());
+    throttle.refused(HERE, begin);
+    drop(throttle.pass(HERE).await.unwrap());
     assert_eq!((clock.monotonic() - begin).as_secs(), 5);
 }
 
@@ -151,13 +153,58 @@ async fn what_another_user_of_the_account_was_told_holds_here_too_and_never_shor
     assert_eq!(throttle.back_off().unwrap().failures, 3, "a shorter wait says nothing");
     assert!(!moved.has_changed().unwrap(), "what others told is not told again");
     let begin = clock.monotonic();
-    drop(throttle.pass().await.unwrap());
+    drop(throttle.pass(HERE).await.unwrap());
     assert_eq!((clock.monotonic() - begin).as_secs(), 9);
     assert_eq!(throttle.back_off(), None);
     // the failures before count on
     throttle.busy(throttle.now(), None);
     assert_eq!(throttle.back_off().unwrap().failures, 4);
     assert!(moved.has_changed().unwrap());
-    throttle.refused(throttle.now() + Duration::from_secs(60));
-    assert_eq!(throttle.back_off().unwrap().reason, Reason::Refused);
+    let busy = throttle.back_off();
+    throttle.refused(HERE, throttle.now() + Duration::from_secs(60));
+    assert_eq!(throttle.back_off(), busy, "a refusal is a matter of the service that said it");
+    assert_eq!(throttle.refused_at()[0].service, HERE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_a_pause_ends_one_call_finds_out_and_the_others_go_by_that() {
+    let clock = SystemClock::shared();
+    let throttle = throttle(clock.clone(), Duration::from_secs(60), 10);
+    let elsewhere = "https://elsewhere.sim.test";
+    throttle.worked(elsewhere, clock.monotonic());
+    throttle.refused(HERE, clock.monotonic());
+    let probe = throttle.pass(HERE).await.unwrap();
+    let probed_at = clock.monotonic();
+    // others wait for it, and for it alone
+    drop(throttle.pass(elsewhere).await.unwrap());
+    let others = async {
+        let (one, other) = tokio::join!(throttle.pass(HERE), throttle.pass_stream(HERE));
+        (one.unwrap(), other.unwrap());
+        clock.monotonic()
+    };
+    let found_out = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        throttle.worked(HERE, probed_at);
+        drop(probe);
+        clock.monotonic()
+    };
+    let (went, found_out) = tokio::join!(others, found_out);
+    assert_eq!(went, found_out, "as soon as it was known");
+    // and when it is refused again, nobody else is sent
+    throttle.refused(HERE, clock.monotonic());
+    let probe = throttle.pass(HERE).await.unwrap();
+    throttle.refused(HERE, clock.monotonic());
+    drop(probe);
+    let began = clock.monotonic();
+    drop(throttle.pass(HERE).await.unwrap());
+    assert_eq!((clock.monotonic() - began).as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_without_end_for_a_probe() {
+    let clock = SystemClock::shared();
+    let throttle = throttle(clock.clone(), Duration::from_secs(10), 10);
+    throttle.refused(HERE, clock.monotonic());
+    let _probe = throttle.pass(HERE).await.unwrap();
+    assert_eq!(throttle.pass(HERE).await.unwrap_err(), StillClosed { left: PROBE_AGAIN });
 }

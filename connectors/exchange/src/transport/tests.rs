@@ -208,6 +208,33 @@ async fn a_busy_server_makes_every_call_of_the_account_wait() {
     assert!(now() - start >= Duration::from_millis(300));
 }
 
+/// A proxy of one endpoint that answers 401 is no reason to leave the calendars of all others alone.
+#[tokio::test]
+async fn a_refusal_at_one_endpoint_holds_up_no_other() {
+    let refusing = Scripted::start([Reply::bytes("401 Unauthorized", ""), folder_answer()]).await;
+    let server = Scripted::start([folder_answer(), folder_answer(), folder_answer()]).await;
+    let mut options = server.options();
+    options.back_off_patience = Duration::from_millis(50);
+    let exchange = server.exchange_with(options);
+    let moved = exchange.back_offs_moved();
+    exchange.check(&server.mailbox("m1@sim.test")).await.unwrap();
+    let error = exchange.check(&refusing.mailbox("m2@sim.test")).await.unwrap_err();
+    assert_eq!((error.kind, error.code.as_str()), (K::Credentials, "HTTP 401"));
+    assert!(moved.has_changed().unwrap());
+    exchange.check(&server.mailbox("m1@sim.test")).await.unwrap();
+    let held = exchange.check(&refusing.mailbox("m3@sim.test")).await.unwrap_err();
+    assert_eq!((held.code.as_str(), held.after.is_some()), ("back-off", true));
+    assert_eq!((server.asked().len(), refusing.asked().len()), (2, 1));
+    assert_eq!(exchange.back_offs(), [], "the account as a whole goes on");
+    let [refusal] = &exchange.refusals()[..] else { panic!("{:?}", exchange.refusals()) };
+    assert!(refusing.url.as_str().starts_with(&refusal.service), "{refusal:?}");
+    // another process goes by it, too
+    let other = server.exchange();
+    other.hold_at(refusal);
+    assert_eq!(other.refusals().len(), 1);
+    other.check(&server.mailbox("m1@sim.test")).await.unwrap();
+}
+
 #[tokio::test]
 async fn busy_inside_a_good_answer_makes_the_account_wait_too() {
     let problem = Problem::new(ResponseCode::SERVER_BUSY, "Suggested backoff time 250 ms.");

@@ -221,6 +221,51 @@ async fn a_server_that_refuses_every_view_fails_as_a_whole_after_a_bounded_numbe
     assert_eq!(server.asked().len(), NARROWING_MAX + 1);
 }
 
+/// One item spoils the answer for everybody: no XML parser takes it.
+#[tokio::test]
+async fn what_makes_an_answer_unreadable_is_narrowed_down() {
+    let spoiled = || Reply::bytes("200 OK", "<Envelope>&#x1;");
+    // 4 hours: unreadable; the first half too, its first half too; all others are good
+    let server = Scripted::start([
+        spoiled(),
+        spoiled(),
+        spoiled(),
+        view(vec![item("second", 3_700, CalendarItemKind::Single)], true),
+        view(vec![item("late", 3 * 3_600, CalendarItemKind::Single)], true),
+    ])
+    .await;
+    let window = Slot { start: at(0), end: at(4 * 3_600) };
+    let read = server.exchange().read_window(&server.mailbox("m1@sim.test"), window).await.unwrap();
+    assert_eq!(read.found.iter().map(|a| a.item_id.as_str()).collect::<Vec<_>>(), ["second", "late"]);
+    let hidden: Vec<_> = read.unreadable.iter().map(|one| (one.item.clone(), one.stretch)).collect();
+    assert_eq!(hidden, [(None, Slot { start: at(0), end: at(3_600) })]);
+}
+
+#[tokio::test]
+async fn a_server_whose_answers_are_all_unreadable_is_not_asked_for_long() {
+    let server = Scripted::start((0..500).map(|_| Reply::bytes("200 OK", "<html>"))).await;
+    let window = Slot { start: at(0), end: at(360 * DAY) };
+    let error = server.exchange().read_window(&server.mailbox("m1@sim.test"), window).await.unwrap_err();
+    assert_eq!((error.kind, error.code.as_str()), (SourceErrorKind::BadAnswer, MALFORMED));
+    assert_eq!(server.asked().len(), MALFORMED_MAX + 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_asked_for_in_halves() {
+    let server = Scripted::start([
+        Reply::bytes("200 OK", vec![b' '; 70 << 10]),
+        view(vec![item("early", 0, CalendarItemKind::Single)], true),
+        view(vec![item("late", 3 * DAY, CalendarItemKind::Single)], true),
+    ])
+    .await;
+    let mut options = server.options();
+    options.answer_limit_bytes = 64 << 10;
+    let window = Slot { start: at(0), end: at(4 * DAY) };
+    let read =
+        server.exchange_with(options).read_window(&server.mailbox("m1@sim.test"), window).await.unwrap();
+    assert_eq!((read.found.len(), read.unreadable.len()), (2, 0));
+}
+
 #[tokio::test]
 async fn a_refusal_that_blames_no_item_is_an_error_at_once() {
     let denied = ResponseMessage::error(ResponseCode::ACCESS_DENIED, "");

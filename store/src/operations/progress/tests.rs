@@ -54,6 +54,55 @@ async fn an_operation_is_done_when_every_mailbox_was_worked_on_since() {
     }
 }
 
+/// Who is in use changes while an operation runs; who was meant does not.
+#[tokio::test]
+async fn who_comes_and_goes_meanwhile_makes_no_operation_wrong() {
+    let database = database().await;
+    let store = &database.store;
+    for mail in ["a@x", "b@x", "back@x"] {
+        resource(store, mail).await;
+    }
+    let out_of_use = |mail| format!("update planner_resource set deleted_date = now() where mail = '{mail}'");
+    sql(store, &out_of_use("back@x")).await;
+    for kind in [OperationKind::FullPull, OperationKind::Comparison, OperationKind::Adoption] {
+        sql(store, &out_of_use("back@x")).await;
+        sql(store, "update planner_resource set deleted_date = null where mail = 'a@x'").await;
+        let all = store.record_operation(kind, &Scope::All, "kim").await.unwrap();
+        assert_eq!((all.meant, all.error.clone()), (Some(2), None));
+        // one that was in use long ago comes back: nobody asked for it
+        sql(store, "update planner_resource set deleted_date = null where mail = 'back@x'").await;
+        assert_eq!(store.operation_progress(&all).await.unwrap().of, 2, "{kind:?}");
+        // one that was meant is not used any more: it is not waited for
+        sql(store, &out_of_use("a@x")).await;
+        let progress = store.operation_progress(&all).await.unwrap();
+        assert_eq!((progress.done, progress.of, progress.is_done()), (0, 1, false), "{kind:?}");
+        let done = "update planner_resource set compared_at = clock_timestamp(), adopted_at = clock_timestamp(), \
+                    full_read_began_at = clock_timestamp() where mail = 'b@x'";
+        sql(store, done).await;
+        assert!(store.operation_progress(&all).await.unwrap().is_done(), "{kind:?}");
+    }
+    // asked by an older version: by what is in use now
+    sql(store, "update operation set meant = null").await;
+    let old = store.operations(1).await.unwrap().remove(0);
+    assert_eq!((old.meant, store.operation_progress(&old).await.unwrap().of), (None, 2));
+}
+
+#[tokio::test]
+async fn an_operation_for_nobody_is_not_done_but_says_so() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, "a@x").await;
+    sql(store, "update planner_resource set deleted_date = now()").await;
+    for scope in [Scope::All, Scope::One(MailAddress::parse("a@x").unwrap())] {
+        let operation = store.record_operation(OperationKind::FullPull, &scope, "kim").await.unwrap();
+        assert_eq!(operation.meant, Some(0));
+        assert!(operation.error.as_ref().unwrap().contains("no such mailbox is in use"), "{operation:?}");
+        assert_eq!(store.operation(operation.id).await.unwrap(), Some(operation));
+    }
+    let list = store.record_operation(OperationKind::ResourceList, &Scope::All, "kim").await.unwrap();
+    assert_eq!((list.meant, list.error), (None, None));
+}
+
 #[tokio::test]
 async fn what_keeps_a_mailbox_is_said_first() {
     let database = database().await;

@@ -88,6 +88,21 @@ fn everybody_put_off_for_long_is_nobodys_failure() {
     });
 }
 
+/// The same with a single active mailbox, where nobody else is there to compare with.
+#[test]
+fn a_single_mailbox_put_off_for_long_loses_nothing() {
+    system(async {
+        let running = Running::new(options(), limits(1)).await;
+        // options: four attempts
+        running.planner.script(vec![Behaviour::Refuse(15); 24]);
+        running.decide("A", Some(slot(1))).await;
+        running.planner.wait_for_calls(24).await;
+        running.until_held(&[("A", slot(1))]).await;
+        running.until("select count(*) from calendar_event where set_aside_version is not null", 0).await;
+        running.tree.shutdown().await;
+    });
+}
+
 /// No mailbox starves: thousands of changes of one do not delay the single change of another by more than a call.
 #[test]
 fn a_mailbox_with_thousands_of_changes_delays_another_by_a_call_at_most() {

@@ -1,0 +1,86 @@
+//! More than can be sent at once, and what it does to the product and to Planner.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use store::outbox::testing::sql;
+
+use crate::memory::resident_bytes;
+use crate::scene::Scene;
+use crate::wait::wait_for;
+
+/// Waits until the product is ready and every mailbox was adopted and read in full: then its differences are sent.
+pub async fn until_sendable(scene: &Scene) {
+    scene.until_ready().await;
+    let unready = "select count(*) from planner_resource where adopted_at is null or full_read_began_at is null";
+    wait_for("every mailbox being adopted and read", async || match scene.count(unready).await {
+        0 => Ok(()),
+        count => Err(format!("{count} are not; {}", scene.log_end())),
+    })
+    .await;
+}
+
+/// Puts decisions into the database that wait to be sent, as a pull (`bulk`) or many people's changes leave them.
+pub async fn backlog(scene: &Scene, mail: &str, keys: u32, bulk: bool) {
+    let kind = if bulk { "bulk" } else { "live" };
+    sql(
+        &scene.database.store,
+        &format!(
+            "insert into calendar_event (mail, origin_id, uid, version, wanted, start_at, end_at, decided_at, bulk) \
+             select '{mail}', '{kind}-' || n, '{kind}-' || n, 1, true, \
+                    date_trunc('hour', now()) + interval '2 days' + n % 1000 * interval '1 hour', \
+                    date_trunc('hour', now()) + interval '2 days' + n % 1000 * interval '1 hour' \
+                        + interval '30 min', \
+                    clock_timestamp(), {bulk} \
+             from generate_series(1, {keys}) n; notify kommuneklient_decision"
+        ),
+    )
+    .await;
+}
+
+/// The most memory in bytes that the product used while `time` passed.
+///
+/// # Panics
+/// When the product does not run.
+pub async fn most_memory(scene: &Scene, time: Duration) -> u64 {
+    let pid = scene.service.as_ref().and_then(|service| service.id()).expect("the product runs");
+    let until = tokio::time::Instant::now() + time;
+    let mut most = 0;
+    while tokio::time::Instant::now() < until {
+        most = most.max(resident_bytes(pid).expect("the product runs"));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    most
+}
+
+/// What Planner's own meter counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Calls {
+    /// All calls.
+    pub all: u64,
+    /// The most in any of its minutes.
+    pub most: u64,
+    /// Appointments in changes.
+    pub events: u64,
+    /// The most of these in any of its minutes.
+    pub most_events: u64,
+}
+
+/// Asks Planner's meter.
+///
+/// # Panics
+/// When it does not answer.
+pub async fn calls(scene: &Scene) -> Calls {
+    let meter: Value = scene.planner.admin().get("/admin/meter").await.expect("the meter answers");
+    let sum = |name: &str, counts: fn(&str) -> bool| -> u64 {
+        let numbers = meter[name].as_object().expect("the meter counts by operation");
+        numbers.iter().filter(|(operation, _)| counts(operation)).filter_map(|(_, count)| count.as_u64()).sum()
+    };
+    let most = |name: &str| meter[name].as_u64().expect("the meter counts");
+    Calls {
+        all: sum("calls", |_| true),
+        most: most("calls_per_minute_max"),
+        events: sum("items", |operation| !operation.starts_with("Get")),
+        most_events: most("events_per_minute_max"),
+    }
+}
