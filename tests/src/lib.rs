@@ -10,6 +10,8 @@ pub mod calendar;
 pub mod collector;
 pub mod events;
 pub mod gate;
+pub mod load;
+pub mod memory;
 pub mod scene;
 pub mod torture;
 pub mod wait;
