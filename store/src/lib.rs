@@ -10,16 +10,23 @@
 #![forbid(unsafe_code)]
 
 pub mod accounts;
+pub mod address;
 pub mod adoption;
+pub mod alerts;
 pub mod application_log;
 pub mod calls;
+pub mod clock;
 pub mod comparison;
 pub mod credentials;
 pub mod decisions;
 pub mod duty;
 pub mod embedded;
+pub mod erasure;
 pub mod error;
 pub mod full_reads;
+pub mod housekeeping;
+pub mod inspect;
+pub mod instances;
 pub mod lease;
 pub mod migrations;
 pub mod notification_queue;
@@ -32,6 +39,8 @@ pub mod resource_list;
 pub mod resources;
 pub mod schedules;
 pub mod set_aside;
+pub mod share;
+pub mod shares;
 pub mod state;
 pub mod subscriptions;
 pub mod sync_states;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -14,10 +14,14 @@ use crate::error::StoreError;
 pub struct StoreOptions {
     /// `postgres://user:password@host/database` or the key=value form.
     pub url: SecretString,
-    /// Most connections of this process (the wake-up connection comes on top).
+    /// Most connections of this process (that for wake-ups and those of the leases come on top).
     pub pool_size: usize,
     /// How long to wait for a connection.
     pub patience: Duration,
+    /// After this pause within a transaction the server ends the connection: its process is paused or gone, and
+    /// others wait for what the transaction has locked. As long as a lease lives, so that a take-over waits no longer
+    /// for the transaction than for the lease.
+    pub idle_in_transaction: Duration,
     /// Trust for a server on another machine.
     pub tls: rustls::ClientConfig,
     /// Shown in pg_stat_activity.
@@ -30,6 +34,7 @@ pub struct Store {
     pool: Pool,
     config: tokio_postgres::Config,
     tls: MakeRustlsConnect,
+    patience: Duration,
 }
 
 impl std::fmt::Debug for Store {
@@ -42,40 +47,43 @@ impl Store {
     /// Prepares the pool; connections are opened when they are needed, so that a database that is away at
     /// start is an error of the first use, not of this.
     pub fn open(options: StoreOptions) -> Result<Self, StoreError> {
-        let mut config: tokio_postgres::Config = options
-            .url
-            .expose_secret()
-            .parse()
-            .map_err(|error: tokio_postgres::Error| StoreError::Url { reason: reason_of(&error) })?;
-        if config.get_hosts().is_empty() {
-            return Err(StoreError::Url { reason: "it names no host".into() });
-        }
+        let mut config = crate::address::parse(&options.url)?;
         config.application_name(&options.application_name);
         config.connect_timeout(options.patience);
         notice_silence(&mut config);
         config.ssl_mode(transport(&config));
+        give_up_transactions(&mut config, options.idle_in_transaction);
         let tls = MakeRustlsConnect::new(options.tls);
-        let manager = Manager::from_config(
-            config.clone(),
-            tls.clone(),
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
-        );
-        let pool = Pool::builder(manager)
-            .max_size(options.pool_size)
-            .runtime(Runtime::Tokio1)
-            .timeouts(Timeouts {
-                wait: Some(options.patience),
-                create: Some(options.patience),
-                recycle: Some(options.patience),
-            })
-            .build()
-            .map_err(|error| StoreError::Url { reason: error.to_string() })?;
-        Ok(Self { pool, config, tls })
+        let pool = pool(&config, &tls, options.pool_size, options.patience);
+        Ok(Self { pool, config, tls, patience: options.patience })
+    }
+
+    /// The same database through `size` connections apart from those of this pool, so that neither waits for the
+    /// other.
+    pub(crate) fn apart(&self, size: usize) -> Self {
+        let pool = pool(&self.config, &self.tls, size, self.patience);
+        Self { pool, config: self.config.clone(), tls: self.tls.clone(), patience: self.patience }
     }
 
     /// A connection of the pool, to do `operation`.
     pub async fn client(&self, operation: &'static str) -> Result<Object, StoreError> {
-        self.pool.get().await.map_err(|source| StoreError::Connect { operation, source: Box::new(source) })
+        self.pool.get().await.map_err(|source| StoreError::Connect {
+            operation,
+            at: crate::address::hosts(&self.config),
+            source: Box::new(source),
+        })
+    }
+
+    /// The database did not answer in time.
+    pub(crate) fn silent(
+        &self,
+        operation: &'static str,
+    ) -> impl Fn(tokio::time::error::Elapsed) -> StoreError + use<'_> {
+        move |elapsed| StoreError::Connect {
+            operation,
+            at: crate::address::hosts(&self.config),
+            source: Box::new(elapsed),
+        }
     }
 
     /// Connections in use and open, for metrics.
@@ -103,9 +111,35 @@ impl Store {
     > {
         self.config.connect(self.tls.clone()).await.map_err(|source| StoreError::Connect {
             operation: "listen for wake-ups",
+            at: crate::address::hosts(&self.config),
             source: Box::new(source),
         })
     }
+}
+
+fn pool(config: &tokio_postgres::Config, tls: &MakeRustlsConnect, size: usize, patience: Duration) -> Pool {
+    let manager = Manager::from_config(
+        config.clone(),
+        tls.clone(),
+        ManagerConfig { recycling_method: RecyclingMethod::Fast },
+    );
+    Pool::builder(manager)
+        .max_size(size)
+        .runtime(Runtime::Tokio1)
+        .timeouts(Timeouts { wait: Some(patience), create: Some(patience), recycle: Some(patience) })
+        .build()
+        .expect("a pool with a runtime can have timeouts")
+}
+
+/// The server ends sessions that are idle within a transaction for `pause`.
+fn give_up_transactions(config: &mut tokio_postgres::Config, pause: Duration) {
+    let ours = format!("-c idle_in_transaction_session_timeout={}", pause.as_millis().max(1));
+    // what the address says comes later and counts
+    let options = match config.get_options() {
+        Some(theirs) => format!("{ours} {theirs}"),
+        None => ours,
+    };
+    config.options(options);
 }
 
 /// A server that is gone without a word (a lost machine, a cut network) must end statements within seconds, not
@@ -139,12 +173,6 @@ fn transport(config: &tokio_postgres::Config) -> SslMode {
     }
 }
 
-/// The innermost reason of a parse error; the text never holds the string that was parsed.
-fn reason_of(error: &tokio_postgres::Error) -> String {
-    std::error::Error::source(error)
-        .map_or_else(|| "it is not a connection string".to_owned(), ToString::to_string)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +190,17 @@ mod tests {
         assert_eq!(ours.get_tcp_user_timeout(), Some(&Duration::from_secs(15)));
         let theirs = config("postgres://u:p@db.kommune.dk/d?tcp_user_timeout=40");
         assert_eq!(theirs.get_tcp_user_timeout(), Some(&Duration::from_secs(40)));
+    }
+
+    #[test]
+    fn transactions_of_a_paused_process_are_given_up() {
+        let options = |url: &str| {
+            let mut config: tokio_postgres::Config = url.parse().unwrap();
+            give_up_transactions(&mut config, Duration::from_secs(12));
+            config.get_options().unwrap().to_owned()
+        };
+        assert_eq!(options("postgres://u:p@db/d"), "-c idle_in_transaction_session_timeout=12000");
+        assert!(options("postgres://u:p@db/d?options=-c%20jit%3Doff").ends_with(" -c jit=off"));
     }
 
     #[test]

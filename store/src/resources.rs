@@ -1,14 +1,18 @@
 //! The state of resources as mailboxes (B12): where each was located, why it cannot be listened to, when it
 //! is tried again, and when listening began. (The list itself, B10, is another module's.)
 //!
-//! Protocol: `deleted_date is null` means in use. These columns describe, they own nothing, so they are
-//! written without a fence; the last writer is right soon enough. A mailbox that fails keeps its error until
-//! a success clears it.
+//! Protocol: `deleted_date is null` means in use. Where mailboxes live is written under the fence of who forms groups,
+//! how it goes with one under that of its group: an instance that was paused must not bring back what was so before.
+//! A mailbox that fails keeps its error until a success clears it. Instants are the database's, and only durations go
+//! in and out, since the clocks of two instances may differ.
 
 use calendar::MailAddress;
-use calendar::source::Location;
-use jiff::Timestamp;
+use std::time::Duration;
 
+use calendar::source::Location;
+
+use crate::instances::left;
+use crate::lease::{self, Fence};
 use crate::wake::{self, Channel};
 use crate::{Store, StoreError};
 
@@ -36,8 +40,8 @@ pub struct ResourceError {
     pub code: String,
     /// How often in a row.
     pub count: u32,
-    /// When to try again; `None` = at once.
-    pub retry_at: Option<Timestamp>,
+    /// How much longer it is not tried again; `None` = no longer.
+    pub retry_in: Option<Duration>,
 }
 
 /// A failure to be recorded.
@@ -47,10 +51,8 @@ pub struct ResourceFailure {
     pub code: String,
     /// In words; no appointment content.
     pub description: String,
-    /// When it happened.
-    pub at: Timestamp,
-    /// When it is tried again.
-    pub retry_at: Option<Timestamp>,
+    /// After which time it is tried again; `None` = at once.
+    pub retry_after: Option<Duration>,
 }
 
 /// Longest description that is kept, in characters.
@@ -72,6 +74,27 @@ impl Store {
         row.try_get(0).map_err(StoreError::query(operation))
     }
 
+    /// One mailbox in use with where it was located, a located one if there is any; `None` when nobody is in use.
+    pub async fn some_mailbox(&self) -> Result<Option<(MailAddress, Option<Location>)>, StoreError> {
+        let operation = "look for a mailbox in use";
+        let client = self.client(operation).await?;
+        let row = client
+            .query_opt(
+                "select mail, endpoint, grouping_value from planner_resource where deleted_date is null \
+                 order by endpoint is null, error_code is not null, mail limit 1",
+                &[],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let Some(row) = row else { return Ok(None) };
+        let text: &str = row.try_get("mail").map_err(StoreError::query(operation))?;
+        let Ok(mail) = MailAddress::parse(text) else { return Ok(None) };
+        let endpoint: Option<String> = row.try_get("endpoint").map_err(StoreError::query(operation))?;
+        let grouping: Option<String> = row.try_get("grouping_value").map_err(StoreError::query(operation))?;
+        let location = endpoint.map(|endpoint| Location { endpoint, grouping: grouping.unwrap_or_default() });
+        Ok(Some((mail, location)))
+    }
+
     /// All resources in use, by address. A row whose address is no mail address is left out.
     pub async fn active_resources(&self) -> Result<Vec<ActiveResource>, StoreError> {
         let operation = "load the resources in use";
@@ -79,7 +102,7 @@ impl Store {
         let statement = client
             .prepare_cached(
                 "select mail, endpoint, grouping_value, location_doubted_at is not null as doubted, error_code, \
-                        error_count, retry_at \
+                        error_count, extract(epoch from retry_at - clock_timestamp())::float8 as retry_in \
                  from planner_resource where deleted_date is null order by mail",
             )
             .await
@@ -99,16 +122,18 @@ impl Store {
 
     /// Records where mailboxes were located, and clears the errors of those that have a new place: for one that
     /// is where it was, what went wrong there still holds.
-    pub async fn located(&self, found: &[(MailAddress, Location)], now: Timestamp) -> Result<(), StoreError> {
+    pub async fn located(&self, fence: &Fence, found: &[(MailAddress, Location)]) -> Result<(), StoreError> {
         if found.is_empty() {
             return Ok(());
         }
         let operation = "record where mailboxes live";
-        let client = self.client(operation).await?;
-        let statement = client
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        lease::guard(&tx, fence).await?;
+        let statement = tx
             .prepare_cached(
                 "update planner_resource r set endpoint = n.endpoint, grouping_value = n.grouping_value, \
-                 located_at = $4, location_doubted_at = null, \
+                 located_at = clock_timestamp(), location_doubted_at = null, \
                  error_code = case when n.stays then error_code end, \
                  error_description = case when n.stays then error_description end, \
                  error_date = case when n.stays then error_date end, \
@@ -126,27 +151,27 @@ impl Store {
         let mails: Vec<&str> = found.iter().map(|(mail, _)| mail.as_str()).collect();
         let endpoints: Vec<&str> = found.iter().map(|(_, location)| location.endpoint.as_str()).collect();
         let groupings: Vec<&str> = found.iter().map(|(_, location)| location.grouping.as_str()).collect();
-        client
-            .execute(&statement, &[&mails, &endpoints, &groupings, &now])
+        tx.execute(&statement, &[&mails, &endpoints, &groupings])
             .await
             .map_err(StoreError::query(operation))?;
-        Ok(())
+        tx.commit().await.map_err(StoreError::query(operation))
     }
 
     /// A mailbox seems to be served elsewhere: its place and those of the others of its group are in doubt (one that
     /// moves can draw its whole group after it), and the listener is woken to locate them anew. The stored places
     /// hold until then.
-    pub async fn doubt_location(&self, mail: &MailAddress, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn doubt_location(&self, fence: &Fence, mail: &MailAddress) -> Result<(), StoreError> {
         let operation = "doubt where a mailbox lives";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        lease::guard(&tx, fence).await?;
         let doubted = tx
             .execute(
-                "update planner_resource r set location_doubted_at = $2 \
+                "update planner_resource r set location_doubted_at = clock_timestamp() \
                  where r.endpoint is not null and r.location_doubted_at is null and (r.mail = $1 or r.mail in ( \
                      select other.mail from planner_resource_subscription own \
                      join planner_resource_subscription other using (subscription_id) where own.mail = $1))",
-                &[&mail.as_str(), &now],
+                &[&mail.as_str()],
             )
             .await
             .map_err(StoreError::query(operation))?;
@@ -157,33 +182,41 @@ impl Store {
     }
 
     /// Doubted mailboxes could not be located anew: what is stored goes on to hold.
-    pub async fn keep_locations(&self, mails: &[MailAddress]) -> Result<(), StoreError> {
+    pub async fn keep_locations(&self, fence: &Fence, mails: &[MailAddress]) -> Result<(), StoreError> {
         if mails.is_empty() {
             return Ok(());
         }
         let operation = "keep where mailboxes live";
-        let client = self.client(operation).await?;
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        lease::guard(&tx, fence).await?;
         let mails: Vec<&str> = mails.iter().map(MailAddress::as_str).collect();
-        client
-            .execute("update planner_resource set location_doubted_at = null where mail = any($1)", &[&mails])
+        tx.execute("update planner_resource set location_doubted_at = null where mail = any($1)", &[&mails])
             .await
             .map_err(StoreError::query(operation))?;
-        Ok(())
+        tx.commit().await.map_err(StoreError::query(operation))
     }
 
     /// Records failures of mailboxes; counts them up.
-    pub async fn failed(&self, failures: &[(MailAddress, ResourceFailure)]) -> Result<(), StoreError> {
+    pub async fn failed(
+        &self,
+        fence: &Fence,
+        failures: &[(MailAddress, ResourceFailure)],
+    ) -> Result<(), StoreError> {
         if failures.is_empty() {
             return Ok(());
         }
         let operation = "record failures of mailboxes";
-        let client = self.client(operation).await?;
-        let statement = client
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        lease::guard(&tx, fence).await?;
+        let statement = tx
             .prepare_cached(
                 "update planner_resource r set error_code = n.code, error_description = n.description, \
-                 error_date = n.at, error_count = r.error_count + 1, retry_at = n.retry_at \
-                 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[]) \
-                 as n (mail, code, description, at, retry_at) where r.mail = n.mail",
+                 error_date = clock_timestamp(), error_count = r.error_count + 1, \
+                 retry_at = clock_timestamp() + make_interval(secs => n.retry_after) \
+                 from unnest($1::text[], $2::text[], $3::text[], $4::float8[]) \
+                 as n (mail, code, description, retry_after) where r.mail = n.mail",
             )
             .await
             .map_err(StoreError::query(operation))?;
@@ -196,32 +229,35 @@ impl Store {
                 failure.description.chars().filter(|c| *c != '\0').take(DESCRIPTION_MAX).collect()
             })
             .collect();
-        let dates: Vec<Timestamp> = failures.iter().map(|(_, failure)| failure.at).collect();
-        let retries: Vec<Option<Timestamp>> = failures.iter().map(|(_, failure)| failure.retry_at).collect();
-        client
-            .execute(&statement, &[&mails, &codes, &descriptions, &dates, &retries])
+        let retries: Vec<Option<f64>> = failures
+            .iter()
+            .map(|(_, failure)| failure.retry_after.map(|after| after.as_secs_f64()))
+            .collect();
+        tx.execute(&statement, &[&mails, &codes, &descriptions, &retries])
             .await
             .map_err(StoreError::query(operation))?;
-        Ok(())
+        tx.commit().await.map_err(StoreError::query(operation))
     }
 
     /// Records that mailboxes are listened to: clears their errors.
-    pub async fn listened_to(&self, mails: &[MailAddress], now: Timestamp) -> Result<(), StoreError> {
+    pub async fn listened_to(&self, fence: &Fence, mails: &[MailAddress]) -> Result<(), StoreError> {
         if mails.is_empty() {
             return Ok(());
         }
         let operation = "record that mailboxes are listened to";
-        let client = self.client(operation).await?;
-        let statement = client
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        lease::guard(&tx, fence).await?;
+        let statement = tx
             .prepare_cached(
-                "update planner_resource set last_success = $2, error_code = null, error_description = null, \
+                "update planner_resource set last_success = clock_timestamp(), error_code = null, error_description = null, \
                  error_date = null, error_count = 0, retry_at = null where mail = any($1)",
             )
             .await
             .map_err(StoreError::query(operation))?;
         let mails: Vec<&str> = mails.iter().map(MailAddress::as_str).collect();
-        client.execute(&statement, &[&mails, &now]).await.map_err(StoreError::query(operation))?;
-        Ok(())
+        tx.execute(&statement, &[&mails]).await.map_err(StoreError::query(operation))?;
+        tx.commit().await.map_err(StoreError::query(operation))
     }
 }
 
@@ -235,8 +271,9 @@ fn active_resource(
     let location_doubted: bool = row.try_get("doubted")?;
     let code: Option<String> = row.try_get("error_code")?;
     let count: i32 = row.try_get("error_count")?;
-    let retry_at: Option<Timestamp> = row.try_get("retry_at")?;
+    let retry_in: Option<f64> = row.try_get("retry_in")?;
+    let retry_in = retry_in.filter(|seconds| *seconds > 0.0).map(left);
     let error =
-        code.map(|code| ResourceError { code, count: u32::try_from(count).unwrap_or_default(), retry_at });
+        code.map(|code| ResourceError { code, count: u32::try_from(count).unwrap_or_default(), retry_in });
     Ok(ActiveResource { mail, location, location_doubted, error })
 }

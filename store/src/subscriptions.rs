@@ -1,7 +1,7 @@
 //! Affinity groups and their members (B12; the original's Subscription and PlannerResource_Subscription).
 //!
 //! Protocol: who belongs to which group is written by the one holder of the listener's duty, in one
-//! transaction a plan ([`Store::regroup`]). A group's own facts (which subscription a member has) are written
+//! transaction a plan ([`Store::regroup`]), which wakes those that own groups ([`Channel::Group`]). A group's own facts (which subscription a member has) are written
 //! under the fence of that group. A member that leaves takes its sync state with it, so that it is read in
 //! full should it come back.
 
@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use crate::lease::{self, Fence};
+use crate::wake::{self, Channel};
 use crate::{Store, StoreError};
 
 #[cfg(test)]
@@ -151,6 +152,7 @@ impl Store {
         .map_err(&failed)?;
         tx.execute("delete from subscription where id = any($1)", &[&dissolved]).await.map_err(&failed)?;
         within_capacity(&tx, &plan.formed, groups_per_account).await?;
+        wake::notify(&tx, Channel::Group).await?;
         tx.commit().await.map_err(&failed)
     }
 

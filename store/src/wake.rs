@@ -17,7 +17,7 @@ use crate::error::StoreError;
 use crate::pool::Store;
 
 /// How many channels there are.
-const CHANNELS: usize = 7;
+const CHANNELS: usize = 8;
 
 /// What there may be news about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,7 +28,7 @@ pub enum Channel {
     Decision,
     /// The resource list changed.
     Resource,
-    /// A lease was handed back.
+    /// A lease was handed back, or an instance came or left.
     Lease,
     /// Mailboxes are to be compared with Planner, or adopted anew.
     Comparison,
@@ -36,6 +36,8 @@ pub enum Channel {
     Operation,
     /// Service accounts came, went or changed, or began to wait.
     Account,
+    /// Affinity groups came, went or changed.
+    Group,
 }
 
 impl Channel {
@@ -48,6 +50,7 @@ impl Channel {
         Self::Comparison,
         Self::Operation,
         Self::Account,
+        Self::Group,
     ];
 
     /// The name in PostgreSQL.
@@ -60,6 +63,7 @@ impl Channel {
             Self::Comparison => "kommuneklient_comparison",
             Self::Operation => "kommuneklient_operation",
             Self::Account => "kommuneklient_account",
+            Self::Group => "kommuneklient_group",
         }
     }
 

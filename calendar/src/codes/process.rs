@@ -80,4 +80,8 @@ codes! {
         "an operator changed a list or a service account, sealed passwords anew, settled a withheld run or retried what was set aside"
         "en operatør ændrede en liste eller en servicekonto, forseglede adgangskoder på ny, afgjorde en tilbageholdelse eller forsøgte igen med noget, der var lagt til side"
         OPERATIONS;
+    ADMIN_CALL_REFUSED = 9510 ALL Warning
+        "an admin call over HTTP without the right token was refused"
+        "et administrationskald over HTTP uden den rigtige nøgle blev afvist"
+        OPERATIONS;
 }

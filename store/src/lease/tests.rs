@@ -103,7 +103,7 @@ async fn a_restarted_actor_of_the_same_process_gets_a_token_of_its_own() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wake_ups_arrive_and_come_again_after_the_connection_was_cut() {
     let database = database().await;
-    let wake = wake::Wake::start(database.store.clone());
+    let wake = Wake::start(database.store.clone());
     let mut news = wake.subscribe(Channel::Decision);
     news.changed().await.unwrap(); // listening now
     let mut client = database.store.client("test").await.unwrap();
@@ -121,4 +121,88 @@ async fn wake_ups_arrive_and_come_again_after_the_connection_was_cut() {
         .await
         .unwrap();
     news.changed().await.unwrap(); // woken by the new connection itself
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_that_is_used_up_costs_no_lease() {
+    let database = database().await;
+    let first = book(&database, "first", LIFE);
+    let held = first.acquire("group/1", PATIENCE).await.unwrap();
+    let mut all = Vec::new();
+    for _ in 0..database.store.pool_status().max_size {
+        all.push(database.store.client("use the pool up").await.unwrap());
+    }
+    // for longer than a life; one that is taken and one that is handed back go their way, too
+    let began = tokio::time::Instant::now();
+    while began.elapsed() < LIFE * 2 {
+        assert_eq!(first.renew().await.unwrap(), 1);
+        tokio::time::sleep(LIFE / 10).await;
+    }
+    assert!(held.is_valid());
+    let another = first.acquire("group/2", Duration::ZERO).await.unwrap();
+    another.release().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_a_paused_process_left_open_does_not_hold_up_a_take_over() {
+    let database = database().await;
+    let paused = Store::open(crate::StoreOptions {
+        idle_in_transaction: LIFE,
+        ..crate::testing::options(database.url.clone())
+    })
+    .unwrap();
+    let (first, second) = (book(&database, "first", LIFE), book(&database, "second", LIFE));
+    let held = first.acquire("group/1", PATIENCE).await.unwrap();
+    let mut client = paused.client("test").await.unwrap();
+    let transaction = client.transaction().await.unwrap();
+    guard(&transaction, &held.fence()).await.unwrap();
+    let began = tokio::time::Instant::now();
+    let taken = second.acquire("group/1", PATIENCE).await.unwrap();
+    assert!(began.elapsed() < LIFE * 4, "taken after {:?}", began.elapsed());
+    assert!(taken.is_valid());
+    // what wakes up then finds its transaction undone
+    let late = crate::state::put(&transaction, "written by", "a paused process").await.unwrap_err();
+    assert!(late.is_outage(), "{late:?}");
+    drop(transaction);
+    assert_eq!(crate::state::get(&database.store, "written by").await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_nobody_has_in_hand_is_handed_back_after_one_more_life() {
+    let database = database().await;
+    let (first, second) = (book(&database, "first", LIFE), book(&database, "second", LIFE));
+    drop(first.acquire("group/1", PATIENCE).await.unwrap());
+    let rival = tokio::spawn(async move { second.acquire("group/1", PATIENCE).await });
+    let began = tokio::time::Instant::now();
+    while !rival.is_finished() {
+        first.renew().await.unwrap();
+        tokio::time::sleep(LIFE / 20).await;
+    }
+    assert!(began.elapsed() >= LIFE * 9 / 10, "whoever takes its place had no time: {:?}", began.elapsed());
+    assert!(rival.await.unwrap().unwrap().is_valid());
+    assert_eq!(first.renew().await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_is_woken_when_a_lease_is_handed_back() {
+    let database = database().await;
+    let wake = Wake::start(database.store.clone());
+    let mut listening = wake.subscribe(Channel::Lease);
+    listening.changed().await.unwrap();
+    // lives so long that a look without wake-up comes once a second
+    let life = Duration::from_secs(600);
+    let (first, second) = (book(&database, "first", life), book(&database, "second", life));
+    second.wake_by(&wake);
+    for _ in 0..3 {
+        let held = first.acquire("group/1", PATIENCE).await.unwrap();
+        let waiting = second.clone();
+        let waiting = tokio::spawn(async move { waiting.acquire("group/1", PATIENCE).await });
+        // it has looked and waits
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let began = tokio::time::Instant::now();
+        held.release().await.unwrap();
+        let taken = waiting.await.unwrap().unwrap();
+        assert!(began.elapsed() < Duration::from_millis(700), "after {:?}", began.elapsed());
+        taken.release().await.unwrap();
+    }
 }

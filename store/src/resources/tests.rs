@@ -2,14 +2,19 @@
 //! real database a test.
 
 use super::*;
+use crate::lease::LeaseBook;
 use crate::testing::{TestDatabase, database};
+use base::SystemClock;
+use jiff::Timestamp;
 
 fn mail(n: u32) -> MailAddress {
     MailAddress::parse(&format!("m{n:04}@sim.test")).unwrap()
 }
 
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_900_000_000 + second).unwrap()
+async fn fence(database: &TestDatabase) -> Fence {
+    let life = Duration::from_secs(60);
+    let book = LeaseBook::new(database.store.clone(), SystemClock::shared(), "test".into(), life);
+    book.acquire("listener", life).await.unwrap().fence()
 }
 
 async fn add(database: &TestDatabase, n: u32, deleted: bool) {
@@ -39,26 +44,34 @@ async fn failures_count_and_success_clears() {
     for n in 1..=3 {
         add(&database, n, n == 3).await;
     }
-    let store = &database.store;
+    let (store, fence) = (&database.store, fence(&database).await);
     let failure = |code: &str, description: String| ResourceFailure {
         code: code.into(),
         description,
-        at: at(0),
-        retry_at: Some(at(60)),
+        retry_after: Some(Duration::from_secs(60)),
     };
-    store.failed(&[(mail(1), failure("ErrorAccessDenied", "no".into()))]).await.unwrap();
+    store.failed(&fence, &[(mail(1), failure("ErrorAccessDenied", "no".into()))]).await.unwrap();
     store
-        .failed(&[(mail(1), failure("ErrorFolderNotFound", format!("nul\0 {}", "x".repeat(5_000))))])
+        .failed(&fence, &[(mail(1), failure("ErrorFolderNotFound", format!("nul\0 {}", "x".repeat(5_000))))])
         .await
         .unwrap();
-    let error = ResourceError { code: "ErrorFolderNotFound".into(), count: 2, retry_at: Some(at(60)) };
+    let mut resources = store.active_resources().await.unwrap();
+    let error = resources[0].error.as_mut().expect("it failed");
+    let retry_in = error.retry_in.take().expect("it waits");
+    assert!((Duration::from_secs(50)..=Duration::from_secs(60)).contains(&retry_in), "{retry_in:?}");
+    let error = ResourceError { code: "ErrorFolderNotFound".into(), count: 2, retry_in: None };
     assert_eq!(
-        store.active_resources().await.unwrap(),
+        resources,
         vec![
             ActiveResource { mail: mail(1), location: None, location_doubted: false, error: Some(error) },
             ActiveResource { mail: mail(2), location: None, location_doubted: false, error: None },
         ]
     );
+    let old = Fence { token: fence.token - 1, ..fence.clone() };
+    let refused = store.failed(&old, &[(mail(1), failure("Late", String::new()))]).await;
+    assert!(matches!(refused, Err(StoreError::LeaseLost { .. })), "{refused:?}");
+    assert!(matches!(store.listened_to(&old, &[mail(1)]).await, Err(StoreError::LeaseLost { .. })));
+    assert!(matches!(store.doubt_location(&old, &mail(1)).await, Err(StoreError::LeaseLost { .. })));
     let client = store.client("test").await.unwrap();
     let description: String = client
         .query_one("select error_description from planner_resource where error_code is not null", &[])
@@ -67,7 +80,7 @@ async fn failures_count_and_success_clears() {
         .get(0);
     assert_eq!((description.chars().count(), &description[..5]), (DESCRIPTION_MAX, "nul x"));
 
-    store.listened_to(&[mail(1)], at(90)).await.unwrap();
+    store.listened_to(&fence, &[mail(1)]).await.unwrap();
     let row = client
         .query_one(
             "select last_success, error_code, error_date, error_count, retry_at from planner_resource \
@@ -76,7 +89,7 @@ async fn failures_count_and_success_clears() {
         )
         .await
         .unwrap();
-    assert_eq!(row.get::<_, Timestamp>(0), at(90));
+    assert!(row.get::<_, Option<Timestamp>>(0).is_some());
     assert_eq!(row.get::<_, Option<String>>(1), None);
     assert_eq!(row.get::<_, Option<Timestamp>>(2), None);
     assert_eq!((row.get::<_, i32>(3), row.get::<_, Option<Timestamp>>(4)), (0, None));
@@ -88,10 +101,10 @@ async fn a_doubted_location_holds_until_another_is_known_and_the_group_is_doubte
     for n in 1..=3 {
         add(&database, n, false).await;
     }
-    let store = &database.store;
+    let (store, fence) = (&database.store, fence(&database).await);
     let here = |grouping: &str| Location { endpoint: "https://mail/EWS".into(), grouping: grouping.into() };
     let all = [(mail(1), here("A")), (mail(2), here("A")), (mail(3), here("A")), (mail(9), here("A"))];
-    store.located(&all, at(0)).await.unwrap();
+    store.located(&fence, &all).await.unwrap();
     let client = store.client("test").await.unwrap();
     client
         .batch_execute(
@@ -114,20 +127,19 @@ async fn a_doubted_location_holds_until_another_is_known_and_the_group_is_doubte
     let failure = ResourceFailure {
         code: "ErrorProxyRequestNotAllowed".into(),
         description: "served elsewhere".into(),
-        at: at(0),
-        retry_at: Some(at(60)),
+        retry_after: Some(Duration::from_secs(60)),
     };
     let both = [(mail(1), failure.clone()), (mail(2), failure)];
-    store.failed(&both).await.unwrap();
-    store.doubt_location(&mail(2), at(5)).await.unwrap();
+    store.failed(&fence, &both).await.unwrap();
+    store.doubt_location(&fence, &mail(2)).await.unwrap();
     let code = Some("ErrorProxyRequestNotAllowed");
     assert_eq!(state().await, [row("A", true, code), row("A", true, code), row("A", false, None)]);
     // one is found elsewhere and has no error any more, the other is where it was and keeps it
-    store.located(&[(mail(1), here("B")), (mail(2), here("A"))], at(6)).await.unwrap();
+    store.located(&fence, &[(mail(1), here("B")), (mail(2), here("A"))]).await.unwrap();
     assert_eq!(state().await, [row("B", false, None), row("A", false, code), row("A", false, None)]);
     // nobody knows: what is stored holds
-    store.doubt_location(&mail(3), at(7)).await.unwrap();
+    store.doubt_location(&fence, &mail(3)).await.unwrap();
     assert_eq!(state().await[2], row("A", true, None));
-    store.keep_locations(&[mail(3)]).await.unwrap();
+    store.keep_locations(&fence, &[mail(3)]).await.unwrap();
     assert_eq!(state().await[2], row("A", false, None));
 }
