@@ -43,8 +43,6 @@ pub struct GroupOptions {
     pub journal_capacity: usize,
     /// Longest time that ending the subscriptions of a group takes when it stops.
     pub stop_patience: Duration,
-    /// How long to wait for the group's lease before telling that another instance has it.
-    pub lease_patience: Duration,
 }
 
 impl Default for GroupOptions {
@@ -62,7 +60,6 @@ impl Default for GroupOptions {
             folder_catch_up_interval: Duration::from_secs(10),
             journal_capacity: 500,
             stop_patience: Duration::from_secs(8),
-            lease_patience: Duration::from_secs(30),
         }
     }
 }

@@ -19,7 +19,9 @@ use calendar::{MailAddress, codes};
 use mailbox_subscriber::{
     CatchUpNow, FromMailbox, GroupAffinity, MailboxSubscriber, Place, SubscriptionLost, Tools,
 };
+use store::duty;
 use store::lease::{Fence, Lease, LeaseBook};
+use store::shares::group_lease;
 use store::subscriptions::{GroupId, StoredGroup};
 use supervision::{ChildContext, ChildId, ChildRef, ChildSpec, Stop, SupervisorError, SupervisorRef};
 use tokio::sync::{mpsc, watch};
@@ -32,7 +34,6 @@ use crate::journal::{Journal, JournalTask};
 use crate::messages::{FromTask, Heard, MembersChanged};
 use crate::order::{Desk, Order, Orders};
 use crate::outage::OutageWatch;
-use crate::ownership;
 use crate::policy::{Directive, Event, Policy};
 
 mod ending;
@@ -135,24 +136,23 @@ impl GroupActor {
         }
     }
 
-    /// The name of a group's lease.
-    pub fn lease_key(id: GroupId) -> String {
-        format!("affinity-group/{}", id.get())
-    }
-
     fn acquire(&self, ctx: &mut Context<Self>) {
         let (tools, child, id) = (Arc::clone(&self.tools), self.child.clone(), self.id);
         let task = AbortOnDropHandle::new(self.tools.mailboxes.runtime.spawn(async move {
-            let key = Self::lease_key(id);
-            let patience = tools.options.lease_patience;
-            let lease = ownership::acquire(&tools.leases, &key, patience, || child.ready(true)).await?;
+            let key = group_lease(id);
+            let lease = duty::hold(&tools.leases, &key, || child.ready(true))
+                .await
+                .map_err(|source| ListenerError::Lease { key, source })?;
             let group = read_group(&tools, id).await?;
             Ok::<_, ListenerError>((lease, group))
         }));
         ctx.spawn(wrap_future::<_, Self>(task).map(|outcome, actor, ctx| match outcome {
             Ok(Ok((lease, Some(group)))) => actor.begin(lease, group, ctx),
-            // dissolved meanwhile: the listener is about to end this actor
-            Ok(Ok((_, None))) => actor.child.ready(true),
+            // dissolved meanwhile: this actor is about to be ended
+            Ok(Ok((lease, None))) => {
+                actor.child.ready(true);
+                actor.tools.mailboxes.runtime.spawn(duty::give_back(lease));
+            }
             Ok(Err(error)) => {
                 tracing::error!(
                     event_id = codes::SUBSCRIPTIONS_READ_FAILED.id,
@@ -167,6 +167,7 @@ impl GroupActor {
     }
 
     fn begin(&mut self, lease: Lease, group: StoredGroup, ctx: &mut Context<Self>) {
+        base::crash::point("listener.group-taken");
         let (reports, heard) = mpsc::channel(REPORTS_CAPACITY);
         let heard = futures::stream::unfold(heard, |mut heard| async {
             heard.recv().await.map(|report| (report, heard))
@@ -390,8 +391,13 @@ impl GroupActor {
         let source = Arc::clone(&self.tools.mailboxes.source);
         self.tools.mailboxes.runtime.spawn(async move {
             if let Err(error) = source.unsubscribe(&whose, &affinity, &subscription).await {
+                // one that Exchange does not know (any more) has ended
+                let event = match error.kind {
+                    SourceErrorKind::Resubscribe => codes::SUBSCRIPTION_ALREADY_STOPPED,
+                    _ => codes::SUBSCRIPTION_REMOVE_FAILED,
+                };
                 tracing::debug!(
-                    event_id = codes::SUBSCRIPTION_REMOVE_FAILED.id,
+                    event_id = event.id,
                     mailbox = %whose.address,
                     code = error.code,
                     "a subscription stays behind"
@@ -424,7 +430,7 @@ impl GroupActor {
         let group = self.id.get();
         match heard {
             Heard::Opened => {
-                tracing::debug!(group, stream, "stream open");
+                tracing::debug!(succeeded = codes::success::STREAM_OPEN, group, stream, "stream open");
                 self.open = Some(stream);
                 self.told_away = false;
                 self.event(Event::Opened(stream), ctx);

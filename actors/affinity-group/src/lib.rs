@@ -1,8 +1,8 @@
 //! Affinity groups: one actor per group with its streaming connection, and the listener that forms the
 //! groups (B7, B12).
 //!
-//! Responsibility: which mailbox belongs to which group ([`grouping`]), the groups' leases, anchors, cookies and
-//! streams ([`policy`]), and storing every notification durably before it counts as received. What happens to
+//! Responsibility: which mailbox belongs to which group ([`grouping`]), which groups run in this instance ([`keeper`]),
+//! the groups' leases, anchors, cookies and streams ([`policy`]), and storing every notification durably before it counts as received. What happens to
 //! one mailbox is its own actor's business (crate `mailbox-subscriber`), supervised from here.
 //!
 //! Protocol: the stages meet in the database only. The resource table comes in (woken by `Channel::Resource`, and
@@ -20,6 +20,7 @@ pub mod filter;
 pub mod folder_watch;
 pub mod group;
 pub mod grouping;
+pub mod keeper;
 pub mod listener;
 pub mod messages;
 pub mod policy;
@@ -28,7 +29,6 @@ pub mod tree;
 mod journal;
 mod order;
 mod outage;
-mod ownership;
 mod pump;
 mod round;
 #[cfg(test)]

@@ -1,13 +1,12 @@
-//! The actor that forms the affinity groups and keeps their actors.
+//! The actor that forms the affinity groups; their actors are the [keeper](crate::keeper)'s business.
 //!
-//! Life: wait for the listener's duty (a lease: one instance forms groups) → wait until a resource list exists
-//! (and say so) → compare the resource table at every interval and whenever it changes, and apply the
+//! Life: wait for the listener's duty (a lease: one instance forms groups, for all) → wait until a resource list exists
+//! (and say so) → compare the resource table at every interval and whenever it changes, and store the
 //! difference. Groups that exist keep their streams: only members that come or go are told to them.
 //!
-//! Failure: a round that fails is done again with back-off. When the duty is lost the actor fails, and with
-//! it all groups are started anew (they depend on it); each waits for its own lease again.
+//! Failure: a round that fails is done again with back-off. When the duty is lost the actor fails and waits for it
+//! again; the groups that this instance has go on, whoever forms.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,19 +16,19 @@ use actix::prelude::{
 };
 use base::EventCode;
 use calendar::codes;
+use store::duty;
 use store::lease::Lease;
-use store::subscriptions::GroupId;
 use store::wake::{Channel, Wake};
-use supervision::{ChildContext, ChildId, ChildRef, Stop, SupervisorError, SupervisorRef};
+use supervision::{ChildContext, ChildRef, Stop};
+use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Accounts, ListenerOptions};
 use crate::error::ListenerError;
-use crate::group::{GroupActor, GroupTools};
-use crate::messages::{CompareNow, MembersChanged};
-use crate::ownership;
+use crate::group::GroupTools;
+use crate::keeper::{KeepNow, Keeper};
+use crate::messages::CompareNow;
 use crate::round::{self, Outcome, Round};
-use crate::tree;
 
 /// The name of the listener's lease.
 pub const LISTENER_LEASE: &str = "listener";
@@ -37,8 +36,6 @@ pub const LISTENER_LEASE: &str = "listener";
 const AT_LEAST: Duration = Duration::from_millis(200);
 /// How often to look for the first resource list, besides wake-ups.
 const LIST_AGAIN: Duration = Duration::from_secs(5);
-/// How long after a group's supervisor was refused it is tried again.
-const GROUP_AGAIN: Duration = Duration::from_millis(500);
 
 /// The listener.
 pub struct Listener {
@@ -46,28 +43,28 @@ pub struct Listener {
     options: ListenerOptions,
     accounts: Accounts,
     wake: Wake,
-    /// Supervises the groups.
-    groups: SupervisorRef,
+    /// Keeps the groups' actors.
+    keeper: ChildRef<Keeper>,
     child: ChildContext,
     lease: Option<Lease>,
-    known: BTreeMap<GroupId, ChildRef<GroupActor>>,
     round_running: bool,
     round_again: bool,
     failures: u32,
     timer: Option<SpawnHandle>,
     told_waiting: bool,
+    told_nobody: bool,
     /// What was told last of mailboxes without a place: the event, and how many.
     told_uncovered: Option<(u16, usize)>,
 }
 
 impl Listener {
     /// A listener without duty yet.
-    pub fn new(
+    pub(crate) fn new(
         tools: Arc<GroupTools>,
         options: ListenerOptions,
         accounts: Accounts,
         wake: Wake,
-        groups: SupervisorRef,
+        keeper: ChildRef<Keeper>,
         child: ChildContext,
     ) -> Self {
         Self {
@@ -75,15 +72,15 @@ impl Listener {
             options,
             accounts,
             wake,
-            groups,
+            keeper,
             child,
             lease: None,
-            known: BTreeMap::new(),
             round_running: false,
             round_again: false,
             failures: 0,
             timer: None,
             told_waiting: false,
+            told_nobody: false,
             told_uncovered: None,
         }
     }
@@ -91,12 +88,20 @@ impl Listener {
     fn acquire(&self, ctx: &mut Context<Self>) {
         let (tools, child) = (Arc::clone(&self.tools), self.child.clone());
         let task = AbortOnDropHandle::new(self.tools.mailboxes.runtime.spawn(async move {
-            let patience = tools.options.lease_patience;
-            ownership::acquire(&tools.leases, LISTENER_LEASE, patience, || child.ready(true)).await
+            duty::hold(&tools.leases, LISTENER_LEASE, || child.ready(true))
+                .await
+                .map_err(|source| ListenerError::Lease { key: LISTENER_LEASE.to_owned(), source })
         }));
         ctx.spawn(wrap_future::<_, Self>(task).map(|outcome, actor, ctx| match outcome {
             Ok(Ok(lease)) => actor.begin(lease, ctx),
-            Ok(Err(error)) => actor.child.fail(chain(&error)),
+            Ok(Err(error)) => {
+                tracing::error!(
+                    event_id = codes::STREAMING_START_FAILED.id,
+                    error = &error as &dyn std::error::Error,
+                    "the listener cannot begin"
+                );
+                actor.child.fail(chain(&error));
+            }
             Err(_) => actor.child.fail("acquiring the listener's duty panicked"),
         }));
     }
@@ -144,7 +149,6 @@ impl Listener {
                 fence: &fence,
                 options: &options,
                 accounts: &accounts,
-                clock: &*tools.mailboxes.clock,
             };
             let outcome = round.run().await;
             (outcome, round::why_uncovered(&accounts))
@@ -156,7 +160,13 @@ impl Listener {
                     actor.tell_uncovered(&outcome, why);
                     actor.round_done(outcome, ctx);
                 }
-                Err(_) => actor.child.fail("a round of the listener panicked"),
+                Err(_) => {
+                    tracing::error!(
+                        event_id = codes::LISTENER_UNKNOWN_ERROR.id,
+                        "a round of the listener panicked"
+                    );
+                    actor.child.fail("a round of the listener panicked");
+                }
             }
         }));
     }
@@ -174,12 +184,13 @@ impl Listener {
                 }
                 base::pace::scaled(LIST_AGAIN)
             }
-            Ok(Outcome::Formed { groups, changed, more, locate_at, .. }) => {
+            Ok(Outcome::Formed { more, locate_in, nobody, .. }) => {
                 self.failures = 0;
                 self.told_waiting = false;
-                self.keep_groups(groups.into_iter().collect(), &changed, ctx);
-                self.child.ready(true);
-                self.next_round(more, locate_at)
+                tracing::debug!(succeeded = codes::success::LISTENER_ROUND, "the groups are formed");
+                self.tell_nobody(nobody);
+                self.ready_when_kept(ctx);
+                self.next_round(more, locate_in)
             }
             Err(error) => {
                 self.failures += 1;
@@ -204,6 +215,24 @@ impl Listener {
         }));
     }
 
+    /// Ready as soon as the actors of the groups that are ours were begun.
+    fn ready_when_kept(&self, ctx: &mut Context<Self>) {
+        let (done, kept) = oneshot::channel();
+        if let Err(error) = self.keeper.try_send(KeepNow { done }) {
+            tracing::debug!(%error, "the keeper of the groups was not told");
+        }
+        // a keeper that is gone before it answers begins anew, with all groups
+        ctx.spawn(wrap_future::<_, Self>(kept).map(|_, actor, _| actor.child.ready(true)));
+    }
+
+    /// One event when there is nobody to listen to.
+    fn tell_nobody(&mut self, nobody: bool) {
+        if nobody && !self.told_nobody {
+            tracing::warn!(event_id = codes::NO_ACTIVE_MAILBOXES.id, "there is no active mailbox to listen to");
+        }
+        self.told_nobody = nobody;
+    }
+
     /// One event when mailboxes lack a place, and one whenever their number or the reason changes.
     fn tell_uncovered(
         &mut self,
@@ -211,6 +240,9 @@ impl Listener {
         (event, reason): (EventCode, &'static str),
     ) {
         let Ok(Outcome::Formed { uncovered, .. }) = *outcome else { return };
+        if uncovered == 0 {
+            tracing::debug!(succeeded = codes::success::COVERAGE, "nobody lacks a place");
+        }
         let now = (uncovered > 0).then_some((event.id, uncovered));
         if now == self.told_uncovered {
             return;
@@ -226,67 +258,12 @@ impl Listener {
         self.told_uncovered = now;
     }
 
-    fn next_round(&self, more: bool, locate_at: Option<jiff::Timestamp>) -> Duration {
+    fn next_round(&self, more: bool, locate_in: Option<Duration>) -> Duration {
         let interval = self.options.subscriber_update_time_interval;
         if more {
             return AT_LEAST;
         }
-        let now = self.tools.mailboxes.clock.now();
-        let locate_in =
-            locate_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO));
         locate_in.map_or(interval, |pause| pause.clamp(AT_LEAST, interval.max(AT_LEAST)))
-    }
-
-    /// Adds and removes groups, and tells those whose members changed.
-    fn keep_groups(&mut self, wanted: BTreeSet<GroupId>, changed: &[GroupId], ctx: &mut Context<Self>) {
-        let ended: Vec<GroupId> = self.known.keys().filter(|id| !wanted.contains(id)).copied().collect();
-        for id in ended {
-            self.known.remove(&id);
-            let supervisor = self.groups.clone();
-            let removing = async move { supervisor.remove_child(&tree::group_child_id(id)).await };
-            ctx.spawn(wrap_future::<_, Self>(removing).map(|removed, _, _| {
-                if let Err(error) = removed {
-                    tracing::debug!(%error, "a group's actors were gone already");
-                }
-            }));
-        }
-        let running: BTreeSet<ChildId> = self.groups.children().into_iter().collect();
-        for id in wanted {
-            let alive = running.contains(&tree::group_child_id(id));
-            if let Some(reference) = self.known.get(&id).filter(|_| alive) {
-                // one that is being restarted reads its members anyway
-                if changed.contains(&id)
-                    && let Err(error) = reference.try_send(MembersChanged)
-                {
-                    tracing::debug!(group = id.get(), %error, "a group was not told");
-                }
-            } else {
-                self.add_group(id, ctx);
-            }
-        }
-    }
-
-    fn add_group(&mut self, id: GroupId, ctx: &mut Context<Self>) {
-        let reference = ChildRef::new();
-        self.known.insert(id, reference.clone());
-        let spec = tree::group_spec(id, &reference, &self.tools);
-        let supervisor = self.groups.clone();
-        let adding = async move { supervisor.add_child(spec).await };
-        ctx.spawn(wrap_future::<_, Self>(adding).map(move |added, actor, ctx| {
-            let Err(error) = added else { return };
-            actor.known.remove(&id);
-            match error {
-                SupervisorError::NotRunning | SupervisorError::AlreadyThere { .. } => {
-                    ctx.run_later(GROUP_AGAIN, Self::round);
-                }
-                error => tracing::error!(
-                    event_id = codes::GROUP_CREATE_FAILED.id,
-                    group = id.get(),
-                    %error,
-                    "a group cannot be started"
-                ),
-            }
-        }));
     }
 }
 
@@ -318,21 +295,13 @@ impl Handler<CompareNow> for Listener {
     }
 }
 
-/// The groups have ended before; only the duty is left to be handed back.
+/// Only the duty is to be handed back.
 impl Handler<Stop> for Listener {
     type Result = ();
 
     fn handle(&mut self, _: Stop, ctx: &mut Context<Self>) {
         let Some(lease) = self.lease.take() else { return ctx.stop() };
-        let task = self.tools.mailboxes.runtime.spawn(lease.release());
-        ctx.spawn(wrap_future::<_, Self>(task).map(|released, _, ctx| {
-            if let Ok(Err(error)) = released {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the listener's duty was not handed back"
-                );
-            }
-            ctx.stop();
-        }));
+        let task = self.tools.mailboxes.runtime.spawn(duty::give_back(lease));
+        ctx.spawn(wrap_future::<_, Self>(task).map(|_, _, ctx| ctx.stop()));
     }
 }

@@ -4,15 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::{Clock, EventCode};
+use std::time::Duration;
+
+use base::EventCode;
 use calendar::ids::AccountId;
 use calendar::source::{Location, SourceErrorKind};
 use calendar::{CalendarSource, MailAddress, SourceError, codes};
-use jiff::Timestamp;
 use store::Store;
 use store::lease::Fence;
 use store::resources::{ActiveResource, ResourceFailure};
-use store::subscriptions::{GroupId, Regrouping, StoredGroup};
 
 use crate::config::ListenerOptions;
 use crate::error::ListenerError;
@@ -35,16 +35,16 @@ pub(crate) enum Outcome {
     NoList,
     /// The groups are as the resources demand.
     Formed {
-        /// All groups there are.
-        groups: Vec<GroupId>,
-        /// Those whose members changed.
-        changed: Vec<GroupId>,
+        /// Were groups or their members changed?
+        changed: bool,
         /// More mailboxes wait to be located: go on at once.
         more: bool,
-        /// The earliest time at which a mailbox is to be located again.
-        locate_at: Option<Timestamp>,
+        /// The time until a mailbox is to be located again.
+        locate_in: Option<Duration>,
         /// Mailboxes that found no place.
         uncovered: usize,
+        /// Is there nobody to listen to?
+        nobody: bool,
     },
 }
 
@@ -56,7 +56,6 @@ pub(crate) struct Round<'a> {
     pub(crate) options: &'a ListenerOptions,
     /// The service accounts that can be used.
     pub(crate) accounts: &'a BTreeSet<AccountId>,
-    pub(crate) clock: &'a dyn Clock,
 }
 
 impl Round<'_> {
@@ -66,7 +65,7 @@ impl Round<'_> {
         }
         let resources = self.store.active_resources().await.map_err(ListenerError::Read)?;
         let solves = !self.options.deactivate_solving_of_group_affinity;
-        let (wanted, more) = to_locate(&resources, self.clock.now(), self.options.locate_at_once, solves);
+        let (wanted, more) = to_locate(&resources, self.options.locate_at_once, solves);
         let resources = if wanted.is_empty() {
             resources
         } else {
@@ -74,18 +73,17 @@ impl Round<'_> {
             self.store.active_resources().await.map_err(ListenerError::Read)?
         };
         let (changed, uncovered) = self.form(&resources).await?;
-        let groups = self.store.affinity_groups().await.map_err(ListenerError::Read)?;
-        let locate_at = resources
+        let locate_in = resources
             .iter()
             .filter(|resource| resource.location.is_none())
-            .filter_map(|resource| resource.error.as_ref()?.retry_at)
+            .filter_map(|resource| resource.error.as_ref()?.retry_in)
             .min();
         Ok(Outcome::Formed {
-            groups: groups.iter().map(|group| group.id).collect(),
             changed,
             more,
-            locate_at,
+            locate_in,
             uncovered,
+            nobody: resources.is_empty(),
         })
     }
 
@@ -98,7 +96,7 @@ impl Round<'_> {
             } else {
                 self.source.locate(&mails).await
             };
-            let now = self.clock.now();
+            base::crash::point("listener.located");
             let mut found: Vec<(MailAddress, Location)> = Vec::new();
             let mut failed: Vec<(MailAddress, ResourceFailure)> = Vec::new();
             let mut kept: Vec<MailAddress> = Vec::new();
@@ -114,19 +112,20 @@ impl Round<'_> {
                         let again = self.options.locate_again.delay_jittered(failures + 1);
                         let again = again.max(error.after.unwrap_or_default());
                         tell_not_located(mail, &error);
-                        failed.push((mail.clone(), failure(&error, now, now.checked_add(again).ok())));
+                        failed.push((mail.clone(), failure(&error, again)));
                     }
                 }
             }
-            self.store.located(&found, now).await.map_err(ListenerError::Write)?;
-            self.store.failed(&failed).await.map_err(ListenerError::Write)?;
-            self.store.keep_locations(&kept).await.map_err(ListenerError::Write)?;
+            self.store.located(self.fence, &found).await.map_err(ListenerError::Write)?;
+            base::crash::point("listener.location-stored");
+            self.store.failed(self.fence, &failed).await.map_err(ListenerError::Write)?;
+            self.store.keep_locations(self.fence, &kept).await.map_err(ListenerError::Write)?;
         }
         Ok(())
     }
 
-    /// Forms the groups; tells the groups whose members changed, and how many mailboxes found no place.
-    async fn form(&self, resources: &[ActiveResource]) -> Result<(Vec<GroupId>, usize), ListenerError> {
+    /// Forms the groups; tells whether anything changed, and how many mailboxes found no place.
+    async fn form(&self, resources: &[ActiveResource]) -> Result<(bool, usize), ListenerError> {
         let groups = self.store.affinity_groups().await.map_err(ListenerError::Read)?;
         let known: BTreeMap<MailAddress, Option<Location>> =
             resources.iter().map(|resource| (resource.mail.clone(), resource.location.clone())).collect();
@@ -138,10 +137,12 @@ impl Round<'_> {
         let plan = grouping::plan(&known, &groups, self.accounts, limits);
         self.tell_uncovered(resources, &plan.uncovered).await?;
         if plan.changes.is_empty() {
-            return Ok((Vec::new(), plan.uncovered.len()));
+            return Ok((false, plan.uncovered.len()));
         }
         let most = options.subscription_groups_per_credential;
+        base::crash::point("listener.regrouping");
         self.store.regroup(self.fence, &plan.changes, most).await.map_err(ListenerError::Write)?;
+        base::crash::point("listener.regrouped");
         tracing::info!(
             left = plan.changes.leaving.len(),
             joined = plan.changes.joining.len(),
@@ -150,7 +151,7 @@ impl Round<'_> {
             uncovered = plan.uncovered.len(),
             "affinity groups changed"
         );
-        Ok((touched(&groups, &plan.changes), plan.uncovered.len()))
+        Ok((true, plan.uncovered.len()))
     }
 
     /// Mailboxes without a place: each row says so once. (The event is the listener's, once a change.)
@@ -168,7 +169,6 @@ impl Round<'_> {
             .filter(|resource| resource.error.as_ref().is_some_and(|error| error.code == NOT_COVERED))
             .map(|resource| &resource.mail)
             .collect();
-        let now = self.clock.now();
         let failures: Vec<(MailAddress, ResourceFailure)> = uncovered
             .iter()
             .filter(|mail| !told.contains(mail))
@@ -176,13 +176,12 @@ impl Round<'_> {
                 let failure = ResourceFailure {
                     code: NOT_COVERED.to_owned(),
                     description: format!("{} ({}): {reason}", event.meaning, event.id),
-                    at: now,
-                    retry_at: None,
+                    retry_after: None,
                 };
                 (mail.clone(), failure)
             })
             .collect();
-        self.store.failed(&failures).await.map_err(ListenerError::Write)
+        self.store.failed(self.fence, &failures).await.map_err(ListenerError::Write)
     }
 }
 
@@ -193,25 +192,6 @@ pub(crate) fn why_uncovered(accounts: &BTreeSet<AccountId>) -> (EventCode, &'sta
     } else {
         (codes::SERVICE_ACCOUNTS_EXHAUSTED, "the service accounts carry no more groups")
     }
-}
-
-/// Pure: the groups that exist before and after, and whose members change.
-fn touched(groups: &[StoredGroup], changes: &Regrouping) -> Vec<GroupId> {
-    let moving: BTreeSet<&MailAddress> = changes
-        .leaving
-        .iter()
-        .chain(changes.joining.iter().map(|(_, mail)| mail))
-        .chain(changes.formed.iter().flat_map(|new| &new.members))
-        .collect();
-    let joined: BTreeSet<GroupId> = changes.joining.iter().map(|(id, _)| *id).collect();
-    groups
-        .iter()
-        .filter(|group| !changes.dissolved.contains(&group.id))
-        .filter(|group| {
-            joined.contains(&group.id) || group.members.iter().any(|member| moving.contains(&member.mail))
-        })
-        .map(|group| group.id)
-        .collect()
 }
 
 /// A mailbox that is to be located.
@@ -227,14 +207,13 @@ struct Wanted {
 /// Pure: whom to locate now (with the failures so far), and whether more wait.
 fn to_locate(
     resources: &[ActiveResource],
-    now: Timestamp,
     at_once: usize,
     solves: bool,
 ) -> (Vec<Wanted>, bool) {
     let due = |resource: &&ActiveResource| {
-        let retry_at = resource.error.as_ref().and_then(|error| error.retry_at);
+        let retry_in = resource.error.as_ref().and_then(|error| error.retry_in);
         match resource.location {
-            None => retry_at.is_none_or(|at| at <= now),
+            None => retry_in.is_none(),
             Some(_) => solves && resource.location_doubted,
         }
     };
@@ -251,20 +230,19 @@ fn to_locate(
     (wanted, due.next().is_some())
 }
 
-fn failure(error: &SourceError, at: Timestamp, retry_at: Option<Timestamp>) -> ResourceFailure {
+fn failure(error: &SourceError, retry_after: Duration) -> ResourceFailure {
     ResourceFailure {
         code: error.code.clone(),
         description: format!("{error}: {}", error.text),
-        at,
-        retry_at,
+        retry_after: Some(retry_after),
     }
 }
 
 fn tell_not_located(mail: &MailAddress, error: &SourceError) {
-    let event = if error.kind == SourceErrorKind::Mailbox && error.code == NO_ENDPOINT {
-        codes::ENDPOINT_MISSING
-    } else {
-        codes::LOCATE_FAILED
+    let event = match error.code.as_str() {
+        NOT_SOLVED => codes::GROUP_AFFINITY_UNSOLVED,
+        NO_ENDPOINT if error.kind == SourceErrorKind::Mailbox => codes::ENDPOINT_MISSING,
+        _ => codes::LOCATE_FAILED,
     };
     tracing::error!(event_id = event.id, mailbox = %mail, code = error.code, "a mailbox was not located");
 }

@@ -1,16 +1,18 @@
 //! The part of the supervision tree that listens.
 //!
 //! ```text
-//! listener (one_for_all) ─┬─ forming          the listener's actor
-//!                         └─ groups (one_for_one)
-//!                              └─ affinity-group/<id> (one_for_all) ─┬─ group
-//!                                                                    ├─ streams (one_for_one)
-//!                                                                    │    └─ stream
-//!                                                                    └─ mailboxes (one_for_one)
-//!                                                                         └─ mailbox-subscriber/<address> …
+//! listener (one_for_one) ─┬─ sharing (one_for_all) ─┬─ keeping     the keeper's actor
+//!                         │                         └─ groups (one_for_one)
+//!                         │    affinity-group/<id> (one_for_all) ─┬─ group
+//!                         │                                       ├─ streams (one_for_one)
+//!                         │                                       │    └─ stream
+//!                         │                                       └─ mailboxes (one_for_one)
+//!                         │                                            └─ mailbox-subscriber/<address> …
+//!                         └─ forming          the listener's actor
 //! ```
-//! Groups depend on the listener's duty, mailboxes on their group's lease and affinity: each pair lives and dies
-//! together. One mailbox or group in trouble does not touch its siblings.
+//! Groups depend on their keeper, mailboxes on their group's lease and affinity: each pair lives and dies
+//! together. One mailbox or group in trouble does not touch its siblings, and who forms groups, here or in another
+//! instance, touches none of them.
 //!
 //! A fault of a stream restarts the actor `stream` and nothing else: subscriptions outlive the connection, so
 //! a new connection and a catch-up repair it. A seventh fault within half a minute ([`STREAM_FAULTS`]) is not
@@ -30,12 +32,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use store::shares::Shares;
 use store::subscriptions::GroupId;
 use store::wake::Wake;
 use supervision::{ChildId, ChildRef, ChildSpec, Intensity, Strategy, SupervisorRef, SupervisorSpec};
 
 use crate::config::{Accounts, ListenerOptions};
 use crate::group::{GroupActor, GroupTools};
+use crate::keeper::Keeper;
 use crate::listener::Listener;
 use crate::order::Orders;
 use crate::stream::StreamActor;
@@ -54,30 +58,51 @@ const STREAM_FAULTS: Intensity = Intensity { max_restarts: 6, window: Duration::
 /// Restarts of a group.
 const GROUP_FAULTS: Intensity = tolerant(10);
 
-/// The listener as a child of the root. `tools.options` is replaced by `options.group`.
+/// The listener as a child of the root. `tools.options` is replaced by `options.group`; of the groups, those run here
+/// that `shares` gives to this instance.
 pub fn listener_spec(
     reference: &ChildRef<Listener>,
     tools: GroupTools,
     options: ListenerOptions,
     accounts: Accounts,
     wake: Wake,
+    shares: Shares,
 ) -> ChildSpec {
     let tools = Arc::new(GroupTools { options: options.group, ..tools });
+    let keeper = ChildRef::new();
+    let sharing = sharing(&keeper, &tools, options, &wake, shares);
+    let forming = ChildSpec::actor("forming", reference, move |child| {
+        Listener::new(Arc::clone(&tools), options, accounts.clone(), wake.clone(), keeper.clone(), child)
+    })
+    .reports_readiness();
+    let listener = SupervisorSpec::new("listener", Strategy::OneForOne, tolerant(5))
+        .child(ChildSpec::supervisor(sharing))
+        .child(forming);
+    ChildSpec::supervisor(listener)
+}
+
+/// The keeper with the groups that it keeps.
+fn sharing(
+    keeper: &ChildRef<Keeper>,
+    tools: &Arc<GroupTools>,
+    options: ListenerOptions,
+    wake: &Wake,
+    shares: Shares,
+) -> SupervisorSpec {
     let groups = SupervisorRef::new();
-    let forming = {
-        let groups = groups.clone();
-        ChildSpec::actor("forming", reference, move |child| {
-            Listener::new(Arc::clone(&tools), options, accounts.clone(), wake.clone(), groups.clone(), child)
+    let keeping = {
+        let (tools, wake, groups) = (Arc::clone(tools), wake.clone(), groups.clone());
+        ChildSpec::actor("keeping", keeper, move |child| {
+            Keeper::new(Arc::clone(&tools), options, shares.clone(), wake.clone(), groups.clone(), child)
         })
         .reports_readiness()
     };
     let groups = SupervisorSpec::new("groups", Strategy::OneForOne, tolerant(20))
         .max_children(GROUPS_MAX)
         .reference(&groups);
-    let listener = SupervisorSpec::new("listener", Strategy::OneForAll, tolerant(5))
-        .child(forming)
-        .child(ChildSpec::supervisor(groups));
-    ChildSpec::supervisor(listener)
+    SupervisorSpec::new("sharing", Strategy::OneForAll, tolerant(5))
+        .child(keeping)
+        .child(ChildSpec::supervisor(groups))
 }
 
 /// One group with its mailboxes.

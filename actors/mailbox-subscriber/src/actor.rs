@@ -187,6 +187,7 @@ impl MailboxSubscriber {
             let _permit = permit(&tools).await;
             let affinity = place.affinity.borrow().for_mailbox(&mailbox.address);
             let subscribed = tools.source.subscribe(&mailbox, &affinity).await?;
+            base::crash::point("listener.subscribed");
             let known = [(mailbox.address.clone(), Some(subscribed.id.clone()))];
             let now = tools.clock.now();
             if let Err(error) = tools.store.record_subscriptions(&place.fence, place.group, &known, now).await
@@ -194,6 +195,7 @@ impl MailboxSubscriber {
                 // only a successor needs it, to end what was left behind
                 not_written(codes::SUBSCRIPTIONS_WRITE_FAILED.id, &mailbox, &error);
             }
+            base::crash::point("listener.subscription-recorded");
             if let Some(old) = replaces.filter(|old| *old != subscribed.id) {
                 let affinity = place.affinity.borrow().for_mailbox(&mailbox.address);
                 if let Err(error) = tools.source.unsubscribe(&mailbox, &affinity, &old).await {
@@ -245,6 +247,9 @@ impl MailboxSubscriber {
         let mailbox = self.mailbox.address.clone();
         let reports = self.place.reports.clone();
         self.run(step, ctx, move |_, outcome| {
+            if outcome.is_ok() {
+                tracing::debug!(succeeded = codes::success::MAILBOX_HEARD, mailbox = %mailbox, "caught up");
+            }
             Input::CaughtUp(outcome.map_err(|error| {
                 let failure = Failure::from(&error);
                 if failure.outage {
@@ -288,7 +293,6 @@ impl MailboxSubscriber {
     }
 
     fn record_failure(&mut self, failure: Failure, retry_after: Duration, step: Step) {
-        let now = self.tools.clock.now();
         // an outage concerns many: the group tells it once for all of them
         if failure.outage {
             tracing::debug!(
@@ -311,31 +315,29 @@ impl MailboxSubscriber {
         let failure = ResourceFailure {
             code: failure.code,
             description: failure.description,
-            at: now,
-            retry_at: now.checked_add(retry_after).ok(),
+            retry_after: Some(retry_after),
         };
-        let mail = self.mailbox.address.clone();
+        let (mail, fence) = (self.mailbox.address.clone(), self.place.fence.clone());
         self.record(move |store| {
-            let row = [(mail.clone(), failure.clone())];
-            async move { store.failed(&row).await }
+            let (row, fence) = ([(mail.clone(), failure.clone())], fence.clone());
+            async move { store.failed(&fence, &row).await }
         });
     }
 
     fn record_success(&mut self) {
-        let now = self.tools.clock.now();
-        let mail = self.mailbox.address.clone();
+        let (mail, fence) = (self.mailbox.address.clone(), self.place.fence.clone());
         self.record(move |store| {
-            let row = [mail.clone()];
-            async move { store.listened_to(&row, now).await }
+            let (row, fence) = ([mail.clone()], fence.clone());
+            async move { store.listened_to(&fence, &row).await }
         });
     }
 
     fn doubt_location(&self) {
-        let now = self.tools.clock.now();
         let (store, mailbox) = (self.tools.store.clone(), self.mailbox.clone());
+        let fence = self.place.fence.clone();
         // outlives the actor: the listener will move the mailbox because of it
         self.tools.runtime.spawn(async move {
-            if let Err(error) = store.doubt_location(&mailbox.address, now).await {
+            if let Err(error) = store.doubt_location(&fence, &mailbox.address).await {
                 not_written(codes::SUBSCRIBER_STATUS_WRITE_FAILED.id, &mailbox, &error);
             }
         });

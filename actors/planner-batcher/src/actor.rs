@@ -6,7 +6,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt as _, Addr, AsyncContext, Context, Handler, SpawnHandle, fut,
 };
 use calendar::codes;
-use store::duty;
+use store::duty::{self, Tidings};
 use store::lease::{Fence, Lease};
 use store::wake::Channel;
 use supervision::{
@@ -19,7 +19,7 @@ use crate::batch::{PlannerBatch, Report};
 use crate::config::{BatcherOptions, Deps};
 use crate::error::BatcherError;
 use crate::look::{self, Found};
-use crate::messages::{BatchEnded, Held, Looked, Lost, News, Observe, Observed};
+use crate::messages::{BatchEnded, Looked, News, Observe, Observed, OfDuty};
 use crate::plan::Picker;
 use crate::policy::{Directive, Ended, Event, Limits, Look, Policy};
 use crate::send::{Duty, Work};
@@ -38,7 +38,7 @@ pub struct PlannerBatcher {
     next_batch: u64,
     timer: Option<SpawnHandle>,
     look: Option<AbortOnDropHandle<()>>,
-    /// Waits for the lease, then for its loss; waits for news.
+    /// Keeps the duty; waits for news.
     watches: Vec<AbortOnDropHandle<()>>,
 }
 
@@ -184,15 +184,8 @@ impl PlannerBatcher {
             context.stop();
             return;
         };
-        let released = self.deps.runtime.spawn(lease.release());
-        context.spawn(fut::wrap_future(released).map(|result, _: &mut Self, context| {
-            if !matches!(result, Ok(Ok(()))) {
-                tracing::warn!(
-                    "the lease of the planner batcher could not be handed back, it runs out by itself"
-                );
-            }
-            context.stop();
-        }));
+        let given_back = self.deps.runtime.spawn(duty::give_back(lease));
+        context.spawn(fut::wrap_future(given_back).map(|_, _: &mut Self, context| context.stop()));
     }
 
     fn escalate(&self, error: &BatcherError) {
@@ -210,27 +203,18 @@ impl Actor for PlannerBatcher {
 
     fn started(&mut self, context: &mut Self::Context) {
         let address = context.address();
-        let (leases, key) = (self.deps.leases.clone(), self.options.lease.clone());
-        self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
-            let _ = address.send(Held(duty::hold(&leases, &key).await)).await;
-        })));
+        let tell = move |tidings| {
+            let told = address.send(OfDuty(tidings));
+            async move { told.await.is_ok() }
+        };
+        let duty = duty::keep(self.deps.leases.clone(), self.options.lease.clone(), tell);
+        self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(duty)));
     }
 }
 
-impl Handler<Held> for PlannerBatcher {
-    type Result = ();
-
-    fn handle(&mut self, Held(result): Held, context: &mut Self::Context) {
-        let lease = match result {
-            Ok(lease) => lease,
-            Err(error) => return self.escalate(&BatcherError::Lease(error)),
-        };
-        let (lost, address) = (lease.lost_signal(), context.address());
+impl PlannerBatcher {
+    fn held(&mut self, lease: Lease, context: &mut Context<Self>) {
         let mut news = self.deps.wake.subscribe(Channel::Decision);
-        self.watches = vec![AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
-            lost.await;
-            let _ = address.send(Lost).await;
-        }))];
         let address = context.address();
         self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
             while news.changed().await.is_ok() && address.send(News).await.is_ok() {}
@@ -243,12 +227,15 @@ impl Handler<Held> for PlannerBatcher {
     }
 }
 
-impl Handler<Lost> for PlannerBatcher {
+impl Handler<OfDuty> for PlannerBatcher {
     type Result = ();
 
-    fn handle(&mut self, _: Lost, _: &mut Self::Context) {
-        if self.lease.is_some() {
-            self.child.fail("the lease of the duty is lost");
+    fn handle(&mut self, OfDuty(tidings): OfDuty, context: &mut Self::Context) {
+        match tidings {
+            Tidings::Held(lease) => self.held(lease, context),
+            Tidings::Lost if self.lease.is_some() => self.child.fail("the lease of the duty is lost"),
+            Tidings::Lost => {}
+            Tidings::Failed(error) => self.escalate(&BatcherError::Lease(error)),
         }
     }
 }
@@ -268,7 +255,10 @@ impl Handler<Looked> for PlannerBatcher {
         self.picker = Some(picker);
         self.look = None;
         let found = match found {
-            Ok(found) => found,
+            Ok(found) => {
+                tracing::debug!(succeeded = codes::success::COMMUNICATOR, "looked what is to be sent");
+                found
+            }
             Err(error) if look::passes(&error) => {
                 tracing::error!(
                     event_id = codes::COMMUNICATOR_DATABASE_FAILED.id,

@@ -2,21 +2,16 @@
 
 use actix::Message;
 use store::StoreError;
-use store::lease::Lease;
+use store::duty::Tidings;
 
 use crate::look::Found;
 use crate::plan::Picker;
 use crate::send::Summary;
 
-/// The lease of the duty is held.
+/// The duty is held, or lost.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Held(pub(crate) Result<Lease, StoreError>);
-
-/// The lease of the duty is lost.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Lost;
+pub(crate) struct OfDuty(pub(crate) Tidings);
 
 /// There may be something to send.
 #[derive(Debug, Message)]

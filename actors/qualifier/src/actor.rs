@@ -12,6 +12,7 @@ use calendar::source::SourceErrorKind;
 use calendar::{MailAddress, codes};
 use jiff::Timestamp;
 use store::StoreError;
+use store::duty;
 use store::notification_queue::Claimed;
 use store::wake::Channel;
 use supervision::{ChildContext, ChildRef, ChildSpec, Intensity, Stop, Strategy, SupervisorSpec};
@@ -37,10 +38,15 @@ mod tests;
 const CLAIM_MAX: usize = 500;
 /// Full reads in memory; the others wait in the database, where that of a new mailbox goes first. More are claimed when
 /// half of them have begun.
-const FULL_READS_AHEAD: usize = 16;
+const FULL_READS_AHEAD: usize = 32;
 /// Restarts of shards that are normal.
 const INTENSITY: Intensity = Intensity { max_restarts: 10, window: Duration::from_secs(60) };
-/// How long a shard may take to finish what it is handling when it is told to stop.
+/// The first and the longest pause before a shard is restarted: ten of them fit into the window, so that a shard that always
+/// fails is not restarted for ever.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
+/// How long a shard goes on with what it is handling when it is told to stop, or to hand over.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a shard may take to end when it is told to stop.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The supervisor `qualifier` with one child `qualifier/<n>` for each shard.
@@ -51,7 +57,8 @@ pub fn supervisor(options: QualifierOptions, services: Services) -> Result<Super
     options.check()?;
     let shared = Shared::new(&options);
     let options = Arc::new(options);
-    let mut spec = SupervisorSpec::new("qualifier", Strategy::OneForOne, INTENSITY);
+    let mut spec = SupervisorSpec::new("qualifier", Strategy::OneForOne, INTENSITY)
+        .backoff(Backoff::doubling(PAUSES.0, PAUSES.1));
     for n in 0..options.shards {
         let (options, services, shared) = (Arc::clone(&options), services.clone(), shared.clone());
         // A handling has a deadline of its own; beyond twice that the actor itself is stuck.
@@ -83,6 +90,8 @@ pub struct Shard {
     claim_again: bool,
     /// A claim failed: what it claimed is unknown.
     claim_uncertain: bool,
+    /// The last claim brought as many full reads as it asked for: there may be more.
+    more_full: bool,
     /// Rows on their way back to the database: no longer in the schedule, and not to be claimed again yet.
     handing_back: Vec<i64>,
     full_read_requested: bool,
@@ -90,7 +99,12 @@ pub struct Shard {
     /// When the schedule of the full pull ran last; `None` until the database was asked.
     pulled: Option<Timestamp>,
     pull_timer: Option<SpawnHandle>,
-    stopping: bool,
+    /// Out of office as soon as nothing is being handled, or after a while.
+    leaving: bool,
+    /// The lease is on its way back.
+    giving_back: bool,
+    /// Told to stop: ends when out of office.
+    ending: bool,
 }
 
 impl std::fmt::Debug for Shard {
@@ -123,12 +137,15 @@ impl Shard {
             claiming: false,
             claim_again: false,
             claim_uncertain: false,
+            more_full: false,
             handing_back: Vec::new(),
             full_read_requested: false,
             timer: None,
             pulled: None,
             pull_timer: None,
-            stopping: false,
+            leaving: false,
+            giving_back: false,
+            ending: false,
         }
     }
 
@@ -159,19 +176,28 @@ impl Shard {
             self.child.clone(),
         );
         self.run(ctx, task, |act, ctx, incumbency| match incumbency {
-            Some(incumbency) => act.in_office(ctx, incumbency),
+            Some(Ok(incumbency)) => act.in_office(ctx, incumbency),
+            Some(Err(cut_anew)) => act.child.fail(cut_anew),
             None => act.child.fail("coming into office panicked"),
         });
     }
 
     fn in_office(&mut self, ctx: &mut Ctx, incumbency: Incumbency) {
+        tracing::debug!(succeeded = codes::success::SHARD, shard = self.n, "in office");
         let lost = incumbency.lease.lost_signal();
         self.run(ctx, lost, |act, ctx, _| act.lost(ctx));
+        let (shares, n) = (self.services.shares.clone(), self.n);
+        let moved = async move { shares.until(|part| !part.has_shard(n)).await };
+        self.run(ctx, moved, |act, ctx, _| {
+            tracing::info!(shard = act.n, "qualifier shard is handed over to another instance");
+            act.leave_soon(ctx);
+        });
         let office = Office::new(
             Arc::clone(&self.options),
             self.services.clone(),
             incumbency.lease.fence(),
             Arc::clone(&self.shared.full_read_calls),
+            Arc::clone(&self.shared.together),
         );
         self.incumbency = Some((incumbency, Arc::new(office)));
         self.look_at_schedule(ctx);
@@ -180,11 +206,22 @@ impl Shard {
 
     /// The lease is lost: nothing of what is in memory is ours any more.
     fn lost(&mut self, ctx: &mut Ctx) {
-        if self.stopping || self.incumbency.take().is_none() {
+        if self.incumbency.take().is_none() {
             return;
         }
         tracing::warn!(shard = self.n, "qualifier shard lost its lease, its work stops");
+        self.out(ctx);
+    }
+
+    /// Out of office: what is under way is not heard any more, and its writes are refused.
+    fn out(&mut self, ctx: &mut Ctx) {
+        self.child.busy(false);
+        if self.ending {
+            return ctx.stop();
+        }
         self.term += 1;
+        self.leaving = false;
+        self.giving_back = false;
         self.schedule = Schedule::new(limits(&self.options));
         self.running = 0;
         self.claiming = false;
@@ -193,7 +230,6 @@ impl Shard {
         self.handing_back.clear();
         self.full_read_requested = false;
         self.pulled = None;
-        self.child.busy(false);
         self.take_office(ctx);
     }
 
@@ -216,7 +252,7 @@ impl Shard {
     /// Starts what is due and sets the timer for what is not.
     fn proceed(&mut self, ctx: &mut Ctx) {
         let Some((_, office)) = &self.incumbency else { return };
-        if self.stopping {
+        if self.leaving {
             return;
         }
         let office = Arc::clone(office);
@@ -244,7 +280,7 @@ impl Shard {
 
     fn start_full_read(&mut self, ctx: &mut Ctx, permit: OwnedSemaphorePermit) {
         let Some((_, office)) = &self.incumbency else { return };
-        if self.stopping {
+        if self.leaving {
             return;
         }
         let office = Arc::clone(office);
@@ -273,7 +309,7 @@ impl Shard {
                 Some(Err(error)) => act.interrupted(ctx, batch, &error),
                 None => act.panicked(ctx, batch),
             }
-            if act.stopping {
+            if act.leaving {
                 act.leave(ctx);
             } else {
                 act.proceed(ctx);
@@ -283,13 +319,17 @@ impl Shard {
 
     fn handled(&mut self, ctx: &mut Ctx, batch: &Batch, report: Report) {
         self.schedule.done(batch);
+        if report.failed == 0 {
+            tracing::debug!(succeeded = codes::success::MAILBOX_HANDLED, mailbox = %batch.mail(), "handled");
+        }
         if let Some(again_at) = report.again_at {
             let pause = again_at.duration_since(self.services.clock.now());
             ctx.run_later(Duration::try_from(pause).unwrap_or_default(), |act, ctx| act.claim(ctx));
         }
         // Full reads are claimed a few at a time.
-        let few_full =
-            matches!(batch, Batch::Full(_)) && self.schedule.full_waiting() <= FULL_READS_AHEAD / 2;
+        let few_full = matches!(batch, Batch::Full(_))
+            && self.more_full
+            && self.schedule.full_waiting() <= FULL_READS_AHEAD / 2;
         if few_full || self.schedule.room() <= CLAIM_MAX {
             self.claim(ctx);
         }
@@ -337,7 +377,7 @@ impl Shard {
                 Some(Err(error)) => act.interrupted(ctx, batch, &error),
                 None => act.child.fail("counting a panic panicked"),
             }
-            if act.stopping {
+            if act.leaving {
                 act.leave(ctx);
             } else {
                 act.proceed(ctx);
@@ -358,25 +398,40 @@ impl Shard {
         }
     }
 
-    /// Leaves once nothing is being handled: hands the lease back and ends.
-    fn leave(&mut self, ctx: &mut Ctx) {
-        if self.running > 0 {
-            return;
+    /// Leaves as soon as nothing is being handled, and after [`LEAVE_PATIENCE`] anyway: what is under way then is refused
+    /// by its fence and done by whoever comes next, who has waited long enough.
+    fn leave_soon(&mut self, ctx: &mut Ctx) {
+        if !self.leaving {
+            self.leaving = true;
+            let term = self.term;
+            ctx.run_later(LEAVE_PATIENCE, move |act, ctx| {
+                if act.leaving && act.term == term {
+                    act.give_back(ctx);
+                }
+            });
         }
+        self.leave(ctx);
+    }
+
+    /// Leaves once nothing is being handled.
+    fn leave(&mut self, ctx: &mut Ctx) {
+        if self.running == 0 {
+            self.give_back(ctx);
+        }
+    }
+
+    /// Hands the lease back, and is out of office then.
+    fn give_back(&mut self, ctx: &mut Ctx) {
         let Some((incumbency, _)) = self.incumbency.take() else {
-            ctx.stop();
+            if self.ending && !self.giving_back {
+                ctx.stop();
+            }
             return;
         };
-        self.run(ctx, incumbency.lease.release(), |act, ctx, released| {
-            if let Some(Err(error)) = released {
-                tracing::warn!(
-                    shard = act.n,
-                    error = %telemetry::chain(&error),
-                    "the lease could not be handed back, it runs out by itself"
-                );
-            }
-            ctx.stop();
-        });
+        self.giving_back = true;
+        // nobody hears what is under way
+        self.term += 1;
+        self.run(ctx, duty::give_back(incumbency.lease), |act, ctx, _| act.out(ctx));
     }
 }
 
@@ -410,8 +465,8 @@ impl Handler<Stop> for Shard {
     type Result = ();
 
     fn handle(&mut self, _: Stop, ctx: &mut Ctx) {
-        self.stopping = true;
-        self.leave(ctx);
+        self.ending = true;
+        self.leave_soon(ctx);
     }
 }
 
@@ -477,6 +532,13 @@ fn tell_interrupted(mail: &MailAddress, failures: u32, error: &QualifierError) {
         QualifierError::NotLocated => {
             tracing::info!(mailbox = %mail, failures, "the mailbox is not located yet, it waits");
         }
+        QualifierError::TooLong(_) => tracing::error!(
+            event_id = codes::DECISION_FAILED.id,
+            mailbox = %mail,
+            failures,
+            error = %error_text,
+            "handling a mailbox took too long, it waits"
+        ),
         _ => tracing::error!(
             event_id = codes::EXCHANGE_CONNECTION_FAILED.id,
             mailbox = %mail,

@@ -9,6 +9,7 @@ use calendar::{CalendarSource, MailAddress, Policy};
 use jiff::civil::time;
 use store::Store;
 use store::lease::LeaseBook;
+use store::shares::Shares;
 use store::wake::Wake;
 
 use crate::coalesce::Timing;
@@ -50,8 +51,6 @@ pub struct QualifierOptions {
     pub items_per_call: usize,
     /// The longest that handling a mailbox once may take.
     pub job_deadline: Duration,
-    /// How long one attempt to get the shard's lease waits.
-    pub lease_patience: Duration,
 }
 
 impl QualifierOptions {
@@ -74,7 +73,6 @@ impl QualifierOptions {
             capacity_per_mailbox: 1_000,
             items_per_call: 100,
             job_deadline: Duration::from_secs(300),
-            lease_patience: Duration::from_secs(60),
         }
     }
 
@@ -117,6 +115,8 @@ pub struct Services {
     pub store: Store,
     /// The leases of this process.
     pub leases: LeaseBook,
+    /// Which shards are this instance's.
+    pub shares: Shares,
     /// Wake-ups.
     pub wake: Wake,
     /// Where appointments come from.

@@ -1,22 +1,27 @@
-//! How a shard comes into office: it waits for a resource list (B1), takes its lease, gets a number for its
-//! claims, and asks for full reads where the start or changed settings demand them (B4, B8).
+//! How a shard comes into office: it waits for a resource list (B1) and until it is in this instance's share, takes its
+//! lease, gets a number for its claims, and asks for full reads where the start or changed settings demand them (B4,
+//! B8).
 //!
-//! Failure: whatever fails is tried again with growing pauses, until the actor ends.
+//! Failure: whatever fails is tried again with growing pauses, until the actor ends; but when other instances cut the
+//! mailboxes into another number of shards meanwhile (this one was paused), nothing here can be right.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use calendar::codes;
 use store::StoreError;
+use store::duty;
 use store::lease::Lease;
+use store::shares::shard_lease;
 use store::wake::Channel;
 use supervision::ChildContext;
 use tokio::sync::Semaphore;
 
 use crate::config::{QualifierOptions, Services};
+use crate::together::Together;
 
 /// Full reads whose mailbox has been read and which are decided about and stored while the next ones are read.
-pub(crate) const STORED_MEANWHILE: usize = 4;
+pub(crate) const STORED_MEANWHILE: usize = 16;
 
 /// What the shards of a process share.
 #[derive(Debug, Clone)]
@@ -25,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) full_reads: Arc<Semaphore>,
     /// One permit for each mailbox that is being read in full (`simultaneous_calls_at_full_pull`).
     pub(crate) full_read_calls: Arc<Semaphore>,
+    /// Where they are stored.
+    pub(crate) together: Arc<Together>,
     /// Shards that have been in office since the process started: for them the pull at start is done.
     started: Arc<Mutex<BTreeSet<u8>>>,
 }
@@ -34,6 +41,7 @@ impl Shared {
         Self {
             full_reads: Arc::new(Semaphore::new(options.simultaneous_full_reads + STORED_MEANWHILE)),
             full_read_calls: Arc::new(Semaphore::new(options.simultaneous_full_reads)),
+            together: Arc::new(Together::new()),
             started: Arc::default(),
         }
     }
@@ -55,6 +63,16 @@ pub(crate) struct Incumbency {
     pub(crate) claim: i64,
 }
 
+/// The instances agreed on another number of shards than this one works with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the mailboxes are cut into {agreed} shards now, and this process works with {ours}: it must start anew"
+)]
+pub(crate) struct CutAnew {
+    ours: u8,
+    agreed: u8,
+}
+
 /// Comes into office; takes as long as it takes.
 pub(crate) async fn take(
     shard: u8,
@@ -62,16 +80,11 @@ pub(crate) async fn take(
     services: Services,
     shared: Shared,
     child: ChildContext,
-) -> Incumbency {
+) -> Result<Incumbency, CutAnew> {
     let mut failures = 0_u32;
     loop {
         match attempt(shard, &options, &services, &shared, &child).await {
-            Ok(incumbency) => return incumbency,
-            // Another instance has it; that is how it should be.
-            Err(StoreError::LeaseTaken { key }) => {
-                failures = 0;
-                tracing::debug!(lease = key, "lease held by another instance, waiting");
-            }
+            Ok(outcome) => return outcome,
             Err(error) => {
                 failures = failures.saturating_add(1);
                 let code = if error.is_outage() {
@@ -98,16 +111,41 @@ async fn attempt(
     services: &Services,
     shared: &Shared,
     child: &ChildContext,
-) -> Result<Incumbency, StoreError> {
+) -> Result<Result<Incumbency, CutAnew>, StoreError> {
     wait_for_resource_list(options, services, child).await?;
     child.ready(true);
-    let lease = services.leases.acquire(&format!("qualifier/{shard}"), options.lease_patience).await?;
+    let lease = in_turn(shard, services).await?;
+    // asked for under the lease: from here on nobody can change it
+    let agreed = match services.store.agreed_shards().await {
+        Ok(agreed) => agreed.unwrap_or(options.shards),
+        Err(error) => return refuse(lease, error).await,
+    };
+    if agreed != options.shards {
+        duty::give_back(lease).await;
+        return Ok(Err(CutAnew { ours: options.shards, agreed }));
+    }
     match begin(shard, options, services, shared, &lease).await {
-        Ok(claim) => Ok(Incumbency { lease, claim }),
-        Err(error) => {
-            // Best effort: the lease runs out by itself otherwise.
-            let _ = lease.release().await;
-            Err(error)
+        Ok(claim) => {
+            base::crash::point("qualifier.in-office");
+            Ok(Ok(Incumbency { lease, claim }))
+        }
+        Err(error) => refuse(lease, error).await,
+    }
+}
+
+async fn refuse<T>(lease: Lease, error: StoreError) -> Result<T, StoreError> {
+    duty::give_back(lease).await;
+    Err(error)
+}
+
+/// Takes the lease of the shard once it is in this instance's share.
+async fn in_turn(shard: u8, services: &Services) -> Result<Lease, StoreError> {
+    let key = shard_lease(shard);
+    loop {
+        services.shares.until(|part| part.has_shard(shard)).await;
+        tokio::select! {
+            held = duty::hold(&services.leases, &key, || {}) => return held,
+            () = services.shares.until(|part| !part.has_shard(shard)) => {}
         }
     }
 }

@@ -11,6 +11,7 @@ use jiff::{Timestamp, ToSpan};
 use store::lease::LeaseBook;
 use store::notification_queue::{ClaimRequest, Claimed, Class, Subject};
 use store::notifications::{NewNotification, NotificationKind};
+use store::shares::Shares;
 use store::testing::{TestDatabase, database};
 use store::wake::Wake;
 use store::{Store, StoreOptions};
@@ -82,6 +83,7 @@ pub(crate) async fn services(database: &TestDatabase, source: &Arc<FakeCalendar>
     let owner = "test".to_owned();
     Services {
         leases: LeaseBook::new(store.clone(), clock.clone(), owner, Duration::from_secs(60)),
+        shares: Shares::alone(),
         wake: Wake::start(store.clone()),
         store,
         source: Arc::clone(source) as Arc<dyn calendar::CalendarSource>,
@@ -120,6 +122,7 @@ impl Kit {
             services.clone(),
             lease.fence(),
             Arc::new(tokio::sync::Semaphore::new(1)),
+            Arc::new(crate::together::Together::new()),
         );
         let claim = AtomicI64::new(services.store.new_claim().await.unwrap());
         Self { database, source, services, office, claim, _lease: lease }

@@ -6,10 +6,11 @@ use actix::{
     Actor, ActorContext, ActorFutureExt as _, Addr, AsyncContext, Context, Handler, SpawnHandle, fut,
 };
 use calendar::codes;
+use store::duty::{self, Tidings};
 use store::lease::{Fence, Lease};
 use store::resource_list::requests;
 use store::wake::Channel;
-use store::{Store, StoreError, duty};
+use store::{Store, StoreError};
 use supervision::{ChildContext, ChildRef, ChildSpec, Stop};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -17,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::{Deps, ResourceListOptions};
 use crate::error::ResourceListError;
 use crate::fetch::{self, Fetched};
-use crate::messages::{Ended, Held, Looked, Lost, Refresh};
+use crate::messages::{Ended, Looked, OfDuty, Refresh};
 use crate::policy::{Directive, Event, Policy};
 use crate::schedule::Schedule;
 
@@ -103,15 +104,8 @@ impl ResourceList {
             context.stop();
             return;
         };
-        let released = self.deps.runtime.spawn(lease.release());
-        context.spawn(fut::wrap_future(released).map(|result, _: &mut Self, context| {
-            if !matches!(result, Ok(Ok(()))) {
-                tracing::warn!(
-                    "the lease of the resource list could not be handed back, it runs out by itself"
-                );
-            }
-            context.stop();
-        }));
+        let given_back = self.deps.runtime.spawn(duty::give_back(lease));
+        context.spawn(fut::wrap_future(given_back).map(|_, _: &mut Self, context| context.stop()));
     }
 
     fn escalate(&self, error: &ResourceListError) {
@@ -233,10 +227,13 @@ impl Actor for ResourceList {
                 }
                 std::future::pending::<()>().await;
             };
+            let list = address.clone();
+            let tell = move |tidings| {
+                let told = list.send(OfDuty(tidings));
+                async move { told.await.is_ok() }
+            };
             tokio::select! {
-                held = duty::hold(&leases, &key) => {
-                    let _ = address.send(Held(held)).await;
-                }
+                () = duty::keep(leases, key, tell) => {}
                 () = wait_for_list => {}
             }
         })));
@@ -252,28 +249,15 @@ impl Handler<Looked> for ResourceList {
     }
 }
 
-impl Handler<Held> for ResourceList {
-    type Result = ();
-
-    fn handle(&mut self, Held(result): Held, context: &mut Self::Context) {
-        let lease = match result {
-            Ok(lease) => lease,
-            Err(error) => return self.escalate(&ResourceListError::Lease(error)),
-        };
-        let (lost, address) = (lease.lost_signal(), context.address());
-        let lost = async move {
-            lost.await;
-            let _ = address.send(Lost).await;
-        };
+impl ResourceList {
+    fn held(&mut self, lease: Lease, context: &mut Context<Self>) {
         let (deps, options) = (self.deps.clone(), self.options.clone());
         let poll = options.request_poll;
         let at_start = self.options.update_at_startup || !self.has_list;
         let schedule = keep_schedule(deps.clone(), options, lease.fence(), at_start, context.address());
         let requests = watch_requests(deps, poll, context.address());
         let runtime = &self.deps.runtime;
-        self.watches = [runtime.spawn(lost), runtime.spawn(schedule), runtime.spawn(requests)]
-            .map(AbortOnDropHandle::new)
-            .into();
+        self.watches.extend([runtime.spawn(schedule), runtime.spawn(requests)].map(AbortOnDropHandle::new));
         self.lease = Some(lease);
         if at_start && !self.child.stopping() {
             self.tell(Event::Wanted, context);
@@ -281,12 +265,15 @@ impl Handler<Held> for ResourceList {
     }
 }
 
-impl Handler<Lost> for ResourceList {
+impl Handler<OfDuty> for ResourceList {
     type Result = ();
 
-    fn handle(&mut self, _: Lost, _: &mut Self::Context) {
-        if self.lease.is_some() {
-            self.child.fail("the lease of the duty is lost");
+    fn handle(&mut self, OfDuty(tidings): OfDuty, context: &mut Self::Context) {
+        match tidings {
+            Tidings::Held(lease) => self.held(lease, context),
+            Tidings::Lost if self.lease.is_some() => self.child.fail("the lease of the duty is lost"),
+            Tidings::Lost => {}
+            Tidings::Failed(error) => self.escalate(&ResourceListError::Lease(error)),
         }
     }
 }
@@ -312,7 +299,11 @@ impl Handler<Ended> for ResourceList {
             return;
         }
         let event = match result {
-            Ok(Fetched::Refreshed(_) | Fetched::Kept) => {
+            Ok(fetched @ (Fetched::Refreshed(_) | Fetched::Kept)) => {
+                tracing::debug!(succeeded = codes::success::PLANNER_CALL, "planner told its resources");
+                if matches!(fetched, Fetched::Refreshed(_)) {
+                    tracing::debug!(succeeded = codes::success::RESOURCE_LIST, "the resource list is refreshed");
+                }
                 self.has_list = true;
                 self.child.ready(true);
                 Event::Fetched

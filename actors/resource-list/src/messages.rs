@@ -1,8 +1,7 @@
 //! What the resource list is told.
 
 use actix::Message;
-use store::StoreError;
-use store::lease::Lease;
+use store::duty::Tidings;
 
 use crate::error::ResourceListError;
 use crate::fetch::Fetched;
@@ -12,15 +11,10 @@ use crate::fetch::Fetched;
 #[rtype(result = "()")]
 pub struct Refresh;
 
-/// The lease of the duty is held; was there a list already?
+/// The duty is held, or lost.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Held(pub(crate) Result<Lease, StoreError>);
-
-/// The lease of the duty is lost.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Lost;
+pub(crate) struct OfDuty(pub(crate) Tidings);
 
 /// Is there a list?
 #[derive(Debug, Message)]

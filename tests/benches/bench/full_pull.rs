@@ -250,6 +250,7 @@ impl Bench {
                 "bench".to_owned(),
                 Duration::from_secs(600),
             ),
+            shares: store::shares::Shares::alone(),
             wake: Wake::start(store.clone()),
             store: store.clone(),
             source: Arc::new(source),

@@ -9,6 +9,7 @@ use calendar::{MailAddress, codes};
 use futures::StreamExt;
 use mailbox_subscriber::GroupAffinity;
 use std::sync::Arc;
+use store::duty;
 use store::lease::Fence;
 use store::subscriptions::GroupId;
 
@@ -36,6 +37,7 @@ impl GroupActor {
                     "notifications were not stored before the end"
                 );
             }
+            base::crash::point("listener.group-ending");
             let affinity = affinity.borrow().clone();
             let ending = end_subscriptions(&tools, id, &fence, &location, &affinity, live);
             if tokio::time::timeout(patience / 2, ending).await.is_err() {
@@ -45,13 +47,8 @@ impl GroupActor {
                     "not all subscriptions were ended in time"
                 );
             }
-            if let Err(error) = lease.release().await {
-                tracing::warn!(
-                    group = id.get(),
-                    error = &error as &dyn std::error::Error,
-                    "the lease was not handed back"
-                );
-            }
+            base::crash::point("listener.group-unsubscribed");
+            duty::give_back(lease).await;
         });
         ctx.spawn(wrap_future::<_, Self>(task).map(|_, _, ctx| ctx.stop()));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use affinity_group::{GroupOptions, GroupTools, Listener, ListenerOptions, listener_spec};
 use base::{Backoff, SystemClock};
-use calendar::MailAddress;
+use calendar::{CalendarSource, MailAddress};
 use calendar::ids::AccountId;
 use connector_exchange::{Account, BackOff, Exchange, ExchangeOptions, Reason};
 use mailbox_subscriber::{SubscriberOptions, Tools};
@@ -18,10 +18,13 @@ use proto_ews::{
 use simulator_exchange::{Act, Fault, Options, Simulator};
 use simulator_kit::FaultRule;
 use store::lease::LeaseBook;
+use store::shares::Shares;
 use store::testing::{TestDatabase, database};
 use store::wake::Wake;
 use supervision::{ChildRef, Ended, Intensity, Strategy, SupervisorSpec, Tree};
 use tokio::sync::{Semaphore, watch};
+
+use crate::poison::Poisoned;
 
 /// Longest time that a test waits for a condition.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -46,6 +49,8 @@ pub(crate) struct World {
     /// The service accounts: those of the database, else that of the configuration.
     pub(crate) accounts: BTreeSet<AccountId>,
     exchange: Option<Arc<Exchange>>,
+    /// The number of a mailbox whose actor panics.
+    pub(crate) poison: Option<u32>,
     told: Option<watch::Sender<Option<BTreeSet<AccountId>>>>,
 }
 
@@ -63,7 +68,6 @@ pub(crate) fn options() -> ListenerOptions {
             reopen: soon,
             restart: soon,
             stop_patience: Duration::from_secs(4),
-            lease_patience: Duration::from_secs(20),
             ..GroupOptions::default()
         },
         ..ListenerOptions::default()
@@ -88,6 +92,7 @@ impl World {
             starts: 0,
             accounts: BTreeSet::from([AccountId::DEFAULT]),
             exchange: None,
+            poison: None,
             told: None,
         }
     }
@@ -127,6 +132,10 @@ impl World {
             })
         };
         let soon = Backoff::doubling(Duration::from_millis(100), Duration::from_millis(400));
+        let source: Arc<dyn CalendarSource> = match self.poison {
+            None => source,
+            Some(n) => Arc::new(Poisoned { inner: source, victim: MailAddress::parse(&format!("m{n:04}@sim.test")).unwrap() }),
+        };
         let tools = Tools {
             source,
             store: store.clone(),
@@ -155,6 +164,7 @@ impl World {
             self.options,
             accounts,
             wake,
+            Shares::alone(),
         ));
         self.tree = Some(Tree::start(root, clock));
         self.renewal = Some(renewal);

@@ -20,7 +20,7 @@ impl Shard {
     /// Claims what there is, as far as there is room.
     pub(super) fn claim(&mut self, ctx: &mut Ctx) {
         let Some((incumbency, office)) = &self.incumbency else { return };
-        if self.stopping {
+        if self.leaving {
             return;
         }
         if self.claiming {
@@ -47,6 +47,9 @@ impl Shard {
                 Some(Ok(claimed)) => {
                     act.claim_uncertain = false;
                     let live = claimed.iter().filter(|one| !is_full_read(one)).count();
+                    if full_max > 0 {
+                        act.more_full = claimed.len() - live >= full_max;
+                    }
                     let more = act.claim_again || (live > 0 && live == live_max);
                     act.schedule.arrive(claimed, act.services.clock.monotonic());
                     act.proceed(ctx);
@@ -56,6 +59,7 @@ impl Shard {
                 }
                 Some(Err(error)) => {
                     act.claim_uncertain = true;
+                    act.more_full = true;
                     act.store_failed(ctx, &error);
                 }
                 None => act.child.fail("claiming notifications panicked"),
@@ -118,6 +122,7 @@ async fn claim(office: Arc<Office>, claim: Claim) -> Result<Vec<Claimed>, StoreE
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
         };
         claimed.extend(office.services.store.claim(&request).await?);
+        base::crash::point("qualifier.claimed");
     }
     Ok(claimed)
 }

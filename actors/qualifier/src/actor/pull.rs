@@ -22,7 +22,7 @@ impl Shard {
             ctx.cancel_future(timer);
         }
         let Some((_, office)) = &self.incumbency else { return };
-        if self.stopping {
+        if self.leaving {
             return;
         }
         let now = self.services.clock.now();
