@@ -2,8 +2,8 @@
 //!
 //! `live` answers 200 as long as the thread of the tree moves: a broken database is no reason to kill the process,
 //! a thread that has stood still for [`STUCK_AFTER`] is.
-//! `ready` answers 200 when the whole tree is ready, else 503 with the names of what is not. `metrics` is
-//! Prometheus text.
+//! `ready` answers 200 when the process is able to do its work, else 503 with what is missing (what that means: module
+//! `readiness`). `metrics` is Prometheus text.
 //!
 //! Limits: [`CONNECTIONS_MAX`] connections, requests must arrive within [`REQUEST_TIMEOUT`], no request has
 //! a body. The pages are for the orchestrator and the operators, on loopback unless configured otherwise;
@@ -19,11 +19,11 @@ use actix_web::dev::ServerHandle;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde::Serialize;
-use supervision::TreeStatus;
 use telemetry::Metrics;
 use tokio::task::JoinHandle;
 
 use crate::ServiceError;
+use crate::admin::{self, Admin};
 
 /// Connections at one time; one more waits.
 pub const CONNECTIONS_MAX: usize = 64;
@@ -40,16 +40,19 @@ const LIVE: &str = "/health/live";
 const READY: &str = "/health/ready";
 const METRICS: &str = "/metrics";
 
-/// Is the service ready, and if not, what is missing?
+/// Is the service ready, and if not, what is missing? Bounded, whatever the number of mailboxes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Readiness {
-    /// Everything that has a bearing on readiness is ready.
+    /// The process is able to do its work.
     pub ready: bool,
-    /// The paths of the parts that are not, with their state.
+    /// The stages that it runs.
+    pub roles: Vec<&'static str>,
+    /// Why it is not ready.
     pub not_ready: Vec<String>,
-    /// The whole tree.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tree: Option<TreeStatus>,
+    /// Every part is at work, every stream was opened. Has no bearing on `ready`.
+    pub settled: bool,
+    /// What is not at work yet or now, with its state.
+    pub unsettled: Vec<String>,
 }
 
 /// Who knows whether the service is ready. Asked for each request; must not wait.
@@ -66,28 +69,6 @@ pub trait ReadinessSource: Send + Sync + 'static {
 impl<F: Fn() -> Readiness + Send + Sync + 'static> ReadinessSource for F {
     fn readiness(&self) -> Readiness {
         self()
-    }
-}
-
-impl From<TreeStatus> for Readiness {
-    /// Names the deepest parts that are not ready: the root is not ready whenever one of them is not.
-    fn from(tree: TreeStatus) -> Self {
-        fn collect(status: &TreeStatus, missing: &mut Vec<String>) {
-            if status.ready {
-                return;
-            }
-            let before = missing.len();
-            for child in &status.children {
-                collect(child, missing);
-            }
-            if missing.len() == before {
-                let state = serde_json::to_value(status.state).unwrap_or_default();
-                missing.push(format!("{} ({})", status.path, state.as_str().unwrap_or("unknown")));
-            }
-        }
-        let mut not_ready = Vec::new();
-        collect(&tree, &mut not_ready);
-        Self { ready: tree.ready, not_ready, tree: Some(tree) }
     }
 }
 
@@ -123,6 +104,15 @@ pub fn try_address(listen: SocketAddr) -> Result<(), ServiceError> {
 /// # Errors
 /// [`ServiceError::Listen`] when the address cannot be had.
 pub fn serve(listen: SocketAddr, sources: Sources) -> Result<Pages, ServiceError> {
+    serve_with(listen, sources, None)
+}
+
+/// The same with the admin calls, where there are any.
+pub(crate) fn serve_with(
+    listen: SocketAddr,
+    sources: Sources,
+    admin: Option<Arc<Admin>>,
+) -> Result<Pages, ServiceError> {
     let failed = |source| ServiceError::Listen { address: listen, source };
     let listener = TcpListener::bind(listen).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
@@ -132,6 +122,7 @@ pub fn serve(listen: SocketAddr, sources: Sources) -> Result<Pages, ServiceError
             .service(web::resource(LIVE).route(web::get().to(live)).route(web::head().to(live)))
             .service(web::resource(READY).route(web::get().to(ready)).route(web::head().to(ready)))
             .service(web::resource(METRICS).route(web::get().to(metrics)).route(web::head().to(metrics)))
+            .configure(|app| admin::mount(admin.clone(), app))
             .default_service(web::to(elsewhere))
     })
     .workers(1)

@@ -108,11 +108,13 @@ impl Stage {
         self.start_service().await
     }
 
-    /// Is the service ready, by its own word? The second value says what is not.
+    /// Is the service ready and everything in it at work, by its own word? The second value says what is not.
     pub async fn service_ready(&self) -> Result<(), String> {
         let Some(service) = &self.service else { return Err("the service is not running".into()) };
         let admin = Admin::new(&service.url).map_err(|error| error.to_string())?;
-        admin.get::<serde_json::Value>("/health/ready").await.map(|_| ()).map_err(|error| error.to_string())
+        let said: serde_json::Value =
+            admin.get("/health/ready").await.map_err(|error| error.to_string())?;
+        if said["settled"] == true { Ok(()) } else { Err(said["unsettled"].to_string()) }
     }
 
     /// A child that has ended although nobody asked it to.
@@ -222,7 +224,7 @@ fn configuration(settings: &Settings, database: &str, exchange: &str, planner: &
                 "call_timeout = \"2s\"",
                 "retry_initial = \"200ms\"",
                 "retry_cap = \"2s\"",
-                "adopt_after_unknown_outcome = \"3s\"",
+                "compare_after_unknown_outcome = \"3s\"",
             ]
             .map(ToOwned::to_owned),
         );

@@ -3,8 +3,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use supervision::{ChildId, ChildState};
-
 use super::*;
 
 async fn get(pages: &Pages, path: &str) -> (u16, String, String) {
@@ -30,20 +28,6 @@ fn pages(readiness: impl ReadinessSource, metrics: Metrics) -> Pages {
     serve(listen, Sources { readiness: Arc::new(readiness), metrics }).unwrap()
 }
 
-fn child(id: &str, path: &str, ready: bool, state: ChildState, children: Vec<TreeStatus>) -> TreeStatus {
-    TreeStatus {
-        id: ChildId::from(id),
-        path: path.to_owned(),
-        supervisor: !children.is_empty(),
-        state,
-        incarnation: 1,
-        restarts: 0,
-        last_exit: None,
-        ready,
-        children,
-    }
-}
-
 #[tokio::test]
 async fn ready_follows_the_source_and_live_does_not() {
     let is_ready = Arc::new(AtomicBool::new(false));
@@ -51,12 +35,12 @@ async fn ready_follows_the_source_and_live_does_not() {
     let source = move || {
         let ready = asked.load(Ordering::Relaxed);
         let not_ready = if ready { Vec::new() } else { vec!["root/listener (starting)".to_owned()] };
-        Readiness { ready, not_ready, tree: None }
+        Readiness { ready, roles: vec!["listen"], not_ready, ..Readiness::default() }
     };
     let pages = pages(source, Metrics::new());
     let (status, kind, body) = get(&pages, "/health/ready").await;
     assert_eq!((status, kind.as_str()), (503, "application/json"));
-    assert_eq!(body, r#"{"ready":false,"not_ready":["root/listener (starting)"]}"#);
+    assert_eq!(body, r#"{"ready":false,"roles":["listen"],"not_ready":["root/listener (starting)"],"settled":false,"unsettled":[]}"#);
     assert_eq!(get(&pages, "/health/live").await.0, 200);
     is_ready.store(true, Ordering::Relaxed);
     assert_eq!(get(&pages, "/health/ready").await.0, 200);
@@ -90,27 +74,6 @@ async fn an_address_in_use_is_told() {
     let error = serve(pages.address(), sources).unwrap_err();
     assert!(error.to_string().contains(&pages.address().to_string()), "{error}");
     assert!(matches!(error, ServiceError::Listen { .. }));
-}
-
-#[test]
-fn a_tree_names_its_deepest_unready_parts() {
-    let leaf =
-        |path: &str, ready, state| child(path.rsplit('/').next().unwrap(), path, ready, state, Vec::new());
-    let listener = child(
-        "listener",
-        "root/listener",
-        false,
-        ChildState::Running,
-        vec![
-            leaf("root/listener/affinity-group-1", false, ChildState::BackingOff),
-            leaf("root/listener/affinity-group-2", true, ChildState::Running),
-        ],
-    );
-    let qualifier = leaf("root/qualifier", true, ChildState::Running);
-    let tree = child("root", "root", false, ChildState::Running, vec![listener, qualifier]);
-    let readiness = Readiness::from(tree);
-    assert!(!readiness.ready);
-    assert_eq!(readiness.not_ready, ["root/listener/affinity-group-1 (backing_off)"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,168 @@
+//! Is this process ready (`/health/ready`)?
+//!
+//! Ready means: able to do its work as an instance, as far as that lies with itself. An orchestrator waits for it
+//! before it goes on with a roll-out, and must not be made to restart or hold up what an outage elsewhere
+//! keeps from working: waiting outages out is the work of each stage.
+//!
+//! * *Until it has been ready once* it needs: its database, with a schema that fits; service accounts that open,
+//!   of which one at least is not refused by Exchange (only where it reads Exchange; child `logon`); a resource list
+//!   (B1); and each of its stages up. An Exchange or Planner that does not answer is no reason to wait.
+//! * *From then on* it is ready while each part below the root runs and it has not been told to end. A database,
+//!   Exchange or Planner that goes away changes nothing: the stages wait, and events tell.
+//!
+//! Beside that the page says whether the process is *settled*: every part at work, every stream of its groups
+//! opened once. That is for people and tests, and has no influence on the status of the answer.
+//!
+//! Limits: [`NAMED_MAX`] parts by name, the others by their number, whatever the number of mailboxes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use supervision::{ChildState, Tree, Unready};
+
+use crate::http::{Readiness, ReadinessSource};
+
+/// Parts that are named; of more there is the number.
+pub const NAMED_MAX: usize = 20;
+/// Where the affinity groups are. Whether their streams open is Exchange's part, too.
+const GROUPS: &str = "root/listener/sharing/groups";
+
+/// How far the start has come, told by those who do it.
+#[derive(Debug)]
+pub(crate) struct Start {
+    roles: Vec<&'static str>,
+    /// What the start waits for, until everything is part of the tree.
+    waits_for: std::sync::Mutex<Option<String>>,
+    ending: AtomicBool,
+}
+
+impl Start {
+    /// A process with these roles, before its first step.
+    pub(crate) fn new(roles: Vec<&'static str>) -> Self {
+        let first = "the database: waiting for it and its schema".to_owned();
+        Self { roles, waits_for: std::sync::Mutex::new(Some(first)), ending: AtomicBool::new(false) }
+    }
+
+    /// What is waited for from now on.
+    pub(crate) fn waits_for(&self, what: &str) {
+        *self.lock() = Some(what.to_owned());
+    }
+
+    /// Every part is part of the tree.
+    pub(crate) fn staged(&self) {
+        *self.lock() = None;
+    }
+
+    /// The process has been told to end.
+    pub(crate) fn ending(&self) {
+        self.ending.store(true, Ordering::Release);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.waits_for.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// What is known at one moment.
+#[derive(Debug, Default)]
+struct Seen {
+    ending: bool,
+    waits_for: Option<String>,
+    /// Unready parts of the start, the groups left out.
+    starting: Unready,
+    /// Parts directly below the root that do not run.
+    fallen: Unready,
+}
+
+/// Why the process is not ready; nothing = it is.
+fn decide(was_ready: bool, seen: &Seen) -> Vec<String> {
+    if seen.ending {
+        return vec!["the process is ending".to_owned()];
+    }
+    if was_ready {
+        return name(&seen.fallen);
+    }
+    let mut reasons: Vec<String> = seen.waits_for.iter().cloned().collect();
+    reasons.extend(name(&seen.starting));
+    reasons
+}
+
+/// The parts directly below the root that do not run.
+fn fallen(tree: &Tree) -> Unready {
+    // names further below may hold slashes, those of the root's children do not
+    let mut fallen = tree.unready(NAMED_MAX, |path| path.matches('/').count() > 1);
+    fallen.first.retain(|(_, state)| *state != ChildState::Running);
+    fallen.total = fallen.first.len();
+    fallen
+}
+
+/// The parts with their states, and how many more there are.
+fn name(parts: &Unready) -> Vec<String> {
+    let mut named: Vec<String> =
+        parts.first.iter().map(|(path, state)| format!("{path} ({})", state_name(*state))).collect();
+    let more = parts.total.saturating_sub(named.len());
+    if more > 0 {
+        named.push(format!("and {more} more"));
+    }
+    named
+}
+
+fn state_name(state: ChildState) -> &'static str {
+    match state {
+        ChildState::Waiting => "waiting",
+        ChildState::Starting => "starting",
+        ChildState::Running => "running",
+        ChildState::Stopping => "stopping",
+        ChildState::BackingOff => "backing_off",
+        ChildState::Ended => "ended",
+    }
+}
+
+/// What the pages say of the tree.
+pub(crate) struct TreeHealth {
+    tree: Arc<OnceLock<Tree>>,
+    start: Arc<Start>,
+    was_ready: AtomicBool,
+}
+
+impl TreeHealth {
+    /// The health of `tree`, which is set once it has been started.
+    pub(crate) fn new(tree: Arc<OnceLock<Tree>>, start: Arc<Start>) -> Self {
+        Self { tree, start, was_ready: AtomicBool::new(false) }
+    }
+}
+
+impl ReadinessSource for TreeHealth {
+    fn readiness(&self) -> Readiness {
+        let roles = self.start.roles.clone();
+        let Some(tree) = self.tree.get() else {
+            return Readiness { roles, not_ready: vec!["root (waiting)".to_owned()], ..Readiness::default() };
+        };
+        let seen = Seen {
+            ending: self.start.ending.load(Ordering::Acquire),
+            waits_for: self.start.lock().clone(),
+            starting: tree.unready(NAMED_MAX, |path| path == GROUPS),
+            fallen: fallen(tree),
+        };
+        let not_ready = decide(self.was_ready.load(Ordering::Acquire), &seen);
+        if not_ready.is_empty() {
+            self.was_ready.store(true, Ordering::Release);
+        }
+        let unsettled = name(&tree.unready(NAMED_MAX, |_| false));
+        Readiness {
+            ready: not_ready.is_empty(),
+            roles,
+            not_ready,
+            settled: seen.waits_for.is_none() && unsettled.is_empty(),
+            unsettled,
+        }
+    }
+
+    fn stuck_for(&self) -> Duration {
+        self.tree.get().map_or(Duration::ZERO, Tree::unresponsive_for)
+    }
+}
+
+#[cfg(test)]
+mod tests;
