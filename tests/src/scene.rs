@@ -18,6 +18,9 @@ use serde_json::Value;
 use store::testing::TestDatabase;
 
 use crate::gate::{Behind, Gate};
+pub use part::Part;
+
+mod part;
 use crate::wait::wait_for;
 
 /// The zone of everybody.
@@ -48,6 +51,12 @@ pub struct Setting {
     pub accounts: u32,
     /// How long a minute of a stream's timeout is.
     pub stream_minute: Duration,
+    /// How long the minute of Planner's meter is.
+    pub planner_minute: Duration,
+    /// Calls that Planner's meter allows in it.
+    pub planner_calls_per_minute: Option<u32>,
+    /// Begin without a schema, so that the first process makes it.
+    pub without_schema: bool,
 }
 
 impl Default for Setting {
@@ -60,6 +69,9 @@ impl Default for Setting {
             capture: false,
             accounts: 1,
             stream_minute: Duration::from_secs(60),
+            planner_minute: Duration::from_secs(60),
+            planner_calls_per_minute: None,
+            without_schema: false,
         }
     }
 }
@@ -81,6 +93,7 @@ pub struct Scene {
     /// The configuration's file.
     pub configuration: PathBuf,
     sections: Sections,
+    environment: BTreeMap<String, String>,
     program: PathBuf,
     folder: tempfile::TempDir,
     exchange_simulator: simulator_exchange::Simulator,
@@ -95,7 +108,11 @@ impl Scene {
     /// `program` is `env!("CARGO_BIN_EXE_kommuneklient-under-test")`.
     pub async fn new(program: &str, setting: Setting) -> Self {
         trust::install_provider();
-        let database = store::testing::database().await;
+        let database = if setting.without_schema {
+            store::testing::empty_database().await
+        } else {
+            store::testing::database().await
+        };
         let folder = tempfile::tempdir().expect("a temporary folder");
         let capture = |service| setting.capture.then(|| folder.path().join(service));
         let exchange_simulator = simulator_exchange::Simulator::start(simulator_exchange::Options {
@@ -114,6 +131,8 @@ impl Scene {
         let planner_simulator = simulator_planner::Simulator::start(simulator_planner::Options {
             mailboxes: setting.mailboxes,
             jobcenter: JOBCENTER.into(),
+            minute: setting.planner_minute,
+            allowed_calls_per_minute: setting.planner_calls_per_minute,
             capture: capture("planner"),
             ..simulator_planner::Options::default()
         })
@@ -138,6 +157,7 @@ impl Scene {
             service: None,
             configuration,
             sections,
+            environment: BTreeMap::new(),
             program: program.into(),
             folder,
             exchange_simulator,
@@ -203,9 +223,17 @@ impl Scene {
     /// Starts the product.
     pub async fn start_service(&mut self) {
         let arguments = ["run".to_owned(), "--config".to_owned(), self.configuration.display().to_string()];
-        let service = Process::start_program("service", &self.program, &arguments, &self.log_path()).await;
+        let environment: Vec<(String, String)> = self.environment.clone().into_iter().collect();
+        let log = self.log_path();
+        let service =
+            Process::start_program_with("service", &self.program, &arguments, &environment, &log).await;
         self.service =
             Some(service.unwrap_or_else(|error| panic!("the service starts: {error}\n{}", self.log())));
+    }
+
+    /// Sets a variable of the environment for the next starts of the product.
+    pub fn environment(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
     }
 
     /// Kills the product as a crash would.
@@ -223,14 +251,9 @@ impl Scene {
             .unwrap_or_else(|error| panic!("the service ends in order: {error}\n{}", self.log()));
     }
 
-    /// Waits until the product says that it is ready.
+    /// Waits until the product says that it is ready and everything in it at work: it listens to every mailbox.
     pub async fn until_ready(&self) {
-        let url = self.service.as_ref().expect("the service is running").url.clone();
-        let admin = Admin::new(&url).expect("a client");
-        wait_for("the service's readiness", async || {
-            admin.get::<Value>("/health/ready").await.map(drop).map_err(|error| error.to_string())
-        })
-        .await;
+        part::until_settled(&self.service.as_ref().expect("the service is running").url).await;
     }
 
     /// The product's log so far.
@@ -324,7 +347,7 @@ fn usual_configuration(setting: &Setting, database: &str, autodiscover: &str, pl
     set("planner", "call_timeout", quote("2s"));
     set("planner", "retry_initial", quote("100ms"));
     set("planner", "retry_cap", quote("1s"));
-    set("planner", "adopt_after_unknown_outcome", quote("2s"));
+    set("planner", "compare_after_unknown_outcome", quote("2s"));
     set("leases", "ttl", quote("2s"));
     set("leases", "renew", quote("600ms"));
     set("telemetry", "log_format", quote("json"));

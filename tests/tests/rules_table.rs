@@ -1,5 +1,5 @@
-//! Goal: `docs/rules.md` tells the truth: each rule B1 to B13 has rows, each row names tests, and each test that
-//! it names exists. Method: read the table and the sources of the workspace; whether the tests pass is the matter
+//! Goal: `docs/rules.md` and `docs/runtime-semantics.md` tell the truth: each rule B1 to B13 has rows, each row and each
+//! guarantee names tests, and each test that they name exists. Method: read the table and the sources of the workspace; whether the tests pass is the matter
 //! of the run that this one is part of.
 //!
 //! A row is `| rule | sentence | tests |`, a test is `` `package: test_name` ``. A sentence that nothing can show
@@ -155,6 +155,114 @@ fn every_rule_has_tests_and_every_test_exists() {
         }
     }
     assert!(problems.is_empty(), "docs/rules.md:\n{}", problems.join("\n"));
+}
+
+/// The files of the workspace, by their path from its root.
+fn files(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("a folder of the workspace can be read") {
+        let path = entry.expect("an entry of the workspace can be read").path();
+        if path.is_dir() && !is_skipped(&path) {
+            files(&path, found);
+        } else if let Ok(path) = path.strip_prefix(root()) {
+            found.insert(path.display().to_string());
+        }
+    }
+}
+
+/// What a word in backquotes of the guarantees can be.
+#[derive(Debug, PartialEq, Eq)]
+enum Word {
+    /// A test, by its name or path.
+    Test,
+    /// A file or module with tests.
+    Place,
+    /// Something else: a setting, a type.
+    Other,
+    /// It looks like a test, and there is none.
+    Wrong,
+}
+
+fn word(
+    word: &str,
+    tests: &BTreeMap<String, BTreeSet<String>>,
+    files: &BTreeSet<String>,
+    settings: &BTreeSet<String>,
+) -> Word {
+    let is_path = !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_:".contains(&b));
+    if word.ends_with(".rs") {
+        return if files.iter().any(|file| file.ends_with(word)) { Word::Place } else { Word::Wrong };
+    }
+    if !is_path {
+        return Word::Other;
+    }
+    let last = word.rsplit("::").next().unwrap_or(word);
+    if tests.values().any(|tests| tests.contains(last)) {
+        return Word::Test;
+    }
+    let module = format!("/{}.rs", word.replace("::", "/"));
+    if word.contains("::") && files.iter().any(|file| file.ends_with(&module)) {
+        return Word::Place;
+    }
+    let is_name = settings.contains(word) || word.starts_with("kommuneklient_");
+    let looks_like_test = word.ends_with("tests") || word.matches('_').count() >= 3;
+    if looks_like_test && !is_name { Word::Wrong } else { Word::Other }
+}
+
+/// Guarantees of which a test says nothing, by how they begin: they only explain.
+const EXPLAINED: [&str; 2] = ["- Its longest duration is", "- A notification that Exchange loses"];
+
+#[test]
+fn every_guarantee_names_tests_that_exist() {
+    let text = fs::read_to_string(root().join("docs/runtime-semantics.md")).expect("the file is there");
+    let mut tests = BTreeMap::new();
+    walk(&root(), None, &mut tests);
+    let mut all = BTreeSet::new();
+    files(&root(), &mut all);
+    let example = fs::read_to_string(root().join("config.example.toml")).expect("the example is there");
+    let settings = example
+        .lines()
+        .filter_map(|line| Some(line.trim_start_matches('#').split_once(" = ")?.0.to_owned()))
+        .collect();
+    let mut problems = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let words: Vec<(&str, Word)> =
+            line.split('`').skip(1).step_by(2).map(|one| (one, word(one, &tests, &all, &settings))).collect();
+        for (name, _) in words.iter().filter(|(_, word)| *word == Word::Wrong) {
+            problems.push(format!("line {}: there is no test {name}", number + 1));
+        }
+        let is_guarantee = line.starts_with("- ") && !EXPLAINED.iter().any(|begin| line.starts_with(begin));
+        let names_tests = words.iter().any(|(_, word)| matches!(word, Word::Test | Word::Place))
+            || line.split([' ', '.', ';', ':']).any(|word| word == "M" || word == "B");
+        if is_guarantee && !names_tests {
+            problems.push(format!("line {}: names no test: {}", number + 1, line.chars().take(60).collect::<String>()));
+        }
+    }
+    assert!(problems.is_empty(), "docs/runtime-semantics.md:\n{}", problems.join("\n"));
+}
+
+#[test]
+fn the_reading_of_the_guarantees_sees_what_is_wrong() {
+    let tests = BTreeMap::from([("a".to_owned(), BTreeSet::from(["one_two_three_four".to_owned(), "short".to_owned()]))]);
+    let files = BTreeSet::from(["store/src/lease/tests.rs".to_owned(), "tests/tests/roles.rs".to_owned()]);
+    let settings = BTreeSet::from(["a_b_c_d".to_owned()]);
+    let of = |text| word(text, &tests, &files, &settings);
+    for (text, expected) in [
+        ("one_two_three_four", Word::Test),
+        ("late::one_two_three_four", Word::Test),
+        ("short", Word::Test),
+        ("one_two_three_five", Word::Wrong),
+        ("late::one_two_three", Word::Other),
+        ("lost::tests", Word::Wrong),
+        ("lease::tests", Word::Place),
+        ("tests/tests/roles.rs", Word::Place),
+        ("tests/tests/rolls.rs", Word::Wrong),
+        ("a_b_c_d", Word::Other),
+        ("kommuneklient_a_b_c_d", Word::Other),
+        ("ctx.stop()", Word::Other),
+        ("key_in_flight", Word::Other),
+    ] {
+        assert_eq!(of(text), expected, "{text}");
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@ use serde_json::json;
 
 use crate::PROGRAM;
 
+/// What a change takes at most, on a busy machine, when nobody holds it up.
+const FULL_SPEED: Duration = Duration::from_secs(5);
 /// A mailbox that cannot be used is tried again after a minute.
 const RETRY_PATIENCE: Duration = Duration::from_secs(150);
 
@@ -86,6 +88,41 @@ async fn a_mailbox_that_cannot_be_used_says_why_and_holds_up_nobody() {
         .await;
     }
     assert_eq!(scene.until_in_step().await.len(), 7);
+    scene.assert_unharmed().await;
+}
+
+/// Whatever is asked about it: the others are served as fast as ever, and it catches up when that is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mailbox_whose_every_answer_is_garbage_holds_up_nobody() {
+    let mut scene = Scene::ready(PROGRAM, Setting::default()).await;
+    for operation in ["GetFolder", "GetItem", "FindItem", "SyncFolderItems", "Subscribe"] {
+        let rule = json!({"kind": "malformed", "operation": operation, "mailbox": mailbox(1), "probability": 1.0});
+        scene.exchange_fault(rule).await;
+    }
+    let mut ids = Vec::new();
+    for number in 0..4 {
+        let uid = format!("UID-{number}");
+        ids.push(scene.outlook.create(&mailbox(1), scene.appointment(&uid, 3 + number)).await.unwrap());
+        let began = scene.clock.monotonic();
+        scene.outlook.create(&mailbox(2), scene.appointment(&uid, 3 + number)).await.unwrap();
+        wait_for("the appointment of the good mailbox", async || {
+            let held = scene.planner.listing().await.map_err(|error| error.to_string())?;
+            let there = held.keys().filter(|(mail, _)| *mail == mailbox(2)).count();
+            if i64::try_from(there).unwrap() > number { Ok(()) } else { Err(format!("{held:?}")) }
+        })
+        .await;
+        // far below every pause that the bad one is left alone for
+        let took = scene.clock.monotonic().saturating_duration_since(began);
+        assert!(took < FULL_SPEED, "{took:?}; {}", scene.log_end());
+    }
+    let of_bad = format!("select count(*) from calendar_event where mail = '{}'", mailbox(1));
+    assert_eq!(scene.count(&of_bad).await, 0);
+    scene.end_faults().await;
+    // what was set aside meanwhile is tried again with its next change
+    for (id, days) in ids.into_iter().zip(10..) {
+        scene.outlook.update(&mailbox(1), id.into(), scene.new_times(days)).await.unwrap();
+    }
+    assert_eq!(scene.until_in_step().await.len(), 8);
     scene.assert_unharmed().await;
 }
 

@@ -7,6 +7,8 @@ mod accounts;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod poison;
+#[cfg(test)]
 mod restarts;
 
 use std::time::Duration;

@@ -150,3 +150,32 @@ fn an_outage_costs_one_restart_however_long_it_lasts() {
         assert_eq!(restarted(&before, &restarts(&world)), BTreeMap::from([(stream, 1)]));
     });
 }
+
+/// The group listens to all others, in one stream that is not touched; nobody above hears of it.
+#[test]
+fn an_actor_of_a_mailbox_that_always_panics_is_isolated() {
+    run(|runtime| async {
+        let mut world = World::new(runtime, Options { mailboxes: 4, ..Options::default() }).await;
+        for n in 1..=4 {
+            world.add_resource(n).await;
+        }
+        // the first of them would be the group's anchor
+        world.poison = Some(1);
+        world.start();
+        world.wait_listened(3).await;
+        let of_victim = |all: &BTreeMap<String, u64>| *all.get(&path_of(all, "/mailbox-subscriber/m0001@sim.test")).unwrap();
+        world
+            .until("the actor having been restarted a few times", || async {
+                let times = of_victim(&restarts(&world));
+                if times >= 4 { Ok(()) } else { Err(times.to_string()) }
+            })
+            .await;
+        for n in 2..=4 {
+            let item = world.create(n).await;
+            world.wait_for_item(n, &item, STREAMED).await;
+        }
+        let all = restarts(&world);
+        let others: Vec<_> = all.iter().filter(|(path, times)| **times > 0 && !path.ends_with("m0001@sim.test")).collect();
+        assert!(others.is_empty(), "{others:?}");
+    });
+}
