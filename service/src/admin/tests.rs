@@ -1,0 +1,200 @@
+//! Goal: over a socket, who has the token can ask, follow and settle; who has none learns nothing and gets nowhere; and
+//! whatever is wrong is said with a status that tells whose fault it is. Method: real requests on port 0, a real database.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::{App, HttpServer, web};
+use base::SystemClock;
+use serde_json::{Value, json};
+use store::outbox::testing::{number, resource, sql};
+use store::testing::{TestDatabase, database};
+
+use super::*;
+
+const TOKEN: &str = "marked-token-0123456789abcdef0123456789";
+
+struct Desk {
+    database: TestDatabase,
+    address: SocketAddr,
+    client: reqwest::Client,
+}
+
+struct Said {
+    status: u16,
+    location: Option<String>,
+    body: Value,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        trust::install_provider();
+        let database = database().await;
+        let admin = Arc::new(Admin::new(
+            database.store.clone(),
+            Handle::current(),
+            SystemClock::shared(),
+            &TOKEN.into(),
+            Allowed { rediscovery: true },
+        ));
+        let server = HttpServer::new(move || {
+            App::new().configure(|app| mount(Some(Arc::clone(&admin)), app)).default_service(web::to(|| async {
+                actix_web::HttpResponse::NotFound()
+            }))
+        })
+        .workers(1)
+        .disable_signals()
+        .bind("127.0.0.1:0")
+        .unwrap();
+        let address = server.addrs()[0];
+        tokio::spawn(server.run());
+        Self { database, address, client: reqwest::Client::builder().no_proxy().build().unwrap() }
+    }
+
+    async fn call(&self, method: &str, path: &str, token: Option<&str>, body: &[u8]) -> Said {
+        let method: reqwest::Method = method.parse().unwrap();
+        let mut request = self.client.request(method, format!("http://{}{path}", self.address));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut answer = request.body(body.to_vec()).send().await.unwrap();
+        let location = answer.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
+        let status = answer.status().as_u16();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.unwrap() {
+            bytes.extend_from_slice(&chunk);
+        }
+        Said { status, location, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    }
+
+    async fn get(&self, path: &str) -> Said {
+        self.call("GET", path, Some(TOKEN), b"").await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Said {
+        self.call("POST", path, Some(TOKEN), body.to_string().as_bytes()).await
+    }
+
+    async fn count(&self, query: &str) -> i64 {
+        number(&self.database.store, query).await
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_for_can_be_followed() {
+    let desk = Desk::new().await;
+    resource(&desk.database.store, "a@x.dk").await;
+    let asked = desk.post("/admin/operations", &json!({ "kind": "full_pull", "mailbox": "A@X.dk", "by": "kim" })).await;
+    assert_eq!(asked.status, 202, "{}", asked.body);
+    assert_eq!(asked.location.as_deref(), Some("/admin/operations/1"));
+    assert_eq!(
+        (&asked.body["kind"], &asked.body["mailbox"], &asked.body["asked_by"], &asked.body["state"]),
+        (&json!("full_pull"), &json!("a@x.dk"), &json!("kim (http)"), &json!("waiting"))
+    );
+    assert_eq!(desk.count("select count(*) from notification where event_type = 'FullRead'").await, 1);
+    sql(&desk.database.store, "update planner_resource set full_read_began_at = clock_timestamp()").await;
+    let followed = desk.get("/admin/operations/1").await;
+    assert_eq!((followed.status, &followed.body["state"]), (200, &json!("done")));
+    for kind in ["comparison", "adoption", "rediscovery", "resend"] {
+        let asked = desk.post("/admin/operations", &json!({ "kind": kind, "all": true, "by": "kim" })).await;
+        assert_eq!((asked.status, &asked.body["kind"]), (202, &json!(kind)));
+    }
+    let asked = desk.post("/admin/operations", &json!({ "kind": "resource_list", "by": "kim" })).await;
+    assert_eq!(asked.status, 202);
+    assert_eq!(desk.get("/admin/operations").await.body.as_array().unwrap().len(), 6);
+}
+
+#[tokio::test]
+async fn a_withheld_run_is_settled_once() {
+    let desk = Desk::new().await;
+    resource(&desk.database.store, "a@x.dk").await;
+    sql(
+        &desk.database.store,
+        "insert into withheld_run (mail, source, reading_began, withheld_at, keys, there) \
+             values ('a@x.dk', 'comparison', now(), now(), 1, 1); \
+         insert into withheld_key (mail, origin_id, run, version, start_at, end_at) \
+             values ('a@x.dk', 'U', 1, 0, now() + interval '1 day', now() + interval '2 days')",
+    )
+    .await;
+    let runs = desk.get("/admin/withheld").await;
+    assert_eq!((runs.status, &runs.body[0]["run"]), (200, &json!("1")));
+    let settled = desk.post("/admin/withheld/1/confirm", &json!({ "by": "kim" })).await;
+    assert_eq!((settled.status, &settled.body["kind"]), (202, &json!("confirmation")), "{}", settled.body);
+    assert_eq!((&settled.body["run"], &settled.body["mailbox"]), (&json!("1"), &json!("a@x.dk")));
+    assert_eq!(desk.count("select count(*) from calendar_event where not wanted and pending").await, 1);
+    let again = desk.post("/admin/withheld/1/reject", &json!({ "by": "kim" })).await;
+    assert_eq!(again.status, 409, "{}", again.body);
+    assert_eq!(desk.post("/admin/withheld/9/confirm", &json!({ "by": "kim" })).await.status, 404);
+    assert_eq!(desk.post("/admin/withheld/L9/confirm", &json!({ "by": "kim" })).await.status, 404);
+    assert_eq!(desk.post("/admin/withheld/x/confirm", &json!({ "by": "kim" })).await.status, 400);
+    assert_eq!(desk.post("/admin/withheld/1/dance", &json!({ "by": "kim" })).await.status, 404);
+    assert_eq!(desk.count("select count(*) from application_log where event_id = 9503").await, 1);
+}
+
+#[tokio::test]
+async fn who_has_no_token_gets_nowhere_and_is_slowed_down() {
+    let desk = Desk::new().await;
+    resource(&desk.database.store, "a@x.dk").await;
+    let ask = json!({ "kind": "full_pull", "all": true, "by": "eve" }).to_string();
+    for (method, path, token) in [
+        ("POST", "/admin/operations", None),
+        ("POST", "/admin/operations", Some("wrong")),
+        ("GET", "/admin/withheld", Some("")),
+        ("GET", "/admin/anything", None),
+    ] {
+        let refused = desk.call(method, path, token, ask.as_bytes()).await;
+        assert_eq!(refused.status, 401, "{method} {path}: {}", refused.body);
+    }
+    assert_eq!(desk.call("GET", "/admin/operations", None, b"").await.status, 401);
+    assert_eq!(desk.call("GET", "/admin/operations", None, b"").await.status, 429, "too many guesses");
+    assert_eq!(desk.get("/admin/operations").await.status, 200, "who knows the token is not kept out");
+    assert_eq!(desk.count("select count(*) from operation").await, 0);
+    assert_eq!(desk.count("select count(*) from notification").await, 0);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said() {
+    let desk = Desk::new().await;
+    resource(&desk.database.store, "a@x.dk").await;
+    for (body, status, words) in [
+        (json!({ "kind": "dance", "all": true, "by": "kim" }), 400, "none of full_pull"),
+        (json!({ "kind": "confirmation", "all": true, "by": "kim" }), 400, "none of full_pull"),
+        (json!({ "kind": "full_pull", "by": "kim" }), 400, "either"),
+        (json!({ "kind": "full_pull", "mailbox": "a@x.dk", "all": true, "by": "kim" }), 400, "either"),
+        (json!({ "kind": "resource_list", "mailbox": "a@x.dk", "by": "kim" }), 400, "either"),
+        (json!({ "kind": "full_pull", "mailbox": "nonsense", "by": "kim" }), 400, "mailbox"),
+        (json!({ "kind": "full_pull", "all": true, "by": " " }), 400, "by"),
+        (json!({ "kind": "full_pull", "all": true }), 400, "by"),
+        (json!({ "kind": "full_pull", "all": true, "by": "kim", "why": 1 }), 400, "why"),
+        (json!({ "kind": "full_pull", "mailbox": "b@x.dk", "by": "kim" }), 404, "never listed"),
+    ] {
+        let refused = desk.post("/admin/operations", &body).await;
+        assert_eq!(refused.status, status, "{body}: {}", refused.body);
+        assert!(refused.body["error"].as_str().unwrap().contains(words), "{body}: {}", refused.body);
+    }
+    sql(&desk.database.store, "update planner_resource set deleted_date = now(), deleted_reason = 'x'").await;
+    let unused = desk.post("/admin/operations", &json!({ "kind": "resend", "mailbox": "a@x.dk", "by": "kim" })).await;
+    assert_eq!(unused.status, 409);
+    assert_eq!(desk.get("/admin/operations/7").await.status, 404);
+    assert_eq!(desk.get("/admin/operations/x").await.status, 404);
+    let large = vec![b' '; BODY_MAX + 1];
+    assert_eq!(desk.call("POST", "/admin/operations", Some(TOKEN), &large).await.status, 413);
+    assert_eq!(desk.count("select count(*) from operation").await, 0, "what is refused leaves no row");
+}
+
+#[tokio::test]
+async fn what_the_configuration_rules_out_is_refused() {
+    let database = database().await;
+    resource(&database.store, "a@x.dk").await;
+    let asked = crate::acts::ask(
+        &database.store,
+        Allowed { rediscovery: false },
+        store::operations::OperationKind::Rediscovery,
+        &store::operations::Scope::All,
+        "kim",
+        jiff::Timestamp::UNIX_EPOCH,
+    );
+    let refused = asked.await.unwrap_err();
+    assert!(refused.to_string().contains("deactivate_solving_of_group_affinity"), "{refused}");
+    assert_eq!(number(&database.store, "select count(*) from operation").await, 0);
+}

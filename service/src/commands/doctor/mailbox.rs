@@ -1,0 +1,268 @@
+//! Why are the appointments of a mailbox not in step? The steps of appendix I, and those of ours.
+
+use calendar::MailAddress;
+use store::inspect::{MailboxFacts, Tombstone, Unsent};
+use store::operations::Scope;
+
+use super::super::diff::waits;
+use super::super::show::{maybe, moment};
+use super::super::{CommandError, Desk};
+use super::{Step, Verdict, plain, said};
+use crate::commands::status::stopped;
+use crate::texts::doctor_mailbox as t;
+
+/// What the steps are made of.
+struct Found {
+    mail: String,
+    facts: MailboxFacts,
+    /// Stages that stand still.
+    stopped: Vec<&'static str>,
+    oldest: Option<Unsent>,
+    dry_run: bool,
+}
+
+/// All steps.
+pub(super) async fn steps(desk: &Desk, mail: &MailAddress) -> Result<Vec<Step>, CommandError> {
+    let Some(facts) = desk.store.mailbox_facts(mail).await? else {
+        return Ok(vec![never_listed(mail, desk.store.tombstone(mail).await?)]);
+    };
+    let stopped = stopped(&desk.store.work().await?);
+    let mut unsent = desk.store.unsent(&Scope::One(mail.clone()), 10_000).await?.keys;
+    unsent.sort_by_key(|key| key.decided_at);
+    let found = Found {
+        mail: mail.to_string(),
+        facts,
+        stopped,
+        oldest: unsent.into_iter().next(),
+        dry_run: desk.config.planner.dry_run,
+    };
+    Ok(judge(&found))
+}
+
+/// The steps, by what was found. Pure.
+fn judge(found: &Found) -> Vec<Step> {
+    let mut steps = vec![known(found), used(found), synchronised(found)];
+    if found.facts.deleted_date.is_none() {
+        steps.extend([exists(found), readable(found), stages(found), listened(found), adopted(found)]);
+        steps.extend([notified(found), decided(found)]);
+    }
+    steps.extend([sent(found), held(found)]);
+    if found.facts.deleted_date.is_none() {
+        steps.push(compared(found));
+    }
+    steps
+}
+
+fn never_listed(mail: &MailAddress, tombstone: Option<Tombstone>) -> Step {
+    let mailbox = ("mailbox", mail.to_string());
+    match tombstone {
+        Some(tombstone) => Step::new(
+            t::KNOWN,
+            Verdict::Fail,
+            said(t::KNOWN_ERASED, [("at", moment(tombstone.at)), ("by", tombstone.by)]),
+            said(t::KNOWN_ERASED_NEXT, [mailbox]),
+        ),
+        None => Step::new(t::KNOWN, Verdict::Fail, plain(t::KNOWN_NEVER), plain(t::KNOWN_NEXT)),
+    }
+}
+
+fn known(found: &Found) -> Step {
+    Step::ok(t::KNOWN, said(t::KNOWN_OK, [("at", maybe(found.facts.created_at))]))
+}
+
+fn used(found: &Found) -> Step {
+    let facts = &found.facts;
+    let mailbox = || [("mailbox", found.mail.clone())];
+    if let Some((why, by, at)) = &facts.blacklisted {
+        let evidence =
+            said(t::USED_BLOCKED, [("by", by.clone()), ("at", moment(*at)), ("why", why.clone())]);
+        return Step::new(t::USED, Verdict::Fail, evidence, said(t::USED_BLOCKED_NEXT, mailbox()));
+    }
+    let Some(since) = facts.deleted_date else { return Step::ok(t::USED, plain(t::USED_OK)) };
+    if facts.whitelist_in_use && !facts.whitelisted {
+        let next = said(t::USED_WHITELIST_NEXT, mailbox());
+        return Step::new(t::USED, Verdict::Fail, plain(t::USED_WHITELIST), next);
+    }
+    let why = facts.deleted_reason.clone().unwrap_or_default();
+    let evidence = said(t::USED_DELETED, [("at", moment(since)), ("why", why)]);
+    Step::new(t::USED, Verdict::Fail, evidence, plain(t::USED_DELETED_NEXT))
+}
+
+fn synchronised(found: &Found) -> Step {
+    match &found.facts.last_receipt {
+        Some((at, _, outcome)) if outcome == "acknowledged" => {
+            Step::ok(t::SYNC, said(t::SYNC_OK, [("at", moment(*at))]))
+        }
+        _ => Step::new(t::SYNC, Verdict::Ask, plain(t::SYNC_ASK), plain(t::SYNC_NEXT)),
+    }
+}
+
+/// Codes that say that there is no such mailbox, or that it has no calendar.
+const NOT_THERE: [&str; 5] = [
+    "ErrorNonExistentMailbox",
+    "ErrorMailboxConfiguration",
+    "ErrorFolderNotFound",
+    "NotLocated",
+    "InvalidUser",
+];
+
+fn exists(found: &Found) -> Step {
+    let facts = &found.facts;
+    if let Some(code) = facts.error_code.as_ref().filter(|code| NOT_THERE.contains(&code.as_str())) {
+        let text = facts.error_description.clone().unwrap_or_default();
+        let evidence = said(t::EXISTS_NOT, [("code", code.clone()), ("text", text)]);
+        let next = said(t::EXISTS_NEXT, [("mailbox", found.mail.clone())]);
+        return Step::new(t::EXISTS, Verdict::Fail, evidence, next);
+    }
+    match (&facts.endpoint, facts.located_at) {
+        (Some(endpoint), at) => {
+            Step::ok(t::EXISTS, said(t::EXISTS_OK, [("endpoint", endpoint.clone()), ("at", maybe(at))]))
+        }
+        (None, _) => Step::open(t::EXISTS, plain(t::EXISTS_NOT_YET)),
+    }
+}
+
+fn readable(found: &Found) -> Step {
+    let facts = &found.facts;
+    let mailbox = || [("mailbox", found.mail.clone())];
+    if let Some(code) = &facts.error_code {
+        let evidence = said(
+            t::READABLE_NOT,
+            [
+                ("code", code.clone()),
+                ("text", facts.error_description.clone().unwrap_or_default()),
+                ("count", facts.error_count.to_string()),
+                ("at", maybe(facts.error_date)),
+            ],
+        );
+        return Step::new(t::READABLE, Verdict::Fail, evidence, said(t::READABLE_NEXT, mailbox()));
+    }
+    let Some(at) = facts.last_full_sync else {
+        let next = said(t::READABLE_NOT_YET_NEXT, mailbox());
+        return Step::new(t::READABLE, Verdict::Warn, plain(t::READABLE_NOT_YET), next);
+    };
+    if facts.full_read_whole == Some(false) {
+        let evidence = said(t::READABLE_PARTLY, [("at", moment(at))]);
+        return Step::new(t::READABLE, Verdict::Warn, evidence, said(t::READABLE_PARTLY_NEXT, mailbox()));
+    }
+    Step::ok(t::READABLE, said(t::READABLE_OK, [("at", moment(at))]))
+}
+
+fn stages(found: &Found) -> Step {
+    if found.stopped.is_empty() {
+        return Step::ok(t::STAGES, plain(t::STAGES_OK));
+    }
+    let evidence = said(t::STAGES_NOT, [("names", found.stopped.join(", "))]);
+    Step::new(t::STAGES, Verdict::Fail, evidence, plain(t::STAGES_NEXT))
+}
+
+fn listened(found: &Found) -> Step {
+    let facts = &found.facts;
+    match (facts.group, facts.subscribed) {
+        (None, _) => Step::new(
+            t::LISTENED,
+            Verdict::Fail,
+            plain(t::LISTENED_NO_GROUP),
+            plain(t::LISTENED_NO_GROUP_NEXT),
+        ),
+        (Some(group), true) => Step::ok(
+            t::LISTENED,
+            said(t::LISTENED_OK, [("group", group.to_string()), ("at", maybe(facts.last_success))]),
+        ),
+        (Some(_), false) => Step::new(
+            t::LISTENED,
+            Verdict::Fail,
+            said(t::LISTENED_NOT, [("at", maybe(facts.retry_at))]),
+            said(t::LISTENED_NEXT, [("mailbox", found.mail.clone())]),
+        ),
+    }
+}
+
+fn adopted(found: &Found) -> Step {
+    match found.facts.adopted_at {
+        Some(at) => Step::ok(t::ADOPTED, said(t::ADOPTED_OK, [("at", moment(at))])),
+        None => Step::new(t::ADOPTED, Verdict::Warn, plain(t::ADOPTED_NOT), plain(t::ADOPTED_NEXT)),
+    }
+}
+
+fn notified(found: &Found) -> Step {
+    let facts = &found.facts;
+    let Some((at, kind, outcome)) = &facts.last_notification else {
+        return Step::ok(t::NOTIFIED, plain(t::NOTIFIED_NONE));
+    };
+    if facts.counts.notifications_set_aside > 0 {
+        let count = facts.counts.notifications_set_aside.to_string();
+        let evidence = said(t::NOTIFIED_ASIDE, [("count", count), ("at", moment(*at))]);
+        let next = said(t::NOTIFIED_ASIDE_NEXT, [("mailbox", found.mail.clone())]);
+        return Step::new(t::NOTIFIED, Verdict::Warn, evidence, next);
+    }
+    let (when, kind) = (("at", moment(*at)), ("kind", kind.clone()));
+    let evidence = match outcome {
+        Some(outcome) => said(t::NOTIFIED_OK, [when, kind, ("outcome", outcome.clone())]),
+        None => said(t::NOTIFIED_WAITS, [when, kind]),
+    };
+    Step::ok(t::NOTIFIED, evidence)
+}
+
+fn decided(found: &Found) -> Step {
+    let facts = &found.facts;
+    let there = facts.counts.there.to_string();
+    match facts.last_decision.as_ref().and_then(|key| key.decided_at) {
+        Some(at) => Step::ok(t::DECIDED, said(t::DECIDED_OK, [("at", moment(at)), ("there", there)])),
+        None => Step::ok(t::DECIDED, plain(t::DECIDED_NONE)),
+    }
+}
+
+fn sent(found: &Found) -> Step {
+    let (facts, counts) = (&found.facts, &found.facts.counts);
+    let mailbox = || [("mailbox", found.mail.clone())];
+    if counts.set_aside + counts.refused > 0 {
+        let values = [("refused", counts.refused.to_string()), ("aside", counts.set_aside.to_string())];
+        let next = said(t::SENT_STOPPED_NEXT, mailbox());
+        return Step::new(t::SENT, Verdict::Warn, said(t::SENT_STOPPED, values), next);
+    }
+    if let Some(oldest) = &found.oldest {
+        let values = [
+            ("count", counts.unsent.to_string()),
+            ("at", moment(oldest.decided_at)),
+            ("hold", waits(oldest.hold, found.dry_run)),
+        ];
+        let next = said(t::SENT_UNSENT_NEXT, mailbox());
+        return Step::new(t::SENT, Verdict::Warn, said(t::SENT_UNSENT, values), next);
+    }
+    match &facts.last_receipt {
+        Some((at, code, outcome)) => {
+            let code = code.map_or_else(|| "-".to_owned(), |code| code.to_string());
+            let values = [("at", moment(*at)), ("code", code), ("outcome", outcome.clone())];
+            Step::ok(t::SENT, said(t::SENT_OK, values))
+        }
+        None => Step::ok(t::SENT, plain(t::SENT_NONE)),
+    }
+}
+
+fn held(found: &Found) -> Step {
+    match found.facts.counts.withheld {
+        0 => Step::ok(t::HELD, plain(t::HELD_NONE)),
+        count => Step::new(
+            t::HELD,
+            Verdict::Warn,
+            said(t::HELD_SOME, [("count", count.to_string())]),
+            plain(t::HELD_NEXT),
+        ),
+    }
+}
+
+fn compared(found: &Found) -> Step {
+    match found.facts.compared_at {
+        Some(at) => Step::ok(t::COMPARED, said(t::COMPARED_OK, [("at", moment(at))])),
+        None => Step::new(
+            t::COMPARED,
+            Verdict::Open,
+            plain(t::COMPARED_NOT),
+            said(t::COMPARED_NEXT, [("mailbox", found.mail.clone())]),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! Goal: each thing that keeps a mailbox from being in step is found by its step, with the next one; a mailbox that is
+//! in step has none. Method: facts in which all is well, and one change at a time.
+
+use calendar::{OriginId, Slot};
+use jiff::Timestamp;
+use store::inspect::{Hold, MailboxCounts};
+use store::outbox::Operation;
+
+use super::*;
+use crate::texts::Language;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_900_000_000 + second).unwrap()
+}
+
+fn well() -> Found {
+    Found {
+        mail: "a@x.dk".to_owned(),
+        facts: MailboxFacts {
+            mail: "a@x.dk".to_owned(),
+            is_case_worker: true,
+            created_at: Some(at(0)),
+            endpoint: Some("https://ex/ews".to_owned()),
+            located_at: Some(at(1)),
+            last_success: Some(at(2)),
+            group: Some(7),
+            subscribed: true,
+            adopted_at: Some(at(3)),
+            last_full_sync: Some(at(4)),
+            full_read_whole: Some(true),
+            sendable: true,
+            compared_at: Some(at(5)),
+            last_receipt: Some((at(6), Some(0), "acknowledged".to_owned())),
+            last_notification: Some((at(5), "CreatedEvent".to_owned(), Some("decided".to_owned()))),
+            ..MailboxFacts::default()
+        },
+        stopped: Vec::new(),
+        oldest: None,
+        dry_run: false,
+    }
+}
+
+/// The steps that are not well, with the next one.
+fn found(change: impl FnOnce(&mut Found)) -> Vec<(&'static str, Verdict, String)> {
+    let mut found = well();
+    change(&mut found);
+    let steps = judge(&found);
+    let bad = steps.into_iter().filter(|step| step.verdict != Verdict::Ok);
+    bad.map(|step| (step.title.key, step.verdict, step.next.map(|next| next.words(Language::En)).unwrap_or_default()))
+        .collect()
+}
+
+fn only(change: impl FnOnce(&mut Found), key: &str, verdict: Verdict, next: &str) {
+    let found = found(change);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].0, found[0].1), (key, verdict));
+    assert!(found[0].2.contains(next), "{next:?} is missing: {found:?}");
+}
+
+#[test]
+fn a_mailbox_that_is_in_step_has_nothing_to_be_done() {
+    assert_eq!(found(|_| {}), []);
+    assert_eq!(judge(&well()).len(), 13);
+}
+
+#[test]
+fn each_reason_is_found_by_its_step() {
+    use Verdict::{Ask, Fail, Open, Warn};
+    only(|f| f.facts.last_receipt = None, "mailbox.sync", Ask, "Planner's support");
+    only(
+        |f| f.facts.blacklisted = Some(("left".into(), "kim".into(), at(0))),
+        "mailbox.used",
+        Fail,
+        "mailbox unblock a@x.dk",
+    );
+    only(|f| f.stopped = vec!["qualifier"], "mailbox.stages", Fail, "status");
+    only(|f| f.facts.group = None, "mailbox.listened", Fail, "4934");
+    only(|f| f.facts.subscribed = false, "mailbox.listened", Fail, "rediscover a@x.dk");
+    only(|f| f.facts.adopted_at = None, "mailbox.adopted", Warn, "by itself");
+    only(|f| f.facts.last_full_sync = None, "mailbox.readable", Warn, "pull a@x.dk");
+    only(|f| f.facts.full_read_whole = Some(false), "mailbox.readable", Warn, "explain a@x.dk");
+    only(|f| f.facts.endpoint = None, "mailbox.exists", Open, "");
+    only(|f| f.facts.compared_at = None, "mailbox.compared", Open, "compare a@x.dk");
+    let count = |change: fn(&mut MailboxCounts)| move |f: &mut Found| change(&mut f.facts.counts);
+    only(count(|c| c.notifications_set_aside = 2), "mailbox.notified", Warn, "set-aside list");
+    only(count(|c| c.refused = 2), "mailbox.sent", Warn, "set-aside list");
+    only(count(|c| c.withheld = 12), "mailbox.held", Warn, "withheld list");
+    let unsent = |f: &mut Found| {
+        f.facts.counts.unsent = 1;
+        f.oldest = Some(Unsent {
+            mail: "a@x.dk".to_owned(),
+            origin_id: OriginId::new("U".to_owned()),
+            operation: Operation::Create,
+            slot: Slot { start: at(0), end: at(60) },
+            held: None,
+            decided_at: at(0),
+            bulk: false,
+            hold: Hold::InTurn,
+        });
+    };
+    only(unsent, "mailbox.sent", Warn, "diff a@x.dk");
+}
+
+#[test]
+fn a_mailbox_that_is_gone_from_exchange_is_to_be_deleted_in_planner_too() {
+    let gone = |f: &mut Found| {
+        f.facts.error_code = Some("ErrorNonExistentMailbox".to_owned());
+        f.facts.error_count = 9;
+    };
+    let found = found(gone);
+    let keys: Vec<&str> = found.iter().map(|(key, ..)| *key).collect();
+    assert_eq!(keys, ["mailbox.exists", "mailbox.readable"]);
+    assert!(found[0].2.contains("mailbox block a@x.dk"), "{found:?}");
+}
+
+#[test]
+fn of_a_mailbox_that_is_not_used_only_that_is_said() {
+    let unused = |f: &mut Found| {
+        f.facts.deleted_date = Some(at(9));
+        f.facts.deleted_reason = Some("P-NotInPlanner".to_owned());
+        f.facts.group = None;
+    };
+    only(unused, "mailbox.used", Verdict::Fail, "resources refresh");
+    let listed = |f: &mut Found| {
+        f.facts.deleted_date = Some(at(9));
+        f.facts.whitelist_in_use = true;
+    };
+    only(listed, "mailbox.used", Verdict::Fail, "mailbox allow a@x.dk");
+}

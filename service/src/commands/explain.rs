@@ -1,0 +1,85 @@
+//! `explain`: what happened with a mailbox, or with one of its appointments, in order and in words.
+//!
+//! Everything comes from the logs and tables of the stages; what an appointment is about is stored nowhere (B6), so it
+//! cannot be told here either.
+
+mod words;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use store::inspect::{Entry, HistoryQuery, KeyState, Planner};
+
+use super::show::{moment, table};
+use super::{CommandError, Desk, mailbox};
+use crate::cli::tools::ExplainArgs;
+
+/// Tells the story.
+pub(crate) async fn explain(desk: Desk, args: &ExplainArgs) -> Result<(), CommandError> {
+    let mail = &args.mailbox;
+    let facts = desk.store.mailbox_facts(mail).await?;
+    let Some(facts) = facts else {
+        return Err(mailbox::unknown(&desk, mail).await?);
+    };
+    let key = match &args.origin_id {
+        Some(origin_id) => desk.store.key_state(mail, origin_id).await?,
+        None => None,
+    };
+    let back = SignedDuration::try_from(args.since.get()).unwrap_or(SignedDuration::MAX);
+    let since = desk.now().checked_sub(back).unwrap_or(Timestamp::MIN);
+    let query = HistoryQuery { mail, origin_id: args.origin_id.as_ref(), since, limit: args.limit };
+    let history = desk.store.history(&query).await?;
+    let entries: Vec<Value> = history.entries.iter().map(entry_value).collect();
+    let mut value = json!({ "mailbox": mail.as_str(), "since": since.to_string(), "entries": entries });
+    value["complete"] = json!(!history.more);
+    if let Some(origin_id) = &args.origin_id {
+        value["origin_id"] = json!(origin_id.as_str());
+        value["now"] = key.as_ref().map_or(Value::Null, key_value);
+    }
+    desk.answer(&value, || {
+        let rows = history.entries.iter().map(|entry| vec![moment(entry.at), words::of(&entry.what)]).collect();
+        let mut text = table(&["WHEN", "WHAT"], rows, "nothing is recorded in this time; --since goes further back");
+        if history.more {
+            text.insert_str(0, &format!("only the latest {} entries; --limit shows more\n\n", args.limit));
+        }
+        let now = match (&args.origin_id, &key) {
+            (None, _) => mailbox::state(&facts),
+            (Some(_), None) => "nothing is known of such an appointment: it was never decided about, or it was removed \
+                                after its time"
+                .to_owned(),
+            (Some(_), Some(key)) => words::standing(key, &facts),
+        };
+        format!("{text}\n\nnow: {now}")
+    });
+    Ok(())
+}
+
+fn entry_value(entry: &Entry) -> Value {
+    let mut value = words::fields(&entry.what);
+    value["at"] = json!(entry.at.to_string());
+    value["text"] = json!(words::of(&entry.what));
+    value
+}
+
+fn key_value(key: &KeyState) -> Value {
+    let held = match key.planner {
+        Planner::Nothing => Value::Null,
+        Planner::Something => json!({}),
+        Planner::Holds(slot) => json!({ "start": slot.start.to_string(), "end": slot.end.to_string() }),
+    };
+    json!({
+        "version": key.version,
+        "there": key.wanted,
+        "start": key.slot.map(|slot| slot.start.to_string()),
+        "end": key.slot.map(|slot| slot.end.to_string()),
+        "decided_at": key.decided_at.map(|at| at.to_string()),
+        "held_by_planner": held,
+        "uncertain": key.uncertain,
+        "planner_own": key.planner_own,
+        "refused": key.refused,
+        "set_aside": key.set_aside,
+        "withheld": key.withheld,
+        "unsent": key.pending,
+        "next_attempt_at": key.next_attempt_at.map(|at| at.to_string()),
+        "in_flight": key.in_flight,
+    })
+}

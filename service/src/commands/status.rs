@@ -1,0 +1,145 @@
+//! `status`: how the whole service stands, from the database, so from any machine that has the configuration: stages,
+//! instances, affinity groups with their streams, service accounts, queues, the budget of calls, and what is to be
+//! looked at with the next step.
+
+mod judge;
+mod page;
+
+use std::io::IsTerminal;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use store::accounts::AccountCapacity;
+use store::inspect::{Unsent, Work};
+
+use super::diff::hold_name;
+use super::{CommandError, Desk};
+use crate::cli::tools::StatusArgs;
+use crate::texts::Language;
+use judge::Stage;
+
+/// Everything that is shown.
+#[derive(Debug, Clone)]
+pub(crate) struct Picture {
+    /// How the stages stand.
+    pub(crate) work: Work,
+    /// What the accounts carry.
+    pub(crate) accounts: AccountCapacity,
+    /// The oldest unsent change.
+    pub(crate) oldest: Option<Unsent>,
+    /// What the configuration of this machine says.
+    pub(crate) limits: Limits,
+}
+
+/// The limits that what is used is shown beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Calls in a minute.
+    pub(crate) calls: Option<u32>,
+    /// Appointments in a minute.
+    pub(crate) events: Option<u32>,
+    /// Calls at one time.
+    pub(crate) simultaneous: usize,
+    /// Groups of an account.
+    pub(crate) groups: usize,
+    /// Is nothing sent?
+    pub(crate) dry_run: bool,
+}
+
+/// Shows how the service stands, once or again and again.
+pub(crate) async fn status(desk: Desk, args: &StatusArgs, language: Language) -> Result<(), CommandError> {
+    loop {
+        let picture = look(&desk).await?;
+        if args.watch.is_some() && !desk.json && std::io::stdout().is_terminal() {
+            // clears the screen and goes to its corner
+            crate::cli::print("\x1b[2J\x1b[H");
+        }
+        desk.answer(&value(&picture), || page::page(&picture, language));
+        let Some(every) = args.watch else { return Ok(()) };
+        tokio::time::sleep(every.get()).await;
+    }
+}
+
+/// Looks at everything.
+pub(crate) async fn look(desk: &Desk) -> Result<Picture, CommandError> {
+    let planner = &desk.config.planner;
+    Ok(Picture {
+        work: desk.store.work().await?,
+        accounts: desk.store.account_capacity().await?,
+        oldest: desk.store.oldest_unsent().await?,
+        limits: Limits {
+            calls: planner.sla_calls_per_minute,
+            events: planner.sla_events_per_minute,
+            simultaneous: planner.simultaneous_calls,
+            groups: desk.config.listener.subscription_groups_per_credential,
+            dry_run: planner.dry_run,
+        },
+    })
+}
+
+/// The stages of which nobody does the work.
+pub(crate) fn stopped(work: &Work) -> Vec<&'static str> {
+    Stage::ALL.into_iter().filter(|stage| !judge::stage(work, *stage).runs()).map(Stage::name).collect()
+}
+
+/// Seconds since then; none for what lies ahead.
+pub(super) fn age_s(at: Timestamp, now: Timestamp) -> f64 {
+    now.duration_since(at).as_secs_f64().max(0.0)
+}
+
+fn value(picture: &Picture) -> Value {
+    let Picture { work, accounts, oldest, limits } = picture;
+    let at = |time: Option<Timestamp>| time.map(|time| time.to_string());
+    let queues = &work.queues;
+    let remarks: Vec<Value> = judge::remarks(picture).iter().map(judge::Remark::value).collect();
+    json!({
+        "at": work.at.to_string(),
+        "well": remarks.is_empty(),
+        "remarks": remarks,
+        "stages": Stage::ALL.map(|stage| {
+            let state = judge::stage(work, stage);
+            json!({ "stage": stage.name(), "runs": state.runs(), "owners": state.owners, "missing": state.missing })
+        }),
+        "instances": work.instances.iter().map(|one| json!({
+            "name": one.name, "alive": one.alive, "roles": one.roles, "version": one.version,
+            "since": one.started_at.to_string(), "leases": one.leases,
+        })).collect::<Vec<_>>(),
+        "groups": work.groups.iter().map(|group| json!({
+            "id": group.id, "endpoint": group.endpoint, "grouping_value": group.grouping_value,
+            "account": group.account, "user": group.user_name, "mailboxes": group.members,
+            "subscribed": group.subscribed, "failing": group.failing, "owner": group.owner,
+        })).collect::<Vec<_>>(),
+        "accounts": accounts.accounts.iter().map(|one| json!({
+            "number": one.account.get(), "user": one.user_name, "groups": one.groups, "groups_most": limits.groups,
+            "mailboxes": one.mailboxes, "waits_until": one.waits.map(|(until, _)| until.to_string()),
+            "waits_because": one.waits.map(|(_, why)| why.as_str()),
+        })).collect::<Vec<_>>(),
+        "queues": {
+            "notifications": queues.notifications, "oldest_notification_s": queues.oldest_notification_s,
+            "notifications_set_aside": queues.notifications_set_aside, "unsent": queues.unsent,
+            "oldest_unsent_s": queues.oldest_unsent_s, "in_flight": queues.in_flight,
+            "appointments_set_aside": work.keys_set_aside, "appointments_refused": work.keys_refused,
+            "withheld_runs": work.withheld, "withdrawals_unsent": work.withdrawals_unsent,
+        },
+        "oldest_unsent": oldest.as_ref().map(|key| json!({
+            "mailbox": key.mail, "origin_id": key.origin_id.as_str(), "decided_at": key.decided_at.to_string(),
+            "operation": key.operation.call_name(), "waits_for": hold_name(key.hold),
+        })),
+        "resources": {
+            "in_use": queues.resources, "failing": queues.resources_failing,
+            "not_adopted": queues.resources_not_adopted, "not_covered": accounts.not_covered,
+            "list_fetched_at": at(queues.resource_list_fetched_at), "full_pull_at": at(work.full_pull_at),
+            "comparison_at": at(work.comparison_at),
+        },
+        "budget": {
+            "calls": work.budget.calls, "calls_most": limits.calls, "events": work.budget.events,
+            "events_most": limits.events, "in_flight": work.budget.in_flight,
+            "in_flight_most": limits.simultaneous, "bulk_calls": work.budget.bulk_calls, "failed": work.budget.failed,
+        },
+        "events": work.events.iter().map(|event| json!({
+            "code": event.event_id, "severity": event.severity, "count": event.count,
+            "last_at": event.last_at.to_string(),
+        })).collect::<Vec<_>>(),
+        "dry_run": limits.dry_run,
+    })
+}

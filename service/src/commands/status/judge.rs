@@ -1,0 +1,198 @@
+//! What of a picture is to be looked at. Pure.
+
+use serde_json::{Value, json};
+use store::inspect::Work;
+
+use super::{Picture, age_s};
+use crate::texts::status as t;
+use crate::texts::{Language, Text};
+
+/// A change that waits for longer is late: the product promises a second, and an outage is known by then.
+const LATE_S: f64 = 120.0;
+/// The same for a notification.
+const SLOW_S: f64 = 120.0;
+
+/// A stage (B1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Listener,
+    Qualifier,
+    Communicator,
+}
+
+impl Stage {
+    pub(super) const ALL: [Self; 3] = [Self::Listener, Self::Qualifier, Self::Communicator];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Listener => "listener",
+            Self::Qualifier => "qualifier",
+            Self::Communicator => "communicator",
+        }
+    }
+
+    pub(super) const fn text(self) -> Text {
+        match self {
+            Self::Listener => t::LISTENER,
+            Self::Qualifier => t::QUALIFIER,
+            Self::Communicator => t::COMMUNICATOR,
+        }
+    }
+
+    /// Is the lease one of its?
+    fn owns(self, key: &str) -> bool {
+        match self {
+            Self::Listener => key == "listener" || key.starts_with("affinity-group/"),
+            Self::Qualifier => key.starts_with("qualifier/"),
+            Self::Communicator => key.starts_with("communicator"),
+        }
+    }
+
+    /// Must somebody hold the lease for the stage to run? A group of which nobody knows any more leaves its lease behind, and
+    /// so does a shard after a change of their number.
+    fn needs(self, key: &str, work: &Work) -> bool {
+        match self {
+            Self::Listener => {
+                key == "listener"
+                    || work.groups.iter().any(|group| format!("affinity-group/{}", group.id) == key)
+            }
+            Self::Qualifier => false,
+            Self::Communicator => true,
+        }
+    }
+}
+
+/// How a stage stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct StageState {
+    /// Who owns something of it.
+    pub(super) owners: Vec<String>,
+    /// What of it nobody owns.
+    pub(super) missing: Vec<String>,
+}
+
+impl StageState {
+    pub(super) fn runs(&self) -> bool {
+        !self.owners.is_empty()
+    }
+}
+
+/// How a stage stands, by its leases.
+pub(super) fn stage(work: &Work, stage: Stage) -> StageState {
+    let mut state = StageState::default();
+    for lease in work.leases.iter().filter(|lease| stage.owns(&lease.key)) {
+        match &lease.owner {
+            Some(owner) if !state.owners.contains(owner) => state.owners.push(owner.clone()),
+            Some(_) => {}
+            None if stage.needs(&lease.key, work) => state.missing.push(lease.key.clone()),
+            None => {}
+        }
+    }
+    state
+}
+
+/// Something to be looked at, and the next step.
+#[derive(Debug, Clone)]
+pub(super) struct Remark {
+    what: Text,
+    next: Text,
+    values: Vec<(&'static str, String)>,
+}
+
+impl Remark {
+    fn new(what: Text, next: Text, values: Vec<(&'static str, String)>) -> Self {
+        Self { what, next, values }
+    }
+
+    fn fill(&self, text: Text, language: Language) -> String {
+        let values: Vec<(&str, &dyn std::fmt::Display)> =
+            self.values.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display)).collect();
+        text.fill(language, &values)
+    }
+
+    /// In words, and the next step.
+    pub(super) fn text(&self, language: Language) -> (String, String) {
+        (self.fill(self.what, language), self.fill(self.next, language))
+    }
+
+    /// For programs, in English.
+    pub(super) fn value(&self) -> Value {
+        let (what, next) = self.text(Language::En);
+        json!({ "what": what, "next": next, "key": self.what.key })
+    }
+}
+
+/// Everything that is to be looked at, the worst first.
+pub(super) fn remarks(picture: &Picture) -> Vec<Remark> {
+    let work = &picture.work;
+    let mut remarks = Vec::new();
+    let mut add = |what: Text, next: Text, values: Vec<(&'static str, String)>| {
+        remarks.push(Remark::new(what, next, values));
+    };
+    let nobody = work.leases.iter().all(|lease| lease.owner.is_none());
+    if nobody {
+        add(t::R_NOBODY_RUNS, t::R_NOBODY_RUNS_NEXT, Vec::new());
+    } else {
+        for still in Stage::ALL.into_iter().filter(|one| !stage(work, *one).runs()) {
+            add(t::R_STAGE, t::R_STAGE_NEXT, vec![("stage", still.name().to_owned())]);
+        }
+    }
+    if work.queues.resource_list_fetched_at.is_none() {
+        add(t::R_NO_LIST, t::R_NO_LIST_NEXT, Vec::new());
+    }
+    if picture.limits.dry_run {
+        add(t::R_DRY_RUN, t::R_DRY_RUN_NEXT, Vec::new());
+    } else if let Some(key) = &picture.oldest
+        && age_s(key.decided_at, work.at) > LATE_S
+    {
+        let values = vec![("age", age(age_s(key.decided_at, work.at))), ("mailbox", key.mail.clone())];
+        add(t::R_LATE, t::R_LATE_NEXT, values);
+    }
+    if let Some(waited) = work.queues.oldest_notification_s.filter(|waited| *waited > SLOW_S) {
+        add(t::R_SLOW, t::R_SLOW_NEXT, vec![("age", age(waited))]);
+    }
+    let counted = [
+        (picture.accounts.not_covered as u64, t::R_NOT_COVERED, t::R_NOT_COVERED_NEXT),
+        (u64::try_from(work.queues.resources_failing).unwrap_or_default(), t::R_FAILING, t::R_FAILING_NEXT),
+        (work.withheld, t::R_WITHHELD, t::R_WITHHELD_NEXT),
+        (
+            work.keys_set_aside + u64::try_from(work.queues.notifications_set_aside).unwrap_or_default(),
+            t::R_ASIDE,
+            t::R_ASIDE_NEXT,
+        ),
+    ];
+    for (count, what, next) in counted.into_iter().filter(|(count, ..)| *count > 0) {
+        add(what, next, vec![("count", count.to_string())]);
+    }
+    for account in &picture.accounts.accounts {
+        if let Some((_, why)) = account.waits {
+            let name = account.user_name.clone().unwrap_or_else(|| account.account.to_string());
+            add(
+                t::R_ACCOUNT_WAITS,
+                t::R_ACCOUNT_WAITS_NEXT,
+                vec![("account", name), ("why", why.as_str().to_owned())],
+            );
+        }
+    }
+    if work.budget.failed > 0 {
+        let values = vec![("failed", work.budget.failed.to_string()), ("calls", work.budget.calls.to_string())];
+        add(t::R_CALLS_FAIL, t::R_CALLS_FAIL_NEXT, values);
+    }
+    remarks
+}
+
+/// An age for people: the two largest units.
+pub(super) fn age(seconds: f64) -> String {
+    let seconds = seconds.max(0.0) as u64;
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let (minutes, left) = (seconds / 60 % 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{left} s"),
+        (0, 0, _) => format!("{minutes} min {left} s"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Goal: what is to be looked at is said, with the next step, and nothing else is. Method: a picture in which all is
+//! well, and one change at a time.
+
+use std::time::Duration;
+
+use calendar::ids::AccountId;
+use calendar::{OriginId, Slot};
+use jiff::Timestamp;
+use store::accounts::{AccountCapacity, AccountLoad, BackOffReason};
+use store::inspect::{BudgetUse, Group, HeldLease, Hold, Unsent, Work};
+use store::outbox::Operation;
+use store::overview::Overview;
+
+use super::super::Limits;
+use super::*;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_900_000_000 + second).unwrap()
+}
+
+fn lease(key: &str, owner: Option<&str>) -> HeldLease {
+    HeldLease { key: key.to_owned(), owner: owner.map(ToOwned::to_owned), left: Duration::from_secs(9) }
+}
+
+fn well() -> Picture {
+    let keys = ["affinity-group/1", "communicator/comparison", "communicator/planner-batcher", "listener", "qualifier/0"];
+    Picture {
+        work: Work {
+            at: at(0),
+            queues: Overview { resources: 3, resource_list_fetched_at: Some(at(-60)), ..Overview::default() },
+            leases: keys.into_iter().map(|key| lease(key, Some("one"))).collect(),
+            instances: Vec::new(),
+            groups: vec![Group {
+                id: 1,
+                endpoint: "https://x".to_owned(),
+                grouping_value: "g".to_owned(),
+                account: 0,
+                user_name: None,
+                members: 3,
+                subscribed: 3,
+                failing: 0,
+                owner: Some("one".to_owned()),
+            }],
+            budget: BudgetUse { calls: 3, ..BudgetUse::default() },
+            keys_set_aside: 0,
+            keys_refused: 0,
+            withheld: 0,
+            withdrawals_unsent: 0,
+            full_pull_at: None,
+            comparison_at: None,
+            events: Vec::new(),
+        },
+        accounts: AccountCapacity::default(),
+        oldest: None,
+        limits: Limits { calls: None, events: None, simultaneous: 1, groups: 3, dry_run: false },
+    }
+}
+
+fn unsent(age_s: i64) -> Unsent {
+    Unsent {
+        mail: "a@x.dk".to_owned(),
+        origin_id: OriginId::new("U".to_owned()),
+        operation: Operation::Create,
+        slot: Slot { start: at(0), end: at(60) },
+        held: None,
+        decided_at: at(-age_s),
+        bulk: false,
+        hold: Hold::InTurn,
+    }
+}
+
+fn keys(picture: &Picture) -> Vec<&'static str> {
+    remarks(picture).iter().map(|remark| remark.what.key).collect()
+}
+
+#[test]
+fn where_all_is_well_nothing_is_said() {
+    assert_eq!(keys(&well()), [""; 0]);
+    assert_eq!(keys(&Picture { oldest: Some(unsent(100)), ..well() }), [""; 0]);
+}
+
+#[test]
+fn each_thing_to_be_looked_at_is_said_once() {
+    let change = |change: fn(&mut Picture)| {
+        let mut picture = well();
+        change(&mut picture);
+        keys(&picture)
+    };
+    assert_eq!(change(|p| p.work.leases.iter_mut().for_each(|l| l.owner = None)), ["status.r.nobody_runs"]);
+    assert_eq!(change(|p| p.work.leases.retain(|l| l.key != "qualifier/0")), ["status.r.stage"]);
+    assert_eq!(change(|p| p.work.queues.resource_list_fetched_at = None), ["status.r.no_list"]);
+    assert_eq!(change(|p| p.oldest = Some(unsent(121))), ["status.r.late"]);
+    assert_eq!(change(|p| p.work.queues.oldest_notification_s = Some(200.0)), ["status.r.slow"]);
+    assert_eq!(change(|p| p.work.queues.resources_failing = 2), ["status.r.failing"]);
+    assert_eq!(change(|p| p.accounts.not_covered = 2), ["status.r.not_covered"]);
+    assert_eq!(change(|p| p.work.withheld = 1), ["status.r.withheld"]);
+    assert_eq!(change(|p| p.work.keys_set_aside = 1), ["status.r.aside"]);
+    assert_eq!(change(|p| p.work.budget.failed = 1), ["status.r.calls_fail"]);
+    let waits = |p: &mut Picture| {
+        p.accounts.accounts.push(AccountLoad {
+            account: AccountId::new(7),
+            user_name: Some("svc".to_owned()),
+            groups: 1,
+            mailboxes: 3,
+            waits: Some((at(60), BackOffReason::Busy)),
+        });
+    };
+    assert_eq!(change(waits), ["status.r.account_waits"]);
+    let dry = |p: &mut Picture| {
+        p.limits.dry_run = true;
+        p.oldest = Some(unsent(1_000_000));
+    };
+    assert_eq!(change(dry), ["status.r.dry_run"], "what is not sent on purpose is not late");
+}
+
+#[test]
+fn a_group_without_an_owner_is_missed_while_there_is_such_a_group() {
+    let mut picture = well();
+    picture.work.leases[0].owner = None;
+    picture.work.leases.push(lease("affinity-group/9", None));
+    let state = stage(&picture.work, Stage::Listener);
+    assert_eq!((state.owners, state.missing), (vec!["one".to_owned()], vec!["affinity-group/1".to_owned()]));
+}
+
+#[test]
+fn the_next_step_names_the_mailbox() {
+    let picture = Picture { oldest: Some(unsent(7_500)), ..well() };
+    let (what, next) = remarks(&picture)[0].text(Language::Da);
+    assert_eq!(what, "den ældste usendte ændring har ventet i 2 h 5 min");
+    assert_eq!(next, "kommuneklient explain a@x.dk");
+}
+
+#[test]
+fn ages_have_two_units() {
+    for (seconds, text) in
+        [(0.4, "0 s"), (59.9, "59 s"), (61.0, "1 min 1 s"), (3_700.0, "1 h 1 min"), (100_000.0, "1 d 3 h")]
+    {
+        assert_eq!(age(seconds), text);
+    }
+}

@@ -1,0 +1,225 @@
+//! The picture for people.
+
+use std::fmt::Display;
+
+use jiff::Timestamp;
+use store::inspect::Hold;
+
+use super::super::show::{moment, pairs, table};
+use super::judge::{self, Stage, age};
+use super::{Picture, age_s};
+use crate::texts::status as t;
+use crate::texts::{Language, Text};
+
+/// Most affinity groups that are shown.
+const GROUPS_SHOWN: usize = 100;
+
+/// All of it.
+pub(super) fn page(picture: &Picture, language: Language) -> String {
+    let parts = [
+        remarks(picture, language),
+        section(t::STAGES, stages(picture, language), language),
+        section(t::INSTANCES, instances(picture, language), language),
+        section(t::GROUPS, groups(picture, language), language),
+        section(t::ACCOUNTS, accounts(picture, language), language),
+        section(t::QUEUES, queues(picture, language), language),
+        section(t::RESOURCES, resources(picture, language), language),
+        section(t::BUDGET, budget(picture, language), language),
+        section(t::RAISED, raised(picture, language), language),
+    ];
+    parts.join("\n\n")
+}
+
+fn section(title: Text, body: String, language: Language) -> String {
+    format!("{}\n{body}", title.say(language))
+}
+
+fn headings<const N: usize>(texts: [Text; N], language: Language) -> [&'static str; N] {
+    texts.map(|text| text.say(language))
+}
+
+fn remarks(picture: &Picture, language: Language) -> String {
+    let remarks = judge::remarks(picture);
+    if remarks.is_empty() {
+        return t::WELL.say(language).to_owned();
+    }
+    let mut text = t::NOT_WELL.say(language).to_owned();
+    for (what, next) in remarks.iter().map(|remark| remark.text(language)) {
+        text.push_str(&format!("\n  {what}\n    {}: {next}", t::NEXT.say(language)));
+    }
+    text
+}
+
+fn stages(picture: &Picture, language: Language) -> String {
+    let row = |stage: Stage| {
+        let state = judge::stage(&picture.work, stage);
+        let words = match (state.runs(), state.missing.is_empty()) {
+            (true, true) => t::RUNS.say(language).to_owned(),
+            (true, false) => t::RUNS_PARTLY.fill(language, &[("missing", &state.missing.join(", "))]),
+            (false, _) => t::STANDS_STILL.say(language).to_owned(),
+        };
+        let owners: Vec<&str> = state.owners.iter().map(|owner| short(owner)).collect();
+        vec![stage.text().say(language).to_owned(), words, owners.join(", ")]
+    };
+    let rows = Stage::ALL.into_iter().map(row).collect();
+    table(&headings([t::STAGE, t::STATE, t::OWNERS], language), rows, "")
+}
+
+/// Host and process of an instance; the rest of its name only tells starts apart.
+fn short(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(short, _)| short)
+}
+
+fn instances(picture: &Picture, language: Language) -> String {
+    let rows = picture.work.instances.iter().map(|one| {
+        let state = if one.alive { t::ALIVE } else { t::GONE };
+        vec![
+            short(&one.name).to_owned(),
+            state.say(language).to_owned(),
+            one.roles.join(", "),
+            one.version.clone(),
+            moment(one.started_at),
+            one.leases.to_string(),
+        ]
+    });
+    let headings = headings([t::INSTANCE, t::STATE, t::ROLES, t::VERSION, t::SINCE, t::LEASES], language);
+    table(&headings, rows.collect(), t::NO_INSTANCE.say(language))
+}
+
+fn groups(picture: &Picture, language: Language) -> String {
+    let groups = &picture.work.groups;
+    let rows = groups.iter().take(GROUPS_SHOWN).map(|group| {
+        let stream = if group.owner.is_some() { t::STREAM_OWNED } else { t::STREAM_NOBODY };
+        vec![
+            group.id.to_string(),
+            group.endpoint.clone(),
+            group.user_name.clone().unwrap_or_else(|| account_name(group.account, language)),
+            group.members.to_string(),
+            group.subscribed.to_string(),
+            group.failing.to_string(),
+            stream.say(language).to_owned(),
+        ]
+    });
+    let headings = headings(
+        [t::GROUP, t::ENDPOINT, t::ACCOUNT, t::MAILBOXES, t::SUBSCRIBED, t::FAILING, t::STREAM],
+        language,
+    );
+    let mut text = table(&headings, rows.collect(), t::NO_GROUP.say(language));
+    if groups.len() > GROUPS_SHOWN {
+        text.push_str(&format!("\n… ({})", groups.len()));
+    }
+    text
+}
+
+fn account_name(number: i64, language: Language) -> String {
+    if number == 0 { t::OF_CONFIGURATION.say(language).to_owned() } else { number.to_string() }
+}
+
+fn accounts(picture: &Picture, language: Language) -> String {
+    let rows = picture.accounts.accounts.iter().map(|one| {
+        let waits = one.waits.map(|(until, why)| {
+            t::WAITS_UNTIL.fill(language, &[("why", &why.as_str()), ("until", &moment(until))])
+        });
+        let most = picture.limits.groups;
+        vec![
+            one.user_name.clone().unwrap_or_else(|| account_name(one.account.get(), language)),
+            t::OF_LIMIT.fill(language, &[("count", &one.groups), ("limit", &most)]),
+            one.mailboxes.to_string(),
+            waits.unwrap_or_default(),
+        ]
+    });
+    let headings = headings([t::ACCOUNT, t::GROUPS_OF, t::MAILBOXES, t::WAITS], language);
+    table(&headings, rows.collect(), t::NONE.say(language))
+}
+
+fn lines(lines: &[(Text, String)], language: Language) -> String {
+    let lines: Vec<(&str, String)> =
+        lines.iter().map(|(name, value)| (name.say(language), value.clone())).collect();
+    pairs(&lines)
+}
+
+fn queues(picture: &Picture, language: Language) -> String {
+    let (work, queues) = (&picture.work, &picture.work.queues);
+    let waiting = |count: i64, age_s: Option<f64>| match age_s {
+        Some(seconds) if count > 0 => {
+            t::OLDEST.fill(language, &[("count", &count), ("age", &age(seconds))])
+        }
+        _ => count.to_string(),
+    };
+    let oldest = picture.oldest.as_ref().map_or_else(
+        || t::NONE.say(language).to_owned(),
+        |key| {
+            let age = age(age_s(key.decided_at, work.at));
+            let hold = hold(key.hold, language);
+            t::OLDEST_IS.fill(language, &[("age", &age), ("mailbox", &key.mail), ("hold", &hold)])
+        },
+    );
+    let all = [
+        (t::NOTIFICATIONS, waiting(queues.notifications, queues.oldest_notification_s)),
+        (t::NOTIFICATIONS_ASIDE, queues.notifications_set_aside.to_string()),
+        (t::UNSENT, queues.unsent.to_string()),
+        (t::OLDEST_UNSENT, oldest),
+        (t::IN_CALLS, queues.in_flight.to_string()),
+        (t::KEYS_ASIDE, work.keys_set_aside.to_string()),
+        (t::KEYS_REFUSED, work.keys_refused.to_string()),
+        (t::WITHHELD, work.withheld.to_string()),
+        (t::WITHDRAWN, work.withdrawals_unsent.to_string()),
+    ];
+    lines(&all, language)
+}
+
+fn hold(hold: Hold, language: Language) -> String {
+    let text = match hold {
+        Hold::NotInUse => t::H_NOT_IN_USE,
+        Hold::NotAdopted => t::H_NOT_ADOPTED,
+        Hold::NotRead => t::H_NOT_READ,
+        Hold::InFlight => t::H_IN_FLIGHT,
+        Hold::Pauses(until) => return t::H_PAUSES.fill(language, &[("until", &moment(until))]),
+        Hold::InTurn => t::H_IN_TURN,
+    };
+    text.say(language).to_owned()
+}
+
+fn resources(picture: &Picture, language: Language) -> String {
+    let (work, queues) = (&picture.work, &picture.work.queues);
+    let when =
+        |at: Option<Timestamp>| at.map_or_else(|| t::NEVER.say(language).to_owned(), moment);
+    let all = [
+        (t::IN_USE, queues.resources.to_string()),
+        (t::RESOURCES_FAILING, queues.resources_failing.to_string()),
+        (t::NOT_ADOPTED, queues.resources_not_adopted.to_string()),
+        (t::NOT_COVERED, picture.accounts.not_covered.to_string()),
+        (t::LIST_FETCHED, when(queues.resource_list_fetched_at)),
+        (t::FULL_PULL, when(work.full_pull_at)),
+        (t::COMPARISON, when(work.comparison_at)),
+    ];
+    lines(&all, language)
+}
+
+fn budget(picture: &Picture, language: Language) -> String {
+    let (used, limits) = (&picture.work.budget, &picture.limits);
+    let of = |count: u64, limit: Option<&dyn Display>| match limit {
+        Some(limit) => t::OF_LIMIT.fill(language, &[("count", &count), ("limit", limit)]),
+        None => t::UNLIMITED.fill(language, &[("count", &count)]),
+    };
+    let all = [
+        (t::CALLS, of(used.calls, limits.calls.as_ref().map(|limit| limit as &dyn Display))),
+        (t::EVENTS, of(used.events, limits.events.as_ref().map(|limit| limit as &dyn Display))),
+        (t::IN_FLIGHT, of(used.in_flight, Some(&limits.simultaneous))),
+        (t::CALLS_FAILED, used.failed.to_string()),
+    ];
+    lines(&all, language)
+}
+
+fn raised(picture: &Picture, language: Language) -> String {
+    let rows = picture.work.events.iter().map(|event| {
+        vec![
+            event.event_id.to_string(),
+            event.severity.clone(),
+            event.count.to_string(),
+            moment(event.last_at),
+        ]
+    });
+    let headings = headings([t::CODE, t::SEVERITY, t::TIMES, t::LAST], language);
+    table(&headings, rows.collect(), t::NONE.say(language))
+}

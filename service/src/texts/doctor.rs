@@ -1,0 +1,171 @@
+//! `kommuneklient doctor`: is the installation ready?
+
+texts! {
+    STEP = "doctor.step" { en "STEP" da "TRIN" }
+    VERDICT = "doctor.verdict" { en "VERDICT" da "VURDERING" }
+    EVIDENCE = "doctor.evidence" { en "EVIDENCE" da "GRUNDLAG" }
+    NEXT = "doctor.next" { en "next" da "næste trin" }
+    OK = "doctor.ok" { en "ok" da "ok" }
+    WARN = "doctor.warn" { en "look" da "se på" }
+    FAIL = "doctor.fail" { en "FAILS" da "FEJLER" }
+    ASK = "doctor.ask" { en "ask" da "spørg" }
+    OPEN = "doctor.open" { en "open" da "åben" }
+    SUMMARY = "doctor.summary" {
+        en "{ok} ok, {warn} to look at, {fail} fail, {ask} only a person can answer, {open} open"
+        da "{ok} ok, {warn} at se på, {fail} fejler, {ask} kan kun en person svare på, {open} åbne"
+    }
+
+    AGREEMENT = "doctor.agreement" { en "connection agreement" da "tilslutningsaftale" }
+    AGREEMENT_ASK = "doctor.agreement.ask" {
+        en "cannot be seen from here" da "kan ikke ses herfra"
+    }
+    AGREEMENT_NEXT = "doctor.agreement.next" {
+        en "the municipality has a connection agreement with DFDG, and whoever runs this program has signed the data processing agreement"
+        da "kommunen har en tilslutningsaftale med DFDG, og den, der driver programmet, har underskrevet databehandleraftalen"
+    }
+    ANSWERED = "doctor.answered" {
+        en "Planner answered this installation, last {at}" da "Planner har svaret denne installation, senest {at}"
+    }
+    ORDERED = "doctor.ordered" { en "certificate ordered" da "certifikat bestilt" }
+    ORDERED_OK = "doctor.ordered.ok" { en "planner.client_certificate names one" da "planner.client_certificate nævner et" }
+    ORDERED_NEXT = "doctor.ordered.next" {
+        en "an employee with the rights of a local registration authority orders an OCES function certificate; it holds for three years"
+        da "en medarbejder med rettigheder som lokal registreringsautoritet bestiller et OCES-funktionscertifikat; det gælder i tre år"
+    }
+    APPROVED = "doctor.approved" { en "certificate approved by DFDG" da "certifikat godkendt af DFDG" }
+    APPROVED_NEXT = "doctor.approved.next" {
+        en "log on to STAR's portal with the certificate, be told that it is unknown, and send its public part to STAR; approval can take a month"
+        da "log på STARs portal med certifikatet, få at vide, at det er ukendt, og send dets offentlige del til STAR; godkendelsen kan tage en måned"
+    }
+
+    ACCOUNT = "doctor.account" { en "service account" da "servicekonto" }
+    ACCOUNT_DATABASE = "doctor.account.database" {
+        en "{count} in the database, {mailboxes} mailboxes are listened to" da "{count} i databasen, der lyttes til {mailboxes} postkasser"
+    }
+    ACCOUNT_CONFIGURATION = "doctor.account.configuration" {
+        en "exchange.user of the configuration, {mailboxes} mailboxes are listened to"
+        da "exchange.user i konfigurationen, der lyttes til {mailboxes} postkasser"
+    }
+    ACCOUNT_NONE = "doctor.account.none" { en "there is none" da "der er ingen" }
+    ACCOUNT_NEXT = "doctor.account.next" {
+        en "have a dedicated account made that may read every calendar, then: kommuneklient credential add USER"
+        da "få oprettet en særskilt konto, der må læse alle kalendere, og derefter: kommuneklient credential add BRUGER"
+    }
+    ACCOUNT_TEST = "doctor.account.test" { en "kommuneklient credential test" da "kommuneklient credential test" }
+
+    HOST = "doctor.host" { en "this machine" da "denne maskine" }
+    HOST_IS = "doctor.host.is" {
+        en "{cores} processors, {memory} GiB memory, {disk} GiB free on disk"
+        da "{cores} processorer, {memory} GiB hukommelse, {disk} GiB ledig disk"
+    }
+    HOST_NEXT = "doctor.host.next" {
+        en "the original asked for 4 processors, 8 GB memory and 50 GB disk with the database; docs/performance.md says what this one takes"
+        da "originalen bad om 4 processorer, 8 GB hukommelse og 50 GB disk med databasen; docs/performance.md siger, hvad dette program bruger"
+    }
+    PROGRAM = "doctor.program" { en "program" da "program" }
+    PROGRAM_IS = "doctor.program.is" { en "version {version}" da "version {version}" }
+
+    CERTIFICATE = "doctor.certificate" { en "certificate installed and readable" da "certifikat installeret og læsbart" }
+    CERTIFICATE_OK = "doctor.certificate.ok" { en "{file} and its key can be read" da "{file} og dets nøgle kan læses" }
+    CERTIFICATE_NONE = "doctor.certificate.none" {
+        en "planner.client_certificate is not set" da "planner.client_certificate er ikke sat"
+    }
+    CERTIFICATE_NONE_NEXT = "doctor.certificate.none.next" {
+        en "set planner.client_certificate and planner.client_key; without them only a simulator answers"
+        da "sæt planner.client_certificate og planner.client_key; uden dem svarer kun en simulator"
+    }
+    CERTIFICATE_BROKEN = "doctor.certificate.broken" { en "cannot be used: {why}" da "kan ikke bruges: {why}" }
+    CERTIFICATE_NEXT = "doctor.certificate.next" {
+        en "check the files and that the user of the service may read them"
+        da "kontrollér filerne, og at tjenestens bruger må læse dem"
+    }
+
+    DATABASE = "doctor.database" { en "database there" da "database findes" }
+    DATABASE_OK = "doctor.database.ok" {
+        en "PostgreSQL {version}, answers in {ms} ms" da "PostgreSQL {version}, svarer på {ms} ms"
+    }
+    DATABASE_AWAY = "doctor.database.away" { en "cannot be used: {why}" da "kan ikke bruges: {why}" }
+    DATABASE_NEXT = "doctor.database.next" {
+        en "check that the server runs, database.url, the network and the password"
+        da "kontrollér, at serveren kører, samt database.url, netværket og adgangskoden"
+    }
+    SCHEMA = "doctor.schema" { en "schema created" da "skema oprettet" }
+    SCHEMA_OK = "doctor.schema.ok" { en "up to date" da "ajour" }
+    SCHEMA_LACKS = "doctor.schema.lacks" { en "lacks {names}" da "mangler {names}" }
+    SCHEMA_NEXT = "doctor.schema.next" {
+        en "kommuneklient migrate, as the owner of the schema" da "kommuneklient migrate, som skemaets ejer"
+    }
+    RIGHTS = "doctor.rights" { en "database rights" da "databaserettigheder" }
+    RIGHTS_OK = "doctor.rights.ok" {
+        en "{user} may read and write all tables" da "{user} må læse og skrive i alle tabeller"
+    }
+    RIGHTS_LACK = "doctor.rights.lack" {
+        en "{user} may not read and write {tables}" da "{user} må ikke læse og skrive i {tables}"
+    }
+    RIGHTS_OWNER = "doctor.rights.owner" {
+        en "{user} may read and write all tables, and owns them"
+        da "{user} må læse og skrive i alle tabeller og ejer dem"
+    }
+    RIGHTS_NEXT = "doctor.rights.next" {
+        en "let the owner of the schema grant select, insert, update and delete on them"
+        da "lad skemaets ejer give select, insert, update og delete på dem"
+    }
+    RIGHTS_OWNER_NEXT = "doctor.rights.owner.next" {
+        en "the account that runs the service is better not the one that owns the schema"
+        da "den konto, der kører tjenesten, bør ikke være den, der ejer skemaet"
+    }
+
+    REGISTERED = "doctor.registered" { en "service registered" da "tjeneste registreret" }
+    REGISTERED_OK = "doctor.registered.ok" { en "{where}" da "{where}" }
+    REGISTERED_ASK = "doctor.registered.ask" {
+        en "no systemd unit and no pod on this machine" da "ingen systemd-unit og ingen pod på denne maskine"
+    }
+    REGISTERED_NEXT = "doctor.registered.next" {
+        en "whoever starts the service must start it again after a failure and after a restart of the machine"
+        da "den, der starter tjenesten, skal starte den igen efter en fejl og efter en genstart af maskinen"
+    }
+    USER = "doctor.user" { en "user of the service" da "tjenestens bruger" }
+    USER_IS = "doctor.user.is" { en "this command runs as {user}" da "denne kommando kører som {user}" }
+    USER_NEXT = "doctor.user.next" {
+        en "run doctor as the user of the service, and the service not as root"
+        da "kør doctor som tjenestens bruger, og kør ikke tjenesten som root"
+    }
+    LOG = "doctor.log" { en "log" da "log" }
+    LOG_IS = "doctor.log.is" {
+        en "to standard output, as {format}; coded events also to application_log ({count} in the last day)"
+        da "til standard output, som {format}; hændelser med kode også til application_log ({count} det sidste døgn)"
+    }
+
+    CONFIGURED = "doctor.configured" { en "configuration adjusted" da "konfiguration tilpasset" }
+    CONFIGURED_OK = "doctor.configured.ok" { en "it can be used" da "den kan bruges" }
+    CONFIGURED_WARN = "doctor.configured.warn" { en "{what}" da "{what}" }
+    CONFIGURED_NEXT = "doctor.configured.next" {
+        en "kommuneklient config check FILE" da "kommuneklient config check FIL"
+    }
+    STARTED = "doctor.started" { en "stages run" da "trinene kører" }
+    STARTED_OK = "doctor.started.ok" {
+        en "listener, qualifier and communicator run, the resource list was fetched {at}"
+        da "lytter, vurdering og kommunikation kører, ressourcelisten blev hentet {at}"
+    }
+    STARTED_NOT = "doctor.started.not" { en "nobody does the work of: {stages}" da "ingen udfører arbejdet for: {stages}" }
+    STARTED_NO_LIST = "doctor.started.no_list" {
+        en "they run, but the resource list was never fetched" da "de kører, men ressourcelisten er aldrig hentet"
+    }
+    STARTED_NEXT = "doctor.started.next" {
+        en "kommuneklient status; the log of the service says what it waits for"
+        da "kommuneklient status; tjenestens log siger, hvad den venter på"
+    }
+    EXCHANGE = "doctor.exchange" { en "Exchange can be reached" da "Exchange kan nås" }
+    PLANNER = "doctor.planner" { en "Planner can be reached" da "Planner kan nås" }
+    REACHED = "doctor.reached" { en "{address} accepts connections" da "{address} tager imod forbindelser" }
+    NOT_REACHED = "doctor.not_reached" { en "{address}: {why}" da "{address}: {why}" }
+    REACH_NEXT = "doctor.reach.next" {
+        en "check the name, the firewall and the proxy: port 443 must be open from this machine"
+        da "kontrollér navnet, firewallen og proxyen: port 443 skal være åben fra denne maskine"
+    }
+    NO_ADDRESS = "doctor.no_address" { en "no address is configured" da "ingen adresse er konfigureret" }
+    NOT_TRIED = "doctor.not_tried" { en "not tried" da "ikke prøvet" }
+    UNKNOWN_WITHOUT_DATABASE = "doctor.without_database" {
+        en "cannot be told without the database" da "kan ikke siges uden databasen"
+    }
+}

@@ -1,0 +1,178 @@
+//! `kommuneklient status`.
+
+texts! {
+    WELL = "status.well" { en "all is well" da "alt er i orden" }
+    NOT_WELL = "status.not_well" { en "to be looked at:" da "bør undersøges:" }
+    NEXT = "status.next" { en "next" da "næste trin" }
+
+    STAGES = "status.stages" { en "STAGES" da "TRIN" }
+    STAGE = "status.stage" { en "STAGE" da "TRIN" }
+    STATE = "status.state" { en "STATE" da "TILSTAND" }
+    OWNERS = "status.owners" { en "BY" da "AF" }
+    LISTENER = "status.listener" { en "listener" da "lytter" }
+    QUALIFIER = "status.qualifier" { en "qualifier" da "vurdering" }
+    COMMUNICATOR = "status.communicator" { en "communicator" da "kommunikation" }
+    RUNS = "status.runs" { en "runs" da "kører" }
+    RUNS_PARTLY = "status.runs_partly" { en "runs partly: {missing} is nobody's" da "kører delvis: ingen har {missing}" }
+    STANDS_STILL = "status.stands_still" { en "stands still" da "står stille" }
+
+    INSTANCES = "status.instances" { en "INSTANCES" da "INSTANSER" }
+    INSTANCE = "status.instance" { en "INSTANCE" da "INSTANS" }
+    ROLES = "status.roles" { en "ROLES" da "ROLLER" }
+    VERSION = "status.version" { en "VERSION" da "VERSION" }
+    SINCE = "status.since" { en "SINCE" da "SIDEN" }
+    LEASES = "status.leases" { en "OWNS" da "EJER" }
+    ALIVE = "status.alive" { en "alive" da "i live" }
+    GONE = "status.gone" { en "gone" da "væk" }
+    NO_INSTANCE = "status.no_instance" { en "no instance has registered" da "ingen instans er tilmeldt" }
+
+    GROUPS = "status.groups" { en "AFFINITY GROUPS" da "AFFINITETSGRUPPER" }
+    GROUP = "status.group" { en "GROUP" da "GRUPPE" }
+    ENDPOINT = "status.endpoint" { en "EXCHANGE" da "EXCHANGE" }
+    ACCOUNT = "status.account" { en "ACCOUNT" da "KONTO" }
+    MAILBOXES = "status.mailboxes" { en "MAILBOXES" da "POSTKASSER" }
+    SUBSCRIBED = "status.subscribed" { en "SUBSCRIBED" da "ABONNEREDE" }
+    FAILING = "status.failing" { en "FAILING" da "FEJLENDE" }
+    STREAM = "status.stream" { en "STREAM" da "STRØM" }
+    STREAM_OWNED = "status.stream.owned" { en "owned" da "ejet" }
+    STREAM_NOBODY = "status.stream.nobody" { en "nobody's" da "ingens" }
+    NO_GROUP = "status.no_group" { en "there is no affinity group yet" da "der er endnu ingen affinitetsgruppe" }
+
+    ACCOUNTS = "status.accounts" { en "SERVICE ACCOUNTS" da "SERVICEKONTI" }
+    GROUPS_OF = "status.groups_of" { en "GROUPS" da "GRUPPER" }
+    WAITS = "status.waits" { en "WAITS" da "VENTER" }
+    OF_CONFIGURATION = "status.of_configuration" { en "(configuration)" da "(konfiguration)" }
+    WAITS_UNTIL = "status.waits_until" { en "{why}, until {until}" da "{why}, til {until}" }
+
+    QUEUES = "status.queues" { en "QUEUES" da "KØER" }
+    NOTIFICATIONS = "status.notifications" { en "notifications waiting" da "notifikationer, der venter" }
+    NOTIFICATIONS_ASIDE = "status.notifications_aside" {
+        en "notifications set aside" da "notifikationer lagt til side"
+    }
+    UNSENT = "status.unsent" { en "changes not sent yet" da "ændringer, der ikke er sendt" }
+    OLDEST_UNSENT = "status.oldest_unsent" { en "oldest unsent change" da "ældste usendte ændring" }
+    OLDEST_IS = "status.oldest_is" {
+        en "{age}, of {mailbox}; waits for {hold}" da "{age}, for {mailbox}; venter på {hold}"
+    }
+    NONE = "status.none" { en "none" da "ingen" }
+    OLDEST = "status.oldest" { en "{count}, the oldest for {age}" da "{count}, den ældste i {age}" }
+    KEYS_ASIDE = "status.keys_aside" { en "appointments set aside" da "aftaler lagt til side" }
+    KEYS_REFUSED = "status.keys_refused" { en "appointments refused by Planner" da "aftaler afvist af Planner" }
+    WITHHELD = "status.withheld" { en "withheld runs to decide" da "tilbageholdte kørsler, der skal afgøres" }
+    WITHDRAWN = "status.withdrawn" {
+        en "deletions of withdrawn mailboxes to send" da "sletninger for tilbagetrukne postkasser, der skal sendes"
+    }
+    IN_CALLS = "status.in_calls" { en "appointments in calls now" da "aftaler i kald nu" }
+
+    RESOURCES = "status.resources" { en "RESOURCES" da "RESSOURCER" }
+    IN_USE = "status.in_use" { en "in use" da "i brug" }
+    RESOURCES_FAILING = "status.resources_failing" {
+        en "cannot be listened to" da "kan der ikke lyttes til"
+    }
+    NOT_ADOPTED = "status.not_adopted" {
+        en "not adopted or not read in full yet" da "endnu ikke overtaget eller læst helt"
+    }
+    NOT_COVERED = "status.not_covered" { en "not covered by any account" da "dækkes ikke af nogen konto" }
+    LIST_FETCHED = "status.list_fetched" { en "resource list fetched" da "ressourcelisten hentet" }
+    FULL_PULL = "status.full_pull" { en "full pull" da "fuld indlæsning" }
+    COMPARISON = "status.comparison" { en "comparison" da "sammenligning" }
+    NEVER = "status.never" { en "never" da "aldrig" }
+
+    BUDGET = "status.budget" { en "CALLS TO PLANNER IN THE LAST MINUTE" da "KALD TIL PLANNER I DET SIDSTE MINUT" }
+    CALLS = "status.calls" { en "calls" da "kald" }
+    EVENTS = "status.events" { en "appointments sent" da "sendte aftaler" }
+    IN_FLIGHT = "status.in_flight" { en "calls under way" da "igangværende kald" }
+    CALLS_FAILED = "status.calls_failed" { en "calls that failed" da "fejlede kald" }
+    OF_LIMIT = "status.of_limit" { en "{count} of {limit}" da "{count} af {limit}" }
+    UNLIMITED = "status.unlimited" { en "{count}, no limit" da "{count}, ingen grænse" }
+
+    RAISED = "status.raised" { en "WARNINGS AND ERRORS OF THE LAST HOUR" da "ADVARSLER OG FEJL I DEN SIDSTE TIME" }
+    CODE = "status.code" { en "CODE" da "KODE" }
+    SEVERITY = "status.severity" { en "SEVERITY" da "ALVOR" }
+    TIMES = "status.times" { en "TIMES" da "GANGE" }
+    LAST = "status.last" { en "LAST" da "SIDST" }
+
+    R_NOBODY_RUNS = "status.r.nobody_runs" {
+        en "no instance of the service is running" da "ingen instans af tjenesten kører"
+    }
+    R_NOBODY_RUNS_NEXT = "status.r.nobody_runs.next" {
+        en "start it: kommuneklient run" da "start den: kommuneklient run"
+    }
+    R_STAGE = "status.r.stage" { en "the {stage} stands still" da "{stage} står stille" }
+    R_STAGE_NEXT = "status.r.stage.next" {
+        en "look into the log of an instance with that role: it says what it waits for"
+        da "se i loggen for en instans med den rolle: der står, hvad den venter på"
+    }
+    R_NO_LIST = "status.r.no_list" {
+        en "the resource list was never fetched" da "ressourcelisten er aldrig hentet"
+    }
+    R_NO_LIST_NEXT = "status.r.no_list.next" {
+        en "kommuneklient doctor says whether Planner can be reached"
+        da "kommuneklient doctor siger, om Planner kan nås"
+    }
+    R_LATE = "status.r.late" {
+        en "the oldest unsent change has waited for {age}" da "den ældste usendte ændring har ventet i {age}"
+    }
+    R_LATE_NEXT = "status.r.late.next" {
+        en "kommuneklient explain {mailbox}" da "kommuneklient explain {mailbox}"
+    }
+    R_SLOW = "status.r.slow" {
+        en "the oldest notification has waited for {age}" da "den ældste notifikation har ventet i {age}"
+    }
+    R_SLOW_NEXT = "status.r.slow.next" {
+        en "look whether Exchange can be reached: kommuneklient credential test"
+        da "se, om Exchange kan nås: kommuneklient credential test"
+    }
+    R_FAILING = "status.r.failing" {
+        en "{count} mailboxes cannot be listened to" da "{count} postkasser kan der ikke lyttes til"
+    }
+    R_FAILING_NEXT = "status.r.failing.next" {
+        en "kommuneklient mailbox list --failing, then kommuneklient doctor MAILBOX"
+        da "kommuneklient mailbox list --failing, derefter kommuneklient doctor MAILBOX"
+    }
+    R_NOT_COVERED = "status.r.not_covered" {
+        en "{count} mailboxes are not covered by any service account"
+        da "{count} postkasser dækkes ikke af nogen servicekonto"
+    }
+    R_NOT_COVERED_NEXT = "status.r.not_covered.next" {
+        en "kommuneklient credential add USER" da "kommuneklient credential add BRUGER"
+    }
+    R_ACCOUNT_WAITS = "status.r.account_waits" {
+        en "Exchange holds service account {account} up: {why}" da "Exchange holder servicekonto {account} tilbage: {why}"
+    }
+    R_ACCOUNT_WAITS_NEXT = "status.r.account_waits.next" {
+        en "kommuneklient credential test" da "kommuneklient credential test"
+    }
+    R_WITHHELD = "status.r.withheld" {
+        en "{count} withheld runs wait for somebody who decides"
+        da "{count} tilbageholdte kørsler venter på nogen, der afgør dem"
+    }
+    R_WITHHELD_NEXT = "status.r.withheld.next" {
+        en "kommuneklient withheld list" da "kommuneklient withheld list"
+    }
+    R_ASIDE = "status.r.aside" {
+        en "{count} notifications or appointments were set aside"
+        da "{count} notifikationer eller aftaler er lagt til side"
+    }
+    R_ASIDE_NEXT = "status.r.aside.next" { en "kommuneklient set-aside list" da "kommuneklient set-aside list" }
+    R_CALLS_FAIL = "status.r.calls_fail" {
+        en "{failed} of {calls} calls to Planner failed in the last minute"
+        da "{failed} af {calls} kald til Planner fejlede i det sidste minut"
+    }
+    R_CALLS_FAIL_NEXT = "status.r.calls_fail.next" {
+        en "kommuneklient doctor; Planner's support if it lasts" da "kommuneklient doctor; Planners support, hvis det varer ved"
+    }
+    R_DRY_RUN = "status.r.dry_run" {
+        en "planner.dry_run is set: nothing is sent" da "planner.dry_run er sat: intet sendes"
+    }
+    R_DRY_RUN_NEXT = "status.r.dry_run.next" {
+        en "kommuneklient diff shows what would be sent" da "kommuneklient diff viser, hvad der ville blive sendt"
+    }
+
+    H_NOT_IN_USE = "status.h.not_in_use" { en "the mailbox is not in use" da "postkassen er ikke i brug" }
+    H_NOT_ADOPTED = "status.h.not_adopted" { en "the adoption of the mailbox" da "overtagelsen af postkassen" }
+    H_NOT_READ = "status.h.not_read" { en "the full read of the mailbox" da "den fulde læsning af postkassen" }
+    H_IN_FLIGHT = "status.h.in_flight" { en "the answer to a call" da "svaret på et kald" }
+    H_PAUSES = "status.h.pauses" { en "another try at {until}" da "et nyt forsøg {until}" }
+    H_IN_TURN = "status.h.in_turn" { en "its turn" da "sin tur" }
+}

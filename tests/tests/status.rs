@@ -1,0 +1,215 @@
+//! Goal: whoever runs the service sees how it stands, why a mailbox is not in step and what happened with an
+//! appointment; can take back what Planner holds, rehearse without sending, ask over HTTP and follow it, and erase a
+//! person for good. Method: the product as a process beside both simulators.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
+
+use std::path::Path;
+use std::process::Command;
+
+use end_to_end::scene::quote;
+use end_to_end::{Scene, Setting, mailbox, wait_for};
+use serde_json::{Value, json};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
+const TOKEN: &str = "marked-token-5d0f6a1b2c3d4e5f60718293";
+
+#[derive(Debug)]
+struct Ended {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+/// Runs a command; words are parted by blanks, `_` stands for a blank within a word.
+async fn run(configuration: &Path, line: &str) -> Ended {
+    let arguments: Vec<String> = line.split(' ').map(|word| word.replace('_', " ")).collect();
+    let configuration = configuration.to_owned();
+    let output = tokio::task::spawn_blocking(move || {
+        Command::new(PROGRAM)
+            .args(arguments)
+            .env_clear()
+            .env("KOMMUNEKLIENT_CONFIG", configuration)
+            .env("USER", "somebody")
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .output()
+            .unwrap()
+    });
+    let output = output.await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ended { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+async fn json_of(scene: &Scene, line: &str) -> Value {
+    let ended = run(&scene.configuration, &format!("{line} --json")).await;
+    serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{line}: {error}: {ended:?}"))
+}
+
+async fn text_of(scene: &Scene, line: &str) -> String {
+    let ended = run(&scene.configuration, line).await;
+    assert_eq!(ended.status, 0, "{line}: {ended:?}");
+    ended.out
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_service_is_seen_and_a_mailbox_is_understood() {
+    let scene = Scene::ready(PROGRAM, Setting { mailboxes: 2, ..Setting::default() }).await;
+    let anna = mailbox(1);
+    scene.outlook.create(&anna, scene.appointment("UID-1", 3)).await.unwrap();
+    scene.until_in_step().await;
+    wait_for("a quiet status", async || {
+        let status = json_of(&scene, "status").await;
+        if status["well"] == json!(true) { Ok(()) } else { Err(status.to_string()) }
+    })
+    .await;
+    let status = json_of(&scene, "status").await;
+    assert!(status["stages"].as_array().unwrap().iter().all(|stage| stage["runs"] == json!(true)), "{status}");
+    assert_eq!((&status["resources"]["in_use"], &status["queues"]["unsent"]), (&json!(2), &json!(0)));
+    assert_eq!((&status["groups"][0]["mailboxes"], &status["groups"][0]["subscribed"]), (&json!(2), &json!(2)));
+    assert!(status["budget"]["calls"].as_u64().unwrap() > 0, "{status}");
+    let page = text_of(&scene, "status --language da").await;
+    assert!(page.starts_with("alt er i orden") && page.contains("lytter") && page.contains("kører"), "{page}");
+
+    let steps = json_of(&scene, &format!("doctor {anna}")).await;
+    assert_eq!(steps["failed"], json!(0), "{steps}");
+    let ready = json_of(&scene, "doctor").await;
+    let verdict = |step: &str| {
+        let steps = ready["steps"].as_array().unwrap();
+        steps.iter().find(|one| one["step"] == step).unwrap()["verdict"].clone()
+    };
+    for step in ["agreement", "approved", "account", "database", "schema", "started", "exchange", "planner"] {
+        assert_eq!(verdict(&format!("doctor.{step}")), json!("ok"), "{step}: {ready}");
+    }
+
+    let story = text_of(&scene, &format!("explain {anna} UID-1")).await;
+    let place = |words: &str| story.find(words).unwrap_or_else(|| panic!("{words:?} is missing in\n{story}"));
+    assert!(place("decided by a live change") < place("call CreateEvents to Planner"), "{story}");
+    assert!(place("call CreateEvents to Planner") < place("receipt 0 for the creation of UID-1"), "{story}");
+    assert!(story.contains("Planner holds it") && story.contains("nothing is to be sent"), "{story}");
+    let shown = json_of(&scene, &format!("mailbox show {anna}")).await;
+    assert_eq!((&shown["appointments"]["held"], &shown["subscribed"]), (&json!(1), &json!(true)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_withdrawn_leaves_planner_and_an_erased_person_does_not_come_back() {
+    let scene = Scene::ready(PROGRAM, Setting { mailboxes: 2, ..Setting::default() }).await;
+    let (anna, bo) = (mailbox(1), mailbox(2));
+    for who in [&anna, &bo] {
+        for day in 3..6 {
+            scene.outlook.create(who, scene.appointment(&format!("UID-{day}"), day)).await.unwrap();
+        }
+    }
+    scene.until_in_step().await;
+    let refused = run(&scene.configuration, &format!("erase {anna} --yes")).await;
+    assert_eq!(refused.status, 1);
+    assert!(refused.err.contains("Planner holds, or is to hold, 3 appointments"), "{refused:?}");
+
+    let withdrawn = text_of(&scene, &format!("mailbox block {anna} --reason has_left --withdraw --by kim")).await;
+    assert!(withdrawn.contains("3 appointments are to be deleted in Planner"), "{withdrawn}");
+    wait_for("the deletions", async || {
+        let held = scene.planner.listing().await.map_err(|error| error.to_string())?;
+        let left: Vec<&str> = held.keys().filter(|key| key.0 == anna).map(|key| key.1.as_str()).collect();
+        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+    })
+    .await;
+    // a change of it is not sent any more, and nobody else is touched
+    scene.outlook.create(&anna, scene.appointment("UID-9", 9)).await.unwrap();
+    scene.outlook.create(&bo, scene.appointment("UID-9", 9)).await.unwrap();
+    wait_for("a later change of another", async || {
+        let held = scene.planner.listing().await.map_err(|error| error.to_string())?;
+        match held.keys().filter(|key| key.0 == bo).count() {
+            4 => Ok(()),
+            count => Err(format!("{count} held")),
+        }
+    })
+    .await;
+    let held = scene.planner.listing().await.unwrap();
+    assert!(!held.keys().any(|key| key.0 == anna), "{held:?}");
+
+    let would = json_of(&scene, &format!("erase {anna} --dry-run")).await;
+    assert!(would["erased"] == json!(false) && would["rows"]["calendar_event"].as_u64().unwrap() >= 3, "{would}");
+    let erased = text_of(&scene, &format!("erase {anna} --yes --by kim")).await;
+    assert!(erased.contains("is erased") && erased.contains("calendar_event"), "{erased}");
+    let refresh = run(&scene.configuration, "resources refresh --wait --timeout 1m --json").await;
+    assert_eq!(refresh.status, 0, "{refresh:?}");
+    let outcome: Value = serde_json::from_str(&refresh.out).unwrap();
+    assert_eq!(outcome["outcome"], "2 listed: 0 new, 0 used again, 0 not used any more");
+    let rows = format!("select count(*) from planner_resource where mail = '{anna}'");
+    assert_eq!(scene.count(&rows).await, 0);
+    let unknown = run(&scene.configuration, &format!("doctor {anna}")).await;
+    assert!(unknown.status == 1 && unknown.out.contains("its data was erased"), "{unknown:?}");
+    scene.assert_no_violations().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rehearsal_decides_and_compares_and_sends_nothing() {
+    let mut scene = Scene::new(PROGRAM, Setting { mailboxes: 2, ..Setting::default() }).await;
+    scene.configure("planner", "dry_run", "true");
+    scene.outlook.create(&mailbox(1), scene.appointment("UID-1", 3)).await.unwrap();
+    scene.start_service().await;
+    scene.until_ready().await;
+    wait_for("the difference", async || {
+        let diff = json_of(&scene, "diff").await;
+        if diff["total"] == json!(1) && diff["appointments"][0]["waits_for"] == json!("in_turn") {
+            Ok(())
+        } else {
+            Err(diff.to_string())
+        }
+    })
+    .await;
+    let diff = text_of(&scene, &format!("diff {}", mailbox(1))).await;
+    assert!(diff.contains("create") && diff.contains("UID-1") && diff.contains("nothing is sent"), "{diff}");
+    let compared = run(&scene.configuration, "compare --all --wait --timeout 1m").await;
+    assert_eq!(compared.status, 0, "{compared:?}");
+    assert!(scene.planner.listing().await.unwrap().is_empty());
+    let sends = "select count(*) from service_call_reference_log where operation not in ('GetEvents', 'GetResources')";
+    assert_eq!(scene.count(sends).await, 0);
+    assert!(text_of(&scene, "status").await.contains("planner.dry_run is set: nothing is sent"));
+    // the rehearsal is over
+    scene.stop_service().await;
+    scene.configure("planner", "dry_run", "false");
+    scene.start_service().await;
+    scene.until_in_step().await;
+    assert_eq!(json_of(&scene, "diff").await["total"], json!(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_asked_for_over_http_is_done_and_followed() {
+    let mut scene = Scene::new(PROGRAM, Setting { mailboxes: 2, ..Setting::default() }).await;
+    scene.configure("http", "admin_token", &quote(TOKEN));
+    scene.start_service().await;
+    scene.until_ready().await;
+    scene.outlook.create(&mailbox(1), scene.appointment("UID-1", 3)).await.unwrap();
+    scene.until_in_step().await;
+    let url = scene.service.as_ref().unwrap().url.trim_end_matches('/').to_owned();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let ask = |kind: &str, all: bool| {
+        let mut body = json!({ "kind": kind, "by": "monitoring" });
+        if all {
+            body["all"] = json!(true);
+        }
+        let request = client.post(format!("{url}/admin/operations")).body(body.to_string());
+        request.header("content-type", "application/json").bearer_auth(TOKEN).send()
+    };
+    for (kind, all) in
+        [("full_pull", true), ("comparison", true), ("resource_list", false), ("rediscovery", true), ("resend", true)]
+    {
+        let answer = ask(kind, all).await.unwrap();
+        assert_eq!(answer.status(), 202, "{kind}");
+        let place = answer.headers()["location"].to_str().unwrap().to_owned();
+        wait_for("the end of an operation", async || {
+            let asked = client.get(format!("{url}{place}")).bearer_auth(TOKEN).send().await;
+            let mut answer = asked.map_err(|error| error.to_string())?;
+            let mut body = Vec::new();
+            while let Some(chunk) = answer.chunk().await.map_err(|error| error.to_string())? {
+                body.extend_from_slice(&chunk);
+            }
+            let operation: Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+            if operation["state"] == json!("done") { Ok(()) } else { Err(operation.to_string()) }
+        })
+        .await;
+    }
+    let refused = client.get(format!("{url}/admin/operations")).bearer_auth("wrong").send().await.unwrap();
+    assert_eq!(refused.status(), 401);
+    assert!(!scene.log().contains(TOKEN), "the token stands in the log");
+    scene.until_in_step().await;
+}
