@@ -14,7 +14,7 @@ pub struct Overview {
     pub oldest_notification_s: Option<f64>,
     /// Notifications that were set aside.
     pub notifications_set_aside: i64,
-    /// Keys whose decided state Planner has not acknowledged.
+    /// Keys whose decided state Planner has not acknowledged and is to be told: not those of mailboxes that are not in use.
     pub unsent: i64,
     /// Age of the oldest decision among them.
     pub oldest_unsent_s: Option<f64>,
@@ -36,12 +36,17 @@ pub async fn overview(store: &Store) -> Result<Overview, StoreError> {
     let client = store.client(operation).await?;
     let statement = client
         .prepare_cached(
-            "select
+            // what differs for a mailbox that is not in use is not sent, and so does not wait
+            "with unsent as (
+               select e.decided_at from calendar_event e left join planner_resource r on r.mail = e.mail
+               where e.pending
+                 and (r.deleted_date is null or r.withdrawn_at is not null and not e.wanted))
+             select
                (select count(*) from notification where set_aside_at is null),
                (select extract(epoch from now() - min(received_at))::float8 from notification where set_aside_at is null),
                (select count(*) from notification where set_aside_at is not null),
-               (select count(*) from calendar_event where pending),
-               (select extract(epoch from now() - min(decided_at))::float8 from calendar_event where pending),
+               (select count(*) from unsent),
+               (select extract(epoch from now() - min(decided_at))::float8 from unsent),
                (select count(*) from key_in_flight),
                (select count(*) from planner_resource where deleted_date is null),
                (select count(*) from planner_resource where deleted_date is null and error_code is not null),

@@ -17,12 +17,15 @@ use serde_json::{Value, json};
 use tokio_postgres::Transaction;
 use uuid::Uuid;
 
+use crate::erasure::{self, Erased};
 use crate::lease::{self, Fence};
 use crate::wake::{self, Channel};
 use crate::{Store, StoreError, state};
 
+pub mod import;
 pub mod lists;
 pub mod requests;
+pub mod withdrawal;
 pub mod withheld;
 
 #[cfg(test)]
@@ -42,7 +45,7 @@ const LIST_LOCK: i64 = 0x5245_534f_5552_4301;
 
 /// SQL: what makes a resource like a new one, that is adopted and read in full before anything is sent (B9).
 const REVIVAL: &str = "deleted_date = null, deleted_reason = null, adopted_at = null, adopt_due_at = now(), \
-     compared_at = null, full_read_began_at = null, full_read_whole = null, last_full_sync = null, error_code = null, \
+     withdrawn_at = null, withdrawn_by = null, compared_at = null, full_read_began_at = null, full_read_whole = null, last_full_sync = null, error_code = null, \
      error_description = null, error_date = null, error_count = 0, retry_at = null";
 /// SQL: is the resource `r` not on the blacklist?
 const NOT_BLACKLISTED: &str =
@@ -102,6 +105,8 @@ pub struct KnownList {
     pub withheld: BTreeSet<MailAddress>,
     /// In use although Planner did not list them: an operator wants to keep them.
     pub rejected: BTreeSet<MailAddress>,
+    /// Their data was erased: they are passed over.
+    pub erased: Erased,
 }
 
 /// What a refresh changes.
@@ -162,13 +167,14 @@ impl Store {
         state::put(&tx, FETCHED_AT, &now.to_string()).await?;
         requests::put_outcome(&tx, &outcome(&summary)).await?;
         wake::notify(&tx, Channel::Resource).await?;
+        base::crash::point("resource-list.written");
         tx.commit().await.map_err(StoreError::query(operation))?;
         Ok(Refreshed { summary, run })
     }
 }
 
 /// Nobody else changes the list until the caller's transaction ends.
-async fn lock(tx: &Transaction<'_>) -> Result<(), StoreError> {
+pub(crate) async fn lock(tx: &Transaction<'_>) -> Result<(), StoreError> {
     tx.execute("select pg_advisory_xact_lock($1)", &[&LIST_LOCK])
         .await
         .map(drop)
@@ -194,6 +200,7 @@ async fn known(tx: &Transaction<'_>) -> Result<(KnownList, Option<i64>), StoreEr
     }
     list.whitelist = addresses(tx, "select mail from planner_resource_whitelist").await?;
     list.blacklist = addresses(tx, "select mail from planner_resource_blacklist").await?;
+    list.erased = erasure::erased(tx).await?;
     let open_run = withheld::read_into(tx, &mut list).await?;
     Ok((list, open_run))
 }

@@ -130,7 +130,7 @@ fn place_listed(reading: &Reading, known: &KnownList, changes: &mut ListChanges)
         known.resources.iter().map(|resource| (&resource.mail, resource)).collect();
     for resource in &reading.usable {
         let mail = &resource.mail;
-        if known.blacklist.contains(mail) {
+        if known.blacklist.contains(mail) || known.erased.contains(mail) {
             continue;
         }
         let allowed = known.whitelist.is_empty() || known.whitelist.contains(mail);

@@ -26,14 +26,14 @@ use crate::{Store, StoreError};
 mod tests;
 
 /// The longest name and the longest reason that are kept, in characters.
-const TEXT_MAX: usize = 500;
+pub(super) const TEXT_MAX: usize = 500;
 
 /// A row of the whitelist or the blacklist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListEntry {
     /// The address as it was written.
     pub mail: String,
-    /// Why (blacklist).
+    /// Why; on the whitelist only where somebody said so.
     pub reason: Option<String>,
     /// By whom.
     pub added_by: String,
@@ -91,7 +91,7 @@ pub struct ResourceRow {
 }
 
 /// Would a change of so many among so many be many at once?
-fn many(count: u64, in_use: u64) -> bool {
+pub(super) fn many(count: u64, in_use: u64) -> bool {
     let number = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
     judge(number(count), number(in_use), &GuardLimits::DEFAULT) == Judgement::Withhold
 }
@@ -99,7 +99,21 @@ fn many(count: u64, in_use: u64) -> bool {
 impl Store {
     /// The whitelist, by address.
     pub async fn whitelist(&self) -> Result<Vec<ListEntry>, StoreError> {
-        self.entries("select l.mail, null, l.added_by, l.added_at", "planner_resource_whitelist").await
+        self.entries("select l.mail, l.reason, l.added_by, l.added_at", "planner_resource_whitelist").await
+    }
+
+    /// Records why a mailbox is on the whitelist; answers whether it is.
+    pub async fn note_whitelist_reason(&self, mail: &MailAddress, reason: &str) -> Result<bool, StoreError> {
+        let operation = "note why a mailbox is on the whitelist";
+        let client = self.client(operation).await?;
+        let noted = client
+            .execute(
+                "update planner_resource_whitelist set reason = $2 where lower(trim(mail)) = $1",
+                &[&mail.as_str(), &clean(reason, TEXT_MAX)],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        Ok(noted > 0)
     }
 
     /// The blacklist, by address.
@@ -199,27 +213,9 @@ impl Store {
         let operation = "put an address on the blacklist";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
-        lock(&tx).await?;
-        let (_, in_use_before) = sizes(&tx).await?;
-        let (reason, by) = (clean(reason, TEXT_MAX), clean(by, TEXT_MAX));
-        let removed = unlist(&tx, mail).await?;
-        tx.execute(
-            "insert into planner_resource_blacklist (mail, reason, added_by, added_at) values ($1, $2, $3, $4)",
-            &[&mail.as_str(), &reason, &by, &now],
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
-        let dropped = tx
-            .execute(
-                "update planner_resource set deleted_date = $2, deleted_reason = $3, adopt_due_at = null, \
-                     compare_due_at = null, updated_at = $2 where mail = $1 and deleted_date is null",
-                &[&mail.as_str(), &now, &reason],
-            )
-            .await
-            .map_err(StoreError::query(operation))?;
-        wake::notify(&tx, Channel::Resource).await?;
+        let edit = block(&tx, mail, reason, by, now).await?;
         tx.commit().await.map_err(StoreError::query(operation))?;
-        Ok(ListEdit { entries: u64::from(removed == 0), dropped, in_use_before, ..ListEdit::default() })
+        Ok(edit)
     }
 
     /// Takes an address off the blacklist and asks for the resource list, with which it comes back when
@@ -277,8 +273,39 @@ impl Store {
     }
 }
 
+/// Blocks a resource in the caller's transaction.
+pub(super) async fn block(
+    tx: &Transaction<'_>,
+    mail: &MailAddress,
+    reason: &str,
+    by: &str,
+    now: Timestamp,
+) -> Result<ListEdit, StoreError> {
+    let operation = "put an address on the blacklist";
+    lock(tx).await?;
+    let (_, in_use_before) = sizes(tx).await?;
+    let (reason, by) = (clean(reason, TEXT_MAX), clean(by, TEXT_MAX));
+    let removed = unlist(tx, mail).await?;
+    tx.execute(
+        "insert into planner_resource_blacklist (mail, reason, added_by, added_at) values ($1, $2, $3, $4)",
+        &[&mail.as_str(), &reason, &by, &now],
+    )
+    .await
+    .map_err(StoreError::query(operation))?;
+    let dropped = tx
+        .execute(
+            "update planner_resource set deleted_date = $2, deleted_reason = $3, adopt_due_at = null, \
+                 compare_due_at = null, updated_at = $2 where mail = $1 and deleted_date is null",
+            &[&mail.as_str(), &now, &reason],
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+    wake::notify(tx, Channel::Resource).await?;
+    Ok(ListEdit { entries: u64::from(removed == 0), dropped, in_use_before, ..ListEdit::default() })
+}
+
 /// Entries of the whitelist, and resources in use.
-async fn sizes(tx: &Transaction<'_>) -> Result<(u64, u64), StoreError> {
+pub(super) async fn sizes(tx: &Transaction<'_>) -> Result<(u64, u64), StoreError> {
     let operation = "count the resources";
     let row = tx
         .query_one(
@@ -303,7 +330,7 @@ async fn unlist(tx: &Transaction<'_>, mail: &MailAddress) -> Result<u64, StoreEr
 }
 
 /// Brings the resources up to the whitelist; answers how many were dropped and how many revived.
-async fn apply_whitelist(tx: &Transaction<'_>, now: Timestamp) -> Result<(u64, u64), StoreError> {
+pub(super) async fn apply_whitelist(tx: &Transaction<'_>, now: Timestamp) -> Result<(u64, u64), StoreError> {
     let operation = "apply the whitelist";
     let listed = "exists (select from planner_resource_whitelist w where lower(trim(w.mail)) = r.mail)";
     let empty = "not exists (select from planner_resource_whitelist)";
