@@ -5,17 +5,20 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use actix::{Actor, ActorContext, ActorFutureExt, Context, Handler, ResponseActFuture, WrapFuture};
 use supervision::{ChildContext, Stop};
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::Admin;
 use crate::http::{self, Sources};
 
 /// Serves the pages.
 pub(crate) struct HttpPages {
     listen: SocketAddr,
     sources: Sources,
+    admin: Option<Arc<Admin>>,
     context: ChildContext,
     stop: CancellationToken,
     served: Option<tokio::task::JoinHandle<()>>,
@@ -23,9 +26,14 @@ pub(crate) struct HttpPages {
 
 impl HttpPages {
     /// Pages on `listen`.
-    pub(crate) fn new(listen: SocketAddr, sources: Sources, context: ChildContext) -> Self {
+    pub(crate) fn new(
+        listen: SocketAddr,
+        sources: Sources,
+        admin: Option<Arc<Admin>>,
+        context: ChildContext,
+    ) -> Self {
         let stop = context.ended().child_token();
-        Self { listen, sources, context, stop, served: None }
+        Self { listen, sources, admin, context, stop, served: None }
     }
 }
 
@@ -33,7 +41,7 @@ impl Actor for HttpPages {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
-        let mut pages = match http::serve(self.listen, self.sources.clone()) {
+        let mut pages = match http::serve_with(self.listen, self.sources.clone(), self.admin.clone()) {
             Ok(pages) => pages,
             Err(error) => return self.context.fail(telemetry::chain(&error)),
         };

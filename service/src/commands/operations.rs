@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use base::{Clock, SystemClock};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::operations::{Operation, OperationKind, Progress, Scope};
-use store::{Store, StoreError};
+use store::Store;
 
 use super::show::{counted, moment, table};
 use super::{CommandError, Desk, LOOK_EVERY};
+use crate::acts::{self, state, value, words};
 use crate::cli::operators::{AskArgs, Follow, Who};
 
 /// How many operations are shown.
@@ -18,11 +19,7 @@ const SHOWN: u32 = 20;
 
 /// Asks for an operation for one or all mailboxes.
 pub(crate) async fn ask(desk: Desk, kind: OperationKind, args: &AskArgs) -> Result<(), CommandError> {
-    let scope = args.target.scope();
-    if let Scope::One(mail) = &scope {
-        super::resources::in_use(&desk.store, mail).await?;
-    }
-    begin(desk, kind, scope, &args.who, &args.follow).await
+    begin(desk, kind, args.target.scope(), &args.who, &args.follow).await
 }
 
 /// Asks for the resource list.
@@ -38,12 +35,7 @@ async fn begin(
     follow: &Follow,
 ) -> Result<(), CommandError> {
     let store = &desk.store;
-    let operation = store.record_operation(kind, &scope, &who.name()).await?;
-    if let Err(error) = pass_on(&desk, kind, &scope).await {
-        // the row says why; that it cannot even be written is told by the error itself
-        let _unrecorded = store.operation_failed(operation.id, &telemetry::chain(&error).to_string()).await;
-        return Err(error.into());
-    }
+    let operation = acts::ask(store, desk.allowed(), kind, &scope, &who.name(), desk.now()).await?;
     let nobody = store.live_instances().await? == 0;
     if nobody {
         say("no instance of the service is running; it is done when one starts");
@@ -73,16 +65,6 @@ async fn begin(
         )
     });
     Ok(())
-}
-
-/// Tells the stage.
-async fn pass_on(desk: &Desk, kind: OperationKind, scope: &Scope) -> Result<(), StoreError> {
-    match kind {
-        OperationKind::FullPull => desk.store.ask_for_full_reads(scope, desk.now()).await.map(drop),
-        OperationKind::Comparison => desk.store.ask_for_comparison(scope).await.map(drop),
-        OperationKind::Adoption => desk.store.ask_for_adoption(scope).await.map(drop),
-        OperationKind::ResourceList => desk.store.ask_for_resource_list().await,
-    }
 }
 
 /// Follows an operation until it is done.
@@ -160,16 +142,10 @@ fn keeps(progress: &Progress) -> String {
     outcome.or(reason).unwrap_or_default()
 }
 
-fn words(kind: OperationKind) -> &'static str {
-    match kind {
-        OperationKind::FullPull => "full pull",
-        OperationKind::Comparison => "comparison",
-        OperationKind::Adoption => "adoption",
-        OperationKind::ResourceList => "resource list",
-    }
-}
-
 fn meant(operation: &Operation, progress: &Progress) -> String {
+    if let Some(run) = &operation.subject {
+        return format!("run {run}");
+    }
     match &operation.scope {
         _ if operation.kind == OperationKind::ResourceList => "from Planner".to_owned(),
         Scope::One(mail) => mail.to_string(),
@@ -210,16 +186,6 @@ pub(crate) async fn show(desk: Desk, id: Option<i64>) -> Result<(), CommandError
     Ok(())
 }
 
-fn state(operation: &Operation, progress: &Progress) -> &'static str {
-    if operation.error.is_some() {
-        "failed"
-    } else if progress.is_done() {
-        "done"
-    } else {
-        "waiting"
-    }
-}
-
 fn row(operation: &Operation, progress: &Progress) -> Vec<String> {
     let state = match (&operation.error, &progress.outcome) {
         (Some(error), _) => format!("failed: {error}"),
@@ -229,28 +195,13 @@ fn row(operation: &Operation, progress: &Progress) -> Vec<String> {
     vec![
         operation.id.to_string(),
         words(operation.kind).to_owned(),
-        operation.scope.mail().unwrap_or("all").to_owned(),
+        operation.subject.as_ref().map_or_else(
+            || operation.scope.mail().unwrap_or("all").to_owned(),
+            |run| format!("run {run}"),
+        ),
         format!("{} of {}", progress.done, progress.of),
         state,
         moment(operation.asked_at),
         operation.asked_by.clone(),
     ]
-}
-
-fn value(operation: &Operation, progress: &Progress) -> Value {
-    let waiting: Vec<Value> =
-        progress.waiting.iter().map(|one| json!({ "mailbox": one.mail, "reason": one.reason })).collect();
-    json!({
-        "id": operation.id,
-        "kind": operation.kind.as_str(),
-        "mailbox": operation.scope.mail(),
-        "asked_by": operation.asked_by,
-        "asked_at": operation.asked_at.to_string(),
-        "state": state(operation, progress),
-        "done": progress.done,
-        "of": progress.of,
-        "outcome": progress.outcome,
-        "waiting": waiting,
-        "error": operation.error,
-    })
 }

@@ -10,7 +10,17 @@ use super::{CommandError, Desk};
 
 /// Shows all resources.
 pub(crate) async fn list(desk: Desk) -> Result<(), CommandError> {
-    let rows = desk.store.resource_rows().await?;
+    list_where(desk, |_| true).await
+}
+
+/// Shows those that `shown` says.
+pub(crate) async fn list_where(
+    desk: Desk,
+    shown: impl Fn(&ResourceRow) -> bool,
+) -> Result<(), CommandError> {
+    let mut rows = desk.store.resource_rows().await?;
+    let known = rows.len();
+    rows.retain(shown);
     let values: Vec<Value> = rows.iter().map(value).collect();
     desk.answer(&Value::from(values), || {
         let used = rows.iter().filter(|row| row.deleted_date.is_none()).count() as u64;
@@ -25,7 +35,8 @@ pub(crate) async fn list(desk: Desk) -> Result<(), CommandError> {
                 maybe(row.last_full_sync),
             ]
         });
-        let text = table(&headings, lines.collect(), "Planner has listed nobody yet");
+        let empty = if known == 0 { "Planner has listed nobody yet" } else { "there is none" };
+        let text = table(&headings, lines.collect(), empty);
         format!("{text}\n\n{} in use, {} in all", counted(used, "resource", "resources"), rows.len())
     });
     Ok(())
@@ -43,9 +54,31 @@ fn state(row: &ResourceRow) -> String {
             moment(since),
             reason.as_deref().unwrap_or("no reason given")
         ),
-        (None, _, Some(error)) => format!("{blocked}in use, cannot be listened to: {error}"),
+        (None, _, Some(error)) => format!("{blocked}in use, cannot be listened to: {}", trouble(error)),
         (None, _, None) => format!("{blocked}in use"),
     }
+}
+
+/// Why a mailbox cannot be listened to, in words; a code of Exchange stands behind them, for who looks it up.
+pub(crate) fn trouble(code: &str) -> String {
+    let words = match code {
+        "NotCovered" => {
+            return "no service account has room for it (kommuneklient credential list shows the room)".to_owned();
+        }
+        "NotSolved" => {
+            return "its address is not known, and listener.deactivate_solving_of_group_affinity forbids to ask for it"
+                .to_owned();
+        }
+        "ErrorNonExistentMailbox" | "ErrorMailboxNotFound" => "Exchange has no such mailbox",
+        "ErrorAccessDenied" | "ErrorImpersonateUserDenied" | "ErrorImpersonationDenied" => {
+            "the service account may not read it"
+        }
+        "ErrorFolderNotFound" | "ErrorItemNotFound" => "it has no calendar, or none that may be read",
+        "ErrorMailboxMoveInProgress" => "it is being moved",
+        "ErrorMailboxStoreUnavailable" | "ErrorMailboxFailover" => "its database is away",
+        _ => return code.to_owned(),
+    };
+    format!("{words} ({code})")
 }
 
 fn value(row: &ResourceRow) -> Value {
@@ -76,4 +109,17 @@ pub(crate) async fn in_use(store: &Store, mail: &MailAddress) -> Result<(), Comm
     } else {
         CommandError::NotInUse { mail: mailbox, since: moment(since), reason }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_read_words_and_not_our_codes() {
+        assert!(trouble("NotCovered").contains("no service account has room"));
+        assert!(!trouble("NotSolved").contains("NotSolved"));
+        assert_eq!(trouble("ErrorNonExistentMailbox"), "Exchange has no such mailbox (ErrorNonExistentMailbox)");
+        assert_eq!(trouble("ErrorSomethingNew"), "ErrorSomethingNew");
+    }
 }

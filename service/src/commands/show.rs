@@ -37,6 +37,13 @@ pub(crate) fn table(headings: &[&str], rows: Vec<Vec<String>>, empty: &str) -> S
     lines.join("\n")
 }
 
+/// Names and their values, one a line.
+pub(crate) fn pairs(lines: &[(&str, String)]) -> String {
+    let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    let line = |(name, value): &(&str, String)| format!("{name:width$}  {value}").trim_end().to_owned();
+    lines.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// A moment in the time zone of this machine, to the second.
 pub(crate) fn moment(at: Timestamp) -> String {
     at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
