@@ -18,7 +18,7 @@ codes! {
         RESOURCES .react(InvestigateInPlanner) .ends_on(RESOURCE_LIST);
     COMMUNICATOR_CANNOT_START = 3902 PCS Error
         "the communicator cannot start"
-        "kommunikatoren kan ikke starte"
+        "kommunikationen kan ikke starte"
         START .critical();
     PLANNER_SYNC_UNKNOWN_ERROR = 3903 PCS Error
         "something unforeseen failed while comparing with Planner"
@@ -34,15 +34,15 @@ codes! {
         LOG .ends_on(RESOURCE_LIST);
     COMMUNICATOR_DATABASE_FAILED = 3906 PCS Error
         "the communicator cannot work with the database"
-        "kommunikatoren kan ikke arbejde med databasen"
+        "kommunikationen kan ikke arbejde med databasen"
         DATABASE .critical() .ends_on(DATABASE);
     COMMUNICATOR_SETUP_FAILED = 3907 PCS Error
         "the communicator cannot be set up"
-        "kommunikatoren kan ikke sættes op"
+        "kommunikationen kan ikke sættes op"
         START;
     COMMUNICATOR_RUN_FAILED = 3908 PCS Error
         "a round of the communicator failed"
-        "en af kommunikatorens kørsler mislykkedes"
+        "en af kommunikationens kørsler mislykkedes"
         LOG .ends_on(COMMUNICATOR);
     OPERATION_UNKNOWN = 3931 PCS Error
         "the operation of a logged item is none of create, update, delete"

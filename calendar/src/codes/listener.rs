@@ -262,6 +262,6 @@ codes! {
         NOTHING;
     GROUP_OUTAGE_OVER = 9611 ELS Information
         "an outage that kept mailboxes of a group from being listened to is over"
-        "et nedbrud, der holdt en gruppes postkasser fra at blive lyttet til, er forbi"
+        "et nedbrud, der forhindrede lytning til en gruppes postkasser, er forbi"
         NOTHING;
 }

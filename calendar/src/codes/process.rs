@@ -54,7 +54,7 @@ codes! {
         PRIVATE .react(InvestigateInExchange) .per("mailbox");
     SCHEMA_AWAITED = 9310 ALL Warning
         "the schema lacks migrations that this process may not apply, it waits for them"
-        "skemaet mangler migreringer, som denne proces ikke må udføre; den venter på dem"
+        "databaseskemaet mangler migreringer, som denne proces ikke må udføre; den venter på dem"
         MIGRATION;
 
     // 901x: many instances

@@ -9,11 +9,11 @@ codes! {
 
     QUALIFIER_UNKNOWN_ERROR = 2901 EPS Error
         "something unforeseen failed while qualifying"
-        "noget uforudset gik galt under kvalificeringen"
+        "noget uforudset gik galt under vurderingen"
         LOG .per("mailbox") .ends_on(MAILBOX_HANDLED);
     QUALIFIER_CANNOT_START = 2902 EPS Error
         "the qualifier cannot start"
-        "kvalifikatoren kan ikke starte"
+        "vurderingen kan ikke starte"
         START .critical() .per("shard") .ends_on(SHARD);
     ITEM_FETCH_FAILED = 2903 EPS Error
         "an appointment could not be fetched from Exchange"

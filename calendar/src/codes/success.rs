@@ -45,8 +45,8 @@ pub const ALL: &[(&str, base::event_entry::Bilingual)] = &[
     ),
     (COMPARISON, both("a comparison with Planner succeeds", "en sammenligning med Planner lykkes")),
     (RESOURCE_LIST, both("the resource list is refreshed", "ressourcelisten bliver opdateret")),
-    (COMMUNICATOR, both("the communicator goes on", "kommunikatoren fortsætter")),
-    (SHARD, both("the qualifier goes on", "kvalifikatoren fortsætter")),
+    (COMMUNICATOR, both("the communicator goes on", "kommunikationen fortsætter")),
+    (SHARD, both("the qualifier goes on", "vurderingen fortsætter")),
     (
         MAILBOX_HANDLED,
         both("the mailbox's notifications are handled", "postkassens notifikationer bliver behandlet"),
