@@ -1,0 +1,238 @@
+//! Goal: several instances share the work evenly, take over from one that dies within 15 s, at once from one that is
+//! told to end, and a paused one or one with a wrong clock does no harm; nothing is lost by any of it, and what was
+//! agreed with Planner is kept over all of them. Method: real processes on one database against both simulators, ended
+//! by SIGTERM and SIGKILL, stopped by SIGSTOP; who owns what is read from the database.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use end_to_end::scene::Part;
+use end_to_end::{Scene, Setting, mailbox, wait_for};
+use rustix::process::{Pid, Signal, kill_process};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
+const MAILBOXES: u32 = 6;
+/// What one instance owns when it is alone: the listener's duty, two groups, four shards, three duties of the
+/// communicator.
+const ALL: i64 = 10;
+
+fn setting() -> Setting {
+    Setting { mailboxes: MAILBOXES, groups: 2, ..Setting::default() }
+}
+
+/// How many groups and shards each process owns, by its number.
+async fn shares(scene: &Scene) -> BTreeMap<i32, (i64, i64)> {
+    let client = scene.database.store.client("shares").await.unwrap();
+    let rows = client
+        .query(
+            "select split_part(owner, '/', 2)::int, count(*) filter (where key like 'affinity-group/%'), \
+                    count(*) filter (where key like 'qualifier/%') \
+             from lease where owner <> '' and expires_at > clock_timestamp() group by 1",
+            &[],
+        )
+        .await
+        .unwrap();
+    rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()
+}
+
+/// Waits until two processes have a group and two shards each; gives their numbers.
+async fn until_shared(scene: &Scene) -> Vec<i32> {
+    wait_for("two instances sharing evenly", async || {
+        let shares = shares(scene).await;
+        let even = shares.len() == 2 && shares.values().all(|share| *share == (1, 2));
+        if even { Ok(shares.keys().copied().collect()) } else { Err(format!("{shares:?}")) }
+    })
+    .await
+}
+
+/// Waits until one process owns everything; gives how long that took.
+async fn until_one_has_all(scene: &Scene, process: i32) -> Duration {
+    let began = Instant::now();
+    let query = format!(
+        "select count(*) from lease where split_part(owner, '/', 2) = '{process}' and expires_at > clock_timestamp()"
+    );
+    wait_for("one instance owning everything", async || match scene.count(&query).await {
+        ALL => Ok(()),
+        count => Err(format!("{count} of {ALL}")),
+    })
+    .await;
+    began.elapsed()
+}
+
+/// The number of the process that runs alone.
+async fn only(scene: &Scene) -> i32 {
+    let shares = shares(scene).await;
+    assert_eq!(shares.len(), 1, "{shares:?}");
+    *shares.keys().next().unwrap()
+}
+
+/// An appointment in every mailbox.
+async fn create_everywhere(scene: &Scene, round: u32) {
+    for n in 1..=MAILBOXES {
+        let item = scene.appointment(&format!("UID-{round}-{n}"), i64::from(3 + round));
+        scene.outlook.create(&mailbox(n), item).await.unwrap();
+    }
+}
+
+fn signal(process: i32, signal: Signal) {
+    kill_process(Pid::from_raw(process).unwrap(), signal).unwrap();
+}
+
+/// Two instances that share evenly, and their numbers.
+async fn two(scene: &Scene, environments: [&[&str]; 2]) -> ([Part; 2], [i32; 2]) {
+    let first = scene.start_part("first", "", environments[0]).await;
+    first.until_settled().await;
+    let of_first = only(scene).await;
+    let second = scene.start_part("second", "", environments[1]).await;
+    second.until_ready().await;
+    let processes = until_shared(scene).await;
+    let of_second = processes.into_iter().find(|process| *process != of_first).unwrap();
+    ([first, second], [of_first, of_second])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_is_shared_evenly_and_handed_over_at_once_when_one_ends() {
+    let scene = Scene::new(PROGRAM, setting()).await;
+    let ([_first, mut second], [of_first, _]) = two(&scene, [&[], &[]]).await;
+    create_everywhere(&scene, 1).await;
+    assert_eq!(scene.until_in_step().await.len(), MAILBOXES as usize);
+    // changes go on while it ends
+    let people = create_everywhere(&scene, 2);
+    let ((), took, ()) = tokio::join!(second.stop(), until_one_has_all(&scene, of_first), people);
+    println!("handed over after {took:?}");
+    assert!(took < Duration::from_secs(2), "a lease lives for 2 s: {took:?}");
+    assert_eq!(scene.until_in_step().await.len(), 2 * MAILBOXES as usize);
+    // the first has it to itself again, and everything is listened to: no waiting for a poll
+    create_everywhere(&scene, 3).await;
+    assert_eq!(scene.until_in_step().await.len(), 3 * MAILBOXES as usize);
+    assert_eq!(scene.count("select count(*) from instance").await, 1, "who ended has taken leave");
+    scene.assert_no_violations().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_killed_is_taken_over_within_15_seconds_by_default() {
+    let mut scene = Scene::new(PROGRAM, setting()).await;
+    for key in ["ttl", "renew"] {
+        scene.configure("leases", key, default_of(key));
+    }
+    let ([_first, mut second], [of_first, _]) = two(&scene, [&[], &[]]).await;
+    create_everywhere(&scene, 1).await;
+    scene.until_in_step().await;
+    second.kill().await;
+    let began = Instant::now();
+    create_everywhere(&scene, 2).await;
+    until_one_has_all(&scene, of_first).await;
+    let took = began.elapsed();
+    println!("taken over after {took:?}");
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert_eq!(scene.until_in_step().await.len(), 2 * MAILBOXES as usize);
+    scene.assert_no_violations().await;
+}
+
+/// The default of a setting of `[leases]`, as TOML.
+fn default_of(key: &str) -> &'static str {
+    match key {
+        "ttl" => "\"12s\"",
+        "renew" => "\"4s\"",
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_instance_finds_its_leases_lost_stops_and_competes_anew() {
+    let scene = Scene::new(PROGRAM, setting()).await;
+    let ([_first, mut second], [of_first, of_second]) = two(&scene, [&[], &[]]).await;
+    create_everywhere(&scene, 1).await;
+    scene.until_in_step().await;
+    signal(of_second, Signal::STOP);
+    create_everywhere(&scene, 2).await;
+    until_one_has_all(&scene, of_first).await;
+    assert_eq!(scene.until_in_step().await.len(), 2 * MAILBOXES as usize);
+    let tokens = "select sum(token)::bigint from lease";
+    let before = scene.count(tokens).await;
+    signal(of_second, Signal::CONT);
+    // it has noticed: what it shares from now on it was given with tokens of its own
+    until_shared(&scene).await;
+    assert!(scene.count(tokens).await > before);
+    create_everywhere(&scene, 3).await;
+    assert_eq!(scene.until_in_step().await.len(), 3 * MAILBOXES as usize);
+    assert_eq!(second.ended(), None, "{}", second.log_end());
+    assert!(second.log().contains("\"event_id\":9011"), "{}", second.log_end());
+    scene.assert_no_violations().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clocks_that_are_minutes_wrong_lose_nothing_when_work_changes_hands() {
+    let scene = Scene::new(PROGRAM, setting()).await;
+    let ahead: &[&str] = &["KOMMUNEKLIENT_CLOCK_OFFSET_MS=300000"];
+    let behind: &[&str] = &["KOMMUNEKLIENT_CLOCK_OFFSET_MS=-300000"];
+    let ([mut first, _second], [_, of_second]) = two(&scene, [ahead, behind]).await;
+    let mut items = Vec::new();
+    for n in 1..=MAILBOXES {
+        let item = scene.appointment(&format!("UID-{n}"), 3);
+        items.push(scene.outlook.create(&mailbox(n), item).await.unwrap());
+    }
+    assert_eq!(scene.until_in_step().await.len(), MAILBOXES as usize);
+    // from the one that is ahead to the one that is behind: its decisions lie minutes in the other's future
+    first.kill().await;
+    until_one_has_all(&scene, of_second).await;
+    for (n, item) in (1..=MAILBOXES).zip(&items) {
+        let times = scene.new_times(4);
+        scene.outlook.update(&mailbox(n), item.clone().into(), times).await.unwrap();
+    }
+    assert_eq!(scene.until_in_step().await.len(), MAILBOXES as usize);
+    let off = "select count(*) from calendar_event \
+               where abs(extract(epoch from decided_at - decision_stored_at)) > 5";
+    assert_eq!(scene.count(off).await, 0, "they go by the database's clock");
+    scene.assert_no_violations().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn instances_with_different_numbers_of_shards_use_that_of_the_first() {
+    let mut scene = Scene::new(PROGRAM, setting()).await;
+    let first = scene.start_part("first", "", &[]).await;
+    first.until_ready().await;
+    scene.configure("qualifier", "shards", "8");
+    let second = scene.start_part("second", "", &[]).await;
+    second.until_ready().await;
+    until_shared(&scene).await;
+    assert_eq!(scene.count("select count(*) from lease where key like 'qualifier/%'").await, 4);
+    assert!(second.log().contains("\"event_id\":9010"), "{}", second.log_end());
+    create_everywhere(&scene, 1).await;
+    assert_eq!(scene.until_in_step().await.len(), MAILBOXES as usize);
+    scene.assert_no_violations().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_budget_of_a_minute_holds_over_two_instances_and_a_kill() {
+    // a minute of 3 s, for the product and for Planner's meter
+    let pace: &[&str] = &["KOMMUNEKLIENT_PACE=20"];
+    let mut scene = Scene::new(
+        PROGRAM,
+        Setting {
+            planner_minute: Duration::from_secs(3),
+            planner_calls_per_minute: Some(6),
+            ..setting()
+        },
+    )
+    .await;
+    scene.configure("planner", "sla_calls_per_minute", "6");
+    scene.configure("planner", "max_calendar_event_updates_per_call", "1");
+    let ([mut first, _second], [_, of_second]) = two(&scene, [pace, pace]).await;
+    create_everywhere(&scene, 1).await;
+    create_everywhere(&scene, 2).await;
+    // in the midst of it
+    wait_for("some calls", async || {
+        let calls = scene.count("select count(*) from service_call_reference_log where operation = 'CreateEvents'");
+        match calls.await {
+            0..4 => Err("few".to_owned()),
+            _ => Ok(()),
+        }
+    })
+    .await;
+    first.kill().await;
+    until_one_has_all(&scene, of_second).await;
+    assert_eq!(scene.until_in_step().await.len(), 2 * MAILBOXES as usize);
+    scene.assert_no_violations().await;
+}
