@@ -11,8 +11,12 @@ use crate::config::{Database, DatabaseConfig};
 
 /// How long the embedded server may take to answer: after a crash it reads its log first.
 const EMBEDDED_PATIENCE: Duration = Duration::from_secs(60);
+/// What is done with the embedded server at the end.
+pub(crate) const STOP: &str = "stop the embedded database";
 /// How long to wait for a connection.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a transaction of a command may pause.
+const COMMANDS_PAUSE: Duration = Duration::from_secs(60);
 
 /// An opened database. Stop the embedded server last.
 #[derive(Debug)]
@@ -23,20 +27,34 @@ pub struct Opened {
     pub embedded: Option<Embedded>,
 }
 
-/// Opens the database, starting the embedded server where `which` says so.
+/// Opens the database, starting the embedded server where `which` says so. The server knows the connections by the number
+/// of this process. Leases live for `lease_life`.
 ///
 /// # Errors
 /// [`ServiceError::Database`] when the embedded server does not start or the address cannot be used;
 /// [`ServiceError::Trust`] without certificate authorities. A server that is away is found by the first use.
-pub async fn open(config: &DatabaseConfig, which: &Database) -> Result<Opened, ServiceError> {
-    open_as("kommuneklient", config, which).await
+pub async fn open(
+    config: &DatabaseConfig,
+    which: &Database,
+    lease_life: Duration,
+) -> Result<Opened, ServiceError> {
+    open_with(&format!("kommuneklient/{}", std::process::id()), config, which, lease_life).await
 }
 
-/// The same with the name by which the server knows the connections.
+/// The same for a command, with the name by which the server knows the connections.
 ///
 /// # Errors
 /// As [`open`].
 pub async fn open_as(name: &str, config: &DatabaseConfig, which: &Database) -> Result<Opened, ServiceError> {
+    open_with(name, config, which, COMMANDS_PAUSE).await
+}
+
+async fn open_with(
+    name: &str,
+    config: &DatabaseConfig,
+    which: &Database,
+    idle_in_transaction: Duration,
+) -> Result<Opened, ServiceError> {
     let failed = |operation| move |source| ServiceError::Database { operation, source };
     let (embedded, url, roots) = match which {
         Database::Embedded => {
@@ -60,6 +78,7 @@ pub async fn open_as(name: &str, config: &DatabaseConfig, which: &Database) -> R
         url,
         pool_size: config.pool_size,
         patience: CONNECTION_PATIENCE,
+        idle_in_transaction,
         tls,
         application_name: name.to_owned(),
     })

@@ -13,7 +13,7 @@ pub fn migrate(config: &Config) -> Result<Vec<String>, ServiceError> {
     let which = config.for_migrate()?;
     let runtime = tokio::runtime::Runtime::new().map_err(ServiceError::Runtime)?;
     runtime.block_on(async {
-        let opened = database::open(&config.database, &which).await?;
+        let opened = database::open(&config.database, &which, config.leases.ttl.get()).await?;
         let failed = |operation| move |source| ServiceError::Database { operation, source };
         let applied = store::migrations::migrate(&opened.store).await.map_err(failed("migrate the database"));
         opened.store.close();

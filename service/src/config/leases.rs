@@ -1,11 +1,11 @@
 //! `[leases]`
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{HumanDuration, Problems, Section};
 
 /// Who owns which work.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeasesConfig {
     /// A lease that is not renewed for this long can be taken by another instance.
@@ -16,7 +16,7 @@ pub struct LeasesConfig {
 
 impl Default for LeasesConfig {
     fn default() -> Self {
-        Self { ttl: HumanDuration::seconds(15), renew: HumanDuration::seconds(5) }
+        Self { ttl: HumanDuration::seconds(12), renew: HumanDuration::seconds(4) }
     }
 }
 
