@@ -57,7 +57,7 @@ impl Area {
         match self {
             // Numbers rise with time but for what was set aside and retried: a few that are young do not hide the old.
             Self::NotificationLog => {
-                "with oldest as (select id, handled_at from notification_log order by id limit $2 * 2), \
+                "with oldest as (select id, handled_at from notification_log order by id limit $2::bigint * 2), \
                  gone as (delete from notification_log where id in ( \
                      select id from oldest where handled_at < clock_timestamp() - make_interval(days => $1) \
                      order by id limit $2) returning 1) \
