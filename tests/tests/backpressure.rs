@@ -15,7 +15,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
 const PACE: u32 = 20;
 /// By how much the memory of the product may grow, whatever waits (docs/performance.md). What waits here would take
 /// several times as much.
-const GROWTH_MAX: u64 = 32 << 20;
+const GROWTH_MAX: u64 = 16 << 20;
 const MINUTE: Duration = Duration::from_secs(3);
 
 /// A scene at the test's pace in which every mailbox is listened to, adopted and read.
