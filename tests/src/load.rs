@@ -12,7 +12,8 @@ use crate::wait::wait_for;
 /// Waits until the product is ready and every mailbox was adopted and read in full: then its differences are sent.
 pub async fn until_sendable(scene: &Scene) {
     scene.until_ready().await;
-    let unready = "select count(*) from planner_resource where adopted_at is null or full_read_began_at is null";
+    let unready =
+        "select count(*) from planner_resource where adopted_at is null or full_read_began_at is null";
     wait_for("every mailbox being adopted and read", async || match scene.count(unready).await {
         0 => Ok(()),
         count => Err(format!("{count} are not; {}", scene.log_end())),
@@ -74,7 +75,11 @@ pub async fn calls(scene: &Scene) -> Calls {
     let meter: Value = scene.planner.admin().get("/admin/meter").await.expect("the meter answers");
     let sum = |name: &str, counts: fn(&str) -> bool| -> u64 {
         let numbers = meter[name].as_object().expect("the meter counts by operation");
-        numbers.iter().filter(|(operation, _)| counts(operation)).filter_map(|(_, count)| count.as_u64()).sum()
+        numbers
+            .iter()
+            .filter(|(operation, _)| counts(operation))
+            .filter_map(|(_, count)| count.as_u64())
+            .sum()
     };
     let most = |name: &str| meter[name].as_u64().expect("the meter counts");
     Calls {

@@ -19,7 +19,11 @@ const GROWTH_MAX: u64 = 16 << 20;
 const MINUTE: Duration = Duration::from_secs(3);
 
 /// A scene at the test's pace in which every mailbox is listened to, adopted and read.
-async fn scene(mailboxes: u32, calls_per_minute: Option<u32>, more: &[(&'static str, &'static str)]) -> Scene {
+async fn scene(
+    mailboxes: u32,
+    calls_per_minute: Option<u32>,
+    more: &[(&'static str, &'static str)],
+) -> Scene {
     let mut configuration: Vec<_> = more.iter().map(|(key, value)| ("planner", *key, *value)).collect();
     // one long value in memory for each call's limit
     let limit: Option<&'static str> = calls_per_minute.map(|limit| &*limit.to_string().leak());
@@ -77,8 +81,11 @@ async fn at_ten_times_the_budget_it_is_used_and_kept_and_no_mailbox_starves() {
     const CALLS: u32 = 60;
     const MAILBOXES: u32 = 8;
     const MINUTES: u32 = 4;
-    let more =
-        [("max_calendar_event_updates_per_call", "1"), ("simultaneous_calls", "4"), ("call_timeout", "\"3s\"")];
+    let more = [
+        ("max_calendar_event_updates_per_call", "1"),
+        ("simultaneous_calls", "4"),
+        ("call_timeout", "\"3s\""),
+    ];
     let mut scene = scene(MAILBOXES, Some(CALLS), &more).await;
     scene.start_service().await;
     until_sendable(&scene).await;
@@ -119,8 +126,11 @@ async fn at_ten_times_the_budget_it_is_used_and_kept_and_no_mailbox_starves() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn across_a_take_over_the_budget_is_kept_and_used() {
     const CALLS: u32 = 60;
-    let more =
-        [("max_calendar_event_updates_per_call", "1"), ("simultaneous_calls", "4"), ("call_timeout", "\"1s\"")];
+    let more = [
+        ("max_calendar_event_updates_per_call", "1"),
+        ("simultaneous_calls", "4"),
+        ("call_timeout", "\"1s\""),
+    ];
     let mut scene = scene(4, Some(CALLS), &more).await;
     scene.start_service().await;
     until_sendable(&scene).await;

@@ -17,10 +17,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Measures.
 pub(crate) async fn run() -> Figures {
-    let configuration = vec![
-        ("planner", "simultaneous_calls", "4"),
-        ("planner", "sla_calls_per_minute", "480"),
-    ];
+    let configuration =
+        vec![("planner", "simultaneous_calls", "4"), ("planner", "sla_calls_per_minute", "480")];
     let mut scene =
         Scene::new(PROGRAM, Setting { mailboxes: MAILBOXES, configuration, ..Setting::default() }).await;
     let mut planner = scene.gate_before_planner();

@@ -43,8 +43,20 @@ const CASES: [Case; 6] = [
     Case { name: "calls, a pull alone", calls: Some("120"), events: None, waits: Waits::Bulk, dies: false },
     Case { name: "calls, both", calls: Some("120"), events: None, waits: Waits::Both, dies: false },
     Case { name: "appointments, both", calls: None, events: Some("1200"), waits: Waits::Both, dies: false },
-    Case { name: "both limits, both", calls: Some("120"), events: Some("1200"), waits: Waits::Both, dies: false },
-    Case { name: "calls, both, take-overs", calls: Some("120"), events: None, waits: Waits::Both, dies: true },
+    Case {
+        name: "both limits, both",
+        calls: Some("120"),
+        events: Some("1200"),
+        waits: Waits::Both,
+        dies: false,
+    },
+    Case {
+        name: "calls, both, take-overs",
+        calls: Some("120"),
+        events: None,
+        waits: Waits::Both,
+        dies: true,
+    },
 ];
 
 /// Measures.
