@@ -13,19 +13,23 @@
 use base::TraceContext;
 use calendar::reconcile::{Change, Decision};
 use calendar::{ItemId, Known, MailAddress, OriginId, Slot, Uid};
+use deadpool_postgres::Transaction;
 use jiff::{Timestamp, ToSpan};
-use tokio_postgres::types::Type;
-use tokio_postgres::{Row, Transaction};
+use tokio_postgres::Row;
 
+use crate::erasure::HASH_OF_COLUMN;
 use crate::lease::{self, Fence};
 use crate::notification_queue::{self, Finished};
-use crate::wake::{self, Channel};
 use crate::withheld::{self, MissingKey, WithheldSource, Withholding};
 use crate::{Store, StoreError};
 
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests;
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod together_tests;
+mod write;
 
 /// Most keys in one statement.
 const CHUNK: usize = 1_000;
@@ -67,6 +71,8 @@ pub struct Effect {
     pub series: Vec<Series>,
     /// Masters that are gone.
     pub masters_gone: Vec<ItemId>,
+    /// Nothing was known of the keys of its decisions: there are no rows of them.
+    pub fresh: bool,
     /// Notifications that are done with.
     pub finished: Vec<Finished>,
     /// Was the whole window read?
@@ -216,79 +222,115 @@ impl Store {
         let operation = "store decisions";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
-        tokio::try_join!(lease::guard(&tx, fence), hurry(&tx, effect))?;
+        let only = [effect];
+        let ((), (), in_use) = tokio::try_join!(
+            lease::guard(&tx, fence),
+            write::hurry(&tx, effect.full_read),
+            in_use(&tx, &only)
+        )?;
+        if !in_use {
+            let finished: Vec<Finished> = effect
+                .finished
+                .iter()
+                .map(|one| Finished { outcome: "not in use", text: None, ..*one })
+                .collect();
+            notification_queue::finish(
+                &tx,
+                &finished.iter().map(|one| (one, effect.decided_at)).collect::<Vec<_>>(),
+            )
+            .await?;
+            tx.commit().await.map_err(StoreError::query(operation))?;
+            return Ok(Applied::Done(Done::default()));
+        }
         let mut done = Done::default();
         match apply_guarded(&tx, effect).await? {
             Some(run) => done.withheld = run,
             None => return Ok(Applied::Conflict),
         }
-        let mut decisions: Vec<&(Decision, Option<TraceContext>)> = effect.decisions.iter().collect();
-        // One order for everybody who locks keys, so that no two wait for each other.
-        decisions.sort_by(|a, b| a.0.origin_id.cmp(&b.0.origin_id));
-        for chunk in decisions.chunks(CHUNK) {
-            let (refreshed, changed): (Vec<_>, Vec<_>) =
-                chunk.iter().copied().partition(|(decision, _)| decision.change == Change::Refresh);
-            refresh(&tx, effect, &refreshed).await?;
-            let stored = decide(&tx, effect, &changed).await?;
-            let missed: Vec<&OriginId> = changed
-                .iter()
-                .map(|(decision, _)| &decision.origin_id)
-                .filter(|origin_id| !stored.contains(origin_id.as_str()))
-                .collect();
+        for chunk in write::in_order(&[effect]).chunks(CHUNK) {
+            let (refreshed, changed) = write::split(chunk);
+            write::refresh(&tx, effect, &refreshed).await?;
+            let missed = write::decide(&tx, &changed).await?;
             if !missed.is_empty() && !all_later(&tx, effect, &missed).await? {
                 return Ok(Applied::Conflict);
             }
             done.discarded.extend(missed.into_iter().cloned());
         }
-        // None of these needs the answer of another: they go out together.
-        tokio::try_join!(
-            update_series(&tx, effect),
-            notification_queue::finish(&tx, &effect.finished, effect.decided_at),
-            note_full_read(&tx, effect),
-            announce(&tx, effect),
-        )?;
+        base::crash::point("qualifier.decisions-written");
+        write::conclude(&tx, &[effect]).await?;
         tx.commit().await.map_err(StoreError::query(operation))?;
         Ok(Applied::Done(done))
     }
+
+    /// Lets the effects of several readings happen, of different mailboxes and each under its own fence, in one
+    /// transaction, which is much cheaper than one each. Answers `false`, and nothing took effect, when that cannot be
+    /// because of any of them: let each happen by itself then ([`apply`](Self::apply)), which tells whose fault it is. The
+    /// same after an error.
+    pub async fn apply_together(&self, effects: &[(&Fence, &Effect)]) -> Result<bool, StoreError> {
+        let operation = "store the decisions about several mailboxes";
+        if effects.iter().any(|(_, effect)| !effect.is_plain()) {
+            return Ok(false);
+        }
+        let mut client = self.client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        let mut fences: Vec<&Fence> = effects.iter().map(|(fence, _)| *fence).collect();
+        fences.sort_by(|a, b| a.key.cmp(&b.key));
+        fences.dedup();
+        for fence in fences {
+            lease::guard(&tx, fence).await?;
+        }
+        let effects: Vec<&Effect> = effects.iter().map(|(_, effect)| *effect).collect();
+        let full_read = effects.iter().all(|effect| effect.full_read);
+        let ((), in_use) = tokio::try_join!(write::hurry(&tx, full_read), in_use(&tx, &effects))?;
+        if !in_use {
+            return Ok(false);
+        }
+        let (fresh, known): (Vec<&Effect>, Vec<&Effect>) = effects.iter().partition(|effect| effect.fresh);
+        for chunk in write::in_order(&fresh).chunks(CHUNK) {
+            write::create(&tx, chunk).await?;
+        }
+        for chunk in write::in_order(&known).chunks(CHUNK) {
+            if !write::decide(&tx, chunk).await?.is_empty() {
+                return Ok(false);
+            }
+        }
+        base::crash::point("qualifier.decisions-written");
+        write::conclude(&tx, &effects).await?;
+        tx.commit().await.map_err(StoreError::query(operation))?;
+        Ok(true)
+    }
 }
 
-/// A full read need not wait for the disk: when the database server crashes before the commit is written, all of it is
-/// undone together with the end of its notification, and the mailbox is read again (the notification still bears the number
-/// of its shard, which claims it anew: [`notification_queue::ClaimRequest::in_hand`]). What was sent on the strength of it
-/// was recorded by a later commit that did wait, and took this one with it.
-async fn hurry(tx: &Transaction<'_>, effect: &Effect) -> Result<(), StoreError> {
-    if !effect.full_read {
-        return Ok(());
+impl Effect {
+    /// Nothing but keys, series and ends of notifications: it can happen together with others.
+    fn is_plain(&self) -> bool {
+        self.guarded == Guarded::default()
+            && self.decisions.iter().all(|(decision, _)| decision.change != Change::Refresh)
     }
-    tx.batch_execute("set local synchronous_commit = off").await.map_err(StoreError::query("store decisions"))
 }
 
-async fn note_full_read(tx: &Transaction<'_>, effect: &Effect) -> Result<(), StoreError> {
-    if !effect.full_read {
-        return Ok(());
+/// May anything be decided about these mailboxes? Not when one went out of use, or was erased, since it was looked up: an
+/// operator who withdrew its appointments would see them decided anew, and nobody would delete them again. Nothing is
+/// locked: who passes here before such an act commits finds at the keys which that changed that their versions are others.
+async fn in_use(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<bool, StoreError> {
+    let decided = effects.iter().filter(|effect| effect.full_read || !effect.decisions.is_empty());
+    let mails: Vec<&str> = decided.map(|effect| effect.mail.as_str()).collect();
+    if mails.is_empty() {
+        return Ok(true);
     }
-    tx.execute_typed(
-        "update planner_resource set full_read_began_at = $2, last_full_sync = $3, full_read_whole = $4, \
-                full_read_began_db = $5 \
-         where mail = $1",
-        &[
-            (&effect.mail.as_str(), Type::TEXT),
-            (&effect.reading_began, Type::TIMESTAMPTZ),
-            (&effect.decided_at, Type::TIMESTAMPTZ),
-            (&effect.full_read_whole, Type::BOOL),
-            (&effect.full_read_began_db, Type::TIMESTAMPTZ),
-        ],
-    )
-    .await
-    .map(drop)
-    .map_err(StoreError::query("note a full read"))
-}
-
-async fn announce(tx: &Transaction<'_>, effect: &Effect) -> Result<(), StoreError> {
-    if effect.full_read || !effect.decisions.is_empty() {
-        wake::notify(tx, Channel::Decision).await?;
-    }
-    Ok(())
+    let operation = "look whether a mailbox is in use";
+    let statement = tx
+        .prepare_cached(&format!(
+            "select not exists (select from planner_resource where mail = any ($1) and deleted_date is not null) \
+                and not exists (select from unnest($1::text[]) as d (mail) \
+                                join erased_mailbox e on e.hash = {HASH_OF_COLUMN})"
+        ))
+        .await
+        .map_err(StoreError::query(operation))?;
+    tx.query_one(&statement, &[&mails])
+        .await
+        .and_then(|row| row.try_get(0))
+        .map_err(StoreError::query(operation))
 }
 
 /// What the reading means for what is withheld; answers the run that is withheld now, or `None` on a conflict.
@@ -319,123 +361,6 @@ async fn apply_guarded(tx: &Transaction<'_>, effect: &Effect) -> Result<Option<O
     Ok(Some(run))
 }
 
-type Traced = (Decision, Option<TraceContext>);
-
-/// Inserts or updates the rows of real decisions; answers the keys that were stored.
-async fn decide(
-    tx: &deadpool_postgres::Transaction<'_>,
-    effect: &Effect,
-    changed: &[&Traced],
-) -> Result<std::collections::HashSet<String>, StoreError> {
-    let operation = "store decisions";
-    if changed.is_empty() {
-        return Ok(std::collections::HashSet::new());
-    }
-    let origin_ids: Vec<&str> = changed.iter().map(|(d, _)| d.origin_id.as_str()).collect();
-    let uids: Vec<Option<&str>> = changed.iter().map(|(d, _)| d.uid.as_ref().map(Uid::as_str)).collect();
-    let recurrences: Vec<Option<Timestamp>> = changed.iter().map(|(d, _)| d.recurrence_time).collect();
-    let items: Vec<Option<&str>> =
-        changed.iter().map(|(d, _)| d.item_id.as_ref().map(ItemId::as_str)).collect();
-    let versions: Vec<i64> = changed.iter().map(|(d, _)| d.expected_version + 1).collect();
-    let wanted: Vec<bool> =
-        changed.iter().map(|(d, _)| matches!(d.change, Change::Create(_) | Change::Update(_))).collect();
-    let slots: Vec<Option<Slot>> = changed
-        .iter()
-        .map(|(d, _)| match d.change {
-            Change::Create(slot) | Change::Update(slot) | Change::Delete { slot, .. } => Some(slot),
-            Change::Refresh => None,
-        })
-        .collect();
-    let starts: Vec<Option<Timestamp>> = slots.iter().map(|slot| slot.map(|slot| slot.start)).collect();
-    let ends: Vec<Option<Timestamp>> = slots.iter().map(|slot| slot.map(|slot| slot.end)).collect();
-    let traces: Vec<Option<&str>> =
-        changed.iter().map(|(_, trace)| trace.as_ref().map(TraceContext::as_str)).collect();
-    let statement = tx
-        .prepare_cached(
-            "insert into calendar_event as e (mail, origin_id, uid, recurrence_time, item_id, version, wanted, \
-                                              item_known_since, start_at, end_at, decided_at, reading_began, \
-                                              bulk, decision_trace) \
-             select $1, d.origin_id, d.uid, d.recurrence_time, d.item_id, d.version, d.wanted, $2, d.start_at, \
-                    d.end_at, $2, $3, $4, d.trace \
-             from unnest($5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::bigint[], $10::boolean[], \
-                         $11::timestamptz[], $12::timestamptz[], $13::text[]) \
-                  as d (origin_id, uid, recurrence_time, item_id, version, wanted, start_at, end_at, trace) \
-             on conflict (mail, origin_id) do update set \
-                 uid = excluded.uid, recurrence_time = excluded.recurrence_time, item_id = excluded.item_id, \
-                 item_known_since = case when e.item_id = excluded.item_id then e.item_known_since \
-                                         else excluded.item_known_since end, \
-                 version = excluded.version, wanted = excluded.wanted, \
-                 start_at = case when excluded.wanted then excluded.start_at \
-                                 else coalesce(e.start_at, excluded.start_at) end, \
-                 end_at = case when excluded.wanted then excluded.end_at else coalesce(e.end_at, excluded.end_at) end, \
-                 decided_at = excluded.decided_at, reading_began = excluded.reading_began, bulk = excluded.bulk, \
-                 decision_trace = excluded.decision_trace, attempts = 0, next_attempt_at = null, \
-                 delete_withheld = false \
-             where e.version = excluded.version - 1 \
-               and (e.reading_began is null or e.reading_began <= excluded.reading_began) \
-             returning origin_id",
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
-    let rows = tx
-        .query(
-            &statement,
-            &[
-                &effect.mail.as_str(),
-                &effect.decided_at,
-                &effect.reading_began,
-                &effect.bulk,
-                &origin_ids,
-                &uids,
-                &recurrences,
-                &items,
-                &versions,
-                &wanted,
-                &starts,
-                &ends,
-                &traces,
-            ],
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
-    rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(StoreError::query(operation))
-}
-
-/// Brings item ids and identities up to date where nothing else changed.
-async fn refresh(tx: &Transaction<'_>, effect: &Effect, refreshed: &[&Traced]) -> Result<(), StoreError> {
-    if refreshed.is_empty() {
-        return Ok(());
-    }
-    let operation = "store new item ids";
-    let origin_ids: Vec<&str> = refreshed.iter().map(|(d, _)| d.origin_id.as_str()).collect();
-    let uids: Vec<Option<&str>> = refreshed.iter().map(|(d, _)| d.uid.as_ref().map(Uid::as_str)).collect();
-    let recurrences: Vec<Option<Timestamp>> = refreshed.iter().map(|(d, _)| d.recurrence_time).collect();
-    let items: Vec<Option<&str>> =
-        refreshed.iter().map(|(d, _)| d.item_id.as_ref().map(ItemId::as_str)).collect();
-    let versions: Vec<i64> = refreshed.iter().map(|(d, _)| d.expected_version).collect();
-    tx.execute(
-        "update calendar_event e set uid = d.uid, recurrence_time = d.recurrence_time, item_id = d.item_id, \
-                item_known_since = case when e.item_id = d.item_id then e.item_known_since else $8 end \
-         from unnest($3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::bigint[]) \
-              as d (origin_id, uid, recurrence_time, item_id, version) \
-         where e.mail = $1 and e.origin_id = d.origin_id and e.version = d.version \
-           and (e.reading_began is null or e.reading_began <= $2)",
-        &[
-            &effect.mail.as_str(),
-            &effect.reading_began,
-            &origin_ids,
-            &uids,
-            &recurrences,
-            &items,
-            &versions,
-            &effect.decided_at,
-        ],
-    )
-    .await
-    .map(drop)
-    .map_err(StoreError::query(operation))
-}
-
 /// Do all these keys have decisions from later readings?
 async fn all_later(tx: &Transaction<'_>, effect: &Effect, keys: &[&OriginId]) -> Result<bool, StoreError> {
     let operation = "look at later decisions";
@@ -449,34 +374,6 @@ async fn all_later(tx: &Transaction<'_>, effect: &Effect, keys: &[&OriginId]) ->
         .map_err(StoreError::query(operation))?;
     let later: i64 = row.try_get(0).map_err(StoreError::query(operation))?;
     Ok(usize::try_from(later) == Ok(keys.len()))
-}
-
-/// Forgets masters that are gone, then learns the new ones.
-async fn update_series(tx: &Transaction<'_>, effect: &Effect) -> Result<(), StoreError> {
-    let operation = "store the series of a mailbox";
-    let mail = effect.mail.as_str();
-    if !effect.masters_gone.is_empty() {
-        let gone: Vec<&str> = effect.masters_gone.iter().map(ItemId::as_str).collect();
-        tx.execute_typed(
-            "delete from series where mail = $1 and item_id = any ($2)",
-            &[(&mail, Type::TEXT), (&gone, Type::TEXT_ARRAY)],
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
-    }
-    if !effect.series.is_empty() {
-        let uids: Vec<&str> = effect.series.iter().map(|series| series.uid.as_str()).collect();
-        let items: Vec<&str> = effect.series.iter().map(|series| series.item_id.as_str()).collect();
-        tx.execute_typed(
-            "insert into series (mail, uid, item_id) \
-             select distinct on (s.uid) $1, s.uid, s.item_id from unnest($2::text[], $3::text[]) as s (uid, item_id) \
-             on conflict (mail, uid) do update set item_id = excluded.item_id",
-            &[(&mail, Type::TEXT), (&uids, Type::TEXT_ARRAY), (&items, Type::TEXT_ARRAY)],
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
-    }
-    Ok(())
 }
 
 /// Reads a series.

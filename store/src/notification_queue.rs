@@ -15,7 +15,6 @@
 use base::TraceContext;
 use calendar::{ItemId, MailAddress};
 use jiff::Timestamp;
-use tokio_postgres::types::Type;
 use tokio_postgres::{Row, Transaction};
 
 use crate::lease::{self, Fence};
@@ -135,29 +134,8 @@ impl Store {
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lease::guard(&tx, request.fence).await?;
-        // Written out twice, so that each uses its own partial index.
-        // Nothing is sent for a mailbox before its first full read: it does not wait for the end of a pull.
-        let (of_class, order) = match request.class {
-            Class::Live => ("event_type <> 'FullRead'", "id"),
-            Class::Bulk => (
-                "event_type = 'FullRead'",
-                "(select r.last_full_sync is not null from planner_resource r where r.mail = notification.mail), id",
-            ),
-        };
-        let statement = tx
-            .prepare_cached(&format!(
-                "with due as ( \
-                     select id from notification \
-                     where bucket = any ($2) and set_aside_at is null and {of_class} \
-                       and (claim is distinct from $1 or not (id = any ($6))) and (next_attempt_at is null or next_attempt_at <= $3) \
-                       and not (mail = any ($4)) \
-                     order by {order} limit $5 for update) \
-                 update notification n set claim = $1 from due where n.id = due.id \
-                 returning n.id, n.mail, n.event_type, n.item_id, n.old_item_id, n.received_at, n.trace_context, \
-                           n.attempts"
-            ))
-            .await
-            .map_err(StoreError::query(operation))?;
+        let statement =
+            tx.prepare_cached(&claim_sql(request.class)).await.map_err(StoreError::query(operation))?;
         let without: Vec<&str> = request.without.iter().map(MailAddress::as_str).collect();
         let rows = tx
             .query(
@@ -230,39 +208,73 @@ impl Store {
     }
 }
 
-/// Moves notifications to the log, inside the caller's transaction.
+/// SQL: what can be claimed now. Written out for each class, so that each uses its own partial index.
+fn claim_sql(class: Class) -> String {
+    let kind = match class {
+        Class::Live => "<> 'FullRead'",
+        Class::Bulk => "= 'FullRead'",
+    };
+    let can = format!(
+        "n.bucket = any ($2) and n.set_aside_at is null and n.event_type {kind} \
+         and (n.claim is distinct from $1 or not (n.id = any ($6))) \
+         and (n.next_attempt_at is null or n.next_attempt_at <= $3) and not (n.mail = any ($4))"
+    );
+    let due = match class {
+        Class::Live => {
+            format!("select n.id from notification n where {can} order by n.id limit $5 for update")
+        }
+        // Nothing is sent for a mailbox before its first full read: it does not wait for the end of a pull. Both
+        // ways lead along an index to the first few, so that a claim costs the same whatever waits.
+        Class::Bulk => format!(
+            "select n.id from notification n where n.id in ( \
+                 (select n.id from planner_resource r join notification n on n.mail = r.mail \
+                  where r.last_full_sync is null and r.deleted_date is null and {can} order by r.mail limit $5) \
+                 union all \
+                 (select n.id from notification n where {can} order by n.id limit $5)) \
+             order by exists (select from planner_resource r \
+                              where r.mail = n.mail and r.last_full_sync is not null), n.id limit $5 for update"
+        ),
+    };
+    format!(
+        "with due as ({due}) \
+         update notification n set claim = $1 from due where n.id = due.id \
+         returning n.id, n.mail, n.event_type, n.item_id, n.old_item_id, n.received_at, n.trace_context, n.attempts"
+    )
+}
+
+/// Moves notifications to the log, each with the time of its end, inside the caller's transaction.
 pub async fn finish(
-    tx: &Transaction<'_>,
-    finished: &[Finished],
-    handled_at: Timestamp,
+    tx: &deadpool_postgres::Transaction<'_>,
+    finished: &[(&Finished, Timestamp)],
 ) -> Result<(), StoreError> {
     if finished.is_empty() {
         return Ok(());
     }
     let operation = "move notifications to the log";
-    let ids: Vec<i64> = finished.iter().map(|one| one.id).collect();
-    let outcomes: Vec<&str> = finished.iter().map(|one| one.outcome).collect();
-    let texts: Vec<Option<String>> = finished.iter().map(|one| one.text.as_deref().map(bounded)).collect();
-    tx.execute_typed(
-        "with done as ( \
-             delete from notification n \
-             using unnest($1::bigint[], $2::text[], $3::text[]) as f (id, outcome, text) \
-             where n.id = f.id returning n.*, f.outcome, f.text) \
-         insert into notification_log (id, mail, event_type, item_id, old_item_id, exchange_timestamp, \
-                                       received_at, handled_at, attempts, outcome, text, trace_context) \
-         select id, mail, event_type, item_id, old_item_id, exchange_timestamp, received_at, $4, attempts, \
-                outcome, text, trace_context \
-         from done on conflict (id) do nothing",
-        &[
-            (&ids, Type::INT8_ARRAY),
-            (&outcomes, Type::TEXT_ARRAY),
-            (&texts, Type::TEXT_ARRAY),
-            (&handled_at, Type::TIMESTAMPTZ),
-        ],
-    )
-    .await
-    .map(drop)
-    .map_err(StoreError::query(operation))
+    let ids: Vec<i64> = finished.iter().map(|(one, _)| one.id).collect();
+    let outcomes: Vec<&str> = finished.iter().map(|(one, _)| one.outcome).collect();
+    let texts: Vec<Option<String>> =
+        finished.iter().map(|(one, _)| one.text.as_deref().map(bounded)).collect();
+    let handled: Vec<Timestamp> = finished.iter().map(|(_, at)| *at).collect();
+    let statement = tx
+        .prepare_cached(
+            "with done as ( \
+                 delete from notification n \
+                 using unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[]) \
+                       as f (id, outcome, text, handled_at) \
+                 where n.id = f.id returning n.*, f.outcome, f.text, f.handled_at) \
+             insert into notification_log (id, mail, event_type, item_id, old_item_id, exchange_timestamp, \
+                                           received_at, handled_at, attempts, outcome, text, trace_context) \
+             select id, mail, event_type, item_id, old_item_id, exchange_timestamp, received_at, handled_at, \
+                    attempts, outcome, text, trace_context \
+             from done on conflict (id) do nothing",
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+    tx.execute(&statement, &[&ids, &outcomes, &texts, &handled])
+        .await
+        .map(drop)
+        .map_err(StoreError::query(operation))
 }
 
 async fn fail(tx: &Transaction<'_>, failures: &[Failed], now: Timestamp) -> Result<(), StoreError> {

@@ -10,13 +10,14 @@
 //! While one mailbox is stored the next is read: only the calls to the source are limited by
 //! `simultaneous_calls_at_full_pull`.
 //!
-//! Cost: one reading, and of the database three round trips for what is known and one short transaction, however
-//! many keys there are.
+//! Cost: one reading, and of the database a few round trips for what is known and one short transaction, however
+//! many keys there are; mailboxes that are ready at the same time share it (`together`).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use base::TraceContext;
-use calendar::reconcile::{Covered, Decision, Reason, Reconciled, Scene, also_to_read, reconcile};
+use calendar::reconcile::{Change, Covered, Decision, Reason, Reconciled, Scene, also_to_read, reconcile};
 use calendar::source::{Reading, WindowReading};
 use calendar::{Appointment, ItemId, Known, MailAddress, SourceError, Window, codes};
 use jiff::Timestamp;
@@ -44,6 +45,7 @@ pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, Qualif
     else {
         return Ok(report);
     };
+    let _under_way = office.together.begin();
     let span = tracing::info_span!(
         parent: None,
         "qualifier.decide",
@@ -95,11 +97,13 @@ async fn once(
             return office.fail(&mailbox.address, failures.collect()).await.map(Some);
         }
     };
+    base::crash::point("qualifier.window-read");
     let now = office.now();
     let (decisions, guarded) = decide(office, &mailbox.address, &facts, now);
     let mut effect = office.effect(&mailbox.address, facts.began, now);
     effect.bulk = true;
     effect.full_read = true;
+    effect.fresh = facts.known.is_empty() && facts.withheld.is_empty();
     effect.full_read_began_db = Some(looked_up_at);
     effect.full_read_whole = facts.reading.unreadable.is_empty();
     effect.guarded = guarded;
@@ -114,11 +118,14 @@ async fn once(
     let trace = telemetry::trace::current();
     effect.decisions = decisions.into_iter().map(|decision| (decision, trace.clone())).collect();
     tracing::Span::current().record("outcome", &*text);
-    let applied = match office.services.store.apply(&office.fence, &effect).await {
-        Err(error) if is_refusal(&error) => one_by_one(office, &mut effect).await?,
+    base::crash::point("qualifier.full-read-decided");
+    let mut effect = Arc::new(effect);
+    let applied = match office.together.apply(&office.services.store, &office.fence, &effect).await {
+        Err(error) if is_refusal(&error) => one_by_one(office, Arc::make_mut(&mut effect)).await?,
         other => other?,
     };
     let Applied::Done(done) = applied else { return Ok(None) };
+    base::crash::point("qualifier.full-read-stored");
     guarded::tell_seen(&mailbox.address, &effect.guarded.seen);
     if let (Some(run), GuardedRun::Withholds { keys, there }) = (done.withheld, &effect.guarded.run) {
         tracing::error!(
@@ -127,7 +134,7 @@ async fn once(
             run,
             keys = keys.len(),
             there,
-            "too many appointments are missing at once, their deletions are withheld until an operator decides"
+            "too many appointments are missing at once, their deletions are withheld until an operator decides: kommuneklient withheld show RUN, then confirm or reject"
         );
     }
     Ok(Some(Report { finished: notifications.len(), ..Report::default() }))
@@ -235,6 +242,10 @@ async fn one_by_one(office: &Office, effect: &mut Effect) -> Result<Applied, Qua
     };
     let mut refused = 0_usize;
     for decision in decisions {
+        let event = match decision.0.change {
+            Change::Delete { .. } => codes::ABSENCE_STORE_FAILED,
+            _ => codes::DECISION_STORE_FAILED,
+        };
         let one = Effect { decisions: vec![decision], ..single.clone() };
         match office.services.store.apply(&office.fence, &one).await {
             Ok(Applied::Conflict) => return Ok(Applied::Conflict),
@@ -242,7 +253,7 @@ async fn one_by_one(office: &Office, effect: &mut Effect) -> Result<Applied, Qua
             Err(error) if is_refusal(&error) => {
                 refused += 1;
                 tracing::error!(
-                    event_id = codes::DECISION_STORE_FAILED.id,
+                    event_id = event.id,
                     mailbox = %effect.mail,
                     error = %telemetry::chain(&error),
                     "a decision could not be stored"

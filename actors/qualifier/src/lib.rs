@@ -31,6 +31,7 @@ mod reader;
 pub mod schedule;
 #[cfg(test)]
 mod testkit;
+mod together;
 pub mod work;
 
 pub use actor::{Shard, supervisor};

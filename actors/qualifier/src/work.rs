@@ -19,6 +19,7 @@ use crate::config::{QualifierOptions, Services};
 use crate::error::QualifierError;
 use crate::plan::SeriesNews;
 use crate::reader::{Blame, Reader, blame_of_item};
+use crate::together::Together;
 
 /// What a shard that owns its lease works with.
 #[derive(Debug, Clone)]
@@ -27,6 +28,7 @@ pub struct Office {
     pub(crate) services: Services,
     pub(crate) fence: Fence,
     full_read_calls: Arc<Semaphore>,
+    pub(crate) together: Arc<Together>,
 }
 
 /// What came of a batch that was handled.
@@ -59,14 +61,15 @@ pub(crate) const CONTENDED: &str = "the keys kept changing while they were decid
 
 impl Office {
     /// An office of the shard that holds `fence`. `full_read_calls` is shared by all shards of the process: who reads
-    /// a mailbox in full holds a permit of it while it asks the source.
-    pub fn new(
+    /// a mailbox in full holds a permit of it while it asks the source; and so is `together`, where it is stored.
+    pub(crate) fn new(
         options: Arc<QualifierOptions>,
         services: Services,
         fence: Fence,
         full_read_calls: Arc<Semaphore>,
+        together: Arc<Together>,
     ) -> Self {
-        Self { options, services, fence, full_read_calls }
+        Self { options, services, fence, full_read_calls, together }
     }
 
     /// Waits for the turn to ask the source for a full read (`simultaneous_calls_at_full_pull`).
@@ -132,6 +135,7 @@ impl Office {
             decisions: Vec::new(),
             series: Vec::new(),
             masters_gone: Vec::new(),
+            fresh: false,
             finished: Vec::new(),
             full_read: false,
             full_read_whole: false,

@@ -43,6 +43,7 @@ fn effect(began: i64, decisions: Vec<Decision>) -> Effect {
         decisions: decisions.into_iter().map(|decision| (decision, trace.clone())).collect(),
         series: Vec::new(),
         masters_gone: Vec::new(),
+        fresh: false,
         finished: Vec::new(),
         full_read: false,
         full_read_whole: false,

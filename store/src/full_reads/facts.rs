@@ -9,7 +9,7 @@ use crate::withheld::{self, WithheldKey};
 use crate::{Store, StoreError};
 
 /// What is known before a full read is decided about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FullReadFacts {
     /// The keys that are there (or adopted without a decision) and overlap what was read, and those that what
     /// was found may belong to.
@@ -34,6 +34,18 @@ impl Store {
         let client = self.client(operation).await?;
         let prepare =
             async |sql: &str| client.prepare_cached(sql).await.map_err(StoreError::query(operation));
+        // Of a mailbox of which nothing is known at all the first look costs a fraction of the others.
+        let any = prepare(
+            "select exists (select from calendar_event where mail = $1) \
+                 or exists (select from series where mail = $1) \
+                 or exists (select from withheld_key where mail = $1)",
+        )
+        .await?;
+        let row = client.query_one(&any, &[&mail.as_str()]).await.map_err(StoreError::query(operation))?;
+        let is_any: bool = row.try_get(0).map_err(StoreError::query(operation))?;
+        if !is_any {
+            return Ok(FullReadFacts::default());
+        }
         let withheld = prepare(&withheld::standing_sql()).await?;
         let known = prepare(&format!(
             "select {COLUMNS} from calendar_event \

@@ -119,14 +119,15 @@ async fn a_decision_that_the_database_refuses_does_not_keep_out_the_others() {
 async fn a_reading_that_does_not_work_for_long_is_tried_until_it_does() {
     let kit = Kit::new(1).await;
     kit.ask_full_read(1).await;
-    let unreadable = UnreadableWindow(std::sync::Arc::clone(&kit.source));
+    let unreadable = UnreadableWindow(Arc::clone(&kit.source));
     let mut services = kit.services.clone();
-    services.source = std::sync::Arc::new(unreadable);
+    services.source = Arc::new(unreadable);
     let office = Office::new(
-        std::sync::Arc::new(options()),
+        Arc::new(options()),
         services,
         kit.office.fence.clone(),
-        std::sync::Arc::new(tokio::sync::Semaphore::new(1)),
+        Arc::new(tokio::sync::Semaphore::new(1)),
+        Arc::new(crate::together::Together::new()),
     );
     // nothing is sent for a new mailbox before: setting it aside would silence the mailbox
     for attempt in 1..=options().attempts + 2 {
@@ -168,7 +169,7 @@ async fn what_has_taken_place_keeps_its_name() {
 
 /// A mailbox that can be reached, but whose window cannot be read.
 #[derive(Debug)]
-struct UnreadableWindow(std::sync::Arc<calendar::testing::FakeCalendar>);
+struct UnreadableWindow(Arc<calendar::testing::FakeCalendar>);
 
 #[async_trait::async_trait]
 impl calendar::CalendarSource for UnreadableWindow {

@@ -1,0 +1,336 @@
+//! The statements of an effect, for those of one mailbox and of many: what [`Store::apply`] and
+//! [`Store::apply_together`] are made of.
+//!
+//! [`Store::apply`]: crate::Store::apply
+//! [`Store::apply_together`]: crate::Store::apply_together
+
+use std::collections::HashSet;
+
+use base::TraceContext;
+use calendar::reconcile::{Change, Decision};
+use calendar::{ItemId, OriginId, Slot, Uid};
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
+
+use super::Effect;
+use crate::StoreError;
+use crate::notification_queue::{self, Finished};
+use crate::wake::{self, Channel};
+
+/// A decision and the effect that it is of.
+pub(super) type Of<'a> = (&'a Effect, &'a (Decision, Option<TraceContext>));
+
+impl Effect {
+    fn mail(&self) -> &str {
+        self.mail.as_str()
+    }
+}
+
+/// The decisions of these effects in the one order in which everybody locks keys, so that no two wait for each other.
+pub(super) fn in_order<'a>(effects: &[&'a Effect]) -> Vec<Of<'a>> {
+    let mut decisions: Vec<Of<'a>> = effects
+        .iter()
+        .flat_map(|effect| effect.decisions.iter().map(move |decision| (*effect, decision)))
+        .collect();
+    decisions.sort_by(|(a, (one, _)), (b, (other, _))| {
+        (a.mail(), &one.origin_id).cmp(&(b.mail(), &other.origin_id))
+    });
+    decisions
+}
+
+/// Which only bring item ids up to date, and which decide something.
+pub(super) fn split<'a>(decisions: &[Of<'a>]) -> (Vec<Of<'a>>, Vec<Of<'a>>) {
+    decisions.iter().copied().partition(|(_, (decision, _))| decision.change == Change::Refresh)
+}
+
+/// A full read need not wait for the disk: when the database server crashes before the commit is written, all of it is
+/// undone together with the end of its notification, and the mailbox is read again (the notification still bears the number
+/// of its shard, which claims it anew: [`notification_queue::ClaimRequest::in_hand`]). What was sent on the strength of it
+/// was recorded by a later commit that did wait, and took this one with it.
+pub(super) async fn hurry(tx: &Transaction<'_>, full_read: bool) -> Result<(), StoreError> {
+    if !full_read {
+        return Ok(());
+    }
+    tx.batch_execute("set local synchronous_commit = off").await.map_err(StoreError::query("store decisions"))
+}
+
+/// Decisions as arrays, one a column of [`insert`].
+struct Columns<'a> {
+    mails: Vec<&'a str>,
+    decided: Vec<Timestamp>,
+    began: Vec<Timestamp>,
+    bulk: Vec<bool>,
+    origin_ids: Vec<&'a str>,
+    uids: Vec<Option<&'a str>>,
+    recurrences: Vec<Option<Timestamp>>,
+    items: Vec<Option<&'a str>>,
+    versions: Vec<i64>,
+    wanted: Vec<bool>,
+    starts: Vec<Option<Timestamp>>,
+    ends: Vec<Option<Timestamp>>,
+    traces: Vec<Option<&'a str>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(changed: &[Of<'a>]) -> Self {
+        let slots = || changed.iter().map(|(_, (d, _))| slot_of(d.change));
+        let is_wanted = |change| matches!(change, Change::Create(_) | Change::Update(_));
+        Self {
+            mails: changed.iter().map(|(of, _)| of.mail()).collect(),
+            decided: changed.iter().map(|(of, _)| of.decided_at).collect(),
+            began: changed.iter().map(|(of, _)| of.reading_began).collect(),
+            bulk: changed.iter().map(|(of, _)| of.bulk).collect(),
+            origin_ids: changed.iter().map(|(_, (d, _))| d.origin_id.as_str()).collect(),
+            uids: changed.iter().map(|(_, (d, _))| d.uid.as_ref().map(Uid::as_str)).collect(),
+            recurrences: changed.iter().map(|(_, (d, _))| d.recurrence_time).collect(),
+            items: changed.iter().map(|(_, (d, _))| d.item_id.as_ref().map(ItemId::as_str)).collect(),
+            versions: changed.iter().map(|(_, (d, _))| d.expected_version + 1).collect(),
+            wanted: changed.iter().map(|(_, (d, _))| is_wanted(d.change)).collect(),
+            starts: slots().map(|slot| slot.map(|slot| slot.start)).collect(),
+            ends: slots().map(|slot| slot.map(|slot| slot.end)).collect(),
+            traces: changed.iter().map(|(_, (_, trace))| trace.as_ref().map(TraceContext::as_str)).collect(),
+        }
+    }
+
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 13] {
+        [
+            &self.mails,
+            &self.decided,
+            &self.began,
+            &self.bulk,
+            &self.origin_ids,
+            &self.uids,
+            &self.recurrences,
+            &self.items,
+            &self.versions,
+            &self.wanted,
+            &self.starts,
+            &self.ends,
+            &self.traces,
+        ]
+    }
+}
+
+/// Inserts the rows of decisions about keys that there are no rows of; one that there is makes it an error.
+pub(super) async fn create(tx: &Transaction<'_>, created: &[Of<'_>]) -> Result<(), StoreError> {
+    let operation = "store the first decisions about a mailbox";
+    if created.is_empty() {
+        return Ok(());
+    }
+    let statement = tx.prepare_cached(CREATE).await.map_err(StoreError::query(operation))?;
+    tx.execute(&statement, &Columns::of(created).parameters())
+        .await
+        .map(drop)
+        .map_err(StoreError::query(operation))
+}
+
+/// Inserts or updates the rows of real decisions; answers the keys that were not stored, because something else
+/// is known of them by now.
+pub(super) async fn decide<'a>(
+    tx: &Transaction<'_>,
+    changed: &[Of<'a>],
+) -> Result<Vec<&'a OriginId>, StoreError> {
+    let operation = "store decisions";
+    if changed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statement = tx.prepare_cached(DECIDE).await.map_err(StoreError::query(operation))?;
+    let rows = tx
+        .query(&statement, &Columns::of(changed).parameters())
+        .await
+        .map_err(StoreError::query(operation))?;
+    if rows.len() == changed.len() {
+        return Ok(Vec::new());
+    }
+    let stored: HashSet<(&str, &str)> = rows
+        .iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect::<Result<_, _>>()
+        .map_err(StoreError::query(operation))?;
+    let missed = changed.iter().filter(|(of, (d, _))| !stored.contains(&(of.mail(), d.origin_id.as_str())));
+    Ok(missed.map(|(_, (decision, _))| &decision.origin_id).collect())
+}
+
+/// SQL: rows of decisions out of the arrays of [`Columns`].
+macro_rules! insert {
+    () => {
+        "insert into calendar_event as e (mail, origin_id, uid, recurrence_time, item_id, version, wanted, \
+                                          item_known_since, start_at, end_at, decided_at, reading_began, bulk, \
+                                          decision_trace, decision_stored_at) \
+         select d.mail, d.origin_id, d.uid, d.recurrence_time, d.item_id, d.version, d.wanted, d.decided_at, \
+                d.start_at, d.end_at, d.decided_at, d.reading_began, d.bulk, d.trace, clock_timestamp() \
+         from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::boolean[], $5::text[], $6::text[], \
+                     $7::timestamptz[], $8::text[], $9::bigint[], $10::boolean[], $11::timestamptz[], \
+                     $12::timestamptz[], $13::text[]) \
+              as d (mail, decided_at, reading_began, bulk, origin_id, uid, recurrence_time, item_id, version, \
+                    wanted, start_at, end_at, trace)"
+    };
+}
+
+const CREATE: &str = insert!();
+
+/// Compare-and-set: a row of another version than expected, or decided by a later reading, is left as it is.
+const DECIDE: &str = concat!(
+    insert!(),
+    " on conflict (mail, origin_id) do update set \
+          uid = excluded.uid, recurrence_time = excluded.recurrence_time, item_id = excluded.item_id, \
+          item_known_since = case when e.item_id = excluded.item_id then e.item_known_since \
+                                  else excluded.item_known_since end, \
+          version = excluded.version, wanted = excluded.wanted, \
+          start_at = case when excluded.wanted then excluded.start_at \
+                          else coalesce(e.start_at, excluded.start_at) end, \
+          end_at = case when excluded.wanted then excluded.end_at else coalesce(e.end_at, excluded.end_at) end, \
+          decided_at = excluded.decided_at, reading_began = excluded.reading_began, bulk = excluded.bulk, \
+          decision_trace = excluded.decision_trace, decision_stored_at = clock_timestamp(), attempts = 0, \
+          next_attempt_at = null, delete_withheld = false \
+      where e.version = excluded.version - 1 \
+        and (e.reading_began is null or e.reading_began <= excluded.reading_began) \
+      returning mail, origin_id",
+);
+
+const fn slot_of(change: Change) -> Option<Slot> {
+    match change {
+        Change::Create(slot) | Change::Update(slot) | Change::Delete { slot, .. } => Some(slot),
+        Change::Refresh => None,
+    }
+}
+
+/// Brings item ids and identities up to date where nothing else changed.
+pub(super) async fn refresh(
+    tx: &Transaction<'_>,
+    effect: &Effect,
+    refreshed: &[Of<'_>],
+) -> Result<(), StoreError> {
+    if refreshed.is_empty() {
+        return Ok(());
+    }
+    let operation = "store new item ids";
+    let origin_ids: Vec<&str> = refreshed.iter().map(|(_, (d, _))| d.origin_id.as_str()).collect();
+    let uids: Vec<Option<&str>> =
+        refreshed.iter().map(|(_, (d, _))| d.uid.as_ref().map(Uid::as_str)).collect();
+    let recurrences: Vec<Option<Timestamp>> = refreshed.iter().map(|(_, (d, _))| d.recurrence_time).collect();
+    let items: Vec<Option<&str>> =
+        refreshed.iter().map(|(_, (d, _))| d.item_id.as_ref().map(ItemId::as_str)).collect();
+    let versions: Vec<i64> = refreshed.iter().map(|(_, (d, _))| d.expected_version).collect();
+    let statement = tx
+        .prepare_cached(
+            "update calendar_event e set uid = d.uid, recurrence_time = d.recurrence_time, item_id = d.item_id, \
+                    item_known_since = case when e.item_id = d.item_id then e.item_known_since else $8 end \
+             from unnest($3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::bigint[]) \
+                  as d (origin_id, uid, recurrence_time, item_id, version) \
+             where e.mail = $1 and e.origin_id = d.origin_id and e.version = d.version \
+               and (e.reading_began is null or e.reading_began <= $2)",
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+    tx.execute(
+        &statement,
+        &[
+            &effect.mail(),
+            &effect.reading_began,
+            &origin_ids,
+            &uids,
+            &recurrences,
+            &items,
+            &versions,
+            &effect.decided_at,
+        ],
+    )
+    .await
+    .map(drop)
+    .map_err(StoreError::query(operation))
+}
+
+/// What follows the decisions: series, ends of notifications, full reads that are done, the sender woken. None of these
+/// needs the answer of another: they go out together.
+pub(super) async fn conclude(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), StoreError> {
+    let finished: Vec<(&Finished, Timestamp)> = effects
+        .iter()
+        .flat_map(|effect| effect.finished.iter().map(|finished| (finished, effect.decided_at)))
+        .collect();
+    tokio::try_join!(
+        update_series(tx, effects),
+        notification_queue::finish(tx, &finished),
+        note_full_reads(tx, effects),
+        announce(tx, effects),
+    )?;
+    Ok(())
+}
+
+async fn note_full_reads(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), StoreError> {
+    let mut full: Vec<&Effect> = effects.iter().copied().filter(|effect| effect.full_read).collect();
+    if full.is_empty() {
+        return Ok(());
+    }
+    full.sort_by_key(|effect| effect.mail());
+    let operation = "note full reads";
+    let statement = tx
+        .prepare_cached(
+            "update planner_resource r set full_read_began_at = d.began, last_full_sync = d.decided, \
+                    full_read_whole = d.whole, full_read_began_db = d.began_db \
+             from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::boolean[], $5::timestamptz[]) \
+                  as d (mail, began, decided, whole, began_db) \
+             where r.mail = d.mail",
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+    let mails: Vec<&str> = full.iter().map(|effect| effect.mail()).collect();
+    let began: Vec<Timestamp> = full.iter().map(|effect| effect.reading_began).collect();
+    let decided: Vec<Timestamp> = full.iter().map(|effect| effect.decided_at).collect();
+    let whole: Vec<bool> = full.iter().map(|effect| effect.full_read_whole).collect();
+    let began_db: Vec<Option<Timestamp>> = full.iter().map(|effect| effect.full_read_began_db).collect();
+    tx.execute(&statement, &[&mails, &began, &decided, &whole, &began_db])
+        .await
+        .map(drop)
+        .map_err(StoreError::query(operation))
+}
+
+async fn announce(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), StoreError> {
+    if effects.iter().any(|effect| effect.full_read || !effect.decisions.is_empty()) {
+        wake::notify(tx, Channel::Decision).await?;
+    }
+    Ok(())
+}
+
+/// Forgets masters that are gone, then learns the new ones.
+async fn update_series(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), StoreError> {
+    let operation = "store the series of a mailbox";
+    let gone: Vec<(&str, &str)> = effects
+        .iter()
+        .flat_map(|effect| effect.masters_gone.iter().map(|item| (effect.mail(), item.as_str())))
+        .collect();
+    if !gone.is_empty() {
+        let (mails, items): (Vec<&str>, Vec<&str>) = gone.into_iter().unzip();
+        let statement = tx
+            .prepare_cached(
+                "delete from series s using unnest($1::text[], $2::text[]) as d (mail, item_id) \
+                 where s.mail = d.mail and s.item_id = d.item_id",
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        tx.execute(&statement, &[&mails, &items]).await.map_err(StoreError::query(operation))?;
+    }
+    let mut learned: Vec<(&str, &str, &str)> = effects
+        .iter()
+        .flat_map(|effect| {
+            effect.series.iter().map(|one| (effect.mail(), one.uid.as_str(), one.item_id.as_str()))
+        })
+        .collect();
+    if learned.is_empty() {
+        return Ok(());
+    }
+    learned.sort_unstable();
+    learned.dedup_by_key(|(mail, uid, _)| (*mail, *uid));
+    let mails: Vec<&str> = learned.iter().map(|(mail, _, _)| *mail).collect();
+    let uids: Vec<&str> = learned.iter().map(|(_, uid, _)| *uid).collect();
+    let items: Vec<&str> = learned.iter().map(|(_, _, item)| *item).collect();
+    let statement = tx
+        .prepare_cached(
+            "insert into series (mail, uid, item_id) select * from unnest($1::text[], $2::text[], $3::text[]) \
+             on conflict (mail, uid) do update set item_id = excluded.item_id",
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+    tx.execute(&statement, &[&mails, &uids, &items]).await.map(drop).map_err(StoreError::query(operation))
+}
