@@ -1,7 +1,8 @@
 //! The tree of the service: configuration in, children out (house: the supervision tree).
 //!
 //! ```text
-//! root ─┬─ http · leases · event-log · gauges · accounts
+//! root ─┬─ http · leases · event-log · alerts · gauges
+//!       ├─ accounts · back-offs · logon                                     where a role reads Exchange
 //!       ├─ qualifier ── qualifier/<shard> …
 //!       ├─ communicator ─┬─ planner-batcher ── batches …
 //!       │                ├─ resource-list
@@ -9,7 +10,7 @@
 //!       └─ listener ── affinity-group/<id> ── mailbox-subscriber/<address> …
 //! ```
 //!
-//! All but `http` and `leases` are added when the schema is up to date. Each restarts alone; what fails again and again gives up
+//! All but `http` and `leases` are added when the schema is up to date, the stages by `node.roles`. Each restarts alone; what fails again and again gives up
 //! to the root, and the root's giving up ends the process.
 
 use std::sync::{Arc, OnceLock};
@@ -20,31 +21,45 @@ use calendar::{FreeBusy, Policy, Zones};
 use connector_exchange::{Exchange, ExchangeOptions};
 use connector_planner::{Planner, PlannerOptions};
 use store::Store;
-use store::accounts::BackOff;
 use store::calls::{CallBook, CallLimits};
 use store::lease::LeaseBook;
+use store::shares::Shares;
 use store::wake::Wake;
-use supervision::{ChildRef, ChildSpec, Intensity, Strategy, SupervisorSpec, Tree};
+use supervision::{ChildRef, ChildSpec, Intensity, Restart, Strategy, SupervisorSpec, Tree};
 use telemetry::EventReceiver;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::ServiceError;
+use crate::acts::Allowed;
+use crate::admin::Admin;
 use crate::account_keeper::{AccountBook, AccountKeeper};
 use crate::accounts::Opened;
-use crate::back_offs::{self, BackOffKeeper};
-use crate::config::{Config, DailyTime, Required};
+use crate::alert_keeper::AlertKeeper;
+use crate::back_offs::{self, BackOffKeeper, Waits};
+use crate::config::{Config, DailyTime, Required, RequiredPlanner, Role};
 use crate::event_log::EventLog;
 use crate::gauges::Gauges;
-use crate::http::{Readiness, ReadinessSource, Sources};
+use crate::housekeeper::{self, Housekeeper};
+use crate::http::Sources;
 use crate::lease_keeper::LeaseKeeper;
+use crate::logon::{self, Logon};
 use crate::pages::HttpPages;
+use crate::readiness::{Start, TreeHealth};
+
+/// What could not be wired: the clients of the two services.
+pub(crate) const EXCHANGE: &str = "Exchange";
+pub(crate) const PLANNER: &str = "Planner";
 
 /// How often a part of the root may fail before the process ends: a stage that cannot be brought back within
 /// minutes is for the orchestrator.
-const ROOT_INTENSITY: Intensity = Intensity { max_restarts: 10, window: Duration::from_secs(300) };
+const ROOT_INTENSITY: Intensity = Intensity { max_restarts: 8, window: Duration::from_secs(300) };
 /// The same for the communicator's parts.
-const COMMUNICATOR_INTENSITY: Intensity = Intensity { max_restarts: 10, window: Duration::from_secs(60) };
+const COMMUNICATOR_INTENSITY: Intensity = Intensity { max_restarts: 6, window: Duration::from_secs(60) };
+/// The first and the longest pause before one of them is restarted. Short enough that failures of one part, through all
+/// levels, fit into the windows: a part that always fails ends the process instead of being restarted for ever
+/// (recounted by a test).
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// What the parts share.
 pub(crate) struct Shared {
@@ -54,6 +69,15 @@ pub(crate) struct Shared {
     pub(crate) runtime: Handle,
     pub(crate) instance: String,
     pub(crate) tree: Arc<OnceLock<Tree>>,
+    pub(crate) start: Arc<Start>,
+}
+
+/// How the work is shared with other instances.
+pub(crate) struct Sharing {
+    /// What this instance is to own.
+    pub(crate) shares: Shares,
+    /// Into how many shards all qualifiers cut the mailboxes.
+    pub(crate) shards: u8,
 }
 
 /// The root with everything that does not need the schema.
@@ -64,16 +88,20 @@ pub(crate) fn root(config: &Config, shared: &Shared) -> SupervisorSpec {
         LeaseKeeper::new(book.clone(), renew, runtime.clone(), context)
     })
     .progress_deadline(Duration::from_secs(60));
-    let (listen, sources) = (config.http.listen, sources(shared));
+    let (listen, sources, admin) = (config.http.listen, sources(shared), admin(config, shared));
     let http = ChildSpec::actor("http", &ChildRef::new(), move |context| {
-        HttpPages::new(listen, sources.clone(), context)
+        HttpPages::new(listen, sources.clone(), admin.clone(), context)
     });
-    SupervisorSpec::new("root", Strategy::OneForOne, ROOT_INTENSITY).child(http).child(leases)
+    SupervisorSpec::new("root", Strategy::OneForOne, ROOT_INTENSITY)
+        .backoff(Backoff::doubling(PAUSES.0, PAUSES.1))
+        .child(http)
+        .child(leases)
 }
 
 /// What keeps records in the schema, or reads there how much waits. Started before the stages, so that the end of
 /// these is recorded too.
-pub(crate) fn records(config: &Config, shared: &Shared, events: EventReceiver) -> [ChildSpec; 2] {
+pub(crate) fn records(config: &Config, shared: &Shared, events: EventReceiver) -> [ChildSpec; 4] {
+    let alerts = alerts(shared, events.alerts());
     let events = Arc::new(Mutex::new(events));
     let (store, runtime, instance) = (shared.store.clone(), shared.runtime.clone(), shared.instance.clone());
     let event_log = ChildSpec::actor("event-log", &ChildRef::new(), move |context| {
@@ -86,75 +114,120 @@ pub(crate) fn records(config: &Config, shared: &Shared, events: EventReceiver) -
         Gauges::new(store.clone(), clock.clone(), Arc::clone(&tree), runtime.clone(), groups, context)
     })
     .without_bearing_on_readiness();
-    [event_log, gauges]
+    [event_log, alerts, gauges, housekeeping(config, shared)]
+}
+
+/// Who removes what is old enough.
+fn housekeeping(config: &Config, shared: &Shared) -> ChildSpec {
+    let tools = housekeeper::Tools {
+        store: shared.store.clone(),
+        leases: shared.leases.clone(),
+        clock: shared.clock.clone(),
+        runtime: shared.runtime.clone(),
+        retention: config.retention_days.clone(),
+    };
+    ChildSpec::actor("housekeeping", &ChildRef::new(), move |context| {
+        Housekeeper::new(tools.clone(), context)
+    })
+    .without_bearing_on_readiness()
+}
+
+/// The admin calls, where there is a token for them.
+fn admin(config: &Config, shared: &Shared) -> Option<Arc<Admin>> {
+    let token = config.http.admin_token.as_ref()?;
+    let allowed = Allowed { rediscovery: !config.listener.deactivate_solving_of_group_affinity };
+    let (store, runtime) = (shared.store.clone(), shared.runtime.clone());
+    Some(Arc::new(Admin::new(store, runtime, shared.clock.clone(), token, allowed)))
+}
+
+/// The keeper of the alerts that come of events.
+fn alerts(shared: &Shared, alerts: telemetry::Alerts) -> ChildSpec {
+    let (store, runtime, instance) = (shared.store.clone(), shared.runtime.clone(), shared.instance.clone());
+    ChildSpec::actor("alerts", &ChildRef::new(), move |context| {
+        AlertKeeper::new(alerts.clone(), store.clone(), instance.clone(), runtime.clone(), context)
+    })
+    .without_bearing_on_readiness()
 }
 
 fn sources(shared: &Shared) -> Sources {
-    let health = TreeHealth { tree: Arc::clone(&shared.tree) };
+    let health = TreeHealth::new(Arc::clone(&shared.tree), Arc::clone(&shared.start));
     Sources { readiness: Arc::new(health), metrics: telemetry::metrics().clone() }
 }
 
-/// What the pages say of the tree: it is ready once the stages are part of it and it is ready itself.
-struct TreeHealth {
-    tree: Arc<OnceLock<Tree>>,
-}
-
-impl ReadinessSource for TreeHealth {
-    fn readiness(&self) -> Readiness {
-        let Some(tree) = self.tree.get() else {
-            return Readiness { ready: false, not_ready: vec!["root (waiting)".to_owned()], tree: None };
-        };
-        let status = tree.status();
-        let staged = status.children.iter().any(|child| child.id.as_str() == "listener");
-        let mut readiness = Readiness::from(status);
-        if !staged {
-            readiness.ready = false;
-            readiness.not_ready.push("the database: waiting for it and its schema".to_owned());
-        }
-        readiness
-    }
-
-    fn stuck_for(&self) -> Duration {
-        self.tree.get().map_or(Duration::ZERO, Tree::unresponsive_for)
-    }
-}
-
-/// The service accounts, and the three stages, in the order in which they are started.
+/// What the process's roles need, in the order in which they are started: the service accounts, then the stages.
 pub(crate) fn stages(
     config: &Config,
     required: &Required,
     shared: &Shared,
     wake: &Wake,
-    opened: Opened,
-    back_offs: &[BackOff],
-) -> Result<[ChildSpec; 5], ServiceError> {
-    let policy = policy(config);
-    let source = Arc::new(exchange(config, &shared.clock)?);
-    let book = Arc::new(AccountBook::new(
-        shared.store.clone(),
-        config.secrets.ring().cloned(),
-        required.exchange.clone(),
-        Arc::clone(&source),
-        opened,
-    ));
-    back_offs::go_on(&source, back_offs);
-    let keeper = back_off_keeper(shared, wake, &source);
-    let qualifier = qualifier::supervisor(
-        qualifier_options(config, policy)?,
+    sharing: &Sharing,
+    (opened, waits): (Opened, &Waits),
+) -> Result<Vec<ChildSpec>, ServiceError> {
+    let exchange = config.node.reads_exchange().then(|| exchange(config, &shared.clock)).transpose()?;
+    let exchange = exchange.map(Arc::new);
+    let mut stages = Vec::new();
+    let mut listener_spec = None;
+    if let Some(source) = &exchange {
+        let book = Arc::new(AccountBook::new(
+            shared.store.clone(),
+            config.secrets.ring().cloned(),
+            required.exchange.clone(),
+            Arc::clone(source),
+            opened,
+        ));
+        back_offs::go_on(source, waits);
+        if config.node.has(Role::Listen) {
+            listener_spec = Some(listener(config, shared, wake, sharing, Arc::clone(source), &book));
+        }
+        stages.push(back_off_keeper(shared, wake, source));
+        stages.push(logon(shared, wake, source, &book));
+        stages.insert(0, accounts(config, shared, wake, book));
+        if config.node.has(Role::Qualify) {
+            stages.push(qualifier(config, shared, wake, sharing, source)?);
+        }
+    }
+    if let Some(planner) = &required.planner {
+        stages.push(ChildSpec::supervisor(communicator(config, planner, shared, wake)?));
+    }
+    stages.extend(listener_spec);
+    Ok(stages)
+}
+
+/// The stage that decides.
+fn qualifier(
+    config: &Config,
+    shared: &Shared,
+    wake: &Wake,
+    sharing: &Sharing,
+    source: &Arc<Exchange>,
+) -> Result<ChildSpec, ServiceError> {
+    let spec = qualifier::supervisor(
+        qualifier_options(config, sharing.shards, policy(config))?,
         qualifier::Services {
             store: shared.store.clone(),
             leases: shared.leases.clone(),
+            shares: sharing.shares.clone(),
             wake: wake.clone(),
-            source: source.clone(),
+            source: Arc::clone(source) as _,
             clock: shared.clock.clone(),
             runtime: shared.runtime.clone(),
         },
-    )
-    .map_err(|source| wired("the qualifier", source))?;
-    let communicator = communicator(config, required, shared, wake)?;
-    let listener = listener(config, shared, wake, source, &book);
-    let accounts = accounts(config, shared, wake, book);
-    Ok([accounts, keeper, ChildSpec::supervisor(qualifier), ChildSpec::supervisor(communicator), listener])
+    );
+    Ok(ChildSpec::supervisor(spec.map_err(|source| wired("the qualifier", source))?))
+}
+
+/// The first try of the service accounts.
+fn logon(shared: &Shared, wake: &Wake, source: &Arc<Exchange>, book: &AccountBook) -> ChildSpec {
+    let deps = logon::Deps {
+        source: Arc::clone(source),
+        store: shared.store.clone(),
+        wake: wake.clone(),
+        accounts: book.ids(),
+        runtime: shared.runtime.clone(),
+    };
+    ChildSpec::actor("logon", &ChildRef::new(), move |context| Logon::new(deps.clone(), context))
+        .restart(Restart::Transient)
+        .reports_readiness()
 }
 
 /// The keeper of the service accounts.
@@ -213,15 +286,19 @@ pub(crate) fn exchange(config: &Config, clock: &SharedClock) -> Result<Exchange,
         simultaneous_calls: exchange.simultaneous_calls,
         ..ExchangeOptions::new(String::new(), String::new().into())
     };
-    Exchange::new(options, clock.clone()).map_err(|source| wired("Exchange", source))
+    Exchange::new(options, clock.clone()).map_err(|source| wired(EXCHANGE, source))
 }
 
-fn qualifier_options(config: &Config, policy: Policy) -> Result<qualifier::QualifierOptions, ServiceError> {
+fn qualifier_options(
+    config: &Config,
+    shards: u8,
+    policy: Policy,
+) -> Result<qualifier::QualifierOptions, ServiceError> {
     let settings = &config.qualifier;
     // A full read makes one call at a time: so one call is always free for live changes.
     let full_reads = config.exchange.simultaneous_calls.saturating_sub(1).max(1);
     Ok(qualifier::QualifierOptions {
-        shards: settings.shards.try_into().unwrap_or(u8::MAX),
+        shards,
         poll_interval: settings.notification_processing_interval.get(),
         simultaneous_full_reads: settings.simultaneous_calls_at_full_pull.min(full_reads),
         full_reads_at: DailyTime::schedule(&settings.full_appointment_pull_schedule)
@@ -239,16 +316,16 @@ fn qualifier_options(config: &Config, policy: Policy) -> Result<qualifier::Quali
 
 fn communicator(
     config: &Config,
-    required: &Required,
+    required: &RequiredPlanner,
     shared: &Shared,
     wake: &Wake,
 ) -> Result<SupervisorSpec, ServiceError> {
     let settings = &config.planner;
     let planner = Planner::new(
         PlannerOptions {
-            service_url: required.planner.service_url.clone(),
-            jobcenter_number: required.planner.jobcenter_number.clone(),
-            request_user_identifier: required.planner.request_user_identifier.clone(),
+            service_url: required.service_url.clone(),
+            jobcenter_number: required.jobcenter_number.clone(),
+            request_user_identifier: required.request_user_identifier.clone(),
             client_name: settings.client_name.clone(),
             connect_timeout: settings.call_timeout.get().min(Duration::from_secs(10)),
             answer_limit_bytes: settings.answer_limit_bytes,
@@ -257,7 +334,7 @@ fn communicator(
         },
         shared.clock.clone(),
     )
-    .map_err(|source| wired("Planner", source))?;
+    .map_err(|source| wired(PLANNER, source))?;
     let book = CallBook::new(
         shared.store.clone(),
         CallLimits {
@@ -284,7 +361,7 @@ fn communicator(
             call_timeout,
             retry,
             attempts_max: settings.attempts_max,
-            adopt_after_unknown_outcome: settings.adopt_after_unknown_outcome.get(),
+            adopt_after_unknown_outcome: settings.compare_after_unknown_outcome.get(),
             ..planner_batcher::BatcherOptions::default()
         },
         &ChildRef::new(),
@@ -322,7 +399,7 @@ fn communicator(
             max_fetches_per_call: settings.max_calendar_event_fetches_per_call,
             call_timeout,
             retry,
-            compare_after_unknown_outcome: settings.adopt_after_unknown_outcome.get(),
+            compare_after_unknown_outcome: settings.compare_after_unknown_outcome.get(),
             schedule: DailyTime::schedule(&settings.calendar_synchronization_schedule)
                 .map_err(|source| wired("the schedule of the comparison", source))?,
             compare_at_start: settings.update_calendar_at_startup,
@@ -333,16 +410,19 @@ fn communicator(
         },
         &ChildRef::new(),
     );
-    Ok(SupervisorSpec::new("communicator", Strategy::OneForOne, COMMUNICATOR_INTENSITY)
-        .child(ChildSpec::supervisor(batcher))
-        .child(resource_list)
-        .child(comparison))
+    let communicator = SupervisorSpec::new("communicator", Strategy::OneForOne, COMMUNICATOR_INTENSITY)
+        .backoff(Backoff::doubling(PAUSES.0, PAUSES.1));
+    // a rehearsal decides, adopts and compares, and nobody sends
+    let communicator =
+        if settings.dry_run { communicator } else { communicator.child(ChildSpec::supervisor(batcher)) };
+    Ok(communicator.child(resource_list).child(comparison))
 }
 
 fn listener(
     config: &Config,
     shared: &Shared,
     wake: &Wake,
+    sharing: &Sharing,
     source: Arc<Exchange>,
     accounts: &AccountBook,
 ) -> ChildSpec {
@@ -380,5 +460,9 @@ fn listener(
         leases: shared.leases.clone(),
         options: group,
     };
-    affinity_group::listener_spec(&ChildRef::new(), tools, options, accounts.ids(), wake.clone())
+    let shares = sharing.shares.clone();
+    affinity_group::listener_spec(&ChildRef::new(), tools, options, accounts.ids(), wake.clone(), shares)
 }
+
+#[cfg(test)]
+mod tests;
