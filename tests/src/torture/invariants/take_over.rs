@@ -1,0 +1,82 @@
+//! How long leases were without a living owner: a figure, not a promise that is judged here.
+
+use jiff::Timestamp;
+
+use super::lives::{End, Lives};
+
+/// A lease changed hands (or was handed back: no owner).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// When.
+    pub at: Timestamp,
+    /// Which lease.
+    pub key: String,
+    /// Its owner from then on; empty when it was handed back.
+    pub owner: String,
+    /// Its token from then on.
+    pub token: i64,
+}
+
+/// For each lease that its owner held when it was killed or paused and that another process took later: the time
+/// from the one to the other, in milliseconds. `changes` stand in order of time.
+pub fn times_ms(changes: &[Change], lives: &Lives) -> Vec<u64> {
+    let mut times = Vec::new();
+    for (index, taken) in changes.iter().enumerate() {
+        let Some(next) = changes[index + 1..].iter().find(|later| later.key == taken.key) else { continue };
+        if taken.owner.is_empty() || next.owner.is_empty() || next.owner == taken.owner {
+            continue;
+        }
+        let Some(pid) = Lives::pid_of_owner(&taken.owner) else { continue };
+        if let Some(gone) = gone(pid, taken.at, next.at, lives) {
+            times.push(u64::try_from(next.at.duration_since(gone).as_millis()).unwrap_or_default());
+        }
+    }
+    times
+}
+
+/// When the owner ceased to act between taking the lease and losing it.
+fn gone(pid: u32, from: Timestamp, to: Timestamp, lives: &Lives) -> Option<Timestamp> {
+    let (_, life) = lives.iter().find(|(other, _)| *other == pid)?;
+    let killed = match life.end {
+        Some(End::Killed(at)) => Some(at),
+        _ => None,
+    };
+    let paused =
+        life.pauses.iter().filter(|(_, end)| end.is_none_or(|end| end > to)).map(|(begin, _)| *begin);
+    killed.into_iter().chain(paused).filter(|at| (from..=to).contains(at)).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lives::tests::{at, noted};
+    use super::*;
+    use crate::torture::contract::Act;
+
+    fn change(ms: i64, key: &str, pid: u32, token: i64) -> Change {
+        let owner = if pid == 0 { String::new() } else { format!("host/{pid}/x") };
+        Change { at: at(ms), key: key.into(), owner, token }
+    }
+
+    #[test]
+    fn the_time_from_the_death_of_an_owner_to_the_next_one() {
+        let lives = Lives::of(&[
+            noted(0, Act::Started { instance: 1, pid: 7 }),
+            noted(0, Act::Started { instance: 2, pid: 8 }),
+            noted(500, Act::Killed { instance: 1, pid: 7 }),
+            noted(2_000, Act::Paused { instance: 2, pid: 8 }),
+            noted(9_000, Act::Resumed { instance: 2, pid: 8 }),
+        ]);
+        let changes = [
+            change(100, "a", 7, 2),
+            change(110, "b", 7, 2),
+            change(120, "c", 8, 2),
+            // handed back in order, then taken: no owner was missed
+            change(130, "d", 7, 2),
+            change(140, "d", 0, 2),
+            change(1_400, "a", 8, 3),
+            change(1_500, "d", 8, 3),
+            change(3_100, "c", 9, 3),
+        ];
+        assert_eq!(times_ms(&changes, &lives), [900, 1_100]);
+    }
+}
