@@ -2,23 +2,30 @@
 //!
 //! Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
 
+mod codes_args;
+mod config_args;
 mod credential_args;
 #[cfg(feature = "simulators")]
 mod demo_args;
+mod lists_args;
 pub mod operators;
 mod secrets_args;
+pub mod tools;
 #[cfg(feature = "simulators")]
 mod simulate;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use codes_args::CodesArgs;
+pub use config_args::ConfigCommand;
 pub use credential_args::{CredentialAdd, CredentialCommand, CredentialTest};
 #[cfg(feature = "simulators")]
 pub use demo_args::{DemoArgs, DemoFaults};
+pub use lists_args::{ListsCommand, ListsImportArgs};
 pub use operators::OperatorCommand;
 pub use secrets_args::SecretsCommand;
 #[cfg(feature = "simulators")]
@@ -26,7 +33,7 @@ pub use simulate::{SimulateCommand, SimulateExchangeArgs};
 
 use crate::ServiceError;
 use crate::commands::{self, credential, secrets, with_store};
-use crate::config::Config;
+use crate::config::{Config, Role};
 
 /// Keeps Jobcenter Planner aware of every appointment in Exchange calendars, one way, within a second.
 #[derive(Debug, Parser)]
@@ -41,8 +48,9 @@ const EXAMPLES: &str = "\
 Examples:
   kommuneklient demo                                   see it work, on this machine alone
   kommuneklient config check kommuneklient.toml        is this configuration usable?
+  kommuneklient config import *.exe.config             take over the original's settings
   kommuneklient migrate --config kommuneklient.toml    bring the database schema up to date
-  kommuneklient run --config kommuneklient.toml        run the service
+  kommuneklient run --config kommuneklient.toml        run the service (--roles listen,qualify: only these stages)
 
 With a running service (KOMMUNEKLIENT_CONFIG=kommuneklient.toml saves --config):
   kommuneklient pull anna@kommune.dk --wait            read a calendar in full, now
@@ -64,11 +72,12 @@ Exit status: 0 done, 1 failed, 2 wrong usage or configuration.";
 pub enum Command {
     /// Run the service until SIGTERM or SIGINT.
     ///
-    /// Needs a configuration with at least database.url, exchange.service_url (or
+    /// Needs a configuration with at least database.url; for the roles listen and qualify exchange.service_url (or
     /// exchange.autodiscover_url), exchange.user and exchange.password (or secrets.key_file and accounts in the
-    /// database), planner.service_url, planner.jobcenter_number and planner.request_user_identifier. Health and metrics are served on
+    /// database); for the role communicate planner.service_url, planner.jobcenter_number and
+    /// planner.request_user_identifier. Health and metrics are served on
     /// http.listen: /health/live, /health/ready, /metrics.
-    Run(ConfigFile),
+    Run(RunArgs),
     /// Bring the database schema up to date and end.
     ///
     /// `run` does the same at its start; this is for installations where another account owns the schema.
@@ -77,6 +86,10 @@ pub enum Command {
     /// Work with configuration files.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Explain event codes: what they mean, when they call for somebody, what to do and what to look at.
+    ///
+    /// Needs no configuration and no database.
+    Codes(CodesArgs),
     /// Keep service accounts towards Exchange in the database, with sealed passwords.
     ///
     /// While there are any, exchange.user of the configuration is not used.
@@ -108,17 +121,15 @@ pub struct ConfigFile {
     pub config: PathBuf,
 }
 
-/// What to do with a configuration file.
-#[derive(Debug, Subcommand)]
-pub enum ConfigCommand {
-    /// Check a file as `run` would, with this environment and the secret files that it names.
-    ///
-    /// Prints every problem with its place, key and remedy. Connects to nothing.
-    Check {
-        /// The configuration file.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
+/// What `run` runs.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Which configuration.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// The stages that this process runs, instead of node.roles; separated by commas.
+    #[arg(long, value_name = "ROLES", value_enum, value_delimiter = ',', num_args = 1..)]
+    pub roles: Option<Vec<Role>>,
 }
 
 /// Parses this process's arguments and does what they say.
@@ -136,9 +147,10 @@ pub fn main() -> ExitCode {
 
 fn perform(command: Command) -> Result<(), ServiceError> {
     match command {
-        Command::Run(ConfigFile { config }) => crate::run::run(&Config::load(&config)?),
+        Command::Run(arguments) => run(&arguments),
         Command::Migrate(ConfigFile { config }) => migrate(&Config::load(&config)?),
-        Command::Config(ConfigCommand::Check { file }) => check(&file),
+        Command::Config(command) => commands::config::perform(&command),
+        Command::Codes(arguments) => commands::event_codes::show(&arguments),
         Command::Operator(command) => commands::perform(command),
         Command::Credential(command) => credential(&command),
         Command::Secrets(command) => secrets(&command),
@@ -165,12 +177,20 @@ fn demo(arguments: DemoArgs) -> Result<(), ServiceError> {
     if report.converged { Ok(()) } else { Err(failed("Planner is not in step with Exchange".into())) }
 }
 
+fn run(arguments: &RunArgs) -> Result<(), ServiceError> {
+    let mut config = Config::load(&arguments.config.config)?;
+    if let Some(roles) = &arguments.roles {
+        config.node.roles.clone_from(roles);
+    }
+    crate::run::run(&config)
+}
+
 fn credential(command: &CredentialCommand) -> Result<(), ServiceError> {
     match command {
         CredentialCommand::Add(arguments) => {
             let config = Config::load(&arguments.config.config)?;
-            let text = with_store(&config, async |store| credential::add(store, &config, arguments).await)?;
-            print(&text);
+            let changed = with_store(&config, async |store| credential::add(store, &config, arguments).await)?;
+            print_changed(&changed, arguments.json)?;
         }
         CredentialCommand::List { config, json } => {
             let config = Config::load(&config.config)?;
@@ -190,12 +210,23 @@ fn credential(command: &CredentialCommand) -> Result<(), ServiceError> {
                 return Err(commands::failed("credential test", "not every account can log on"));
             }
         }
-        CredentialCommand::Remove { user, force, config } => {
+        CredentialCommand::Remove { user, force, who, json, config } => {
             let config = Config::load(&config.config)?;
-            let text =
-                with_store(&config, async |store| credential::remove(store, &config, user, *force).await)?;
-            print(&text);
+            let by = who.name();
+            let changed = with_store(&config, async |store| {
+                credential::remove(store, &config, user, *force, &by).await
+            })?;
+            print_changed(&changed, *json)?;
         }
+    }
+    Ok(())
+}
+
+fn print_changed(changed: &credential::Changed, json: bool) -> Result<(), ServiceError> {
+    if json {
+        print(&to_json("credential", changed)?);
+    } else {
+        print(changed.text());
     }
     Ok(())
 }
@@ -218,7 +249,8 @@ fn secrets(command: &SecretsCommand) -> Result<(), ServiceError> {
         SecretsCommand::Status { config, json } => {
             let config = Config::load(&config.config)?;
             let status =
-                with_store(&config, async |store| secrets::status(store, config.secrets.ring()).await)?;
+                with_store(&config, async |store| secrets::status(store, config.secrets.ring()).await)?
+                    .with_exposed(config.secrets.exposed());
             print(&if *json { to_json("secrets", &status)? } else { status.text() });
         }
     }
@@ -237,19 +269,6 @@ fn migrate(config: &Config) -> Result<(), ServiceError> {
     if applied.is_empty() {
         print("the schema is up to date");
     }
-    Ok(())
-}
-
-fn check(file: &Path) -> Result<(), ServiceError> {
-    let config = Config::load(file)?;
-    config.for_run()?;
-    for warning in config.warnings() {
-        print(&format!("warning: {warning}"));
-    }
-    for (file, who) in config.secrets.exposed() {
-        print(&format!("warning: {} holds a sealing key, and {who}; chmod 600 it", file.display()));
-    }
-    print(&format!("{} is usable", file.display()));
     Ok(())
 }
 

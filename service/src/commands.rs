@@ -11,16 +11,27 @@
 //! Failure: a command that is refused, fails or waits in vain ends with status 1 and says what to do next.
 //! What was changed by hand is written to `application_log` (9503).
 
+pub(crate) mod config;
 pub(crate) mod credential;
+mod diff;
+mod doctor;
+mod erase;
 mod error;
+pub(crate) mod event_codes;
+mod explain;
 mod lists;
+mod lists_import;
+mod mailbox;
 mod operations;
 mod resources;
 pub(crate) mod secrets;
 mod set_aside;
 mod show;
-mod withheld;
+mod status;
+mod tools;
+pub(crate) mod withheld;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Clock, SystemClock};
@@ -32,13 +43,16 @@ use store::{Store, StoreError};
 use trust::seal::KeyRing;
 
 use crate::ServiceError;
+use crate::acts::Allowed;
+use crate::cli::ListsCommand;
 use crate::cli::operators::{
     BlacklistCommand, Common, OperatorCommand, ResourcesCommand, SetAsideCommand, WhitelistCommand, Who,
     WithheldCommand,
 };
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::database;
 pub(crate) use error::CommandError;
+pub(crate) use resources::in_use;
 
 /// Does what an operator says.
 ///
@@ -67,6 +81,9 @@ pub(crate) fn perform(command: OperatorCommand) -> Result<(), ServiceError> {
         }
         OperatorCommand::Whitelist(command) => whitelist(command),
         OperatorCommand::Blacklist(command) => blacklist(command),
+        OperatorCommand::Lists(ListsCommand::Import(args)) => {
+            with("lists import", &args.common, |desk| lists_import::import(desk, &args))
+        }
         OperatorCommand::Withheld(command) => withheld(command),
         OperatorCommand::SetAside(SetAsideCommand::List(args)) => {
             with("set-aside list", &args.common, |desk| set_aside::list(desk, args.mailbox.as_ref()))
@@ -74,6 +91,7 @@ pub(crate) fn perform(command: OperatorCommand) -> Result<(), ServiceError> {
         OperatorCommand::SetAside(SetAsideCommand::Retry(args)) => {
             with("set-aside retry", &args.common, |desk| set_aside::retry(desk, &args))
         }
+        OperatorCommand::Tool(tool) => tools::perform(&tool),
     }
 }
 
@@ -120,6 +138,7 @@ fn withheld(command: WithheldCommand) -> Result<(), ServiceError> {
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) store: Store,
+    pub(crate) config: Arc<Config>,
     pub(crate) json: bool,
 }
 
@@ -137,7 +156,7 @@ where
 {
     let config = Config::load(&common.config.config)?;
     with_store(&config, async |store| {
-        let desk = Desk { store: store.clone(), json: common.json };
+        let desk = Desk { store: store.clone(), config: Arc::new(config.clone()), json: common.json };
         work(desk).await.map_err(|error| failed(command, error))
     })
 }
@@ -151,6 +170,7 @@ pub(crate) fn with_store<T>(
     work: impl AsyncFnOnce(&Store) -> Result<T, ServiceError>,
 ) -> Result<T, ServiceError> {
     let which = config.for_migrate()?;
+    refuse_unmade(config, &which)?;
     let runtime = tokio::runtime::Runtime::new().map_err(ServiceError::Runtime)?;
     runtime.block_on(async {
         let name = format!("kommuneklient command {}", std::process::id());
@@ -166,6 +186,19 @@ pub(crate) fn with_store<T>(
         }
         outcome
     })
+}
+
+/// A command asks a database that is there; it makes none.
+fn refuse_unmade(config: &Config, which: &Database) -> Result<(), ServiceError> {
+    let folder = &config.database.data_dir;
+    if matches!(which, Database::Embedded) && !store::embedded::is_made(folder) {
+        let reason = format!(
+            "there is no database in {} yet; the service makes it at its first start, and so does `kommuneklient migrate`",
+            folder.display()
+        );
+        return Err(failed("the command", reason));
+    }
+    Ok(())
 }
 
 /// A command that failed.
@@ -210,6 +243,11 @@ async fn others_connected(store: &Store) -> bool {
 }
 
 impl Desk {
+    /// What this installation allows.
+    pub(crate) fn allowed(&self) -> Allowed {
+        Allowed { rediscovery: !self.config.listener.deactivate_solving_of_group_affinity }
+    }
+
     pub(crate) fn now(&self) -> jiff::Timestamp {
         SystemClock.now()
     }

@@ -17,15 +17,19 @@ mod calendar;
 mod daily_time;
 mod database;
 mod duration;
+mod effective;
 mod exchange;
 mod http;
 mod leases;
 mod listener;
 mod node;
 mod origin;
+pub mod original;
 mod planner;
 mod problem;
 mod qualifier;
+mod retention;
+mod roles;
 mod secret;
 mod secrets;
 mod telemetry;
@@ -36,19 +40,26 @@ use std::io::Read;
 use std::path::Path;
 
 use secrecy::ExposeSecret;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 pub use calendar::CalendarConfig;
 pub use daily_time::DailyTime;
 pub use database::{Database, DatabaseConfig};
 pub use duration::HumanDuration;
+pub use effective::{Effective, Examined};
 pub use exchange::{ExchangeConfig, RequiredExchange};
 pub use http::HttpConfig;
 pub use leases::LeasesConfig;
 pub use listener::ListenerConfig;
 pub use planner::{PlannerConfig, RequiredPlanner};
+pub use origin::ValueSource;
+pub(crate) use problem::nearest;
 pub use problem::{Problem, Problems};
 pub use qualifier::QualifierConfig;
+pub use retention::RetentionConfig;
+pub use roles::{NodeConfig, Role};
 pub(crate) use secret::read as read_secret;
 pub use secrets::SecretsConfig;
 pub use telemetry::{LogFormat, TelemetryConfig};
@@ -69,6 +80,8 @@ const EXAMPLE_PASSWORD: &str = "replace me";
 /// The whole configuration, one member a section.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
+    /// `[node]`
+    pub node: NodeConfig,
     /// `[database]`
     pub database: DatabaseConfig,
     /// `[exchange]`
@@ -85,26 +98,35 @@ pub struct Config {
     pub calendar: CalendarConfig,
     /// `[leases]`
     pub leases: LeasesConfig,
+    /// `[retention_days]`
+    pub retention_days: RetentionConfig,
     /// `[telemetry]`
     pub telemetry: TelemetryConfig,
     /// `[http]`
     pub http: HttpConfig,
     origins: Origins,
+    /// Keys that were given by a name that they do not have any more: that name, and the present one.
+    renamed: Vec<(&'static str, &'static str)>,
 }
+
+/// Names that keys had in earlier versions. They are still taken, and told.
+const RENAMED: &[(&str, &str)] =
+    &[("planner.adopt_after_unknown_outcome", "planner.compare_after_unknown_outcome")];
 
 /// What `run` needs and has no default for.
 #[derive(Debug, Clone)]
 pub struct Required {
     /// Which database.
     pub database: Database,
-    /// The account towards Exchange that counts while the database holds none (B12); `None` = there is none.
+    /// The account towards Exchange that counts while the database holds none (B12); `None` = there is none, or no
+    /// role that reads Exchange.
     pub exchange: Option<RequiredExchange>,
-    /// Which Planner, and who asks it.
-    pub planner: RequiredPlanner,
+    /// Which Planner, and who asks it; `None` = not the role for it.
+    pub planner: Option<RequiredPlanner>,
 }
 
 /// One section: its name in the file and its rules.
-trait Section: DeserializeOwned + Default {
+trait Section: DeserializeOwned + Serialize + Default {
     /// The name between the brackets.
     const NAME: &'static str;
 
@@ -122,6 +144,14 @@ impl Config {
     /// [`ServiceError::ReadConfiguration`], [`ServiceError::ConfigurationSyntax`] or
     /// [`ServiceError::Configuration`] with every problem found.
     pub fn load(file: &Path) -> Result<Self, ServiceError> {
+        Self::read(file, Self::environment(file)?)
+    }
+
+    /// What this process's environment sets.
+    ///
+    /// # Errors
+    /// [`ServiceError::Configuration`] for a value that is no text.
+    pub(crate) fn environment(file: &Path) -> Result<Vec<(String, String)>, ServiceError> {
         let mut environment = Vec::new();
         for (name, value) in std::env::vars_os() {
             // A name that is no UTF-8 is none of ours.
@@ -133,7 +163,7 @@ impl Config {
                 Err(_not_text) => return Err(not_text(file, name)),
             }
         }
-        Self::read(file, environment)
+        Ok(environment)
     }
 
     /// The same with an environment that is given.
@@ -144,14 +174,23 @@ impl Config {
         file: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ServiceError> {
+        Self::parse(file, &Self::text(file)?, environment)
+    }
+
+    /// The text of a configuration's file.
+    ///
+    /// # Errors
+    /// [`ServiceError::ReadConfiguration`].
+    pub(crate) fn text(file: &Path) -> Result<Zeroizing<String>, ServiceError> {
         let read = |source| ServiceError::ReadConfiguration { file: file.to_owned(), source };
-        let mut text = String::new();
+        // it may hold passwords: wiped when it is dropped
+        let mut text = Zeroizing::new(String::new());
         let opened = File::open(file).map_err(read)?;
         opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(read)?;
         if text.len() as u64 > FILE_BYTES_MAX {
             return Err(read(std::io::Error::other("larger than 1 MiB")));
         }
-        Self::parse(file, &text, environment)
+        Ok(text)
     }
 
     /// The same with a text that is given; `file` only names it in errors.
@@ -163,6 +202,17 @@ impl Config {
         text: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ServiceError> {
+        let (config, problems) = Self::gather(file, text, environment)?;
+        config.answer(problems)?;
+        Ok(config)
+    }
+
+    /// What can be read of a text, and everything that is wrong with it. What cannot be read has its default.
+    fn gather(
+        file: &Path,
+        text: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(Self, Problems), ServiceError> {
         let mut origins = Origins::of(file, text)?;
         let table = text.parse::<toml::Table>().map_err(|error| origin::syntax(file, text, &error))?;
         let mut sections: BTreeMap<String, Node> =
@@ -173,7 +223,10 @@ impl Config {
                 overlay(&mut sections, &mut origins, key, &name, value, &mut problems);
             }
         }
+        let renamed = rename(&mut sections, &mut origins, &mut problems);
         let mut config = Self {
+            renamed,
+            node: section(&mut sections, &mut problems),
             database: section(&mut sections, &mut problems),
             exchange: section(&mut sections, &mut problems),
             listener: section(&mut sections, &mut problems),
@@ -182,6 +235,7 @@ impl Config {
             secrets: section(&mut sections, &mut problems),
             calendar: section(&mut sections, &mut problems),
             leases: section(&mut sections, &mut problems),
+            retention_days: section(&mut sections, &mut problems),
             telemetry: section(&mut sections, &mut problems),
             http: section(&mut sections, &mut problems),
             origins,
@@ -190,8 +244,7 @@ impl Config {
             problems.add(name, format!("is no known section; known are {}", SECTIONS.join(", ")));
         }
         config.finish(&mut problems);
-        config.answer(problems)?;
-        Ok(config)
+        Ok((config, problems))
     }
 
     /// Reads secrets from files and checks every section.
@@ -202,6 +255,7 @@ impl Config {
             section.check(problems);
             problems.leave();
         }
+        each(&mut self.node, problems);
         each(&mut self.database, problems);
         each(&mut self.exchange, problems);
         each(&mut self.listener, problems);
@@ -210,23 +264,33 @@ impl Config {
         each(&mut self.secrets, problems);
         each(&mut self.calendar, problems);
         each(&mut self.leases, problems);
+        each(&mut self.retention_days, problems);
         each(&mut self.telemetry, problems);
         each(&mut self.http, problems);
     }
 
-    /// What `run` needs and has no default for.
+    /// What `run` with the roles of `node.roles` needs and has no default for.
     ///
     /// # Errors
     /// [`ServiceError::Configuration`] with every value that is missing and what to write.
     pub fn for_run(&self) -> Result<Required, ServiceError> {
         let mut problems = Problems::default();
-        let database = self.database.required(&mut problems);
-        let exchange = self.exchange.required(self.secrets.ring().is_some(), &mut problems);
-        let planner = self.planner.required(&mut problems);
-        match (database, exchange, planner) {
-            (Some(database), Some(exchange), Some(planner)) => Ok(Required { database, exchange, planner }),
-            _ => Err(self.refuse(problems)),
-        }
+        self.run_needs(&mut problems).ok_or_else(|| self.refuse(problems))
+    }
+
+    fn run_needs(&self, problems: &mut Problems) -> Option<Required> {
+        let database = self.database.required(problems);
+        let exchange = if self.node.reads_exchange() {
+            self.exchange.required(self.secrets.ring().is_some(), problems)
+        } else {
+            Some(None)
+        };
+        let planner = if self.node.has(Role::Communicate) {
+            self.planner.required(problems).map(Some)
+        } else {
+            Some(None)
+        };
+        Some(Required { database: database?, exchange: exchange?, planner: planner? })
     }
 
     /// What `migrate` needs: which database.
@@ -244,9 +308,19 @@ impl Config {
         Some(RequiredExchange { user, password })
     }
 
+    /// Options for [`telemetry::Telemetry::start`](::telemetry::Telemetry::start); the caller adds the registry of codes.
+    pub fn telemetry_options(&self) -> ::telemetry::Options {
+        let mut options = self.telemetry.options();
+        if self.exchange.traces_calls() {
+            options.log_filter.push_str(",connector_exchange=debug");
+        }
+        options
+    }
+
     /// What works and should still be looked at, one sentence each, for the log at start.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let renamed = |(old, new): &(&str, &str)| format!("{old} is called {new} now; the former name still works");
+        let mut warnings: Vec<String> = self.renamed.iter().map(renamed).collect();
         let urls = [
             ("exchange.service_url", &self.exchange.service_url, "the password of the service account"),
             (
@@ -263,6 +337,16 @@ impl Config {
             {
                 warnings.push(format!("{key} is plain http: {what} crosses the network unencrypted"));
             }
+        }
+        if self.http.admin_token.is_some() && !self.http.listen.ip().is_loopback() {
+            warnings.push(
+                "http.listen is not loopback: the admin token crosses the network unencrypted, unless a proxy in front \
+                 of it encrypts"
+                    .to_owned(),
+            );
+        }
+        if self.planner.dry_run {
+            warnings.push("planner.dry_run is true: everything is decided and compared, nothing is sent".to_owned());
         }
         if self.exchange.password.as_ref().is_some_and(|given| given.expose_secret() == EXAMPLE_PASSWORD) {
             warnings.push(
@@ -285,6 +369,7 @@ impl Config {
 
 /// The names of all sections.
 pub const SECTIONS: &[&str] = &[
+    NodeConfig::NAME,
     DatabaseConfig::NAME,
     ExchangeConfig::NAME,
     ListenerConfig::NAME,
@@ -293,6 +378,7 @@ pub const SECTIONS: &[&str] = &[
     SecretsConfig::NAME,
     CalendarConfig::NAME,
     LeasesConfig::NAME,
+    RetentionConfig::NAME,
     TelemetryConfig::NAME,
     HttpConfig::NAME,
 ];
@@ -324,6 +410,30 @@ fn is_loopback(url: &url::Url) -> bool {
     }
 }
 
+/// Gives keys with a former name their present one; answers which.
+fn rename(
+    sections: &mut BTreeMap<String, Node>,
+    origins: &mut Origins,
+    problems: &mut Problems,
+) -> Vec<(&'static str, &'static str)> {
+    let mut renamed = Vec::new();
+    for &(old, new) in RENAMED {
+        let (Some((section, old_key)), Some((_, new_key))) = (old.split_once('.'), new.split_once('.')) else {
+            continue;
+        };
+        let Some(Node::Table(table)) = sections.get_mut(section) else { continue };
+        let Some(value) = table.remove(old_key) else { continue };
+        if table.contains_key(new_key) {
+            problems.add(old, format!("is the former name of {new}, which is given, too; remove this one"));
+            continue;
+        }
+        table.insert(new_key.to_owned(), value);
+        origins.rename(old, new);
+        renamed.push((old, new));
+    }
+    renamed
+}
+
 /// Puts the value of one environment variable over what the file says.
 fn overlay(
     sections: &mut BTreeMap<String, Node>,
@@ -334,7 +444,7 @@ fn overlay(
     problems: &mut Problems,
 ) {
     let dotted = key.to_ascii_lowercase().replace("__", ".");
-    origins.overlay(&dotted, variable);
+    origins.overlay(&dotted, variable, &value);
     let Some((section, key)) = dotted
         .split_once('.')
         .filter(|(section, key)| !section.is_empty() && !key.is_empty() && !key.contains('.'))
@@ -354,8 +464,14 @@ fn overlay(
         let sibling = key.strip_suffix("_file").map_or_else(|| format!("{key}_file"), ToOwned::to_owned);
         if matches!(table.get(&sibling), Some(Node::Value(_))) {
             table.remove(&sibling);
+            origins.forget(&format!("{section}.{sibling}"));
         }
     }
+}
+
+/// The number of the item in a path like `resource_update_schedule[1]`.
+fn item_of(path: &str) -> Option<usize> {
+    path.split_once('[')?.1.split_once(']')?.0.parse().ok()
 }
 
 /// Takes one section out of the whole and reads it. What cannot be read is reported and takes its
@@ -370,6 +486,8 @@ fn section<S: Section>(sections: &mut BTreeMap<String, Node>, problems: &mut Pro
         }
     };
     problems.enter(S::NAME);
+    let mut limits = Problems::default();
+    S::default().check(&mut limits);
     let known = node::keys::<S>();
     table.retain(|key, _| {
         let is_known = known.contains(&key.as_str());
@@ -384,10 +502,19 @@ fn section<S: Section>(sections: &mut BTreeMap<String, Node>, problems: &mut Pro
             Err(error) => {
                 let path = error.path().to_string();
                 let key = path.split(['.', '[']).next().unwrap_or_default().to_owned();
-                problems.add(&path, problem::plain(error.inner().message()));
-                // Without its key the next attempt finds the next problem; a problem of no key is the last.
-                if table.remove(&key).is_none() {
+                let reason = problem::plain(error.inner().message());
+                let Some(node) = table.get_mut(&key) else {
+                    // a problem of no key is the last
+                    problems.add(&path, reason);
                     break S::default();
+                };
+                // Without what is wrong the next attempt finds the next problem.
+                match node.take_item(item_of(&path)) {
+                    Some(item) => problems.add(&format!("{key}[{item}]"), reason),
+                    None => {
+                        problems.add(&path, problem::with_allowed(reason, limits.allowed(&key)));
+                        table.remove(&key);
+                    }
                 }
             }
         }
@@ -396,5 +523,7 @@ fn section<S: Section>(sections: &mut BTreeMap<String, Node>, problems: &mut Pro
     section
 }
 
+#[cfg(test)]
+mod settings_tests;
 #[cfg(test)]
 mod tests;

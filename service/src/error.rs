@@ -41,6 +41,9 @@ pub enum ServiceError {
         /// Everything that is wrong.
         problems: Problems,
     },
+    /// A file of the original cannot be imported.
+    #[error(transparent)]
+    Import(crate::import::ImportError),
     /// Telemetry cannot start.
     #[error("telemetry cannot start")]
     Telemetry(#[source] Box<telemetry::TelemetryError>),
@@ -145,6 +148,7 @@ impl ServiceError {
             Self::ReadConfiguration { .. }
             | Self::ConfigurationSyntax { .. }
             | Self::Configuration { .. }
+            | Self::Import(_)
             | Self::Account { .. } => 2,
             _ => 1,
         })

@@ -11,6 +11,9 @@
 
 mod account_keeper;
 pub mod accounts;
+mod acts;
+mod admin;
+mod alert_keeper;
 mod back_offs;
 pub mod cli;
 mod commands;
@@ -20,13 +23,19 @@ pub mod database;
 pub mod demo;
 mod event_log;
 mod gauges;
+mod housekeeper;
 pub mod http;
+pub mod import;
 mod lease_keeper;
+pub mod lists_file;
+mod logon;
 pub mod migrate;
 mod pages;
+mod readiness;
 pub mod run;
 #[cfg(feature = "simulators")]
 pub mod simulate;
+pub mod texts;
 mod wiring;
 
 mod error;

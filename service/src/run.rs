@@ -3,28 +3,37 @@
 //! Protocol: configuration → telemetry → the address of the pages → the tree with them → the database (waited
 //! for) → its schema → what needs the schema: the log of coded events, the gauges, the stages. SIGTERM or SIGINT ends the tree in order, then telemetry, then the embedded database.
 //!
-//! Failure: a database that is away at start is waited for, with event 8901 and the pages saying so. The root's
+//! Failure: a database that is away at start is waited for, with event 8901 and the pages saying so; so is a schema
+//! that this process may not bring up to date (`database.migrate = false`, event 9310). The root's
 //! giving up ends the process with status 1, and the orchestrator starts it anew.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use base::{Backoff, SystemClock};
+use base::{Backoff, SharedClock, SystemClock};
 use calendar::codes;
-use store::accounts::BackOff;
+use store::clock::DatabaseClock;
+use store::instances::{AgreedShards, Registration};
 use store::lease::LeaseBook;
+use store::shares::Shares;
 use store::wake::Wake;
 use supervision::{Ended, Tree};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::ServiceError;
 use crate::accounts::{self, Opened};
-use crate::config::{Config, Required};
+use crate::back_offs::Waits;
+use crate::config::{Config, Required, Role};
 use crate::database;
-use crate::wiring::{self, Shared};
+use crate::readiness::Start;
+use crate::wiring::{self, Shared, Sharing};
 
 /// The longest pause between two attempts to reach the database.
 const DATABASE_PAUSE_MAX: Duration = Duration::from_secs(10);
+/// How long taking leave of the other instances may take.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
+/// How often a schema that this process may not change is looked at.
+const SCHEMA_LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs the service until a signal or an escalation ends it.
 ///
@@ -52,7 +61,7 @@ async fn serve(config: &Config, required: &Required) -> Result<(), ServiceError>
     let options = telemetry::Options {
         registry: codes::REGISTRY,
         service_version: env!("CARGO_PKG_VERSION").to_owned(),
-        ..config.telemetry.options()
+        ..config.telemetry_options()
     };
     let (telemetry, events) = telemetry::Telemetry::start(options).map_err(telemetry_failed)?;
     note_panics();
@@ -72,6 +81,7 @@ async fn serve(config: &Config, required: &Required) -> Result<(), ServiceError>
         Err(error) => Err(error),
     };
     if let Err(error) = &outcome {
+        tell_not_started(config, error);
         tracing::error!(event_id = codes::SERVICE_ENDED.id, error = %telemetry::chain(error), "the service ends with an error");
     }
     // a collector that is away is no fault of the service
@@ -81,13 +91,39 @@ async fn serve(config: &Config, required: &Required) -> Result<(), ServiceError>
     outcome
 }
 
+/// Tells, in the codes that monitoring of the original knows, which stages did not start because of `error` (B13).
+fn tell_not_started(config: &Config, error: &ServiceError) {
+    let setup = match error {
+        // they ran until then
+        ServiceError::Escalated { .. } | ServiceError::Database { operation: database::STOP, .. } => return,
+        ServiceError::Wiring { what: wiring::EXCHANGE, .. } => Some(codes::LISTENER_SETUP_FAILED),
+        ServiceError::Wiring { what: wiring::PLANNER, .. } => Some(codes::COMMUNICATOR_SETUP_FAILED),
+        _ => None,
+    };
+    let stages = [
+        (Role::Listen, codes::LISTENER_CANNOT_START),
+        (Role::Qualify, codes::QUALIFIER_CANNOT_START),
+        (Role::Communicate, codes::COMMUNICATOR_CANNOT_START),
+    ];
+    let stages = stages.into_iter().filter(|(role, _)| config.node.has(*role)).map(|(_, code)| code);
+    for code in setup.into_iter().chain(stages) {
+        tracing::error!(
+            event_id = code.id,
+            error = %telemetry::chain(error),
+            "a stage does not start: {}",
+            code.meaning
+        );
+    }
+}
+
 async fn with_database(
     config: &Config,
     required: &Required,
     events: telemetry::EventReceiver,
 ) -> Result<(), ServiceError> {
-    let opened = database::open(&config.database, &required.database).await?;
-    let clock = SystemClock::shared();
+    let opened = database::open(&config.database, &required.database, config.leases.ttl.get()).await?;
+    let database_clock = DatabaseClock::new(SystemClock::shared());
+    let clock: SharedClock = database_clock.clone();
     let instance = instance_name();
     let shared = Shared {
         store: opened.store.clone(),
@@ -101,13 +137,15 @@ async fn with_database(
         runtime: tokio::runtime::Handle::current(),
         instance,
         tree: Arc::new(OnceLock::new()),
+        start: Arc::new(Start::new(config.node.names())),
     };
+    shared.leases.tell_time_to(&database_clock);
     let outcome = with_tree(config, required, &shared, events).await;
     opened.store.close();
     if let Some(embedded) = opened.embedded {
         let stopped = embedded.stop().await;
         stopped
-            .map_err(|source| ServiceError::Database { operation: "stop the embedded database", source })?;
+            .map_err(|source| ServiceError::Database { operation: database::STOP, source })?;
     }
     outcome
 }
@@ -137,9 +175,43 @@ async fn with_tree(
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     };
+    shared.start.ending();
     tracing::info!("ending in order");
-    tree.shutdown().await;
+    tokio::join!(leave(shared), tree.shutdown());
     outcome
+}
+
+/// The others reckon without this instance from the first lease on that it hands back.
+async fn leave(shared: &Shared) {
+    match tokio::time::timeout(LEAVE_PATIENCE, shared.leases.leave()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(error = %telemetry::chain(&error), "the other instances do not know yet that this one ends");
+        }
+        Err(_) => tracing::warn!("the other instances do not know yet that this one ends, the database is slow"),
+    }
+}
+
+/// Enters this instance among those that are alive, and agrees with them.
+async fn register(config: &Config, shared: &Shared) -> Result<AgreedShards, store::StoreError> {
+    let wanted = u8::try_from(config.qualifier.shards).unwrap_or(u8::MAX);
+    let agreed = shared
+        .leases
+        .register(Registration {
+            roles: config.node.names().into_iter().map(str::to_owned).collect(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            shards: wanted,
+        })
+        .await?;
+    if agreed.differs {
+        tracing::warn!(
+            event_id = codes::SHARDS_DIFFER.id,
+            wanted,
+            used = agreed.shards,
+            "qualifier.shards differs from what the instances that run have agreed on; theirs is used until all of them have ended"
+        );
+    }
+    Ok(agreed)
 }
 
 /// Waits for the database, brings its schema up to date, and starts what needs it.
@@ -152,9 +224,15 @@ async fn add_stages(
 ) -> Result<(), ServiceError> {
     let backoff = Backoff::doubling(Duration::from_millis(250), DATABASE_PAUSE_MAX);
     let mut failures = 0;
-    let (opened, back_offs) = loop {
+    let mut told = Vec::new();
+    let (opened, back_offs, agreed) = loop {
         match prepare(config, required, shared).await {
-            Ok(prepared) => break prepared,
+            Ok(Prepared::Done(opened, back_offs, agreed)) => break (opened, back_offs, agreed),
+            Ok(Prepared::SchemaLacks(missing)) => {
+                failures = 0;
+                tell_schema_awaited(shared, &mut told, missing);
+                tokio::time::sleep(SCHEMA_LOOK_EVERY).await;
+            }
             Err(error) if error.is_outage() => {
                 failures += 1;
                 let pause = backoff.delay_jittered(failures);
@@ -175,7 +253,10 @@ async fn add_stages(
         source: Box::new(unusable.error),
     })?;
     let wake = Wake::start(shared.store.clone());
-    let stages = wiring::stages(config, required, shared, &wake, opened, &back_offs)?;
+    shared.leases.wake_by(&wake);
+    let shares = Shares::start(shared.store.clone(), shared.leases.clone(), &wake, agreed.shards);
+    let sharing = Sharing { shares, shards: agreed.shards };
+    let stages = wiring::stages(config, required, shared, &wake, &sharing, (opened, &back_offs))?;
     for stage in wiring::records(config, shared, events).into_iter().chain(stages) {
         let added = tree.root().add_child(stage).await;
         added.map_err(|source| ServiceError::Wiring {
@@ -183,20 +264,56 @@ async fn add_stages(
             source: Box::new(source),
         })?;
     }
+    shared.start.staged();
     Ok(())
 }
 
-/// Brings the schema up to date and reads the service accounts, with those that a former process was told to wait
-/// with.
+/// Says once what is waited for, and again when that changes.
+fn tell_schema_awaited(shared: &Shared, told: &mut Vec<String>, missing: Vec<String>) {
+    if *told == missing {
+        return;
+    }
+    let names = missing.join(", ");
+    shared.start.waits_for(&format!("the schema: lacks {names}; run kommuneklient migrate"));
+    tracing::warn!(
+        event_id = codes::SCHEMA_AWAITED.id,
+        missing = names,
+        "the schema lacks migrations and database.migrate is false, waiting until kommuneklient migrate was run"
+    );
+    *told = missing;
+}
+
+/// What [`prepare`] found.
+enum Prepared {
+    /// All is there.
+    Done(Opened, Waits, AgreedShards),
+    /// The schema is not up to date, and this process may not change that.
+    SchemaLacks(Vec<String>),
+}
+
+/// Brings the schema up to date, where that is allowed, and reads the service accounts, with those that a former process
+/// was told to wait with.
 async fn prepare(
     config: &Config,
     required: &Required,
     shared: &Shared,
-) -> Result<(Opened, Vec<BackOff>), store::StoreError> {
-    let applied = store::migrations::migrate(&shared.store).await?;
-    tracing::info!(applied = applied.join(","), "the schema is up to date");
+) -> Result<Prepared, store::StoreError> {
+    if config.database.migrate {
+        let applied = store::migrations::migrate(&shared.store).await?;
+        base::crash::point("service.migrated");
+        tracing::info!(applied = applied.join(","), "the schema is up to date");
+    } else {
+        let missing = store::migrations::missing(&shared.store).await?;
+        if !missing.is_empty() {
+            return Ok(Prepared::SchemaLacks(missing));
+        }
+    }
+    let agreed = register(config, shared).await?;
+    if !config.node.reads_exchange() {
+        return Ok(Prepared::Done(Opened::default(), Waits::default(), agreed));
+    }
     let opened = accounts::load(&shared.store, config.secrets.ring(), required.exchange.as_ref()).await?;
-    Ok((opened, shared.store.back_offs().await?))
+    Ok(Prepared::Done(opened, Waits::of(&shared.store).await?, agreed))
 }
 
 fn telemetry_failed(source: telemetry::TelemetryError) -> ServiceError {

@@ -80,7 +80,7 @@ pub struct Adopted {
     pub corrected: u64,
     /// Keys that only Planner knew.
     pub learned: u64,
-    /// It was the mailbox's first adoption.
+    /// The mailbox was not adopted before, or was asked to be adopted anew: only now may be sent for it (again).
     pub first: bool,
     /// A full reading was asked for.
     pub full_read: bool,

@@ -40,6 +40,12 @@ pub struct Embedded {
     child: Option<std::process::Child>,
 }
 
+/// Was a cluster ever made in this folder?
+pub fn is_made(data_dir: &Path) -> bool {
+    // a folder that cannot be looked into may well hold one
+    data_dir.join("cluster").join("PG_VERSION").try_exists().unwrap_or(true)
+}
+
 /// The database and the role that are made.
 const NAME: &str = "kommuneklient";
 
@@ -54,7 +60,7 @@ impl Embedded {
         let root = prepare_folder(&options.data_dir, account)?;
         let data = root.join("cluster");
         let socket = socket_folder(&root, account)?;
-        if !data.join("PG_VERSION").exists() {
+        if !is_made(&options.data_dir) {
             initdb(&binaries, &data, account)?;
         }
         let mut this = Self { data, socket, child: None };

@@ -29,7 +29,7 @@ mod tests;
 
 /// The longest name of somebody who settles a run, in characters.
 const BY_MAX: usize = 200;
-/// Most runs in a list.
+/// Most runs of a page.
 const LIST_MAX: i64 = 1_000;
 
 /// What found the keys missing.
@@ -117,6 +117,15 @@ pub struct WithheldRun {
     pub state: String,
     /// Who or what settled it, and when.
     pub settled: Option<(String, Timestamp)>,
+}
+
+/// Runs, and where to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WithheldPage {
+    /// The oldest first.
+    pub runs: Vec<WithheldRun>,
+    /// Ask for those before this run next; `None` = these were the last.
+    pub next: Option<i64>,
 }
 
 /// What settling a run did.
@@ -319,23 +328,47 @@ impl Store {
     }
 
     /// The runs that wait for an operator, the oldest first; with `settled` also the latest ones that do not, because
-    /// they were settled or nothing of them is left.
+    /// they were settled or nothing of them is left. At most a page of the latest.
     pub async fn withheld_runs(&self, settled: bool, now: Timestamp) -> Result<Vec<WithheldRun>, StoreError> {
+        Ok(self.withheld_runs_before(settled, now, None).await?.runs)
+    }
+
+    /// A page of them: the latest that are older than the run `before`, the oldest first.
+    pub async fn withheld_runs_before(
+        &self,
+        settled: bool,
+        now: Timestamp,
+        before: Option<i64>,
+    ) -> Result<WithheldPage, StoreError> {
+        let condition = "(r.state = 'withheld' or $2) and ($4::bigint is null or r.id < $4)";
+        let rows = self.withheld_rows(condition, &[&now, &settled, &LIST_MAX, &before]).await?;
+        let full = i64::try_from(rows.len()).is_ok_and(|rows| rows >= LIST_MAX);
+        let mut runs: Vec<WithheldRun> = rows.iter().map(run_of).collect::<Result<_, _>>()?;
+        let next = runs.first().map(|run| run.id).filter(|_| full);
+        runs.retain(|run| settled || run.remaining > 0);
+        Ok(WithheldPage { runs, next })
+    }
+
+    /// The run with this number.
+    pub async fn withheld_run(&self, id: i64, now: Timestamp) -> Result<Option<WithheldRun>, StoreError> {
+        let one: i64 = 1;
+        let rows = self.withheld_rows("$2 and r.id = $4", &[&now, &true, &one, &id]).await?;
+        rows.first().map(run_of).transpose()
+    }
+
+    async fn withheld_rows(
+        &self,
+        condition: &str,
+        parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
         let operation = "list what is withheld";
         let client = self.client(operation).await?;
-        let rows = client
-            .query(
-                &format!(
-                    "select id, mail, source, withheld_at, keys, there, remaining, state, settled_by, settled_at from ( \
-                         select r.*, (select count(*) from withheld_key w where w.run = r.id and {STANDS}) as remaining \
-                         from withheld_run r where r.state = 'withheld' or $2 order by r.id desc limit $3) as latest \
-                     where $2 or remaining > 0 order by id"
-                ),
-                &[&now, &settled, &LIST_MAX],
-            )
-            .await
-            .map_err(StoreError::query(operation))?;
-        rows.iter().map(run_of).collect()
+        let statement = format!(
+            "select id, mail, source, withheld_at, keys, there, remaining, state, settled_by, settled_at from ( \
+                 select r.*, (select count(*) from withheld_key w where w.run = r.id and {STANDS}) as remaining \
+                 from withheld_run r where {condition} order by r.id desc limit $3) as latest order by id"
+        );
+        client.query(&statement, parameters).await.map_err(StoreError::query(operation))
     }
 
     /// Decides the deletions of a run, by order of `by`. Keys that were seen again or decided about since, and those

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::ConfigFile;
+use super::operators::Who;
+use crate::config::HumanDuration;
 
 /// What to do with the service accounts that the database holds.
 #[derive(Debug, Subcommand)]
@@ -53,6 +55,12 @@ Example:
         /// Remove it although it carries groups.
         #[arg(long)]
         force: bool,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "told by the type")]
+        who: Who,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
         /// Which configuration.
         #[command(flatten)]
         config: ConfigFile,
@@ -70,6 +78,11 @@ pub struct CredentialAdd {
     /// It is there already: replace its password.
     #[arg(long)]
     pub replace: bool,
+    #[command(flatten)]
+    pub(crate) who: Who,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
     /// Which configuration.
     #[command(flatten)]
     pub config: ConfigFile,
@@ -83,9 +96,9 @@ pub struct CredentialTest {
     /// The mailbox whose calendar is looked at; the first resource in use when absent.
     #[arg(long, value_name = "ADDRESS")]
     pub mailbox: Option<String>,
-    /// How long each account may take, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub timeout: u64,
+    /// How long each account may take (1s-10m).
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = patience)]
+    pub timeout: HumanDuration,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -94,9 +107,18 @@ pub struct CredentialTest {
     pub config: ConfigFile,
 }
 
+fn patience(text: &str) -> Result<HumanDuration, String> {
+    let duration = text.parse::<HumanDuration>().map_err(|error| error.to_string())?;
+    let allowed = HumanDuration::seconds(1)..=HumanDuration::minutes(10);
+    if allowed.contains(&duration) {
+        return Ok(duration);
+    }
+    Err(format!("must lie from {} to {}", allowed.start(), allowed.end()))
+}
+
 impl CredentialTest {
     /// How long each account may take.
     pub const fn patience(&self) -> Duration {
-        Duration::from_secs(self.timeout)
+        self.timeout.get()
     }
 }

@@ -4,7 +4,8 @@ use calendar::MailAddress;
 use clap::{Args, Subcommand};
 use store::operations::Scope;
 
-use super::ConfigFile;
+use super::tools::ToolCommand;
+use super::{ConfigFile, ListsCommand};
 use crate::config::HumanDuration;
 
 /// What operators ask of a running service. All of it goes through the database that `run` uses.
@@ -33,6 +34,9 @@ Examples:
   kommuneklient adopt --all --config kommuneklient.toml --wait
   kommuneklient adopt anna@kommune.dk --config kommuneklient.toml")]
     Adopt(AskArgs),
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the commands of the other type")]
+    Tool(ToolCommand),
     /// Show what was asked for, by whom, and how far it is.
     #[command(after_help = "\
 Examples:
@@ -48,6 +52,9 @@ Examples:
     /// The blacklist: these mailboxes are not used, whatever Planner and the whitelist say.
     #[command(subcommand)]
     Blacklist(BlacklistCommand),
+    /// Both lists at once.
+    #[command(subcommand)]
+    Lists(ListsCommand),
     /// Deletions that were too many at once and wait for somebody who looks.
     #[command(subcommand)]
     Withheld(WithheldCommand),
@@ -117,11 +124,17 @@ pub struct AskArgs {
     pub(crate) common: Common,
 }
 
+/// A number as lists show it.
+fn number(text: &str) -> Result<i64, &'static str> {
+    let number = text.parse().ok().filter(|number: &i64| *number > 0);
+    number.ok_or("must be a number, as the list of them shows it")
+}
+
 /// Which operations to show.
 #[derive(Debug, Args)]
 pub struct OperationsArgs {
     /// The number of one; the latest 20 when absent.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = number)]
     pub id: Option<i64>,
     #[command(flatten)]
     pub(crate) common: Common,
@@ -265,12 +278,23 @@ impl std::fmt::Display for RunId {
     }
 }
 
-/// A run and who settles it.
+/// Which runs.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Runs {
+    /// The runs, as `withheld list` names them: 17 (of a mailbox) or L3 (of the resource list).
+    #[arg(value_name = "RUN")]
+    pub runs: Vec<RunId>,
+    /// All that wait.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Runs and who settles them.
 #[derive(Debug, Args)]
 pub struct SettleArgs {
-    /// The run, as `withheld list` names it: 17 (of a mailbox) or L3 (of the resource list).
-    #[arg(value_name = "RUN")]
-    pub run: RunId,
+    #[command(flatten)]
+    pub(crate) what: Runs,
     #[command(flatten)]
     pub(crate) who: Who,
     #[command(flatten)]
@@ -290,15 +314,20 @@ Example:
 Example:
   kommuneklient withheld show 17 --config kommuneklient.toml")]
     Show(WithheldShowArgs),
-    /// It is right: delete.
+    /// It is right: delete. Final: nothing brings the appointments back but their calendar.
     #[command(after_help = "\
-Example:
-  kommuneklient withheld confirm L3 --config kommuneklient.toml")]
+Examples:
+  kommuneklient withheld confirm L3 --config kommuneklient.toml
+  kommuneklient withheld confirm 17 18 19 --by kim --config kommuneklient.toml")]
     Confirm(SettleArgs),
-    /// It is wrong: keep.
+    /// It is wrong: keep. Final: what was rejected cannot be confirmed any more.
+    ///
+    /// Appointments that were kept stay in Planner until they are deleted in their calendar by hand or their time has
+    /// passed; no full pull and no comparison withholds or deletes them again.
     #[command(after_help = "\
-Example:
-  kommuneklient withheld reject 17 --config kommuneklient.toml")]
+Examples:
+  kommuneklient withheld reject 17 --config kommuneklient.toml
+  kommuneklient withheld reject --all --config kommuneklient.toml")]
     Reject(SettleArgs),
 }
 
@@ -366,7 +395,7 @@ pub struct RetryArgs {
 #[group(required = true, multiple = false)]
 pub struct RetryTarget {
     /// The notification with this number.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = number)]
     pub id: Option<i64>,
     /// Everything of this mailbox.
     #[arg(long, value_name = "MAILBOX", value_parser = MailAddress::parse)]

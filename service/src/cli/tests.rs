@@ -39,14 +39,14 @@ fn every_command_explains_itself() {
 
 #[test]
 fn run_and_migrate_take_a_file() {
-    let Command::Run(ConfigFile { config }) = parse("kommuneklient run --config a.toml").unwrap() else {
+    let Command::Run(RunArgs { config: ConfigFile { config }, roles: None }) = parse("kommuneklient run --config a.toml").unwrap() else {
         panic!("not run")
     };
     assert_eq!(config, PathBuf::from("a.toml"));
     assert!(matches!(parse("kommuneklient migrate --config a.toml"), Ok(Command::Migrate(_))));
     assert!(matches!(
         parse("kommuneklient config check a.toml"),
-        Ok(Command::Config(ConfigCommand::Check { file })) if file == Path::new("a.toml")
+        Ok(Command::Config(ConfigCommand::Check { file, json: false })) if file == std::path::Path::new("a.toml")
     ));
 }
 

@@ -14,13 +14,13 @@ use serde_json::json;
 use store::Store;
 use store::accounts::AccountLoad;
 use store::credentials::{Removal, StoredCredential, password_place};
+use zeroize::Zeroizing;
 
 use super::show::table;
 use super::{failed, stored};
 use crate::ServiceError;
 use crate::accounts;
 use crate::cli::CredentialAdd;
-use crate::cli::operators::Who;
 use crate::config::{self, Config};
 
 pub(crate) use logon::test;
@@ -31,12 +31,37 @@ const USER_BYTES_MAX: usize = 512;
 /// The longest password, in bytes; directories take 256 characters at most.
 const PASSWORD_BYTES_MAX: usize = 1024;
 
+/// What a change of an account did, for people and for programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Changed {
+    /// Its name.
+    user: String,
+    /// `added`, `replaced` or `removed`.
+    done: &'static str,
+    /// Its number, where it has one still.
+    number: Option<i64>,
+    /// The key that its password is sealed under.
+    key_id: Option<String>,
+    /// Groups that go to other accounts.
+    groups: u64,
+    /// For people.
+    #[serde(skip)]
+    text: String,
+}
+
+impl Changed {
+    /// For people.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 /// Adds an account, or replaces its password; answers what was done.
 pub(crate) async fn add(
     store: &Store,
     config: &Config,
     arguments: &CredentialAdd,
-) -> Result<String, ServiceError> {
+) -> Result<Changed, ServiceError> {
     let user = checked_user(&arguments.user)?;
     let ring = super::ring(config, COMMAND)?;
     let rows = store.credentials().await.map_err(stored("load the service accounts"))?;
@@ -71,14 +96,21 @@ pub(crate) async fn add(
     }
     let act = if known.is_some() { "credential add --replace" } else { "credential add" };
     let fields = json!({ "user": user, "account": account.get(), "key": sealed.key_id.as_str() });
-    super::record(store, &Who::SESSION.name(), act, fields).await;
+    super::record(store, &arguments.who.name(), act, fields).await;
     let verb = if known.is_some() { "changed the password of" } else { "added" };
     let mut text = format!("{verb} {user} (number {account}), sealed under the key {}", sealed.key_id);
     if rows.is_empty() && config.exchange.user.is_some() {
         text.push_str("\nexchange.user of the configuration is no longer used: the accounts of the database go before it");
     }
     text.push_str(&format!("\nnext: kommuneklient credential test {user}"));
-    Ok(text)
+    Ok(Changed {
+        user: user.to_owned(),
+        done: if known.is_some() { "replaced" } else { "added" },
+        number: Some(account.get()),
+        key_id: Some(sealed.key_id.to_string()),
+        groups: 0,
+        text,
+    })
 }
 
 fn is_named(row: &StoredCredential, user: &str) -> bool {
@@ -108,7 +140,8 @@ fn read_password(user: &str, file: Option<&Path>) -> Result<SecretString, Servic
             .map_err(|error| failed(COMMAND, format!("cannot read {}: {error}", file.display())));
     }
     if !std::io::stdin().is_terminal() {
-        let mut text = String::new();
+        // wiped when it is dropped; room for all of it at once, so that no part is left behind by growing
+        let mut text = Zeroizing::new(String::with_capacity(PASSWORD_BYTES_MAX + 4));
         std::io::stdin().take(PASSWORD_BYTES_MAX as u64 + 3).read_to_string(&mut text).map_err(unread)?;
         return Ok(text.strip_suffix('\n').map_or(text.as_str(), |line| line.trim_end_matches('\r')).into());
     }
@@ -259,7 +292,8 @@ pub(crate) async fn remove(
     config: &Config,
     user: &str,
     force: bool,
-) -> Result<String, ServiceError> {
+    by: &str,
+) -> Result<Changed, ServiceError> {
     let user = checked_user(user)?;
     let removal = store.remove_credential(user, force).await.map_err(stored("remove a service account"))?;
     match removal {
@@ -275,7 +309,7 @@ pub(crate) async fn remove(
         )),
         Removal::Removed { groups } => {
             let fields = json!({ "user": user, "groups": groups });
-            super::record(store, &Who::SESSION.name(), "credential remove", fields).await;
+            super::record(store, by, "credential remove", fields).await;
             let mut text = format!("removed {user}");
             if groups > 0 {
                 text.push_str(&format!("; the mailboxes of its {groups} groups go to other accounts"));
@@ -287,7 +321,7 @@ pub(crate) async fn remove(
                     None => "\nit was the last: no mailbox can be listened to until another is added",
                 });
             }
-            Ok(text)
+            Ok(Changed { user: user.to_owned(), done: "removed", number: None, key_id: None, groups, text })
         }
     }
 }

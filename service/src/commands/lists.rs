@@ -1,11 +1,12 @@
 //! `whitelist` and `blacklist`.
 
+use calendar::MailAddress;
 use serde_json::{Value, json};
 use store::resource_list::lists::{Edited, ListEdit, ListEntry};
 
 use super::show::{counted, moment, table};
 use super::{CommandError, Desk};
-use crate::cli::operators::{BlacklistAddArgs, BlacklistRemoveArgs, WhitelistArgs};
+use crate::cli::operators::{BlacklistAddArgs, BlacklistRemoveArgs, WhitelistArgs, Who};
 
 /// Shows the whitelist.
 pub(crate) async fn whitelist(desk: Desk) -> Result<(), CommandError> {
@@ -87,8 +88,9 @@ async fn whitelist_edited(
         Edited::Done(edit) => edit,
     };
     let unlisted = if verb == "added" { never_listed(desk, args).await? } else { Vec::new() };
+    let blocked = if verb == "added" { blocked(desk, args).await? } else { Vec::new() };
     if edit.entries > 0 {
-        let mailboxes: Vec<&str> = args.mailboxes.iter().map(calendar::MailAddress::as_str).collect();
+        let mailboxes: Vec<&str> = args.mailboxes.iter().map(MailAddress::as_str).collect();
         let fields = json!({ "mailboxes": mailboxes, "dropped": edit.dropped, "revived": edit.revived });
         desk.record(by, act, fields).await;
     }
@@ -103,6 +105,12 @@ async fn whitelist_edited(
         for mail in unlisted {
             text.push_str(&format!(
                 "\nPlanner never listed {mail}; `kommuneklient resources list` shows whom it lists"
+            ));
+        }
+        for (mail, reason) in blocked {
+            text.push_str(&format!(
+                "\n{mail} stays unused: it is blocked ({reason}), and the blacklist goes before the whitelist; \
+                 `kommuneklient blacklist remove {mail}` ends that"
             ));
         }
         if edit.entries_now > 0 && edit.in_use_before.saturating_sub(edit.dropped) + edit.revived == 0 {
@@ -122,7 +130,18 @@ async fn never_listed(desk: &Desk, args: &WhitelistArgs) -> Result<Vec<String>, 
     Ok(entries.into_iter().filter(meant).map(|entry| entry.mail).collect())
 }
 
-fn consequence(edit: &ListEdit) -> String {
+/// The mailboxes of these arguments that are blocked, with the reason.
+async fn blocked(desk: &Desk, args: &WhitelistArgs) -> Result<Vec<(String, String)>, CommandError> {
+    let entries = desk.store.blacklist().await?;
+    let is_meant = |entry: &ListEntry| {
+        let mail = entry.mail.trim().to_lowercase();
+        args.mailboxes.iter().any(|mailbox| mailbox.as_str() == mail)
+    };
+    let reason = |entry: ListEntry| (entry.mail, entry.reason.unwrap_or_else(|| "no reason given".to_owned()));
+    Ok(entries.into_iter().filter(is_meant).map(reason).collect())
+}
+
+pub(crate) fn consequence(edit: &ListEdit) -> String {
     if edit.entries_now == 0 {
         return format!(
             "the whitelist would be empty, and so everybody be used ({} again)",
@@ -142,38 +161,60 @@ fn edit_value(edit: &ListEdit) -> Value {
 
 /// Blocks a mailbox.
 pub(crate) async fn block(desk: Desk, args: &BlacklistAddArgs) -> Result<(), CommandError> {
-    let by = args.who.name();
-    let edit = desk.store.add_to_blacklist(&args.mailbox, &args.reason, &by, desk.now()).await?;
-    let fields = json!({ "mailbox": args.mailbox.as_str(), "reason": args.reason });
-    desk.record(&by, "blacklist add", fields).await;
+    block_mailbox(desk, &args.mailbox, &args.reason, &args.who).await
+}
+
+/// The same for whoever has other arguments.
+pub(crate) async fn block_mailbox(
+    desk: Desk,
+    mail: &MailAddress,
+    reason: &str,
+    who: &Who,
+) -> Result<(), CommandError> {
+    let by = who.name();
+    let edit = desk.store.add_to_blacklist(mail, reason, &by, desk.now()).await?;
+    desk.record(&by, "blacklist add", json!({ "mailbox": mail.as_str(), "reason": reason })).await;
     let was_used = edit.dropped > 0;
-    let value = json!({ "mailbox": args.mailbox.as_str(), "new": edit.entries > 0, "was_in_use": was_used });
+    let value = json!({ "mailbox": mail.as_str(), "new": edit.entries > 0, "was_in_use": was_used });
     desk.answer(&value, || {
         let effect = match (edit.entries > 0, was_used) {
             (_, true) => "it is not used any more; its appointments stay in Planner",
             (true, false) => "it was not in use",
             (false, false) => "it was blocked already, the reason is the new one",
         };
-        format!("{} is blocked: {effect}", args.mailbox)
+        format!("{mail} is blocked: {effect}")
     });
     Ok(())
 }
 
 /// Ends the block of a mailbox.
 pub(crate) async fn unblock(desk: Desk, args: &BlacklistRemoveArgs) -> Result<(), CommandError> {
-    let by = args.who.name();
-    let removed = desk.store.remove_from_blacklist(&args.mailbox).await?;
+    unblock_mailbox(desk, &args.mailbox, None, &args.who).await
+}
+
+/// The same for whoever has other arguments.
+pub(crate) async fn unblock_mailbox(
+    desk: Desk,
+    mail: &MailAddress,
+    reason: Option<&str>,
+    who: &Who,
+) -> Result<(), CommandError> {
+    let by = who.name();
+    let removed = desk.store.remove_from_blacklist(mail).await?;
     if removed {
-        desk.record(&by, "blacklist remove", json!({ "mailbox": args.mailbox.as_str() })).await;
+        let mut fields = json!({ "mailbox": mail.as_str() });
+        if let Some(reason) = reason {
+            fields["reason"] = json!(reason);
+        }
+        desk.record(&by, "blacklist remove", fields).await;
     }
-    desk.answer(&json!({ "mailbox": args.mailbox.as_str(), "removed": removed }), || {
+    desk.answer(&json!({ "mailbox": mail.as_str(), "removed": removed }), || {
         if removed {
             format!(
-                "{} is not blocked any more; the resource list is asked for, with which it comes back if Planner lists it",
-                args.mailbox
+                "{mail} is not blocked any more; the resource list is asked for, with which it comes back if Planner lists it"
             )
         } else {
-            format!("{} was not blocked", args.mailbox)
+            format!("{mail} was not blocked")
         }
     });
     Ok(())

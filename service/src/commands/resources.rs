@@ -14,10 +14,7 @@ pub(crate) async fn list(desk: Desk) -> Result<(), CommandError> {
 }
 
 /// Shows those that `shown` says.
-pub(crate) async fn list_where(
-    desk: Desk,
-    shown: impl Fn(&ResourceRow) -> bool,
-) -> Result<(), CommandError> {
+pub(crate) async fn list_where(desk: Desk, shown: impl Fn(&ResourceRow) -> bool) -> Result<(), CommandError> {
     let mut rows = desk.store.resource_rows().await?;
     let known = rows.len();
     rows.retain(shown);
@@ -63,7 +60,8 @@ fn state(row: &ResourceRow) -> String {
 pub(crate) fn trouble(code: &str) -> String {
     let words = match code {
         "NotCovered" => {
-            return "no service account has room for it (kommuneklient credential list shows the room)".to_owned();
+            return "no service account has room for it (kommuneklient credential list shows the room)"
+                .to_owned();
         }
         "NotSolved" => {
             return "its address is not known, and listener.deactivate_solving_of_group_affinity forbids to ask for it"
@@ -119,7 +117,10 @@ mod tests {
     fn people_read_words_and_not_our_codes() {
         assert!(trouble("NotCovered").contains("no service account has room"));
         assert!(!trouble("NotSolved").contains("NotSolved"));
-        assert_eq!(trouble("ErrorNonExistentMailbox"), "Exchange has no such mailbox (ErrorNonExistentMailbox)");
+        assert_eq!(
+            trouble("ErrorNonExistentMailbox"),
+            "Exchange has no such mailbox (ErrorNonExistentMailbox)"
+        );
         assert_eq!(trouble("ErrorSomethingNew"), "ErrorSomethingNew");
     }
 }

@@ -7,7 +7,7 @@
 //! status 1.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -68,6 +68,17 @@ pub(crate) struct Status {
     closed: Vec<Closed>,
     /// Ids of former keys that nothing in this database needs any more.
     removable: Vec<String>,
+    /// Files of keys that others than their owner can use, and who.
+    exposed: Vec<Exposed>,
+}
+
+/// The file of a key that others than its owner can use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Exposed {
+    /// The file.
+    file: String,
+    /// Who can do what.
+    who: &'static str,
 }
 
 /// What a rotation did.
@@ -122,7 +133,7 @@ fn status_of(rows: &[StoredCredential], ring: Option<&KeyRing>) -> Status {
     keys.extend(others);
     let closed =
         rows.iter().filter(|row| row.password.is_some()).filter_map(|row| closed(row, ring)).collect();
-    Status { keys, closed, removable }
+    Status { keys, closed, removable, exposed: Vec::new() }
 }
 
 fn closed(row: &StoredCredential, ring: Option<&KeyRing>) -> Option<Closed> {
@@ -173,6 +184,13 @@ fn is_due(row: &StoredCredential, ring: &KeyRing) -> bool {
 }
 
 impl Status {
+    /// The same with files that others can use.
+    pub(crate) fn with_exposed(mut self, files: Vec<(PathBuf, &'static str)>) -> Self {
+        let exposed = files.into_iter().map(|(file, who)| Exposed { file: file.display().to_string(), who });
+        self.exposed = exposed.collect();
+        self
+    }
+
     /// For people.
     pub(crate) fn text(&self) -> String {
         let row = |key: &KeyUse| vec![key.key_id.clone(), key.role.to_owned(), key.secrets.to_string()];
@@ -180,6 +198,12 @@ impl Status {
         let mut text = table(&["KEY", "ROLE", "SECRETS"], self.keys.iter().map(row).collect(), empty);
         for one in &self.closed {
             text.push_str(&format!("\nnot readable: the password of {}: {}", one.user, one.reason));
+        }
+        for one in &self.exposed {
+            text.push_str(&format!(
+                "\nwarning: {} holds a sealing key, and {}; chmod 600 it",
+                one.file, one.who
+            ));
         }
         for id in &self.removable {
             text.push_str(&format!(

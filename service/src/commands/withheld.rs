@@ -2,17 +2,22 @@
 //! list.
 
 use calendar::Slot;
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use store::Store;
 use store::operations::RunKey;
-use store::resource_list::withheld::{RunState, Settled, WithheldList};
+use store::resource_list::withheld::{RunState, WithheldList};
 use store::withheld::WithheldRun;
 
 use super::show::{counted, moment, table};
 use super::{CommandError, Desk};
+use crate::acts;
 use crate::cli::operators::{RunId, SettleArgs};
 
 /// How many runs of the resource list are shown.
 const SHOWN: u32 = 50;
+/// Most pages of runs that are read: a hundred thousand runs.
+const PAGES_MAX: usize = 100;
 
 /// A run, of whichever kind.
 struct Run {
@@ -21,9 +26,9 @@ struct Run {
     source: &'static str,
     missing: u64,
     of: u64,
-    withheld_at: jiff::Timestamp,
+    withheld_at: Timestamp,
     state: String,
-    settled: Option<(String, jiff::Timestamp)>,
+    settled: Option<(String, Timestamp)>,
 }
 
 impl From<WithheldRun> for Run {
@@ -56,12 +61,20 @@ impl From<WithheldList> for Run {
     }
 }
 
+/// The runs that wait, for programs.
+pub(crate) async fn waiting(store: &Store, now: Timestamp) -> Result<Vec<Value>, CommandError> {
+    let lists = store.withheld_lists(SHOWN).await?;
+    let lists = lists.into_iter().filter(|list| list.state == RunState::Withheld).map(Run::from);
+    let of_mailboxes = store.withheld_runs(false, now).await?;
+    Ok(lists.chain(of_mailboxes.into_iter().map(Run::from)).map(|run| value(&run)).collect())
+}
+
 /// Shows the runs that wait, and with `settled` the latest others.
 pub(crate) async fn list(desk: Desk, settled: bool) -> Result<(), CommandError> {
     let mut runs: Vec<Run> = Vec::new();
     let lists = desk.store.withheld_lists(SHOWN).await?;
     runs.extend(lists.into_iter().filter(|list| settled || list.state == RunState::Withheld).map(Run::from));
-    let of_mailboxes = desk.store.withheld_runs(settled, desk.now()).await?;
+    let of_mailboxes = mailbox_runs(&desk, settled).await?;
     runs.extend(of_mailboxes.into_iter().map(Run::from));
     let values: Vec<Value> = runs.iter().map(value).collect();
     desk.answer(&Value::from(values), || {
@@ -149,72 +162,102 @@ fn key_value(key: &RunKey) -> Value {
 }
 
 async fn mailbox_run(desk: &Desk, number: i64) -> Result<Option<WithheldRun>, CommandError> {
-    let runs = desk.store.withheld_runs(true, desk.now()).await?;
-    Ok(runs.into_iter().find(|run| run.id == number))
+    Ok(desk.store.withheld_run(number, desk.now()).await?)
 }
 
-/// Confirms or rejects a run.
+/// What became of one run.
+struct Told {
+    run: RunId,
+    count: u64,
+    error: Option<String>,
+}
+
+/// Confirms or rejects runs, one after the other: one that cannot be settled does not keep the others.
 pub(crate) async fn settle(desk: Desk, args: &SettleArgs, confirm: bool) -> Result<(), CommandError> {
-    let (run, by) = (args.run, args.who.name());
-    let count = match run {
-        RunId::List(number) => settle_list(&desk, number, confirm, &by).await?,
-        RunId::Mailbox(number) => settle_mailbox(&desk, number, confirm, &by).await?,
-    };
+    let by = args.who.name();
+    let runs = if args.what.all { all_waiting(&desk).await? } else { args.what.runs.clone() };
     let (act, state) =
         if confirm { ("withheld confirm", "confirmed") } else { ("withheld reject", "rejected") };
-    desk.record(&by, act, json!({ "run": run.to_string(), "count": count })).await;
-    desk.answer(&json!({ "run": run.to_string(), "state": state, "count": count }), || {
-        let (one, many) = match run {
-            RunId::List(_) => ("resource", "resources"),
-            RunId::Mailbox(_) => ("appointment", "appointments"),
-        };
-        match (confirm, run) {
-            (true, RunId::List(_)) => {
-                format!("run {run} is confirmed: {} not used any more", counted(count, one, many))
+    let (mut told, mut last) = (Vec::new(), None);
+    for run in runs {
+        match acts::settle(&desk.store, run, confirm, &by, desk.now()).await {
+            Ok((_operation, count)) => {
+                desk.record(&by, act, json!({ "run": run.to_string(), "count": count })).await;
+                told.push(Told { run, count, error: None });
             }
-            (true, RunId::Mailbox(_)) => {
-                format!("run {run} is confirmed: {} deleted in Planner", counted(count, one, many))
-            }
-            (false, RunId::List(_)) => {
-                format!("run {run} is rejected: the {many} stay in use until Planner lists them again")
-            }
-            (false, RunId::Mailbox(_)) => {
-                format!(
-                    "run {run} is rejected: {} stay until deleted in the calendar, or over",
-                    counted(count, one, many)
-                )
+            // without the database the others cannot be settled either
+            Err(error @ (CommandError::Store(_) | CommandError::Schema(_))) => return Err(error),
+            Err(error) => {
+                told.push(Told { run, count: 0, error: Some(error.to_string()) });
+                last = Some(error);
             }
         }
+    }
+    let failed = told.iter().filter(|one| one.error.is_some()).count();
+    // one run: its own error is all that there is to say
+    if let ([_], Some(error)) = (&told[..], last) {
+        return Err(error);
+    }
+    let value = |one: &Told| {
+        let run = one.run.to_string();
+        match &one.error {
+            None => json!({ "run": run, "state": state, "count": one.count }),
+            Some(error) => json!({ "run": run, "state": "not settled", "count": 0, "error": error }),
+        }
+    };
+    let answer = match &told[..] {
+        [one] if !args.what.all => value(one),
+        all => Value::from(all.iter().map(value).collect::<Vec<_>>()),
+    };
+    desk.answer(&answer, || {
+        let lines: Vec<String> = told.iter().map(|one| outcome(one, confirm)).collect();
+        if lines.is_empty() { "nothing is withheld".to_owned() } else { lines.join("\n") }
     });
-    Ok(())
+    if failed > 0 { Err(CommandError::SomeNotSettled { failed, of: told.len() }) } else { Ok(()) }
 }
 
-async fn settle_list(desk: &Desk, number: i64, confirm: bool, by: &str) -> Result<u64, CommandError> {
-    let run = RunId::List(number);
-    let settled = if confirm {
-        desk.store.confirm_withheld_list(number, by, desk.now()).await?
-    } else {
-        desk.store.reject_withheld_list(number, by, desk.now()).await?
-    };
-    match settled {
-        Settled::Done(dropped) => Ok(dropped),
-        Settled::Already(state) => Err(CommandError::Settled { run, state: state.as_str().to_owned() }),
-        Settled::Unknown => Err(CommandError::UnknownRun { run }),
-    }
+/// The runs that wait for somebody who looks, the list first.
+async fn all_waiting(desk: &Desk) -> Result<Vec<RunId>, CommandError> {
+    let lists = desk.store.withheld_lists(SHOWN).await?;
+    let lists = lists.into_iter().filter(|list| list.state == RunState::Withheld);
+    let mut runs: Vec<RunId> = lists.map(|list| RunId::List(list.id)).collect();
+    runs.extend(mailbox_runs(desk, false).await?.into_iter().map(|run| RunId::Mailbox(run.id)));
+    Ok(runs)
 }
 
-async fn settle_mailbox(desk: &Desk, number: i64, confirm: bool, by: &str) -> Result<u64, CommandError> {
-    let run = RunId::Mailbox(number);
-    let settled = if confirm {
-        desk.store.confirm_withheld(number, by, desk.now()).await?
-    } else {
-        desk.store.reject_withheld(number, by, desk.now()).await?
-    };
-    if let Some(settled) = settled {
-        return Ok(settled.keys);
+/// The runs of mailboxes, page by page.
+async fn mailbox_runs(desk: &Desk, settled: bool) -> Result<Vec<WithheldRun>, CommandError> {
+    let (now, mut before, mut runs) = (desk.now(), None, Vec::new());
+    for _page in 0..PAGES_MAX {
+        let page = desk.store.withheld_runs_before(settled, now, before).await?;
+        runs.splice(0..0, page.runs);
+        before = page.next;
+        // of those that were settled the latest are enough
+        if before.is_none() || settled {
+            break;
+        }
     }
-    Err(match mailbox_run(desk, number).await? {
-        Some(found) => CommandError::Settled { run, state: found.state },
-        None => CommandError::UnknownRun { run },
-    })
+    Ok(runs)
+}
+
+fn outcome(one: &Told, confirm: bool) -> String {
+    let run = one.run;
+    if let Some(error) = &one.error {
+        return format!("run {run} is left as it is: {error}");
+    }
+    let (single, many) = match run {
+        RunId::List(_) => ("resource", "resources"),
+        RunId::Mailbox(_) => ("appointment", "appointments"),
+    };
+    let counted = counted(one.count, single, many);
+    match (confirm, run) {
+        (true, RunId::List(_)) => format!("run {run} is confirmed: {counted} not used any more"),
+        (true, RunId::Mailbox(_)) => format!("run {run} is confirmed: {counted} deleted in Planner"),
+        (false, RunId::List(_)) => {
+            format!("run {run} is rejected: the {many} stay in use until Planner lists them again")
+        }
+        (false, RunId::Mailbox(_)) => {
+            format!("run {run} is rejected: {counted} stay until deleted in the calendar, or over")
+        }
+    }
 }

@@ -2,12 +2,12 @@
 
 use calendar::guard::GuardLimits;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Problems, Section};
 
 /// The rules of what is kept in step (B2, B3, B4, B8).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CalendarConfig {
     /// The IANA name of the zone in which days begin.
@@ -68,7 +68,7 @@ impl Section for CalendarConfig {
             if !STATUSES.contains(&status.as_str()) {
                 check.add(
                     &format!("busy_statuses[{index}]"),
-                    format!("must be one of {}", STATUSES.join(", ")),
+                    format!("must be one of {}, not {status:?}", STATUSES.join(", ")),
                 );
             }
         }

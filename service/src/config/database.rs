@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Problems, Section, secret};
 
 /// Where everything is kept.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseConfig {
     /// `embedded`, or the address of a PostgreSQL server. No default: `run` refuses to guess.
-    #[serde(deserialize_with = "secret::optional")]
+    #[serde(deserialize_with = "secret::optional", serialize_with = "secret::database_address")]
     pub url: Option<SecretString>,
     /// A file that holds the address instead.
     pub url_file: Option<PathBuf>,
@@ -22,6 +22,8 @@ pub struct DatabaseConfig {
     pub postgres_bin: Option<PathBuf>,
     /// Connections of this process at most; one more waits for wake-ups.
     pub pool_size: usize,
+    /// May `run` bring the schema up to date? Else it waits until `kommuneklient migrate` has done it.
+    pub migrate: bool,
 }
 
 /// Which database: the answer to `database.url`.
@@ -41,6 +43,7 @@ impl Default for DatabaseConfig {
             data_dir: PathBuf::from("/var/lib/kommuneklient"),
             postgres_bin: None,
             pool_size: 16,
+            migrate: true,
         }
     }
 }
@@ -76,6 +79,16 @@ impl Section for DatabaseConfig {
             let is_address = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
             if text != "embedded" && !is_address && !text.contains('=') {
                 check.add("url", "must be \"embedded\" or begin with postgres://");
+            } else if text != "embedded"
+                && let Err(error) = store::address::shown(url)
+            {
+                check.add(
+                    "url",
+                    format!(
+                        "cannot be used as an address ({error}); write it like postgres://user:password@host:5432/database, \
+                         with %40 for an @ in a name or password"
+                    ),
+                );
             }
         }
         check.range("pool_size", self.pool_size, 2..=500);

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use trust::ClientTls;
 use url::Url;
 
-use super::{HumanDuration, Problems, Section, address, roots, secret};
+use super::{HumanDuration, Problems, Section, address, original, roots, secret};
 
 /// The Exchange that appointments come from.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExchangeConfig {
     /// The EWS address for all mailboxes. Needed where `autodiscover_url` is absent.
@@ -24,10 +24,16 @@ pub struct ExchangeConfig {
     /// The service account that counts while the database holds none.
     pub user: Option<String>,
     /// Its password.
-    #[serde(deserialize_with = "secret::optional")]
+    #[serde(deserialize_with = "secret::optional", serialize_with = "secret::hidden")]
     pub password: Option<SecretString>,
     /// A file that holds the password instead.
     pub password_file: Option<PathBuf>,
+    /// Log on with the identity of the process, as on Windows. Only `false` is possible here.
+    pub use_default_credentials: bool,
+    /// Find the Autodiscover address in Active Directory. Only `false` is possible here.
+    pub enable_scp_lookup: bool,
+    /// Whether calls to Exchange are logged: `None`, or any of [`TRACE_FLAGS`]. Never with what they hold (B6).
+    pub ews_trace_flags: Vec<String>,
     /// Act as the owner of each mailbox (`true`), or with rights on its calendar folder (B12).
     pub use_impersonation: bool,
     /// A PEM file with certificate authorities that are trusted besides the system's.
@@ -55,6 +61,23 @@ pub struct RequiredExchange {
 const SERVER_VERSIONS: &[&str] =
     &["Exchange2010_SP1", "Exchange2010_SP2", "Exchange2013", "Exchange2013_SP1", "Exchange2016"];
 
+/// What the original's library can log.
+pub const TRACE_FLAGS: &[&str] = &[
+    "None",
+    "EwsRequest",
+    "EwsResponse",
+    "EwsRequestHttpHeaders",
+    "EwsResponseHttpHeaders",
+    "AutodiscoverRequest",
+    "AutodiscoverResponse",
+    "AutodiscoverRequestHttpHeaders",
+    "AutodiscoverResponseHttpHeaders",
+    "AutodiscoverConfiguration",
+    "EwsTimeZones",
+    "DebugMessage",
+    "All",
+];
+
 impl Default for ExchangeConfig {
     fn default() -> Self {
         Self {
@@ -64,6 +87,9 @@ impl Default for ExchangeConfig {
             user: None,
             password: None,
             password_file: None,
+            use_default_credentials: false,
+            enable_scp_lookup: false,
+            ews_trace_flags: vec!["None".to_owned()],
             use_impersonation: true,
             root_certificates: None,
             request_timeout: HumanDuration::seconds(60),
@@ -79,6 +105,11 @@ impl ExchangeConfig {
     pub fn tls(&self) -> ClientTls {
         let urls = [self.service_url.as_ref(), self.autodiscover_url.as_ref()];
         ClientTls { roots: roots(&urls, self.root_certificates.as_deref()), client_certificate: None }
+    }
+
+    /// Shall calls to Exchange be logged?
+    pub fn traces_calls(&self) -> bool {
+        self.ews_trace_flags.iter().any(|flag| flag != "None")
     }
 
     /// The account of the configuration, if there is one, or `None` after a problem. Accounts of the database
@@ -142,6 +173,18 @@ impl Section for ExchangeConfig {
         check.range("request_timeout", self.request_timeout, second..=hour);
         check.range("exchange_connection_timeout", self.exchange_connection_timeout, 1..=30);
         check.range("simultaneous_calls", self.simultaneous_calls, 1..=100);
+        if self.use_default_credentials {
+            check.add("use_default_credentials", format!("must be false: {}", original::WINDOWS));
+        }
+        if self.enable_scp_lookup {
+            check.add("enable_scp_lookup", format!("must be false: {}", original::DIRECTORY));
+        }
+        for (index, flag) in self.ews_trace_flags.iter().enumerate() {
+            if !TRACE_FLAGS.contains(&flag.as_str()) {
+                let reason = format!("must be one of {}, not {flag:?}", TRACE_FLAGS.join(", "));
+                check.add(&format!("ews_trace_flags[{index}]"), reason);
+            }
+        }
         if !SERVER_VERSIONS.contains(&self.server_version.as_str()) {
             check.add("server_version", format!("must be one of {}", SERVER_VERSIONS.join(", ")));
         }

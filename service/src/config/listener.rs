@@ -1,11 +1,11 @@
 //! `[listener]`
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{HumanDuration, Problems, Section};
 
 /// The stage that listens to Exchange (ELS; B7, B12).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListenerConfig {
     /// How often the resource table is compared with what is listened to.

@@ -11,6 +11,8 @@ use toml::de::Error;
 /// A value or a table of values.
 #[derive(Debug, Clone)]
 pub(super) enum Node {
+    /// A list of which something was taken out, each with its number in the whole.
+    Rest(Vec<(usize, toml::Value)>),
     /// A section.
     Table(BTreeMap<String, Node>),
     /// A value of the file.
@@ -28,6 +30,32 @@ impl From<toml::Value> for Node {
             value => Self::Value(value),
         }
     }
+}
+
+impl Node {
+    /// Takes the item with this place in what is left of a list out of it; answers its number in the whole.
+    pub(super) fn take_item(&mut self, place: Option<usize>) -> Option<usize> {
+        let items = match self {
+            Self::Rest(items) => items,
+            Self::Value(toml::Value::Array(list)) => {
+                *self = Self::Rest(std::mem::take(list).into_iter().enumerate().collect());
+                let Self::Rest(items) = self else { return None };
+                items
+            }
+            Self::Text(text) if !text.trim_start().starts_with('[') => {
+                *self = Self::Rest(items_of(text).map(toml::Value::from).enumerate().collect());
+                let Self::Rest(items) = self else { return None };
+                items
+            }
+            _ => return None,
+        };
+        place.filter(|place| *place < items.len()).map(|place| items.remove(place).0)
+    }
+}
+
+/// The items of a list in the environment.
+fn items_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', ';']).map(str::trim).filter(|item| !item.is_empty())
 }
 
 impl IntoDeserializer<'_, Error> for Node {
@@ -61,6 +89,10 @@ impl<'de> Deserializer<'de> for Node {
             Self::Table(table) => visitor.visit_map(MapDeserializer::new(table.into_iter())),
             Self::Value(value) => value.deserialize_any(visitor),
             Self::Text(text) => visitor.visit_string(text),
+            Self::Rest(items) => {
+                let values = items.into_iter().map(|(_, value)| Self::Value(value));
+                visitor.visit_seq(SeqDeserializer::new(values))
+            }
         }
     }
 
@@ -99,7 +131,9 @@ impl<'de> Deserializer<'de> for Node {
         match self {
             Self::Text(text) => visitor.visit_enum(text.trim().into_deserializer()),
             Self::Value(value) => value.deserialize_enum(name, variants, visitor),
-            Self::Table(_) => Err(Error::custom(format!("must be one of {}", variants.join(", ")))),
+            Self::Table(_) | Self::Rest(_) => {
+                Err(Error::custom(format!("must be one of {}", variants.join(", "))))
+            }
         }
     }
 
@@ -114,8 +148,8 @@ impl<'de> Deserializer<'de> for Node {
             let list = table.remove("list").unwrap_or_else(|| toml::Value::Array(Vec::new()));
             return list.deserialize_any(visitor);
         }
-        let items = text.split([',', ';']).map(str::trim).filter(|item| !item.is_empty());
-        visitor.visit_seq(SeqDeserializer::new(items.map(|item| Self::Text(item.to_owned()))))
+        let items: Vec<Self> = items_of(&text).map(|item| Self::Text(item.to_owned())).collect();
+        visitor.visit_seq(SeqDeserializer::new(items.into_iter()))
     }
 
     forward_to_deserialize_any! {

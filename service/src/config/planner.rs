@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use trust::{ClientCertificate, ClientTls};
 use url::Url;
 
 use super::{DailyTime, HumanDuration, Problems, Section, address, roots};
 
 /// The Jobcenter Planner that appointments go to (PCS; B9, B10).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PlannerConfig {
     /// The address of Planner's service.
@@ -52,7 +52,9 @@ pub struct PlannerConfig {
     /// Failures of one appointment by itself after which it is set aside; outages do not count.
     pub attempts_max: u32,
     /// After an unknown outcome the mailbox is compared with what Planner holds when this long has passed.
-    pub adopt_after_unknown_outcome: HumanDuration,
+    pub compare_after_unknown_outcome: HumanDuration,
+    /// Decide, adopt and compare, but send nothing.
+    pub dry_run: bool,
     /// A PEM file with certificate authorities that are trusted besides the system's.
     pub root_certificates: Option<PathBuf>,
     /// A PEM file with the certificate that is shown to Planner.
@@ -94,7 +96,8 @@ impl Default for PlannerConfig {
             retry_initial: HumanDuration::seconds(1),
             retry_cap: HumanDuration::minutes(1),
             attempts_max: 50,
-            adopt_after_unknown_outcome: HumanDuration::seconds(60),
+            compare_after_unknown_outcome: HumanDuration::seconds(60),
+            dry_run: false,
             root_certificates: None,
             client_certificate: None,
             client_key: None,
@@ -149,9 +152,7 @@ impl PlannerConfig {
             ("sla_calls_per_minute", self.sla_calls_per_minute),
             ("sla_events_per_minute", self.sla_events_per_minute),
         ] {
-            if let Some(value) = value {
-                check.range(key, value, 1..=1_000_000);
-            }
+            check.range_if_set(key, value, 1..=1_000_000);
         }
         if let Some(events) = self.sla_events_per_minute
             && (events as usize) < self.max_calendar_event_updates_per_call
@@ -176,7 +177,7 @@ impl PlannerConfig {
         }
         // B9 asks for a comparison within 15 minutes
         let quarter = HumanDuration::minutes(15);
-        check.range("adopt_after_unknown_outcome", self.adopt_after_unknown_outcome, second..=quarter);
+        check.range("compare_after_unknown_outcome", self.compare_after_unknown_outcome, second..=quarter);
     }
 }
 

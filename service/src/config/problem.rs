@@ -1,12 +1,13 @@
 //! What is wrong with a configuration, collected.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use url::Url;
 
-use super::DailyTime;
-use super::origin::Origins;
+use super::origin::{HIDDEN, Origins};
+use super::{DailyTime, original};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,13 +16,27 @@ pub struct Problem {
     pub key: String,
     /// Where its value comes from: a file and line, or an environment variable.
     pub place: String,
+    /// Its value as it was written; hidden where it is secret, absent where there is none.
+    pub value: Option<String>,
     /// What is wrong and what to write instead.
     pub reason: String,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.place, self.key, self.reason)
+        write!(f, "{}: {}: {}", self.place, self.key, self.reason)?;
+        let is_about_value = ["must ", "is no "].iter().any(|begin| self.reason.starts_with(begin));
+        match &self.value {
+            Some(value) if is_about_value && !self.key.contains('[') => {
+                let bare = value.trim_matches('"');
+                if bare == "[]" || bare == HIDDEN || self.reason.contains(bare) {
+                    Ok(())
+                } else {
+                    write!(f, " (it is {value})")
+                }
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -30,6 +45,8 @@ impl fmt::Display for Problem {
 pub struct Problems {
     found: Vec<Problem>,
     section: Option<&'static str>,
+    /// What each number or duration that was looked at may be, in words.
+    ranges: BTreeMap<String, String>,
 }
 
 impl fmt::Display for Problems {
@@ -72,8 +89,30 @@ impl Problems {
             None => key.to_owned(),
         };
         if !self.found.iter().any(|problem| problem.key == key) {
-            self.found.push(Problem { key, place: String::new(), reason: reason.into() });
+            self.found.push(Problem { key, place: String::new(), value: None, reason: reason.into() });
         }
+    }
+
+    /// What the values of a section may be: what a look at its defaults said of each key.
+    pub(super) fn allowed(&self, key: &str) -> Option<&str> {
+        self.ranges.get(key).map(String::as_str)
+    }
+
+    /// Reports a key that may be absent and whose value does not lie in the range.
+    pub(super) fn range_if_set<T: PartialOrd + fmt::Display>(
+        &mut self,
+        key: &str,
+        value: Option<T>,
+        range: RangeInclusive<T>,
+    ) {
+        match value {
+            Some(value) => self.range(key, value, range),
+            None => self.note(key, &range),
+        }
+    }
+
+    fn note<T: fmt::Display>(&mut self, key: &str, range: &RangeInclusive<T>) {
+        self.ranges.insert(key.to_owned(), format!("from {} to {}", range.start(), range.end()));
     }
 
     /// Reports a key whose value does not lie in the range.
@@ -83,6 +122,7 @@ impl Problems {
         value: T,
         range: RangeInclusive<T>,
     ) {
+        self.note(key, &range);
         if !range.contains(&value) {
             self.add(key, format!("must lie from {} to {}, not {value}", range.start(), range.end()));
         }
@@ -116,6 +156,9 @@ impl Problems {
     pub(super) fn locate(&mut self, origins: &Origins) {
         for problem in &mut self.found {
             problem.place = origins.place(&problem.key);
+            if !problem.reason.starts_with(UNKNOWN) {
+                problem.value = origins.value(problem.key.split('[').next().unwrap_or_default());
+            }
         }
     }
 }
@@ -131,21 +174,40 @@ pub(super) fn plain(message: &str) -> String {
         .replace("expected a string", "expected a text in quotes");
     for kind in ["usize", "u8", "u16", "u32", "u64"] {
         if let Some(start) = plain.strip_suffix(&format!("expected {kind}")) {
-            plain = format!("{start}expected a whole number that fits, not below 0");
+            plain = format!("{start}expected a whole number");
         }
     }
     plain
 }
 
-/// The reason for a key that does not exist, with the nearest one that does.
-pub(super) fn unknown_key(key: &str, known: &[&str]) -> String {
-    let nearest = known.iter().min_by_key(|candidate| distance(key, candidate));
-    match nearest {
-        Some(nearest) if distance(key, nearest) <= key.len().max(6) / 3 => {
-            format!("is no known key; did you mean {nearest}?")
-        }
-        _ => format!("is no known key; known here are {}", known.join(", ")),
+/// A reason with what the key may be, where that is known and not said yet.
+pub(super) fn with_allowed(reason: String, allowed: Option<&str>) -> String {
+    match allowed {
+        Some(allowed) => format!("{reason}, {allowed}"),
+        None => reason,
     }
+}
+
+/// What the reason for a key that does not exist begins with. Its value may be anything, also a secret.
+const UNKNOWN: &str = "is no known ";
+
+/// The reason for a key that does not exist, with the nearest one that does, or the one that a name of the original
+/// means.
+pub(super) fn unknown_key(key: &str, known: &[&str]) -> String {
+    let meant: Vec<&str> = original::named(key).filter_map(original::OldSetting::key).collect();
+    if let (Some(old), false) = (original::named(key).next(), meant.is_empty()) {
+        return format!("{UNKNOWN}key here; what the original calls {} is {}", old.name, meant.join(" or "));
+    }
+    match nearest(key, known.iter().copied()) {
+        Some(nearest) => format!("{UNKNOWN}key; did you mean {nearest}?"),
+        None => format!("{UNKNOWN}key; known here are {}", known.join(", ")),
+    }
+}
+
+/// The known name that is so near that it was probably meant.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let nearest = known.min_by_key(|candidate| distance(name, candidate))?;
+    (distance(name, nearest) <= name.len().max(6) / 3).then_some(nearest)
 }
 
 /// The number of letters to insert, drop or change to get from one text to the other.

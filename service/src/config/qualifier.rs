@@ -1,11 +1,11 @@
 //! `[qualifier]`
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{DailyTime, HumanDuration, Problems, Section};
 
 /// The stage that turns notifications into decisions (EPS; B4, B7, B8).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QualifierConfig {
     /// How often stored notifications are looked for when no wake-up came.

@@ -6,10 +6,13 @@ use std::io::Read;
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserializer;
 use serde::de::{Error, Visitor};
+use serde::{Deserializer, Serializer};
+
+use zeroize::Zeroizing;
 
 use super::Problems;
+use super::origin::HIDDEN;
 
 /// The largest file that a secret is read from.
 const FILE_BYTES_MAX: u64 = 16 * 1024;
@@ -46,6 +49,28 @@ pub(super) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     deserializer.deserialize_str(Secret)
 }
 
+/// Shows that there is a secret.
+pub(super) fn hidden<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    match secret {
+        Some(_) => serializer.serialize_str(HIDDEN),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Shows the address of a database without its password.
+pub(super) fn database_address<S: Serializer>(
+    address: &Option<SecretString>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match address {
+        Some(address) if address.expose_secret() == "embedded" => serializer.serialize_str("embedded"),
+        Some(address) => {
+            serializer.serialize_str(&store::address::shown(address).unwrap_or_else(|_| HIDDEN.into()))
+        }
+        None => serializer.serialize_none(),
+    }
+}
+
 const TEXT_ONLY: &str = "must be a text in quotes";
 
 /// Fills `value` from `file`, where that is given. Both given is refused: nobody could tell which counts.
@@ -73,7 +98,8 @@ pub(super) fn from_file(
 /// The first line of the file: editors and `echo` end a file with a newline that is not part of the
 /// secret.
 pub(crate) fn read(file: &Path) -> Result<SecretString, std::io::Error> {
-    let mut text = String::new();
+    // wiped when it is dropped; room for all of it at once, so that no part is left behind by growing
+    let mut text = Zeroizing::new(String::with_capacity(FILE_BYTES_MAX as usize + 2));
     File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     if text.len() as u64 > FILE_BYTES_MAX {
         return Err(std::io::Error::other("larger than 16 KiB"));

@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use trust::seal::{KeyRing, SealingKey};
 
 use super::{Problems, Section, secret};
 
 /// The keys that secrets in the database are sealed under. None is needed while there is no such secret.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SecretsConfig {
     /// The key that seals: 32 bytes in base64 or hexadecimal.
-    #[serde(deserialize_with = "secret::optional")]
+    #[serde(deserialize_with = "secret::optional", serialize_with = "secret::hidden")]
     pub key: Option<SecretString>,
     /// A file that holds the key instead.
     pub key_file: Option<PathBuf>,

@@ -1,11 +1,11 @@
 //! `[telemetry]`
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Problems, Section};
 
 /// Logs and traces.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TelemetryConfig {
     /// Where traces go; absent = nowhere.
@@ -21,7 +21,7 @@ pub struct TelemetryConfig {
 }
 
 /// The form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.

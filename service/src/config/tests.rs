@@ -42,7 +42,8 @@ fn all_keys() -> BTreeSet<String> {
     fn of<S: Section>() -> impl Iterator<Item = String> {
         node::keys::<S>().iter().map(|key| format!("{}.{key}", S::NAME))
     }
-    of::<DatabaseConfig>()
+    of::<NodeConfig>()
+        .chain(of::<DatabaseConfig>())
         .chain(of::<ExchangeConfig>())
         .chain(of::<ListenerConfig>())
         .chain(of::<QualifierConfig>())
@@ -50,6 +51,7 @@ fn all_keys() -> BTreeSet<String> {
         .chain(of::<SecretsConfig>())
         .chain(of::<CalendarConfig>())
         .chain(of::<LeasesConfig>())
+        .chain(of::<RetentionConfig>())
         .chain(of::<TelemetryConfig>())
         .chain(of::<HttpConfig>())
         .collect()
@@ -100,7 +102,7 @@ fn the_example_can_be_used_as_it_is() {
     let config = parse(EXAMPLE).unwrap();
     let required = config.for_run().unwrap();
     assert!(matches!(required.database, Database::Embedded));
-    assert_eq!(required.planner.jobcenter_number, "10100");
+    assert_eq!(required.planner.unwrap().jobcenter_number, "10100");
     assert_eq!(required.exchange.unwrap().user, "svc-kommuneklient@example.dk");
     let warnings = config.warnings();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -121,6 +123,7 @@ fn the_defaults_of_the_example_are_the_defaults() {
     let from_nothing = parse("").unwrap();
     let sections = |config: &Config| {
         let Config {
+            node,
             database,
             exchange,
             listener,
@@ -129,13 +132,14 @@ fn the_defaults_of_the_example_are_the_defaults() {
             secrets,
             calendar,
             leases,
+            retention_days,
             telemetry,
             http,
             ..
         } = config.clone();
         format!(
-            "{database:#?} {exchange:#?} {listener:#?} {qualifier:#?} {planner:#?} {secrets:#?} {calendar:#?} {leases:#?} \
-             {telemetry:#?} {http:#?}"
+            "{node:#?} {database:#?} {exchange:#?} {listener:#?} {qualifier:#?} {planner:#?} {secrets:#?} {calendar:#?} {leases:#?} \
+             {retention_days:#?} {telemetry:#?} {http:#?}"
         )
     };
     assert_eq!(sections(&from_example), sections(&from_nothing));
@@ -152,6 +156,7 @@ fn the_example_with_everything_uncommented_can_be_read() {
     let secret_files = [
         "database.url_file",
         "exchange.password_file",
+        "http.admin_token_file",
         "secrets.key",
         "secrets.key_file",
         "secrets.previous_key_files",
@@ -181,6 +186,58 @@ fn run_refuses_to_guess_and_says_everything_that_is_missing() {
 }
 
 #[test]
+fn each_role_needs_its_part_of_the_configuration_and_no_other() {
+    let database = "[database]\nurl = \"embedded\"\n";
+    let exchange = "[exchange]\nservice_url = \"https://mail.example.dk/EWS/Exchange.asmx\"\nuser = \"svc\"\n\
+                    password = \"secret\"\n";
+    let planner = "[planner]\nservice_url = \"https://planner.example/x\"\njobcenter_number = \"10100\"\n\
+                   request_user_identifier = \"CVR:1\"\n";
+    // roles, what is there, which sections are missing
+    let cases: [(&str, &[&str], &[&str]); 7] = [
+        ("\"listen\"", &[database, exchange], &[]),
+        ("\"qualify\"", &[database, exchange], &[]),
+        ("\"communicate\"", &[database, planner], &[]),
+        ("\"communicate\", \"communicate\"", &[database, planner], &[]),
+        ("\"listen\", \"qualify\"", &[database, planner], &["exchange."]),
+        ("\"qualify\", \"communicate\"", &[database], &["exchange.", "planner."]),
+        ("\"listen\"", &[exchange], &["database."]),
+    ];
+    for (roles, sections, missing) in cases {
+        let text = format!("[node]\nroles = [{roles}]\n{}", sections.concat());
+        let outcome = parse(&text).unwrap().for_run();
+        if missing.is_empty() {
+            let required = outcome.unwrap();
+            assert_eq!(required.exchange.is_some(), sections.contains(&exchange), "{roles}");
+            assert_eq!(required.planner.is_some(), sections.contains(&planner), "{roles}");
+            continue;
+        }
+        let said = outcome.unwrap_err().to_string();
+        for section in ["database.", "exchange.", "planner."] {
+            let is_named = said.contains(&format!(": {section}"));
+            assert_eq!(is_named, missing.contains(&section), "{roles}: {section} in\n{said}");
+        }
+    }
+}
+
+#[test]
+fn roles_that_are_none_are_refused() {
+    assert_eq!(parse("").unwrap().node.names(), ["listen", "qualify", "communicate"]);
+    let unknown = problems(parse("[node]\nroles = [\"listen\", \"lisen\"]\n"));
+    assert_eq!(unknown.len(), 1, "{unknown:?}");
+    assert!(unknown[0].starts_with("test.toml:2: node.roles[1]: "), "{unknown:?}");
+    for name in ["listen", "qualify", "communicate"] {
+        assert!(unknown[0].contains(name), "{unknown:?}");
+    }
+    let none = problems(parse("[node]\nroles = []\n"));
+    assert_eq!(none, ["test.toml:2: node.roles: must name at least one of listen, qualify, communicate"]);
+    let variable = "KOMMUNEKLIENT__NODE__ROLES";
+    let set = parse_with("[node]\nroles = [\"listen\"]\n", &[(variable, "communicate, qualify")]).unwrap();
+    assert_eq!(set.node.names(), ["qualify", "communicate"]);
+    let wrong = problems(parse_with("", &[(variable, "planner")]));
+    assert!(wrong[0].starts_with("environment variable KOMMUNEKLIENT__NODE__ROLES: node.roles[0]: "), "{wrong:?}");
+}
+
+#[test]
 fn every_problem_is_said_with_line_key_and_remedy() {
     let text = "\
 [planner]
@@ -202,13 +259,14 @@ busy_statuses = []
             "test.toml:6: planner.max_calender_event_updates_per_call: is no known key; did you mean \
              max_calendar_event_updates_per_call?",
             "test.toml:3: planner.call_timeout: invalid type: integer `10`, expected a duration in quotes, like \
-             \"10s\"",
+             \"10s\", from 100ms to 1h",
             "test.toml:4: planner.jobcenter_number: invalid type: integer `10100`, expected a text in quotes",
             "test.toml:5: planner.resource_update_schedule[1]: must be a time of day like \"02:00\", not \"25:00\"",
             "test.toml:12: lisener: is no known section; known are database, exchange, listener, qualifier, planner, \
              secrets, calendar, leases, telemetry, http",
             "test.toml:2: planner.simultaneous_calls: must lie from 1 to 10, not 99",
-            "test.toml:9: calendar.zone: is no IANA time zone; write it like \"Europe/Copenhagen\"",
+            "test.toml:9: calendar.zone: is no IANA time zone; write it like \"Europe/Copenhagen\" \
+             (it is \"Europe/Copenhavn\")",
             "test.toml:10: calendar.busy_statuses: must not be empty: nothing would ever be sent",
         ]
     );
@@ -292,8 +350,8 @@ fn what_is_wrong_in_the_environment_is_said_with_its_variable() {
     ));
     let variable = "environment variable KOMMUNEKLIENT__";
     for part in [
-        "PLANNER__SIMULTANEOUS_CALLS: planner.simultaneous_calls: must be a whole number",
-        "QUALIFIER__SHARDS: qualifier.shards: invalid value: integer `-1`, expected a whole number that fits, not below 0",
+        "PLANNER__SIMULTANEOUS_CALLS: planner.simultaneous_calls: must be a whole number, from 1 to 10 (it is \"many\")",
+        "QUALIFIER__SHARDS: qualifier.shards: invalid value: integer `-1`, expected a whole number, from 1 to 64",
         "PLANNER__SERVICEURL: planner.serviceurl: is no known key; did you mean service_url?",
         "PLANNER: planner: names no value; write KOMMUNEKLIENT__<SECTION>__<KEY>, like KOMMUNEKLIENT__PLANNER__SERVICE_URL",
         "A__B__C: a.b.c: names no value; write KOMMUNEKLIENT__<SECTION>__<KEY>, like KOMMUNEKLIENT__PLANNER__SERVICE_URL",
@@ -557,7 +615,9 @@ fn the_limits_of_sending_are_checked() {
         ("attempts_max = 0", "attempts_max"),
         ("attempts_max = 10001", "attempts_max"),
         // within 15 minutes, says the rule
-        ("adopt_after_unknown_outcome = \"16m\"", "adopt_after_unknown_outcome"),
+        ("compare_after_unknown_outcome = \"16m\"", "compare_after_unknown_outcome"),
+        // by its former name
+        ("adopt_after_unknown_outcome = \"16m\"", "planner.compare_after_unknown_outcome"),
         ("simultaneous_calls = 11", "simultaneous_calls"),
         ("sla_events_per_minute = 19", "a full call could never be sent"),
     ] {
@@ -565,4 +625,24 @@ fn the_limits_of_sending_are_checked() {
         assert!(found.iter().any(|problem| problem.contains(expected)), "{line}: {found:?}");
     }
     parse("[planner]\nattempts_max = 1\nadopt_after_unknown_outcome = \"15m\"\n").unwrap();
+}
+
+#[test]
+fn an_admin_token_that_could_be_guessed_is_refused_and_never_shown() {
+    let short = problems(parse("[http]\nadmin_token = \"marked-short-token\"\n"));
+    assert_eq!(short.len(), 1);
+    assert!(short[0].contains("http.admin_token: must be at least 32"), "{short:?}");
+    assert!(!short[0].contains("marked"), "{short:?}");
+    assert_eq!(problems(parse("[http]\nadmin_token = \"0123456789abcdef 0123456789abcdef\"\n")).len(), 1);
+    let good = parse("[http]\nlisten = \"0.0.0.0:8080\"\nadmin_token = \"0123456789abcdef0123456789abcdef\"\n").unwrap();
+    assert!(good.warnings().iter().any(|warning| warning.contains("http.listen is not loopback")));
+    assert!(!format!("{good:?}").contains("0123456789abcdef"));
+}
+
+#[test]
+fn nothing_is_kept_for_no_time_or_for_ever() {
+    let found = problems(parse("[retention_days]\nsync_log = 0\napplication_log = 40000\n"));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().all(|problem| problem.contains("1 to 36500")), "{found:?}");
+    assert_eq!(parse("").unwrap().retention_days.calendar_event, 90);
 }

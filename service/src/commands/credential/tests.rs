@@ -9,6 +9,7 @@ use trust::seal::SealingKey;
 
 use super::*;
 use crate::cli::ConfigFile;
+use crate::cli::operators::Who;
 
 const PASSWORD: &str = "marked-password-of-svc";
 
@@ -32,7 +33,8 @@ impl Desk {
         let file = self.folder.path().join("password");
         std::fs::write(&file, format!("{password}\n")).unwrap();
         let config = ConfigFile { config: PathBuf::from("test.toml") };
-        CredentialAdd { user: user.into(), password_file: Some(file), replace, config }
+        let who = Who { by: Some("kim".into()) };
+        CredentialAdd { user: user.into(), password_file: Some(file), replace, who, json: false, config }
     }
 }
 
@@ -45,6 +47,9 @@ async fn accounts_are_added_replaced_listed_and_removed() {
     let (database, desk) = (database().await, Desk::new("[exchange]\nuser = \"default\"\n"));
     let store = &database.store;
     let added = add(store, &desk.config, &desk.arguments(" svc@kommune.dk ", PASSWORD, false)).await.unwrap();
+    let json = serde_json::to_value(&added).unwrap();
+    assert_eq!((json["done"].as_str(), json["number"].as_i64()), (Some("added"), Some(1)));
+    let added = added.text().to_owned();
     assert!(added.starts_with("added svc@kommune.dk (number 1)"), "{added}");
     assert!(added.contains("exchange.user of the configuration is no longer used"), "{added}");
     let again = told(add(store, &desk.config, &desk.arguments("SVC@kommune.dk", "x", false)).await);
@@ -68,8 +73,9 @@ async fn accounts_are_added_replaced_listed_and_removed() {
         assert!(!shown.contains(PASSWORD) && !shown.contains("the next one"), "{shown}");
     }
 
-    assert!(told(remove(store, &desk.config, "nobody", false).await).contains("credential list"));
-    let removed = remove(store, &desk.config, "svc@kommune.dk", false).await.unwrap();
+    assert!(told(remove(store, &desk.config, "nobody", false, "kim").await).contains("credential list"));
+    let removed = remove(store, &desk.config, "svc@kommune.dk", false, "kim").await.unwrap();
+    let removed = removed.text();
     assert!(removed.contains("exchange.user of the configuration is used from now on"), "{removed}");
     // who did what stands in the log of events, without the passwords
     let client = store.client("test").await.unwrap();
@@ -80,7 +86,7 @@ async fn accounts_are_added_replaced_listed_and_removed() {
     assert_eq!(acts, ["credential add", "credential add --replace", "credential remove"]);
     for row in &rows {
         let fields: &str = row.get(1);
-        assert!(fields.contains("svc@kommune.dk") && fields.contains("\"by\""), "{fields}");
+        assert!(fields.contains("svc@kommune.dk") && fields.contains("\"by\": \"kim\""), "{fields}");
         assert!(!fields.contains(PASSWORD) && !fields.contains("the next one"), "{fields}");
     }
 }

@@ -7,6 +7,7 @@ use store::testing::{TestDatabase, database};
 
 use super::*;
 use crate::cli::ConfigFile;
+use crate::config::HumanDuration;
 
 const PASSWORD: &str = "marked-password-of-svc";
 
@@ -31,7 +32,7 @@ async fn tried(database: &TestDatabase, config: &Config, mailbox: Option<&str>, 
     let arguments = CredentialTest {
         user: None,
         mailbox: mailbox.map(Into::into),
-        timeout,
+        timeout: HumanDuration::seconds(timeout),
         json: false,
         config: ConfigFile { config: PathBuf::from("test.toml") },
     };
@@ -74,7 +75,7 @@ async fn a_mailbox_is_needed() {
     let arguments = CredentialTest {
         user: None,
         mailbox: None,
-        timeout: 1,
+        timeout: HumanDuration::seconds(1),
         json: false,
         config: ConfigFile { config: PathBuf::from("test.toml") },
     };

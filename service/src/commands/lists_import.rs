@@ -1,0 +1,133 @@
+//! `lists import`: taking over a white- and a blacklist from a file.
+
+use std::fs::File;
+use std::io::Read;
+
+use serde_json::json;
+use store::resource_list::import::{ListImport, ListImportEnd, ListImported};
+
+use super::show::counted;
+use super::{CommandError, Desk};
+use crate::cli::ListsImportArgs;
+use crate::lists_file::{self, FILE_BYTES_MAX, InvalidRow, Lists, Reading};
+
+/// Most rows that cannot be used which are told to people.
+const TOLD_MAX: usize = 100;
+
+/// Takes over the lists of a file.
+pub(crate) async fn import(desk: Desk, args: &ListsImportArgs) -> Result<(), CommandError> {
+    let lists = read(args)?;
+    if !lists.invalid.is_empty() && !args.skip_invalid && !args.dry_run {
+        let rows = told(&lists.invalid).join("\n");
+        return Err(CommandError::InvalidRows { count: lists.invalid.len(), rows });
+    }
+    let by = args.who.name();
+    let import = ListImport {
+        whitelist: &lists.whitelist,
+        blacklist: &lists.blacklist,
+        by: &by,
+        sure: args.yes,
+        rehearsal: args.dry_run,
+        now: desk.now(),
+    };
+    let (done, rehearsed) = match desk.store.import_lists(&import).await? {
+        ListImportEnd::Done(done) => (done, false),
+        ListImportEnd::Rehearsed(done) => (done, true),
+        ListImportEnd::Refused(would) => {
+            return Err(CommandError::NotSure {
+                consequence: format!(
+                    "{} of {} would not be used any more (their appointments stay in Planner)",
+                    would.dropped,
+                    counted(would.in_use_before, "resource", "resources")
+                ),
+            });
+        }
+    };
+    if !rehearsed && done.whitelisted + done.blocked > 0 {
+        let fields = json!({
+            "whitelisted": done.whitelisted,
+            "blocked": done.blocked,
+            "dropped": done.dropped,
+            "revived": done.revived,
+            "reason": args.reason,
+        });
+        desk.record(&by, "lists import", fields).await;
+    }
+    let answer = json!({
+        "dry_run": rehearsed,
+        "whitelisted": done.whitelisted,
+        "blocked": done.blocked,
+        "dropped": done.dropped,
+        "revived": done.revived,
+        "in_use_before": done.in_use_before,
+        "whitelist_now": done.whitelist_now,
+        "never_listed": done.never_listed,
+        "repeated": lists.repeated,
+        "invalid": lists.invalid,
+    });
+    desk.answer(&answer, || text(&lists, &done, rehearsed, args.skip_invalid));
+    Ok(())
+}
+
+fn read(args: &ListsImportArgs) -> Result<Lists, CommandError> {
+    let name = || args.file.display().to_string();
+    let unread = |source| CommandError::ReadFile { file: name(), source };
+    let mut bytes = Vec::new();
+    File::open(&args.file)
+        .map_err(unread)?
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unread)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(unread(std::io::Error::other(format!("it is larger than {} MiB", FILE_BYTES_MAX >> 20))));
+    }
+    let reading = Reading { list: args.list, reason: args.reason.as_deref() };
+    lists_file::read(&bytes, reading).map_err(|source| CommandError::ListsFile { file: name(), source })
+}
+
+fn told(invalid: &[InvalidRow]) -> Vec<String> {
+    let mut lines: Vec<String> =
+        invalid.iter().take(TOLD_MAX).map(|row| format!("  line {}: {}", row.line, row.reason)).collect();
+    if invalid.len() > TOLD_MAX {
+        lines.push(format!("  and {} more (--json tells all)", invalid.len() - TOLD_MAX));
+    }
+    lines
+}
+
+fn text(lists: &Lists, done: &ListImported, rehearsed: bool, skip_invalid: bool) -> String {
+    let mut lines = vec![format!(
+        "{}{} to the whitelist (it has {} then) and {} to the blacklist; {} not used any more, {} used again",
+        if rehearsed { "would add " } else { "added " },
+        counted(done.whitelisted, "entry", "entries"),
+        done.whitelist_now,
+        counted(done.blocked, "entry", "entries"),
+        done.dropped,
+        done.revived
+    )];
+    let already = (lists.whitelist.len() + lists.blacklist.len()) as u64 - done.whitelisted - done.blocked;
+    if already > 0 {
+        lines.push(format!(
+            "{} there already and left as it is",
+            counted(already, "entry was", "entries were")
+        ));
+    }
+    if lists.repeated > 0 {
+        lines.push(format!("{} said again what another said", counted(lists.repeated, "row", "rows")));
+    }
+    if done.never_listed > 0 {
+        lines.push(format!(
+            "{} Planner never listed: mistyped, or not there yet (`kommuneklient resources list`)",
+            counted(done.never_listed, "address", "addresses")
+        ));
+    }
+    if !lists.invalid.is_empty() {
+        let verb = match (rehearsed, skip_invalid) {
+            (true, false) => "cannot be used, so nothing would be changed without --skip-invalid",
+            (true, true) => "cannot be used and would be left out",
+            (false, _) => "could not be used and were left out",
+        };
+        lines.push(format!("{} {verb}:", counted(lists.invalid.len() as u64, "row", "rows")));
+        lines.extend(told(&lists.invalid));
+    }
+    lines.join("\n")
+}

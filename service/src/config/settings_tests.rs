@@ -1,0 +1,227 @@
+//! Goal: every setting of the original is documented, everything wrong is said at once with its value, and what counts
+//! in the end is told with its source and without a secret.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::original::{Fate, OldSetting, SETTINGS};
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../config.example.toml");
+
+fn parse_with(text: &str, environment: &[(&str, &str)]) -> Result<Config, ServiceError> {
+    let owned = environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+    Config::parse(Path::new("test.toml"), text, owned.collect::<Vec<_>>())
+}
+
+fn problems(text: &str) -> Vec<String> {
+    match parse_with(text, &[]) {
+        Err(ServiceError::Configuration { problems, .. }) => {
+            problems.iter().map(ToString::to_string).collect()
+        }
+        other => panic!("expected problems, got {other:?}"),
+    }
+}
+
+/// The comment above a key of the example, on one line.
+fn comment_of(key: &str) -> String {
+    let (section, name) = key.split_once('.').unwrap();
+    let (mut here, mut comment) = (false, Vec::new());
+    for line in EXAMPLE.lines() {
+        if let Some(found) = line.strip_prefix('[') {
+            (here, comment) = (found == format!("{section}]"), Vec::new());
+        } else if line.trim_start_matches('#').starts_with(&format!("{name} = ")) && here {
+            return comment.join(" ");
+        } else if let Some(words) = line.strip_prefix("# ") {
+            comment.push(words);
+        } else {
+            comment.clear();
+        }
+    }
+    panic!("{key} is not in the example");
+}
+
+/// How the example names a setting of the original.
+fn named(setting: &OldSetting) -> String {
+    let services: Vec<&str> = setting.services.iter().map(|service| service.as_str()).collect();
+    let default = if setting.default.is_empty() { "empty" } else { setting.default };
+    format!("{} {} ({}, {default})", services.join(", "), setting.name, setting.kind.theirs())
+}
+
+#[test]
+fn the_example_names_every_setting_of_the_original_with_its_type_and_default() {
+    let whole: String = EXAMPLE.lines().map(|line| format!("{} ", line.trim_start_matches("# "))).collect();
+    for setting in SETTINGS {
+        let named = named(setting);
+        match setting.key() {
+            Some(key) => {
+                let comment = comment_of(key);
+                let kind = format!("Type: {}. Original: ", setting.kind.ours());
+                assert!(comment.contains(&named), "{key} does not name {named}: {comment}");
+                if !matches!(setting.fate, Fate::ByHand("database.url", _)) && key != "telemetry.log_filter" {
+                    assert!(comment.contains(&kind), "{key} does not say {kind}: {comment}");
+                }
+            }
+            None => assert!(whole.contains(&format!("Original: {named}")), "{named} is not in the example"),
+        }
+    }
+}
+
+#[test]
+fn every_setting_of_the_original_is_a_key_that_exists() {
+    let config = parse_with("", &[]).unwrap();
+    let known: BTreeSet<String> = config.effective().into_iter().map(|one| one.key).collect();
+    for key in SETTINGS.iter().filter_map(OldSetting::key) {
+        assert!(known.contains(key), "{key}");
+    }
+}
+
+#[test]
+fn what_counts_is_told_with_its_source_and_without_a_secret() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let secret = folder.path().join("password");
+    std::fs::write(&secret, "marked-1\n").unwrap();
+    let text = format!(
+        "[database]\nurl = \"postgres://u:marked-2@db.kommune.dk/k?application_name=x\"\n[exchange]\npassword_file = {secret:?}\n\
+         [planner]\nsimultaneous_calls = 3\nretry_cap = \"90s\"\n[secrets]\nkey = \"{}\"\n",
+        "ab".repeat(32)
+    );
+    let environment = [
+        ("KOMMUNEKLIENT__PLANNER__SIMULTANEOUS_CALLS", "7"),
+        ("KOMMUNEKLIENT__PLANNER__RESOURCE_UPDATE_SCHEDULE", "01:00;13:30"),
+        ("KOMMUNEKLIENT__DATABASE__POOL_SIZE", "20"),
+    ];
+    let config = parse_with(&text, &environment).unwrap();
+    let effective = config.effective();
+    let told = |key: &str| {
+        let one = effective.iter().find(|one| one.key == key).unwrap_or_else(|| panic!("{key}"));
+        (one.text(), one.source.kind(), one.origin().to_owned())
+    };
+    let from = |value: &str, kind: &'static str, place: &str| (value.to_owned(), kind, place.to_owned());
+    assert_eq!(told("database.url"), from("postgres://u:***@db.kommune.dk:5432/k", "file", "test.toml:2"));
+    assert_eq!(told("exchange.password"), from("(hidden)", "file", "test.toml:4"));
+    assert_eq!(told("secrets.key").0, "(hidden)");
+    let variable = "KOMMUNEKLIENT__PLANNER__SIMULTANEOUS_CALLS";
+    assert_eq!(told("planner.simultaneous_calls"), from("7", "environment", variable));
+    assert_eq!(told("planner.resource_update_schedule").0, "01:00, 13:30");
+    assert_eq!(told("planner.retry_cap"), from("1m30s", "file", "test.toml:7"));
+    assert_eq!(told("planner.call_timeout"), from("1m", "default", "default"));
+    assert_eq!(told("planner.sla_calls_per_minute"), from("(not set)", "default", "default"));
+    assert_eq!(told("exchange.ews_trace_flags").0, "None");
+    let all = format!("{effective:?}");
+    assert!(!all.contains("marked") && !all.contains("abab"), "{all}");
+
+    // a value that replaces one of a file is not told to come from that
+    let replaced = [("KOMMUNEKLIENT__EXCHANGE__PASSWORD", "marked-3")];
+    let config = parse_with(&text, &replaced).unwrap();
+    let effective = config.effective();
+    let file = effective.iter().find(|one| one.key == "exchange.password_file").unwrap();
+    assert_eq!((file.text().as_str(), file.source.kind()), ("(not set)", "default"));
+}
+
+#[test]
+fn every_key_of_every_section_is_told_once() {
+    let keys: Vec<String> = parse_with("", &[]).unwrap().effective().into_iter().map(|one| one.key).collect();
+    let once: BTreeSet<&String> = keys.iter().collect();
+    assert_eq!(keys.len(), once.len());
+    let sections: BTreeSet<&str> = keys.iter().filter_map(|key| Some(key.split_once('.')?.0)).collect();
+    assert_eq!(sections, SECTIONS.iter().copied().collect());
+}
+
+#[test]
+fn every_wrong_item_of_a_list_is_said() {
+    let text = "[planner]\nresource_update_schedule = [\"25:00\", \"01:00\", \"1\", \"02:00\", \"x\"]\n";
+    let reason = |text: &str| format!("must be a time of day like \"02:00\", not \"{text}\"");
+    let key = "test.toml:2: planner.resource_update_schedule";
+    let expected =
+        [(0, "25:00"), (2, "1"), (4, "x")].map(|(n, text)| format!("{key}[{n}]: {}", reason(text)));
+    assert_eq!(problems(text), expected);
+    let variable = ("KOMMUNEKLIENT__PLANNER__RESOURCE_UPDATE_SCHEDULE", "01:00;24:00;x");
+    let Err(ServiceError::Configuration { problems, .. }) = parse_with("", &[variable]) else {
+        panic!("refused")
+    };
+    let keys: Vec<&str> = problems.iter().map(|one| one.key.as_str()).collect();
+    assert_eq!(keys, ["planner.resource_update_schedule[1]", "planner.resource_update_schedule[2]"]);
+}
+
+#[test]
+fn a_number_that_is_none_is_told_what_it_may_be() {
+    for (text, words) in [
+        ("[qualifier]\nshards = \"many\"\n", "expected a whole number, from 1 to 64"),
+        ("[planner]\nsla_calls_per_minute = -3\n", "from 1 to 1000000"),
+        ("[planner]\nsimultaneous_calls = 1.5\n", "from 1 to 10"),
+        ("[leases]\nttl = 15\n", "from 1s to 10m"),
+    ] {
+        let said = problems(text);
+        assert!(said.len() == 1 && said[0].contains(words), "{said:?}");
+    }
+}
+
+#[test]
+fn an_address_of_a_database_that_cannot_be_used_is_refused_without_being_shown() {
+    for url in ["postgres://u:marked@db:abc/k", "postgres://u:marked@db:99999/k", "user=u password=marked"] {
+        let said = problems(&format!("[database]\nurl = \"{url}\"\n"));
+        assert!(
+            said.len() == 1 && said[0].contains("database.url: cannot be used as an address"),
+            "{said:?}"
+        );
+        assert!(!said[0].contains("marked"), "{said:?}");
+    }
+    parse_with("[database]\nurl = \"host=/run/postgresql user=u dbname=k\"\n", &[]).unwrap();
+}
+
+#[test]
+fn names_of_the_original_are_explained() {
+    let said = problems("[planner]\nSimultaniousCalls = 1\nuse_impersonation = true\n");
+    assert!(
+        said[0]
+            .contains("what the original calls SimultaniousCalls is exchange.simultaneous_calls or planner"),
+        "{said:?}"
+    );
+    assert!(
+        said[1].contains("what the original calls UseImpersonation is exchange.use_impersonation"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn what_windows_alone_can_is_refused_with_what_to_do() {
+    let said = problems(
+        "[exchange]\nuse_default_credentials = true\nenable_scp_lookup = true\news_trace_flags = [\"Everything\"]\n",
+    );
+    assert!(said[0].contains("must be false: there is no Windows identity here"), "{said:?}");
+    assert!(said[1].contains("exchange.autodiscover_url"), "{said:?}");
+    assert!(said[2].contains("ews_trace_flags[0]: must be one of None, EwsRequest"), "{said:?}");
+    let filter = |text: &str| parse_with(text, &[]).unwrap().telemetry_options().log_filter;
+    assert!(!filter("").contains("connector_exchange"));
+    assert!(
+        filter("[exchange]\news_trace_flags = [\"EwsRequest\"]\n").ends_with(",connector_exchange=debug")
+    );
+}
+
+#[test]
+fn an_unknown_key_is_told_without_its_value() {
+    let said = problems("[exchange]\npasword = \"marked\"\n[exchnage]\npassword = \"marked\"\n");
+    assert!(said.iter().all(|one| !one.contains("marked")), "{said:?}");
+    let Err(ServiceError::Configuration { problems, .. }) = parse_with(
+        "[exchange]\npassword = \"\"\nservice_url = \"https://u:marked@x/\"\n[calendar]\nzone = \"Mars\"\n",
+        &[],
+    ) else {
+        panic!("refused")
+    };
+    let values: Vec<Option<&str>> = problems.iter().map(|one| one.value.as_deref()).collect();
+    assert_eq!(values, [Some("(hidden)"), Some("(hidden)"), Some("\"Mars\"")]);
+}
+
+#[test]
+fn a_former_name_still_works_and_is_told() {
+    let config = parse_with("[planner]\nadopt_after_unknown_outcome = \"2m\"\n", &[]).unwrap();
+    assert_eq!(config.planner.compare_after_unknown_outcome, HumanDuration::minutes(2));
+    let told = "planner.adopt_after_unknown_outcome is called planner.compare_after_unknown_outcome now";
+    assert!(config.warnings().iter().any(|one| one.starts_with(told)), "{:?}", config.warnings());
+    let variable = ("KOMMUNEKLIENT__PLANNER__ADOPT_AFTER_UNKNOWN_OUTCOME", "3m");
+    let config = parse_with("", &[variable]).unwrap();
+    assert_eq!(config.planner.compare_after_unknown_outcome, HumanDuration::minutes(3));
+    let both = "[planner]\nadopt_after_unknown_outcome = \"2m\"\ncompare_after_unknown_outcome = \"3m\"\n";
+    assert!(problems(both)[0].contains("remove this one"), "{:?}", problems(both));
+}

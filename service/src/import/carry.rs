@@ -1,0 +1,469 @@
+//! Which value each key gets, what is left to people, and where the services disagree. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use toml::Value;
+
+use super::source::{Connection, Endpoint, Source};
+use super::{File, convert, name_of, render};
+use crate::ServiceError;
+use crate::config::original::{self, Fate, Kind, OldService, OldSetting, SETTINGS};
+use crate::config::{Config, nearest};
+
+/// The connection string of the original.
+const DATABASE: &str = "ECSClientExchangeDbEntities";
+/// Rounds in which the result is read back: each takes at least one value out.
+const ROUNDS_MAX: usize = 64;
+
+/// A value that was taken over.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Carried {
+    /// Our key.
+    pub(crate) key: &'static str,
+    /// Its value.
+    #[serde(serialize_with = "shown")]
+    pub(crate) value: Value,
+    /// The original's names, with the services that had them.
+    pub(crate) from: Vec<String>,
+    /// What should be known about it.
+    pub(crate) note: Option<String>,
+}
+
+fn shown<S: serde::Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    value.serialize(serializer)
+}
+
+/// Something that was not taken over.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Left {
+    /// The key that it concerns, if any.
+    pub(crate) key: Option<&'static str>,
+    /// The original's name, with the services that had it.
+    pub(crate) from: String,
+    /// Why, and what to do.
+    pub(crate) reason: String,
+}
+
+/// A setting that the services have different values for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Disagreement {
+    /// Our key; `None` = it is left to people.
+    pub(crate) key: Option<&'static str>,
+    /// The original's name.
+    pub(crate) name: String,
+    /// Each service (or file) with its value.
+    pub(crate) values: Vec<Said>,
+    /// What was taken, and why.
+    pub(crate) taken: String,
+}
+
+/// What one service says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Said {
+    /// The service, or the file where that cannot be told.
+    pub(crate) whose: String,
+    /// Its value.
+    pub(crate) value: String,
+}
+
+/// What was found in one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct FileTold {
+    /// Its name.
+    pub(crate) file: String,
+    /// Whose it is.
+    pub(crate) service: Option<OldService>,
+    /// Settings in it.
+    pub(crate) settings: usize,
+}
+
+/// The whole import.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Outcome {
+    /// The files.
+    pub(crate) files: Vec<FileTold>,
+    /// Values that were taken over, in the order of the table.
+    pub(crate) carried: Vec<Carried>,
+    /// What was not.
+    pub(crate) left: Vec<Left>,
+    /// Where the services disagree.
+    pub(crate) disagreements: Vec<Disagreement>,
+    /// Names of settings that nobody knows.
+    pub(crate) unknown: Vec<String>,
+    /// What should be looked at before the first start.
+    pub(crate) warnings: Vec<String>,
+    /// The configuration.
+    pub(crate) toml: String,
+}
+
+/// A value as one file gave it.
+struct Given {
+    /// The service, or the file where that cannot be told.
+    whose: String,
+    name: String,
+    value: Value,
+}
+
+/// The names of settings in this file that no service has.
+pub(super) fn unknown_settings(source: &Source) -> Vec<String> {
+    let unknown = source.settings.iter().filter(|setting| original::named(&setting.name).next().is_none());
+    unknown.map(|setting| setting.name.chars().take(80).collect()).collect()
+}
+
+/// A name with the nearest known one.
+pub(super) fn with_nearest(name: &str) -> String {
+    match nearest(name, SETTINGS.iter().map(|setting| setting.name)) {
+        Some(known) => format!("{name} (did you mean {known}?)"),
+        None => name.to_owned(),
+    }
+}
+
+/// Is this the original's own database?
+pub(super) fn is_the_database(connection: &Connection) -> bool {
+    connection.name.eq_ignore_ascii_case(DATABASE)
+}
+
+/// The endpoint of Planner among those that the file names.
+pub(super) fn planner_endpoint(source: &Source) -> Option<&Endpoint> {
+    let is_planner = |endpoint: &&Endpoint| {
+        [&endpoint.contract, &endpoint.address].iter().any(|text| text.contains("PlannerExternalCalendar"))
+    };
+    source.endpoints.iter().find(is_planner)
+}
+
+/// Whose file this is: by the settings that only one service has, then by the file's name.
+pub(super) fn service_of(source: &Source, file: &str) -> Option<OldService> {
+    let mut votes: BTreeMap<OldService, usize> = BTreeMap::new();
+    for setting in &source.settings {
+        let services: BTreeSet<OldService> =
+            original::named(&setting.name).flat_map(|one| one.services.iter().copied()).collect();
+        if let (1, Some(service)) = (services.len(), services.first()) {
+            *votes.entry(*service).or_default() += 1;
+        }
+    }
+    if planner_endpoint(source).is_some() {
+        *votes.entry(OldService::Pcs).or_default() += 1;
+    }
+    let most = votes.values().max().copied().unwrap_or_default();
+    let mut first = votes.iter().filter(|(_, count)| **count == most).map(|(service, _)| *service);
+    match (first.next(), first.next()) {
+        (Some(service), None) => Some(service),
+        _ => {
+            let file = file.to_lowercase();
+            let named = |words: &[&str]| words.iter().any(|word| file.contains(word));
+            let known = [
+                (OldService::Els, &["els", "listener"][..]),
+                (OldService::Eps, &["eps", "processing", "qualifier"]),
+                (OldService::Pcs, &["pcs", "planner", "communication"]),
+            ];
+            known.into_iter().find(|(_, words)| named(words)).map(|(service, _)| service)
+        }
+    }
+}
+
+/// Everything that the files say, in our words.
+pub(super) fn carry(files: &[File]) -> Outcome {
+    let mut carrying = Carrying::default();
+    for file in files {
+        carrying.take(file);
+    }
+    let mut outcome = carrying.decided();
+    outcome.files = files
+        .iter()
+        .map(|file| FileTold {
+            file: name_of(&file.path),
+            service: file.service,
+            settings: file.source.settings.len(),
+        })
+        .collect();
+    outcome.unknown = files.iter().flat_map(|file| unknown_settings(&file.source)).collect();
+    for name in &outcome.unknown {
+        let reason =
+            "the original has no such setting; its value is not shown, since it may be secret".to_owned();
+        outcome.left.push(Left { key: None, from: name.clone(), reason });
+    }
+    read_back(&mut outcome);
+    outcome.left.sort();
+    outcome.left.dedup();
+    outcome.toml = render::toml(&outcome);
+    outcome
+}
+
+/// What is known while the files are gone through.
+#[derive(Default)]
+struct Carrying {
+    given: BTreeMap<&'static str, Vec<Given>>,
+    /// What is left, by key, name and reason: whose it is.
+    left: BTreeMap<(Option<&'static str>, String, String), BTreeSet<String>>,
+    databases: BTreeMap<String, String>,
+    warnings: BTreeSet<String>,
+}
+
+impl Carrying {
+    fn take(&mut self, file: &File) {
+        let whose = file.service.map_or_else(|| name_of(&file.path), |service| service.to_string());
+        for one in &file.source.settings {
+            let mut known: Vec<&'static OldSetting> = original::named(&one.name).collect();
+            if let Some(service) = file.service
+                && known.iter().any(|setting| setting.services.contains(&service))
+            {
+                known.retain(|setting| setting.services.contains(&service));
+            }
+            match known[..] {
+                [setting] => self.setting(&whose, &one.name, setting, &one.value),
+                [] => {}
+                _ => self.leave(
+                    &whose,
+                    None,
+                    &one.name,
+                    "two services have it with different meanings, and whose file this is cannot be told",
+                ),
+            }
+        }
+        self.elsewhere(file, &whose);
+    }
+
+    fn setting(&mut self, whose: &str, name: &str, setting: &'static OldSetting, value: &SecretString) {
+        let is_set = !value.expose_secret().is_empty();
+        match setting.fate {
+            Fate::Nothing(reason) => self.leave(whose, None, name, reason),
+            Fate::ByHand(key, reason) if is_set => self.leave(whose, Some(key), name, reason),
+            Fate::Key(key) if is_set && setting.kind != Kind::Secret => {
+                match convert::value(setting.kind, value.expose_secret()) {
+                    Ok(value) => self.give(whose, key, name, value),
+                    Err(reason) => self.leave(whose, Some(key), name, &reason),
+                }
+            }
+            Fate::ByHand(..) | Fate::Key(_) => {}
+        }
+    }
+
+    /// A value; those that have no effect here are left at once.
+    fn give(&mut self, whose: &str, key: &'static str, name: &str, value: Value) {
+        let refused = match (key, &value) {
+            ("exchange.use_default_credentials", Value::Boolean(true)) => Some(original::WINDOWS),
+            ("exchange.enable_scp_lookup", Value::Boolean(true)) => Some(original::DIRECTORY),
+            _ => None,
+        };
+        if let Some(reason) = refused {
+            self.warnings.insert(format!("{name} is True ({whose}): {reason}"));
+            return self.leave(whose, Some(key), name, reason);
+        }
+        self.given.entry(key).or_default().push(Given {
+            whose: whose.to_owned(),
+            name: name.to_owned(),
+            value,
+        });
+    }
+
+    fn leave(&mut self, whose: &str, key: Option<&'static str>, name: &str, reason: &str) {
+        let one = (key, name.to_owned(), reason.to_owned());
+        self.left.entry(one).or_default().insert(whose.to_owned());
+    }
+
+    /// What does not stand among the settings.
+    fn elsewhere(&mut self, file: &File, whose: &str) {
+        let source = &file.source;
+        for connection in source.connections.iter().filter(|one| is_the_database(one)) {
+            let name = format!("connectionStrings/{DATABASE}");
+            let place = place_of(connection);
+            self.leave(whose, Some("database.url"), &name, &format!("{}{}", place, original::DATABASE));
+            self.databases.insert(whose.to_owned(), place.trim_end_matches(": ").to_owned());
+        }
+        if let Some(level) = &source.logging.level {
+            match convert::log_level(level) {
+                Ok(level) => self.give(whose, "telemetry.log_filter", "log4net/root", Value::from(level)),
+                Err(reason) => self.leave(whose, Some("telemetry.log_filter"), "log4net/root", &reason),
+            }
+        }
+        for path in &source.logging.files {
+            let name = format!("log4net/appender[RollingFileAppender]/file = {path}");
+            self.leave(whose, None, &name, original::LOG_FILE);
+        }
+        for connection in &source.logging.databases {
+            let reason = format!("{}{}", place_of(connection), original::LOG_DATABASE);
+            self.leave(whose, None, "log4net/appender[AdoNetAppender]/connectionString", &reason);
+        }
+        if let Some(endpoint) = planner_endpoint(source) {
+            self.endpoint(whose, endpoint);
+        }
+        for certificate in &source.certificates {
+            let name = format!("serviceModel/{} {}", certificate.what, certificate.find_value);
+            match certificate.what {
+                "clientCertificate" => {
+                    self.leave(whose, Some("planner.client_certificate"), &name, original::CERTIFICATE);
+                }
+                _ => self.leave(whose, Some("planner.root_certificates"), &name, ROOTS),
+            }
+        }
+        for part in &source.elsewhere {
+            self.warnings.insert(format!("{whose}: {part}"));
+        }
+    }
+
+    fn endpoint(&mut self, whose: &str, endpoint: &Endpoint) {
+        let name = "serviceModel/client/endpoint";
+        if !endpoint.address.is_empty() {
+            self.give(whose, "planner.service_url", name, Value::from(endpoint.address.as_str()));
+        }
+        if let Some(timeout) = &endpoint.send_timeout {
+            let name = "serviceModel/bindings/sendTimeout";
+            match convert::span(timeout) {
+                Some(span) => self.give(whose, "planner.call_timeout", name, Value::from(span.to_string())),
+                None => {
+                    self.leave(whose, Some("planner.call_timeout"), name, "it is no span like 00:01:00");
+                }
+            }
+        }
+        if let Some(limit) = &endpoint.answer_limit {
+            let name = "serviceModel/bindings/maxReceivedMessageSize";
+            match limit.parse::<i64>() {
+                Ok(bytes) => self.give(whose, "planner.answer_limit_bytes", name, Value::from(bytes)),
+                Err(_) => {
+                    self.leave(whose, Some("planner.answer_limit_bytes"), name, "it is no whole number");
+                }
+            }
+        }
+    }
+
+    /// One value for each key.
+    fn decided(mut self) -> Outcome {
+        let (mut carried, mut disagreements) = (Vec::new(), Vec::new());
+        for (key, given) in std::mem::take(&mut self.given) {
+            let decided = decide(key, given);
+            carried.push(decided.0);
+            disagreements.extend(decided.1);
+        }
+        carried.sort_by_key(|one| render::place_of(one.key));
+        let distinct: BTreeSet<&String> = self.databases.values().collect();
+        if distinct.len() > 1 {
+            disagreements.push(Disagreement {
+                key: Some("database.url"),
+                name: format!("connectionStrings/{DATABASE}"),
+                values: self.databases.into_iter().map(|(whose, value)| Said { whose, value }).collect(),
+                taken: "none: all parts of Kommuneklient share one database".to_owned(),
+            });
+        }
+        warn(&carried, &mut self.warnings);
+        let left = self.left.into_iter().map(|((key, name, reason), whose)| Left {
+            key,
+            from: format!("{name} ({})", whose.into_iter().collect::<Vec<_>>().join(", ")),
+            reason,
+        });
+        Outcome {
+            files: Vec::new(),
+            carried,
+            left: left.collect(),
+            disagreements,
+            unknown: Vec::new(),
+            warnings: self.warnings.into_iter().collect(),
+            toml: String::new(),
+        }
+    }
+}
+
+/// Why the certificate of Planner is not taken over.
+const ROOTS: &str = "Planner's certificate is checked against the system's authorities and those of planner.root_certificates; name a \
+     PEM file there if its root is none of the system's";
+
+fn place_of(connection: &Connection) -> String {
+    match (&connection.server, &connection.database) {
+        (Some(server), Some(database)) => format!("database {database} on {server}: "),
+        (Some(server), None) => format!("a database on {server}: "),
+        _ => String::new(),
+    }
+}
+
+/// The value of one key, and whether the services disagree about it.
+fn decide(key: &'static str, given: Vec<Given>) -> (Carried, Option<Disagreement>) {
+    let mut from: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for one in &given {
+        let whose = from.entry(&one.name).or_default();
+        if !whose.contains(&one.whose.as_str()) {
+            whose.push(&one.whose);
+        }
+    }
+    let from: Vec<String> =
+        from.into_iter().map(|(name, whose)| format!("{name} ({})", whose.join(", "))).collect();
+    let number = |one: &&Given| one.value.as_integer().unwrap_or_default();
+    let loudness = |one: &&Given| one.value.as_str().map_or(0, convert::loudness);
+    let (chosen, why) = match key {
+        "exchange.simultaneous_calls" => (
+            given.iter().max_by_key(number),
+            "the largest: one number bounds the calls of all stages here, and a call is a connection",
+        ),
+        "telemetry.log_filter" => (given.iter().max_by_key(loudness), "the most detailed"),
+        _ => (given.first(), "that of the first service in the order ELS, EPS, PCS"),
+    };
+    let value = chosen.or(given.first()).map_or(Value::Boolean(false), |one| one.value.clone());
+    let differ = given.iter().any(|one| one.value != value);
+    let names: BTreeSet<&str> = given.iter().map(|one| one.name.as_str()).collect();
+    let disagreement = differ.then(|| Disagreement {
+        key: Some(key),
+        name: names.into_iter().collect::<Vec<_>>().join(", "),
+        values: given
+            .iter()
+            .map(|one| Said { whose: one.whose.clone(), value: one.value.to_string() })
+            .collect(),
+        taken: format!("{value}, {why}"),
+    });
+    let note = differ.then(|| format!("the services disagree; taken: {why}"));
+    (Carried { key, value, from, note }, disagreement)
+}
+
+/// What works and still surprises.
+fn warn(carried: &[Carried], warnings: &mut BTreeSet<String>) {
+    let value = |key: &str| carried.iter().find(|one| one.key == key).map(|one| &one.value);
+    if value("listener.deactivate_solving_of_group_affinity") == Some(&Value::Boolean(true)) {
+        warnings.insert(
+            "deactivate_solving_of_group_affinity is true: a new database holds no addresses of mailboxes, so none \
+             is listened to until it was false for once"
+                .to_owned(),
+        );
+    }
+    if value("planner.request_user_identifier").and_then(Value::as_str).is_some_and(|id| id.contains("-FID:"))
+    {
+        warnings.insert(
+            "request_user_identifier is that of an OCES2 certificate (CVR:…-FID:…); with an OCES3 certificate it is \
+             CVR:…-UUID:…"
+                .to_owned(),
+        );
+    }
+    if value("exchange.service_url").is_none() {
+        warnings.insert(
+            "no address of Exchange was configured, so the original asked Autodiscover: write its address into \
+             exchange.autodiscover_url"
+                .to_owned(),
+        );
+    }
+    if value("exchange.user").is_none() {
+        warnings.insert(
+            "no account was configured, so the original used its Windows identity: write an account into \
+             exchange.user, with its password in a file"
+                .to_owned(),
+        );
+    }
+}
+
+/// Reads the result with our own rules; what these refuse is left, with the reason.
+fn read_back(outcome: &mut Outcome) {
+    for _round in 0..ROUNDS_MAX {
+        let text = render::values(&outcome.carried);
+        let Err(error) = Config::parse(Path::new("import"), &text, []) else { return };
+        let ServiceError::Configuration { problems, .. } = error else { return };
+        let before = outcome.carried.len();
+        for problem in problems.iter() {
+            let key = problem.key.split('[').next().unwrap_or_default();
+            let Some(place) = outcome.carried.iter().position(|one| one.key == key) else { continue };
+            let one = outcome.carried.remove(place);
+            let reason = format!("it {}", problem.reason);
+            outcome.left.push(Left { key: Some(one.key), from: one.from.join(", "), reason });
+        }
+        if outcome.carried.len() == before {
+            return;
+        }
+    }
+}
