@@ -65,11 +65,11 @@ hints! {
     ASIDE =
         "Which ones, and why. When the cause is gone, let them be tried again."
         "Hvilke det drejer sig om, og hvorfor. Når årsagen er væk, kan de forsøges igen."
-        ["kommuneklient set-aside list", "kommuneklient set-aside retry MAILBOX"];
+        ["kommuneklient set-aside list", "kommuneklient set-aside retry --mailbox MAILBOX"];
     KEY =
         "What was decided for the appointment, what was sent and what Planner answered."
         "Hvad der blev besluttet for aftalen, hvad der blev sendt, og hvad Planner svarede."
-        ["kommuneklient explain MAILBOX", "kommuneklient set-aside list --refused"];
+        ["kommuneklient explain MAILBOX", "kommuneklient set-aside list --mailbox MAILBOX"];
     WITHHELD =
         "Are the appointments really gone? Then confirm; otherwise find out why they were not seen (rights, restored mailbox), and reject."
         "Er aftalerne virkelig væk? Så bekræft. Ellers find ud af, hvorfor de ikke blev set (rettigheder, gendannet postkasse), og afvis."
