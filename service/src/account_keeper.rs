@@ -191,7 +191,7 @@ impl AccountKeeper {
             match result {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(
-                    event_id = 3906,
+                    event_id = codes::DATABASE_UNREACHABLE.id,
                     error = &error as &dyn std::error::Error,
                     "the service accounts could not be read, the former ones are used"
                 ),

@@ -108,7 +108,10 @@ async fn drain(store: &Store, events: &Mutex<EventReceiver>, instance: &str, sto
     }
 }
 
-fn to_row(event: RaisedEvent) -> LoggedEvent {
+fn to_row(mut event: RaisedEvent) -> LoggedEvent {
+    if event.alert == Some(true) {
+        event.fields.insert("alert".to_owned(), true.into());
+    }
     LoggedEvent {
         at: event.at,
         event_id: event.code,

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use base::SharedClock;
+use calendar::codes;
 use calendar::ids::AccountId;
 use jiff::Timestamp;
 use store::accounts::AccountCapacity;
@@ -91,12 +92,13 @@ impl Gauges {
             actor.looking = false;
             match result {
                 Ok(Ok((found, capacity))) => {
+                    tracing::debug!(succeeded = codes::success::DATABASE, "the queues were looked at");
                     let now = actor.clock.now();
                     show(&found, now.as_second());
                     actor.show_accounts(&capacity, now);
                 }
                 Ok(Err(error)) => tracing::warn!(
-                    event_id = 3906,
+                    event_id = codes::DATABASE_UNREACHABLE.id,
                     error = &error as &dyn std::error::Error,
                     "the queues could not be looked at"
                 ),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture,
 };
+use calendar::codes;
 use store::lease::LeaseBook;
 use supervision::{ChildContext, Stop};
 use tokio::runtime::Handle;
@@ -47,7 +48,7 @@ impl LeaseKeeper {
             match result {
                 Ok(Ok(_held)) => {}
                 Ok(Err(error)) => tracing::error!(
-                    event_id = 3906,
+                    event_id = codes::DATABASE_UNREACHABLE.id,
                     error = &error as &dyn std::error::Error,
                     "leases not renewed, trying again"
                 ),

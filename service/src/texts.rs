@@ -60,7 +60,9 @@ impl Language {
         let named = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(variable);
         let first = named.map(|value| value.to_ascii_lowercase()).find(|value| !value.is_empty());
         match first {
-            Some(locale) if locale == "da" || locale.starts_with("da_") || locale.starts_with("da.") => Self::Da,
+            Some(locale) if locale == "da" || locale.starts_with("da_") || locale.starts_with("da.") => {
+                Self::Da
+            }
             _ => Self::En,
         }
     }

@@ -53,16 +53,20 @@ async fn an_outage_of_planner_alerts_when_it_lasts_and_is_over_when_planner_answ
     scene.outlook.create(&mailbox(1), scene.appointment("UID-2", 4)).await.unwrap();
     until_metric(&scene, ALERT, 1.0).await;
     scene.until_raised(6901, "\"alert\": true").await;
-    let below = scene.count("select count(*) from application_log where event_id = 6901 and not fields ? 'alert'").await;
+    let below = scene
+        .count("select count(*) from application_log where event_id = 6901 and not fields ? 'alert'")
+        .await;
     assert_eq!(below, 6, "three that were borne before each success or alert");
-    until_metric(&scene, "kommuneklient_events_total{source=\"PCS\",code=\"6901\",severity=\"error\"}", 7.0).await;
+    until_metric(&scene, "kommuneklient_events_total{source=\"PCS\",code=\"6901\",severity=\"error\"}", 7.0)
+        .await;
     let standing = "select count(*) from standing_alert where code = 6901 and occurrences > 3";
     until_count(&scene, "the alert in the table", standing, 1).await;
     assert!(scene.log().contains("an alert begins"), "{}", scene.log_end());
 
     scene.end_faults().await;
     until_metric(&scene, ALERT, 0.0).await;
-    until_count(&scene, "the alert being gone", "select count(*) from standing_alert where code = 6901", 0).await;
+    until_count(&scene, "the alert being gone", "select count(*) from standing_alert where code = 6901", 0)
+        .await;
     assert!(scene.log().contains("an alert is over"), "{}", scene.log_end());
     assert_eq!(scene.until_in_step().await.len(), 2);
     scene.assert_unharmed().await;

@@ -129,6 +129,7 @@ impl Keeper {
             if !self.store_all(&together.notifications).await {
                 return;
             }
+            base::crash::point("listener.notification-stored");
             // their spans end here: they are received now
             drop(together);
             self.report_gap().await;
@@ -140,7 +141,10 @@ impl Keeper {
         let backoff = Backoff::doubling(Duration::from_millis(50), Duration::from_secs(5));
         let mut failures = 0;
         loop {
-            let Err(error) = self.store.append(notifications).await else { return true };
+            let Err(error) = self.store.append(notifications).await else {
+                tracing::debug!(succeeded = codes::success::NOTIFICATIONS_STORED, "notifications are stored");
+                return true;
+            };
             failures += 1;
             if failures == 1 || failures % 10 == 0 {
                 tracing::error!(

@@ -87,6 +87,7 @@ pub(crate) async fn send(deps: &Deps, options: &BatcherOptions, work: Work) -> S
         }
         result = call(deps, options, &reserved, began, trace).instrument(batch.clone()) => result,
     };
+    base::crash::point("communicator.answered");
     observe(&reserved, deps.clock.monotonic().saturating_duration_since(started), &result);
     let policy = ReceiptPolicy { retry: options.retry, attempts_max: options.attempts_max };
     let (answer, ended) = match &result {
@@ -98,10 +99,14 @@ pub(crate) async fn send(deps: &Deps, options: &BatcherOptions, work: Work) -> S
         span.record("receipt_code", settled.receipt_code);
         span.record("outcome", settled.outcome.word());
     }
+    if result.is_ok() {
+        tell_taken(&reserved, &answer);
+    }
     // The member spans end here, at the receipt; recording it is the batch's business.
     drop(spans);
     let unrecorded =
         record(deps, options, &fence, &answer, reserved.operation, began).instrument(batch).await.err();
+    base::crash::point("communicator.answer-recorded");
     drop(slot);
     look_for_new_codes(deps, &answer).await;
     Summary { ended, unrecorded }
@@ -153,6 +158,7 @@ async fn call(
         CalendarEvent::new(key.mail.as_str(), key.origin_id.as_str(), key.slot.start, key.slot.end)
     };
     let call = Call { id: reserved.call_id, deadline: began + options.call_timeout, trace };
+    base::crash::point("communicator.sending");
     deps.planner.change(&call, operation, reserved.keys.iter().map(event).collect()).await
 }
 
@@ -323,6 +329,27 @@ fn report(key: &PendingKey, settled: &KeyAnswer) {
             tracing::debug!(mailbox = %key.mail, outcome = outcome.word(), "an appointment was settled");
         }
     }
+}
+
+/// Tells whether Planner took everything of a call that it answered.
+fn tell_taken(reserved: &Reserved, answer: &Answer) {
+    tracing::debug!(succeeded = codes::success::PLANNER_CALL, "planner answered");
+    let is_left = |key: &&KeyAnswer| {
+        matches!(key.outcome, Outcome::Refused { .. } | Outcome::SetAside { .. } | Outcome::Transient { .. })
+    };
+    let left = answer.keys.iter().filter(is_left).count();
+    if left == 0 {
+        tracing::debug!(succeeded = codes::success::PLANNER_ITEMS, "planner took everything");
+        return;
+    }
+    tracing::error!(
+        event_id = codes::ITEM_SYNC_FAILED.id,
+        mailbox = %reserved.mail,
+        operation = reserved.operation.call_name(),
+        call_id = %reserved.call_id,
+        appointments = left,
+        "planner did not take all appointments of a call"
+    );
 }
 
 /// Records the answer, again and again while the database is away, until the keys have expired anyway.

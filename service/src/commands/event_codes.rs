@@ -129,11 +129,14 @@ fn explained(entry: &CodeEntry, language: Language) -> String {
 
 /// Everything about one code, for programs.
 fn value(entry: &CodeEntry) -> Value {
-    let (code, clears) = (entry.code, match entry.clears {
-        Clears::Quiet => "quiet",
-        Clears::On(success) => success,
-        Clears::State => "state",
-    });
+    let (code, clears) = (
+        entry.code,
+        match entry.clears {
+            Clears::Quiet => "quiet",
+            Clears::On(success) => success,
+            Clears::State => "state",
+        },
+    );
     let (occurs, told_as, why) = match entry.occurs {
         Occurs::Here => ("here", &[][..], None),
         Occurs::ToldAs { codes, why } => ("told_as", codes, Some(why)),

@@ -26,8 +26,10 @@ fn both_languages_have_the_same_keys_and_values() {
 #[test]
 fn danish_has_its_letters_and_no_others() {
     let texts = ALL.iter().flat_map(|area| area.iter());
-    let letters: BTreeSet<char> =
-        texts.flat_map(|text| text.da.to_lowercase().chars().collect::<Vec<_>>()).filter(|c| !c.is_ascii()).collect();
+    let letters: BTreeSet<char> = texts
+        .flat_map(|text| text.da.to_lowercase().chars().collect::<Vec<_>>())
+        .filter(|c| !c.is_ascii())
+        .collect();
     assert_eq!(letters, BTreeSet::from(['æ', 'ø', 'å']));
 }
 

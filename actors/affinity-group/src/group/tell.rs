@@ -34,6 +34,7 @@ impl GroupActor {
             ),
             Report::Over { mailboxes, lasted } => tracing::info!(
                 event_id = codes::GROUP_OUTAGE_OVER.id,
+                succeeded = codes::success::GROUP_WELL,
                 group,
                 account,
                 mailboxes,
