@@ -13,4 +13,20 @@
 //!     └─ results, report                 a line a seed, what was injected, what was found
 //! ```
 
+pub mod cli;
+pub mod cluster;
 pub mod contract;
+pub mod error;
+pub mod fault;
+pub mod fault_log;
+pub mod injector;
+pub mod instance;
+pub mod invariants;
+pub mod observer;
+pub mod oracle;
+pub mod people;
+pub mod report;
+pub mod results;
+pub mod run;
+pub mod schedule;
+pub mod world;

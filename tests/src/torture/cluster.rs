@@ -54,7 +54,8 @@ impl Cluster {
     /// [`TortureError::Statement`].
     pub async fn database(&self, name: &str) -> Result<SecretString, TortureError> {
         // a pool that was closed a moment ago may still hold the template
-        let free = format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{TEMPLATE}'");
+        let free =
+            format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{TEMPLATE}'");
         self.administer("free the template", &free).await?;
         self.administer("make a database", &format!("create database {name} template {TEMPLATE}")).await?;
         Ok(self.url_of(name))

@@ -4,15 +4,12 @@
 //! see that otherwise; what happened to calendars, calls and rows the observer reads by itself. The observer answers
 //! with [`Findings`].
 //!
-//! `observer::Observer` is a handle that can be cloned (`Clone + Debug + Send + Sync`):
+//! The order: [`Observer::start`](super::observer::Observer::start) when the simulators run and the database is there
+//! with its schema, before any instance is started; then
 //!
-//! - `async fn start(config: ObserverConfig) -> Result<Observer, TortureError>` ([`TortureError::Observer`]), when the
-//!   simulators run and the database is there with its schema, before any instance is started;
-//! - `fn note(&self, noted: Noted)`, which never waits;
+//! - `fn note(&self, act: Act)`, which never waits;
 //! - `async fn settled(&self, bound: Duration) -> Result<(), Difference>`, after [`Act::FaultsEnded`] was noted;
 //! - `async fn finish(&self) -> Findings`, after all instances have ended in order (each noted as [`Act::Ended`]).
-//!
-//! [`TortureError::Observer`]: super::error::TortureError::Observer
 
 use std::path::PathBuf;
 use std::time::Duration;

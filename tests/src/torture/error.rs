@@ -71,10 +71,11 @@ pub enum TortureError {
         source: serde_json::Error,
     },
     /// The observer could not be started.
-    #[error("the observer could not begin: {reason}")]
+    #[error("the observer could not begin")]
     Observer {
         /// Why not.
-        reason: String,
+        #[source]
+        source: super::observer::ObserverError,
     },
 }
 

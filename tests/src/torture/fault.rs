@@ -382,10 +382,9 @@ fn draw_of_exchange(rng: &mut impl Rng, index: usize, mailboxes: u32) -> Fault {
         6 => Fault::NotificationsDuplicated { next: rng.random_range(2..=10) },
         7 => Fault::SubscriptionsExpired { mailbox: rng.random_bool(0.7).then_some(mailbox) },
         8 => Fault::SyncStatesForgotten { mailbox },
-        9 => Fault::ServerBusy {
-            for_ms: rng.random_range(300..2_000),
-            back_off_ms: rng.random_range(50..800),
-        },
+        9 => {
+            Fault::ServerBusy { for_ms: rng.random_range(300..2_000), back_off_ms: rng.random_range(50..800) }
+        }
         10 => Fault::ExchangeDown { for_ms: rng.random_range(200..3_000) },
         11 => Fault::ExchangeCallsFail {
             operation: *[
@@ -435,9 +434,7 @@ fn draw_of_planner(rng: &mut impl Rng, index: usize) -> Fault {
             next: rng.random_range(1..=6),
         },
         19 => Fault::PlannerBreaksOff { applied: rng.random_bool(0.5), next },
-        20 => {
-            Fault::Refused { code: *[15, 16, 15, 3, 20].choose(rng).expect("the list is not empty"), next }
-        }
+        20 => Fault::Refused { code: *[15, 16, 15, 3, 20].choose(rng).expect("the list is not empty"), next },
         21 => Fault::ReceiptsReordered { next },
         _ => Fault::AnswersUnusable {
             how: *[

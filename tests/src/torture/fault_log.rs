@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use base::SharedClock;
 
-use super::contract::{Act, Noted};
+use super::contract::Act;
 use super::observer::Observer;
 
 /// The most lines that are kept.
@@ -22,7 +22,7 @@ struct Inner {
     clock: SharedClock,
     begin: Instant,
     lines: Mutex<Vec<String>>,
-    observer: OnceLock<Observer>,
+    observer: OnceLock<Arc<Observer>>,
 }
 
 impl FaultLog {
@@ -34,7 +34,7 @@ impl FaultLog {
     }
 
     /// What is noted is told to `observer` from now on.
-    pub fn tell(&self, observer: Observer) {
+    pub fn tell(&self, observer: Arc<Observer>) {
         // a second one would be a mistake of the driver, and the first goes on
         let _second = self.inner.observer.set(observer);
     }
@@ -43,7 +43,7 @@ impl FaultLog {
     pub fn note(&self, act: Act) {
         self.say(&serde_json::to_string(&act).unwrap_or_default());
         if let Some(observer) = self.inner.observer.get() {
-            observer.note(Noted { at: self.inner.clock.now(), act });
+            observer.note(act);
         }
     }
 

@@ -47,7 +47,8 @@ impl People {
             Some((index, act)) => calendar.perform(act, index, clock.now(), outlook, horizon).await,
             None => {
                 let series = what == What::CreateSeries;
-                let draw = |_: &mut StdRng, mailbox: &str, uid| entry(&mut rng, series, mailbox, uid, horizon);
+                let draw =
+                    |_: &mut StdRng, mailbox: &str, uid| entry(&mut rng, series, mailbox, uid, horizon);
                 calendar.create(draw, outlook, clock, horizon).await
             }
         };
@@ -89,8 +90,7 @@ impl People {
 
     fn act_on_series(&self, entry: &Entry, what: What, rng: &mut StdRng) -> Option<Act> {
         let Content::Series(series) = &entry.content else { return None };
-        let alive: Vec<i32> =
-            (1..=series.count).filter(|index| !series.deleted.contains(index)).collect();
+        let alive: Vec<i32> = (1..=series.count).filter(|index| !series.deleted.contains(index)).collect();
         if alive.len() < 2 {
             // the last occurrence is deleted with its series
             return Some(Act::Trash);

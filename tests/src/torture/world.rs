@@ -249,10 +249,7 @@ async fn exchange(seed: u64) -> Result<simulator_exchange::Simulator, TortureErr
     .map_err(|error| TortureError::Simulator { which: "Exchange", source: Box::new(error) })
 }
 
-async fn planner(
-    schedule: &Schedule,
-    limits: &Limits,
-) -> Result<simulator_planner::Simulator, TortureError> {
+async fn planner(schedule: &Schedule, limits: &Limits) -> Result<simulator_planner::Simulator, TortureError> {
     let small = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     simulator_planner::Simulator::start(simulator_planner::Options {
         mailboxes: MAILBOXES,
@@ -286,9 +283,8 @@ fn settings(
     let url = simulator.url();
     let behind = url.trim_start_matches("http://").trim_end_matches('/');
     let service = simulator.endpoint().replace(behind, &planner.address().to_string());
-    let agreed = |key: &str, value: Option<u32>| {
-        value.map(|value| format!("{key} = {value}\n")).unwrap_or_default()
-    };
+    let agreed =
+        |key: &str, value: Option<u32>| value.map(|value| format!("{key} = {value}\n")).unwrap_or_default();
     format!(
         r#"[database]
 url = {database}
