@@ -31,7 +31,7 @@ pub enum ComparisonError {
         mail: MailAddress,
         /// The answer that was too large; `None` where all of them together were.
         #[source]
-        source: Option<PlannerError>,
+        source: Option<Box<PlannerError>>,
     },
     /// The duty ends.
     #[error("given up because the duty ends")]
@@ -53,7 +53,7 @@ impl ComparisonError {
     pub(crate) fn of_one(self, mail: &MailAddress) -> Self {
         match self {
             Self::Fetch(source @ PlannerError::TooLarge { .. }) => {
-                Self::TooMuch { mail: mail.clone(), source: Some(source) }
+                Self::TooMuch { mail: mail.clone(), source: Some(Box::new(source)) }
             }
             other => other,
         }

@@ -179,7 +179,7 @@ async fn when_a_pause_ends_one_call_finds_out_and_the_others_go_by_that() {
     drop(throttle.pass(elsewhere).await.unwrap());
     let others = async {
         let (one, other) = tokio::join!(throttle.pass(HERE), throttle.pass_stream(HERE));
-        (one.unwrap(), other.unwrap());
+        drop((one.unwrap(), other.unwrap()));
         clock.monotonic()
     };
     let found_out = async {
