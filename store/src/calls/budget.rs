@@ -116,7 +116,10 @@ pub fn admit(
     match room(limit, used, class, events, window, back) {
         0 => Err(Full::Events),
         // With time there will be room for the rest of it: small pieces would use up the calls.
-        room if class.is_bulk() && !usage.others_wait && room < events.min(limit.saturating_sub(usage.events)) => {
+        room if class.is_bulk()
+            && !usage.others_wait
+            && room < events.min(limit.saturating_sub(usage.events)) =>
+        {
             Err(Full::Events)
         }
         room => Ok(events.min(room)),

@@ -114,5 +114,9 @@ async fn in_any_minute_as_planner_sees_it_the_budget_holds() {
     }
     assert!(observer.arrivals.len() > 20, "{observer:?}");
     // bulk work leaves a fifth free for live changes, unless room is back before they could need it
-    assert!(observer.most_in_a_minute >= CALLS as usize - 1, "the budget is used: {}", observer.most_in_a_minute);
+    assert!(
+        observer.most_in_a_minute >= CALLS as usize - 1,
+        "the budget is used: {}",
+        observer.most_in_a_minute
+    );
 }
