@@ -117,7 +117,7 @@ pub(crate) fn read(bytes: &[u8], reading: Reading<'_>) -> Result<Lists, ListsFil
         if rows > ROWS_MAX {
             return Err(ListsFileError::TooManyRows);
         }
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |position| line_of(&text, position));
         let of = match columns {
             Some(columns) => columns,
             None => {
@@ -144,6 +144,13 @@ pub(crate) fn read(bytes: &[u8], reading: Reading<'_>) -> Result<Lists, ListsFil
         }
     }
     if rows == 0 { Err(ListsFileError::Empty) } else { Ok(lists) }
+}
+
+/// The line of a record. What the reader calls its position stands before the blank lines above it.
+fn line_of(text: &str, position: &csv::Position) -> u64 {
+    let rest = usize::try_from(position.byte()).ok().and_then(|at| text.get(at..)).unwrap_or_default();
+    let blank = rest.bytes().take_while(|byte| b"\r\n".contains(byte)).filter(|byte| *byte == b'\n');
+    position.line() + blank.count() as u64
 }
 
 /// The text: by its byte order mark, else as UTF-8, else as what spreadsheets on Windows write.
@@ -219,7 +226,7 @@ fn row(
     let mail = cell(Some(columns.mail)).ok_or("it has no address")?;
     let mail = MailAddress::parse(mail).map_err(|error| {
         let short: String = mail.chars().take(80).collect();
-        format!("{short:?} is no mail address: {error}")
+        format!("{short:?} cannot be used: {error}")
     })?;
     let reason = cell(columns.reason).or(reading.reason).map(ToOwned::to_owned);
     if list == ListName::Blacklist && reason.is_none() {

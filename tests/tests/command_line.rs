@@ -73,7 +73,7 @@ fn every_mistake_in_the_file_is_refused_with_its_place() {
             "service_ulr = \"http://x\"\n",
             &[":12: planner.service_ulr: is no known key; did you mean service_url?"][..],
         ),
-        ("[planer]\nclient_name = \"x\"\n", &[":12: planer: is no known section; known are database"]),
+        ("[planer]\nclient_name = \"x\"\n", &[":12: planer: is no known section; known are "]),
         ("simultaneous_calls = \"many\"\n", &[":12: planner.simultaneous_calls: "]),
         ("simultaneous_calls = 11\n", &[":12: planner.simultaneous_calls: ", "10"]),
         ("call_timeout = \"soon\"\n", &[":12: planner.call_timeout: "]),

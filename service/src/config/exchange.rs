@@ -62,7 +62,7 @@ const SERVER_VERSIONS: &[&str] =
     &["Exchange2010_SP1", "Exchange2010_SP2", "Exchange2013", "Exchange2013_SP1", "Exchange2016"];
 
 /// What the original's library can log.
-pub const TRACE_FLAGS: &[&str] = &[
+const TRACE_FLAGS: &[&str] = &[
     "None",
     "EwsRequest",
     "EwsResponse",

@@ -16,7 +16,8 @@ impl Outcome {
             for one in &self.disagreements {
                 let values: Vec<String> =
                     one.values.iter().map(|said| format!("{} {}", said.whose, said.value)).collect();
-                lines.push(format!("  {}: {}; taken: {}", one.name, values.join(", "), one.taken));
+                let key = one.key.map(|key| format!(" [{key}]")).unwrap_or_default();
+                lines.push(format!("  {}{key}: {}; taken: {}", one.name, values.join(", "), one.taken));
             }
         }
         if !self.left.is_empty() {

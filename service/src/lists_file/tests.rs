@@ -82,7 +82,7 @@ fn each_row_that_cannot_be_used_is_told_with_its_line() {
         [
             "3: \"greylist\" is no list; write whitelist or blacklist",
             "5: bo@x.dk is to be blocked without a reason; add one, or give --reason for all",
-            "6: \"no address\" is no mail address: there is no @",
+            "6: \"no address\" cannot be used: not a mail address that Planner takes: there is no @",
             "7: it names no list; write whitelist or blacklist, or give --list",
             "8: it has no address",
         ]
