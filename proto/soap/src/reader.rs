@@ -12,6 +12,7 @@ use std::sync::Arc;
 use quick_xml::NsReader;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
+use smol_str::SmolStr;
 
 use crate::{Error, Limits};
 
@@ -30,7 +31,7 @@ pub struct Attribute {
     /// Namespace, empty for a name without prefix.
     pub namespace: Arc<str>,
     /// Name without prefix.
-    pub local: Box<str>,
+    pub local: SmolStr,
     /// Value with references resolved and white space normalised.
     pub value: Box<str>,
 }
@@ -39,7 +40,8 @@ pub struct Attribute {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Element {
     namespace: Arc<str>,
-    local: Box<str>,
+    /// Without an allocation where it is as short as names are.
+    local: SmolStr,
     attributes: Vec<Attribute>,
     /// Number of open elements, this one included: names the element while it is open.
     depth: usize,

@@ -82,6 +82,8 @@ async fn who_waits_goes_together() {
 async fn who_goes_wrong_learns_it_alone() {
     let (kit, together) = (Kit::new(4).await, Arc::new(Together::new()));
     kit.refuse("key 2").await;
+    let first = together.apply(&kit.services.store, &kit.office.fence, &effect(&kit, 3, 0)).await;
+    assert_eq!(first.unwrap(), Applied::Done(Done::default()));
     let pen = together.pen.acquire().await.unwrap();
     let mut tasks = Vec::new();
     for (n, expected_version) in [(1, 0), (2, 0), (3, 7), (4, 0)] {
@@ -98,7 +100,7 @@ async fn who_goes_wrong_learns_it_alone() {
         });
     }
     assert_eq!(outcomes, ["done", "refused", "conflict", "done"]);
-    assert_eq!(stored(&kit).await.0, 2);
+    assert_eq!(stored(&kit).await.0, 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,9 +13,15 @@ pub(crate) const fn is_legal(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
+/// Is this a character of its own that XML may hold, and neither white space that becomes a blank nor a reference?
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'&'
+}
+
 /// The text with every forbidden character replaced.
 pub(super) fn legal(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.chars().all(is_legal) {
+    // nearly all text is plain
+    if text.bytes().all(is_plain) || text.chars().all(is_legal) {
         return text;
     }
     Cow::Owned(text.chars().map(|c| if is_legal(c) { c } else { REPLACEMENT }).collect())
@@ -45,6 +51,9 @@ pub(super) fn reference(name: &str, at: u64) -> Result<char, Error> {
 
 /// The value of an attribute: white space becomes blanks, references their characters.
 pub(super) fn attribute_value(raw: &str, at: u64) -> Result<String, Error> {
+    if raw.bytes().all(is_plain) {
+        return Ok(raw.to_owned());
+    }
     let mut value = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(position) = rest.find('&') {
