@@ -154,6 +154,7 @@ proptest! {
             blacklist: black.iter().map(|n| mail(&address(n))).collect(),
             withheld: withheld.iter().map(|n| mail(&address(n))).collect(),
             rejected: rejected.iter().map(|n| mail(&address(n))).collect(),
+            erased: store::erasure::Erased::default(),
         };
         let (changes, summary) = plan(&reading, &list);
         let touched: Vec<MailAddress> = changes.added.iter().map(|(r, _)| r.mail.clone())
