@@ -386,15 +386,28 @@ async fn a_database_that_was_not_migrated_and_an_embedded_one_that_sleeps() {
     let data = folder.path().join("data");
     let text = format!("[database]\nurl = \"embedded\"\ndata_dir = {}\n", quote(data.to_str().unwrap()));
     std::fs::write(&configuration, text).unwrap();
+    // a command makes no database
     let ended = run(&configuration, "operations").await;
     assert_eq!(ended.status, 1, "{ended:?}");
-    assert!(ended.err.contains("bring it up to date with `kommuneklient migrate`"), "{ended:?}");
+    assert!(ended.err.contains("there is no database in") && !data.exists(), "{ended:?}");
     assert_eq!(run(&configuration, "migrate").await.status, 0);
     assert_eq!(answer(run(&configuration, "operations --json").await), json!([]));
     assert!(
         !data.join("cluster/postmaster.pid").exists(),
         "it was started for the command and is stopped again"
     );
+
+    let database = store::testing::database().await;
+    let client = database.store.client("make an empty database").await.unwrap();
+    let query = "select current_database()::text || '_bare'";
+    let name: String = client.query_one(query, &[]).await.unwrap().get(0);
+    client.batch_execute(&format!("create database {name}")).await.unwrap();
+    let url = quote(&format!("{}_bare", database.url.expose_secret()));
+    std::fs::write(&configuration, format!("[database]\nurl = {url}\n")).unwrap();
+    let ended = run(&configuration, "operations").await;
+    assert_eq!(ended.status, 1, "{ended:?}");
+    assert!(ended.err.contains("bring it up to date with `kommuneklient migrate`"), "{ended:?}");
+    client.batch_execute(&format!("drop database {name} with (force)")).await.unwrap();
 
     std::fs::write(
         &configuration,
