@@ -8,6 +8,9 @@
 //! learns the keys that only Planner knew (version 0: no decision yet). Keys in flight, and keys for which
 //! anything was logged since the call began, are left: the answer may be older than they are.
 //!
+//! Keys that Planner refused and keys that were set aside are taken up again, as by a comparison (B9): a mailbox that
+//! left Planner's list is refused there, and nothing else would send what it lacks when it is revived.
+//!
 //! The adoption opens the mailbox for sending once it has been read in full afterwards; a reading that was
 //! complete before is forgotten and asked for again, since it could not know the learned keys. `adopted_at` is the
 //! beginning of the call, so that a mailbox is done when it is younger than the request.
@@ -296,6 +299,17 @@ async fn take_over(tx: &Transaction<'_>, adoption: &Adoption) -> Result<(u64, u6
         )
         .await
         .map_err(StoreError::query(operation))?;
+    tx.execute(
+        &format!(
+            "update calendar_event e set refused_version = null, refused_code = null, \
+                 set_aside_version = null, set_aside_reason = null, attempts = 0 \
+             where e.mail = $1 and {OVERLAPS} \
+               and (e.refused_version = e.version or e.set_aside_version = e.version)"
+        ),
+        &[&mail, &from, &to],
+    )
+    .await
+    .map_err(StoreError::query("take up what was refused"))?;
     let learned = tx
         .execute(
             "insert into calendar_event (mail, origin_id, ack_there, ack_start, ack_end, ack_at, \

@@ -124,6 +124,32 @@ async fn the_next_adoption_corrects_also_what_was_uncertain() {
     );
 }
 
+/// A mailbox left Planner's list while something was on its way: Planner refused it for good. When the mailbox is back
+/// that counts no more (found by torture seed 31).
+#[tokio::test]
+async fn what_was_refused_or_set_aside_before_is_taken_up_again() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, MAIL).await;
+    let fence = fence(store, "communicator/comparison").await;
+    for (id, slot) in [("refused", None), ("set aside", Some(slot(21))), ("outside", Some(slot(200)))] {
+        decide(store, MAIL, id, slot).await;
+    }
+    sql(
+        store,
+        "update calendar_event set refused_version = version, refused_code = 3 where origin_id <> 'set aside'; \
+         update calendar_event set set_aside_version = version, set_aside_reason = 'converted' \
+             where origin_id = 'set aside'; \
+         update planner_resource set adopted_at = null, adopt_due_at = now()",
+    )
+    .await;
+    adopt(&database, &fence, vec![held("refused", slot(20))]).await;
+    let refused = key_row(store, MAIL, "refused").await.unwrap();
+    assert!(refused.pending && refused.refused.is_none());
+    assert!(key_row(store, MAIL, "set aside").await.unwrap().pending);
+    assert!(!key_row(store, MAIL, "outside").await.unwrap().pending, "nobody asked about it");
+}
+
 #[tokio::test]
 async fn keys_in_flight_and_keys_answered_since_the_call_began_are_left() {
     let database = database().await;
