@@ -4,7 +4,8 @@
 //! Protocol: when there is a resource list, one call (GetFolder) about one mailbox by each account. An account that
 //! Exchange answers to is accepted, also when the answer is that this mailbox cannot be read; the child says that it is
 //! ready and ends for good. So it does when Exchange does not answer, or is busy: that is an outage, which
-//! each stage waits out. When every account is refused, or there is none, it says that it is not ready and tries again:
+//! each stage waits out. Until then the process takes no share of the affinity groups and qualifier shards: another one
+//! that can do the work keeps it. When every account is refused, or there is none, it says that it is not ready and tries again:
 //! when the accounts change, else with growing pauses (a directory locks accounts that are tried too often; while
 //! the connector holds an account back because it was refused, nothing is sent).
 //!
@@ -68,6 +69,8 @@ pub(crate) struct Deps {
     pub(crate) source: Arc<Exchange>,
     pub(crate) store: Store,
     pub(crate) wake: Wake,
+    /// Told when one of them can be used.
+    pub(crate) usable: watch::Sender<bool>,
     pub(crate) accounts: watch::Receiver<Option<BTreeSet<AccountId>>>,
     pub(crate) runtime: Handle,
 }
@@ -95,6 +98,7 @@ impl Actor for Logon {
             self.deps.runtime.spawn(async move { ended.run_until_cancelled(until_usable(deps)).await });
         ctx.spawn(trying.into_actor(self).map(|tried, actor, ctx| match tried {
             Ok(_) => {
+                actor.deps.usable.send_replace(true);
                 actor.context.ready(true);
                 ctx.stop();
             }
@@ -122,10 +126,9 @@ async fn until_usable(mut deps: Deps) {
         let mut answers = Vec::new();
         for account in accounts.into_iter().take(ACCOUNTS_MAX) {
             answers.push(tried(&deps.source, account, &mailbox).await);
-        }
-        if can_work(&answers) {
-            tracing::info!(accounts = answers.len(), "the service accounts were tried");
-            return;
+            if can_work(&answers) {
+                return;
+            }
         }
         tracing::warn!(
             accounts = answers.len(),

@@ -24,7 +24,7 @@ use supervision::{ChildState, Tree, Unready};
 use crate::http::{Readiness, ReadinessSource};
 
 /// Parts that are named; of more there is the number.
-pub const NAMED_MAX: usize = 20;
+pub(crate) const NAMED_MAX: usize = 20;
 /// Where the affinity groups are. Whether their streams open is Exchange's part, too.
 const GROUPS: &str = "root/listener/sharing/groups";
 

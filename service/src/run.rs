@@ -138,14 +138,14 @@ async fn with_database(
         instance,
         tree: Arc::new(OnceLock::new()),
         start: Arc::new(Start::new(config.node.names())),
+        usable: tokio::sync::watch::Sender::new(!config.node.reads_exchange()),
     };
     shared.leases.tell_time_to(&database_clock);
     let outcome = with_tree(config, required, &shared, events).await;
     opened.store.close();
     if let Some(embedded) = opened.embedded {
         let stopped = embedded.stop().await;
-        stopped
-            .map_err(|source| ServiceError::Database { operation: database::STOP, source })?;
+        stopped.map_err(|source| ServiceError::Database { operation: database::STOP, source })?;
     }
     outcome
 }
@@ -188,7 +188,9 @@ async fn leave(shared: &Shared) {
         Ok(Err(error)) => {
             tracing::warn!(error = %telemetry::chain(&error), "the other instances do not know yet that this one ends");
         }
-        Err(_) => tracing::warn!("the other instances do not know yet that this one ends, the database is slow"),
+        Err(_) => {
+            tracing::warn!("the other instances do not know yet that this one ends, the database is slow")
+        }
     }
 }
 
@@ -201,6 +203,7 @@ async fn register(config: &Config, shared: &Shared) -> Result<AgreedShards, stor
             roles: config.node.names().into_iter().map(str::to_owned).collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             shards: wanted,
+            takes_share: *shared.usable.borrow(),
         })
         .await?;
     if agreed.differs {
@@ -265,7 +268,26 @@ async fn add_stages(
         })?;
     }
     shared.start.staged();
+    take_share(shared).await;
     Ok(())
+}
+
+/// Takes this instance's share of the groups and shards as soon as Exchange lets it in.
+async fn take_share(shared: &Shared) {
+    if shared.usable.subscribe().wait_for(|usable| *usable).await.is_err() {
+        return; // only at the end of the process
+    }
+    let backoff = Backoff::doubling(Duration::from_millis(250), DATABASE_PAUSE_MAX);
+    let mut failures = 0;
+    while let Err(error) = shared.leases.take_share().await {
+        failures += 1;
+        tracing::warn!(
+            event_id = codes::DATABASE_UNREACHABLE.id,
+            error = %telemetry::chain(&error),
+            "this instance cannot say that it takes its share of the work, trying again"
+        );
+        tokio::time::sleep(backoff.delay_jittered(failures)).await;
+    }
 }
 
 /// Says once what is waited for, and again when that changes.

@@ -31,10 +31,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::ServiceError;
-use crate::acts::Allowed;
-use crate::admin::Admin;
 use crate::account_keeper::{AccountBook, AccountKeeper};
 use crate::accounts::Opened;
+use crate::acts::Allowed;
+use crate::admin::Admin;
 use crate::alert_keeper::AlertKeeper;
 use crate::back_offs::{self, BackOffKeeper, Waits};
 use crate::config::{Config, DailyTime, Required, RequiredPlanner, Role};
@@ -70,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) instance: String,
     pub(crate) tree: Arc<OnceLock<Tree>>,
     pub(crate) start: Arc<Start>,
+    /// Can this process do its work, as far as Exchange lets it in? Until then it takes no share of groups and shards.
+    pub(crate) usable: tokio::sync::watch::Sender<bool>,
 }
 
 /// How the work is shared with other instances.
@@ -223,6 +225,7 @@ fn logon(shared: &Shared, wake: &Wake, source: &Arc<Exchange>, book: &AccountBoo
         store: shared.store.clone(),
         wake: wake.clone(),
         accounts: book.ids(),
+        usable: shared.usable.clone(),
         runtime: shared.runtime.clone(),
     };
     ChildSpec::actor("logon", &ChildRef::new(), move |context| Logon::new(deps.clone(), context))

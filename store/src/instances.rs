@@ -6,6 +6,9 @@
 //! without it from the first lease on that it hands back. Whoever comes or leaves wakes the others
 //! ([`Channel::Lease`]).
 //!
+//! One that cannot work yet registers without taking a share of the groups and shards, and takes it later: else a new
+//! instance with a wrong password would draw a part of the work to itself and leave it undone.
+//!
 //! All qualifiers must cut the mailboxes into the same number of shards, else two of them own one mailbox. The first
 //! that registers says the number; who comes while another is alive, or while a shard is leased, takes that one's
 //! instead of its own. A shard asks once more when it has its lease ([`Store::agreed_shards`]): from then on
@@ -52,6 +55,9 @@ pub struct Registration {
     pub version: String,
     /// Into how many shards it wants the mailboxes cut (`qualifier.shards`).
     pub shards: u8,
+    /// Does it take its share of the groups and shards at once, or when it says so
+    /// ([`LeaseBook::take_share`])?
+    pub takes_share: bool,
 }
 
 impl Registration {
@@ -122,6 +128,23 @@ impl LeaseBook {
         Ok(agreed)
     }
 
+    /// From now on this instance takes its share of the groups and shards, where it registered without.
+    pub async fn take_share(&self) -> Result<(), StoreError> {
+        let operation = "take a share of the work";
+        let mut mine = self.registration().lock().await;
+        let Some(registration) = mine.as_mut().filter(|mine| !mine.takes_share) else { return Ok(()) };
+        let taking = Registration { takes_share: true, ..registration.clone() };
+        let mut client = self.taking().client(operation).await?;
+        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+        put(&*tx, &taking, self.owner(), self.time_to_live().as_secs_f64())
+            .await
+            .map_err(StoreError::query(operation))?;
+        wake::notify(&tx, Channel::Lease).await?;
+        tx.commit().await.map_err(StoreError::query(operation))?;
+        *registration = taking;
+        Ok(())
+    }
+
     /// Takes this instance out of those that are alive: the others share what it will hand back. It holds what it
     /// holds until it hands that back. Does nothing when it is not among them.
     pub async fn leave(&self) -> Result<(), StoreError> {
@@ -173,10 +196,10 @@ async fn put(
 ) -> Result<(), tokio_postgres::Error> {
     client
         .execute(
-            "insert into instance (name, roles, version, expires_at) \
-             values ($1, $2, $3, clock_timestamp() + make_interval(secs => $4)) \
-             on conflict (name) do update set expires_at = excluded.expires_at",
-            &[&name, &registration.roles, &registration.version, &ttl_s],
+            "insert into instance (name, roles, version, expires_at, takes_share) \
+             values ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), $5) \
+             on conflict (name) do update set expires_at = excluded.expires_at, takes_share = excluded.takes_share",
+            &[&name, &registration.roles, &registration.version, &ttl_s, &registration.takes_share],
         )
         .await
         .map(drop)

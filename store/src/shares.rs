@@ -249,7 +249,7 @@ impl Store {
             .prepare_cached(
                 "select 'instance' as kind, null::bigint as unit, i.name as owner, i.roles, \
                         extract(epoch from i.expires_at - clock_timestamp())::float8 as left_s \
-                 from instance i where i.expires_at > clock_timestamp() \
+                 from instance i where i.expires_at > clock_timestamp() and i.takes_share \
                  union all \
                  select 'group', g.id, l.owner, null, extract(epoch from l.expires_at - clock_timestamp())::float8 \
                  from subscription g left join lease l on l.key = 'affinity-group/' || g.id \

@@ -39,8 +39,9 @@ async fn what_one_process_was_told_holds_in_another_one_and_after_a_restart() {
     one.hold(&told(2, 300, Reason::Refused));
     tell(&one, store).await.unwrap();
     // the account of the configuration: each process has a password of its own, perhaps
-    one.hold(&told(0, 60, Reason::Refused));
-    tell(&one, store).await.unwrap();
+    let wrong = exchange();
+    wrong.hold(&told(0, 60, Reason::Refused));
+    tell(&wrong, store).await.unwrap();
     learn(&other, store).await.unwrap();
     assert_eq!(waiting(&other), [(1, 2, Reason::Busy), (2, 2, Reason::Refused)]);
     store.end_back_off(AccountId::DEFAULT).await.unwrap();

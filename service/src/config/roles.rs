@@ -18,7 +18,7 @@ pub enum Role {
 }
 
 /// All of them, in the order in which a change walks.
-pub const ALL: [Role; 3] = [Role::Listen, Role::Qualify, Role::Communicate];
+pub(super) const ALL: [Role; 3] = [Role::Listen, Role::Qualify, Role::Communicate];
 
 impl Role {
     /// Its name in the configuration and on the command line.

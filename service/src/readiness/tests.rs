@@ -97,9 +97,11 @@ fn tree_with(groups: usize) -> Tree {
     for n in 0..groups {
         below = below.child(part(&format!("affinity-group/{n}"), false));
     }
-    let listener = SupervisorSpec::new("listener", Strategy::OneForAll, intensity)
-        .child(part("forming", true))
-        .child(ChildSpec::supervisor(below));
+    let sharing =
+        SupervisorSpec::new("sharing", Strategy::OneForAll, intensity).child(ChildSpec::supervisor(below));
+    let listener = SupervisorSpec::new("listener", Strategy::OneForOne, intensity)
+        .child(ChildSpec::supervisor(sharing))
+        .child(part("forming", true));
     let root =
         SupervisorSpec::new("root", Strategy::OneForOne, intensity).child(ChildSpec::supervisor(listener));
     Tree::start(root, SystemClock::shared())
@@ -110,7 +112,13 @@ fn an_exchange_that_does_not_answer_keeps_nobody_from_being_ready_and_the_answer
     let system = actix_rt::System::new();
     system.block_on(async {
         let tree = tree_with(500);
-        tree.wait_for(|tree| tree.unready(1, |_| false).total == 500).await;
+        let is_up = |tree: &Tree| {
+            let unready = tree.unready(1, |_| false);
+            unready.total == 500
+                && unready.first[0].1 == ChildState::Running
+                && tree.unready(1, |path| path == GROUPS).total == 0
+        };
+        tree.wait_for(is_up).await;
         let slot = Arc::new(OnceLock::new());
         let start = Arc::new(Start::new(vec!["listen"]));
         let health = TreeHealth::new(Arc::clone(&slot), Arc::clone(&start));
@@ -138,8 +146,11 @@ fn a_part_that_says_it_is_not_ready_keeps_a_new_process_back_and_no_old_one() {
         let intensity = Intensity { max_restarts: 1, window: Duration::from_secs(1) };
         let root = SupervisorSpec::new("root", Strategy::OneForOne, intensity).child(part("logon", false));
         let tree = Tree::start(root, SystemClock::shared());
-        tree.wait_for(|tree| tree.status().children.iter().all(|child| child.state == ChildState::Running))
-            .await;
+        let is_up = |tree: &Tree| {
+            let unready = tree.unready(9, |_| false).first;
+            unready.iter().all(|(path, state)| path == "root/logon" && *state == ChildState::Running)
+        };
+        tree.wait_for(is_up).await;
         let slot = Arc::new(OnceLock::from(tree.clone()));
         let start = Arc::new(Start::new(vec!["listen"]));
         start.staged();

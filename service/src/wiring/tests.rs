@@ -47,6 +47,7 @@ fn whole(roles: &str) -> SupervisorSpec {
         instance: "test".into(),
         tree: Arc::new(OnceLock::new()),
         start: Arc::new(Start::new(config.node.names())),
+        usable: tokio::sync::watch::Sender::new(false),
     };
     let wake = Wake::start(store);
     let mut spec = root(&config, &shared);

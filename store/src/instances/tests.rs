@@ -16,7 +16,7 @@ fn book(database: &TestDatabase, name: &str, life: Duration) -> LeaseBook {
 }
 
 fn wants(shards: u8) -> Registration {
-    Registration { roles: ROLES.map(str::to_owned).to_vec(), version: "1".into(), shards }
+    Registration { roles: ROLES.map(str::to_owned).to_vec(), version: "1".into(), shards, takes_share: true }
 }
 
 async fn names(database: &TestDatabase) -> Vec<(String, bool)> {

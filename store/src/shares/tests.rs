@@ -30,7 +30,9 @@ impl Instance {
         let book = LeaseBook::new(database.store.clone(), SystemClock::shared(), name.into(), LIFE);
         book.wake_by(wake);
         let roles = ROLES.map(str::to_owned).to_vec();
-        book.register(Registration { roles, version: "1".into(), shards: SHARDS }).await.unwrap();
+        book.register(Registration { roles, version: "1".into(), shards: SHARDS, takes_share: true })
+            .await
+            .unwrap();
         let shares = Shares::start(database.store.clone(), book.clone(), wake, SHARDS);
         let owns = Arc::new(Mutex::new(BTreeSet::new()));
         let mut tasks: Vec<_> = (0..SHARDS)
@@ -159,7 +161,9 @@ async fn groups_that_come_are_in_somebodys_part_and_those_that_go_in_nobodys() {
     let start = async |name: &str| {
         let book = LeaseBook::new(database.store.clone(), SystemClock::shared(), name.into(), 20 * LIFE);
         let roles = vec![LISTEN.to_owned()];
-        book.register(Registration { roles, version: "1".into(), shards: 4 }).await.unwrap();
+        book.register(Registration { roles, version: "1".into(), shards: 4, takes_share: true })
+            .await
+            .unwrap();
         Shares::start(database.store.clone(), book, &wake, 4)
     };
     let (a, b) = (start("a").await, start("b").await);
@@ -187,4 +191,29 @@ async fn groups_that_come_are_in_somebodys_part_and_those_that_go_in_nobodys() {
         shares.refreshed().await;
         assert!(part(shares).0.is_empty());
     }
+}
+
+/// A new instance that cannot work yet draws nothing to itself, and says when it can.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_no_share_leaves_all_to_the_others_until_it_does() {
+    let database = database().await;
+    let book = |name: &str| LeaseBook::new(database.store.clone(), SystemClock::shared(), name.into(), LIFE);
+    let (one, two) = (book("one"), book("two"));
+    let roles = vec![QUALIFY.to_owned()];
+    let registration =
+        |takes_share| Registration { roles: roles.clone(), version: "1".into(), shards: 4, takes_share };
+    one.register(registration(true)).await.unwrap();
+    two.register(registration(false)).await.unwrap();
+    let shards = async |book: &LeaseBook| {
+        let owned = database.store.owned(4).await.unwrap();
+        (0..4).filter(|shard| owned.part_of(book.owner()).has_shard(*shard)).count()
+    };
+    assert_eq!((shards(&one).await, shards(&two).await), (4, 0));
+    two.renew().await.unwrap();
+    assert_eq!((shards(&one).await, shards(&two).await), (4, 0));
+    two.take_share().await.unwrap();
+    assert_eq!((shards(&one).await, shards(&two).await), (2, 2));
+    two.take_share().await.unwrap();
+    two.renew().await.unwrap();
+    assert_eq!(shards(&two).await, 2);
 }
