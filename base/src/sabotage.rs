@@ -1,8 +1,8 @@
 //! Builds that are broken on purpose, to see that the torture run catches them.
 //!
 //! In the product [`is_broken`] is always false and costs nothing. Only a build with the feature `crash-points`
-//! listens to `KOMMUNEKLIENT_BREAK=fence` (or `catch-up`, `adoption`; several with commas) and then leaves that
-//! safeguard out.
+//! listens to `KOMMUNEKLIENT_BREAK=fence` (or another name of [`Safeguard`]; several with commas) and then leaves
+//! that safeguard out.
 
 /// A safeguard that can be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,11 +13,15 @@ pub enum Safeguard {
     CatchUp,
     /// Learning what Planner holds before anything is sent for a new mailbox.
     Adoption,
+    /// Keys in flight wait for the deadline of their call before they are freed.
+    InFlight,
+    /// Permits of former owners of the communicator's duties count.
+    Budget,
 }
 
 impl Safeguard {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Fence, Self::CatchUp, Self::Adoption];
+    pub const ALL: [Self; 5] = [Self::Fence, Self::CatchUp, Self::Adoption, Self::InFlight, Self::Budget];
 
     /// Its name in the environment.
     pub const fn name(self) -> &'static str {
@@ -25,6 +29,8 @@ impl Safeguard {
             Self::Fence => "fence",
             Self::CatchUp => "catch-up",
             Self::Adoption => "adoption",
+            Self::InFlight => "in-flight",
+            Self::Budget => "budget",
         }
     }
 }
@@ -53,6 +59,6 @@ mod tests {
         assert!(Safeguard::ALL.iter().all(|safeguard| !is_broken(*safeguard)));
         let mut names = Safeguard::ALL.map(Safeguard::name);
         names.sort_unstable();
-        assert_eq!(names, ["adoption", "catch-up", "fence"]);
+        assert_eq!(names, ["adoption", "budget", "catch-up", "fence", "in-flight"]);
     }
 }

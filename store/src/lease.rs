@@ -65,7 +65,11 @@ pub async fn guard(transaction: &tokio_postgres::Transaction<'_>, fence: &Fence)
         )
         .await
         .map_err(StoreError::query("check a lease"))?;
-    row.map(|_| ()).ok_or_else(|| StoreError::LeaseLost { key: fence.key.clone() })
+    if row.is_none() {
+        tracing::info!(lease = fence.key, token = fence.token, "a write under an old token was refused");
+        return Err(StoreError::LeaseLost { key: fence.key.clone() });
+    }
+    Ok(())
 }
 
 /// The leases of this process. A clone is a handle on the same book.

@@ -28,6 +28,8 @@ pub enum Behind {
 pub struct Gate {
     behind: Behind,
     address: SocketAddr,
+    /// Bound and never listening: keeps the port while the door turns, or another's connection may get it.
+    _anchor: TcpSocket,
     state: State,
     passed: Arc<AtomicU64>,
 }
@@ -47,9 +49,10 @@ impl Gate {
     /// # Panics
     /// When no port can be had.
     pub fn shut_before(behind: Behind) -> Self {
-        let socket = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let address = socket.local_addr().expect("a bound socket has an address");
-        Self { behind, address, state: State::Shut(socket), passed: Arc::default() }
+        let anchor = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let address = anchor.local_addr().expect("a bound socket has an address");
+        let state = State::Shut(bound(address));
+        Self { behind, address, _anchor: anchor, state, passed: Arc::default() }
     }
 
     /// How many connections it has let through so far.
@@ -138,4 +141,26 @@ async fn pass(mut client: TcpStream, behind: Behind) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    //! Goal: a gate keeps its port, whatever is opened around it, and refuses while it is shut.
+    use super::*;
+
+    #[tokio::test]
+    async fn its_port_is_its_own_also_while_it_turns() {
+        let behind = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let mut gate = Gate::shut_before(Behind::Address(behind.local_addr().expect("an address")));
+        for _ in 0..50 {
+            assert!(TcpStream::connect(gate.address()).await.is_err(), "it is shut");
+            gate.open();
+            let through = TcpStream::connect(gate.address()).await.expect("it is open");
+            gate.shut().await;
+            drop(through);
+            // nobody else can have it, not even one that shares
+            let socket = TcpSocket::new_v4().expect("a socket");
+            assert!(socket.bind(gate.address()).is_err());
+        }
+    }
 }

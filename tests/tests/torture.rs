@@ -24,7 +24,7 @@ fn a_seed_shows_the_same_schedule_each_time() {
 fn wrong_usage_is_status_2_and_says_why() {
     for (arguments, words) in [
         (vec!["--seeds", "0"], "--seeds"),
-        (vec!["--break", "everything"], "fence, catch-up, adoption"),
+        (vec!["--break", "everything"], "fence, catch-up, adoption, in-flight, budget"),
         (vec!["--resume", "/proc/self/mem/no-file"], "/proc/self/mem/no-file"),
     ] {
         let output = torture(&arguments);

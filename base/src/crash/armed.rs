@@ -55,8 +55,8 @@ impl CrashError {
 /// What the environment says.
 #[derive(Debug, Default)]
 pub(super) struct Orders {
-    /// Where to die, and how many passes are left until then.
-    pub(super) kill: Option<(&'static str, AtomicU64)>,
+    /// Where to die, and how many passes are left until then: at the first that is met.
+    pub(super) kill: Vec<(&'static str, AtomicU64)>,
     /// Where to panic, and how many passes are left that do.
     pub(super) panic: Option<(&'static str, AtomicU64)>,
     trace: Option<(PathBuf, Mutex<BTreeSet<&'static str>>)>,
@@ -68,7 +68,10 @@ impl Orders {
     pub(super) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, CrashError> {
         let given = |name| get(name).filter(|text| !text.is_empty());
         Ok(Self {
-            kill: given(CRASH_AT).map(|text| pass_of(CRASH_AT, &text, "1")).transpose()?,
+            kill: given(CRASH_AT)
+                .map(|text| text.split(',').map(|one| pass_of(CRASH_AT, one, "1")).collect())
+                .transpose()?
+                .unwrap_or_default(),
             panic: given(PANIC_AT).map(|text| pass_of(PANIC_AT, &text, ALWAYS)).transpose()?,
             trace: given(CRASH_TRACE).map(|path| (PathBuf::from(path), Mutex::default())),
             clock_offset: given(CLOCK_OFFSET).map(|text| offset(&text)).transpose()?.unwrap_or_default(),
@@ -82,7 +85,7 @@ impl Orders {
         {
             note(path, name);
         }
-        let Some((_, left)) = self.kill.as_ref().filter(|(at, _)| *at == name) else { return false };
+        let Some((_, left)) = self.kill.iter().find(|(at, _)| *at == name) else { return false };
         // below zero it goes round, which nobody lives to see
         left.fetch_sub(1, Ordering::Relaxed) == 1
     }

@@ -65,7 +65,7 @@ mod armed {
     #[test]
     fn nothing_is_ordered_where_nothing_is_said() {
         let orders = Orders::read(|_| None).unwrap();
-        assert!(orders.kill.is_none() && orders.clock_offset.is_zero());
+        assert!(orders.kill.is_empty() && orders.clock_offset.is_zero());
         assert!(!orders.pass("qualifier.claimed"));
     }
 
@@ -80,6 +80,15 @@ mod armed {
         assert_eq!(passes, [false, false, false, false, true]);
         let first = orders("KOMMUNEKLIENT_CRASH_AT", "lease.taken").unwrap();
         assert!(first.pass("lease.taken"));
+    }
+
+    #[test]
+    fn of_several_points_it_dies_at_the_one_that_is_met_first() {
+        let several = orders("KOMMUNEKLIENT_CRASH_AT", "lease.taken:2,qualifier.claimed").unwrap();
+        assert!(!several.pass("lease.taken") && !several.pass("qualifier.decided"));
+        assert!(several.pass("qualifier.claimed") && several.pass("lease.taken"));
+        let error = orders("KOMMUNEKLIENT_CRASH_AT", "lease.taken,qualifier.dreams").unwrap_err();
+        assert!(matches!(error, CrashError::NoPoint { .. }), "{error:?}");
     }
 
     #[test]

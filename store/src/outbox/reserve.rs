@@ -160,8 +160,9 @@ impl Store {
     ) -> Result<Expired, StoreError> {
         let operation = "free keys of calls without an answer";
         let mut client = self.client(operation).await?;
+        let passed = passed();
         let there = client
-            .prepare_cached("select now(), exists (select from key_in_flight where deadline <= now())")
+            .prepare_cached(&format!("select now(), exists (select from key_in_flight where {passed})"))
             .await
             .map_err(StoreError::query(operation))?;
         let row = client.query_one(&there, &[]).await.map_err(StoreError::query(operation))?;
@@ -172,7 +173,7 @@ impl Store {
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lease::guard(&tx, fence).await?;
         let row = tx
-            .query_one(EXPIRE, &[&i32::from(event_id), &adopt_after.as_secs_f64()])
+            .query_one(expire_sql(passed).as_str(), &[&i32::from(event_id), &adopt_after.as_secs_f64()])
             .await
             .map_err(StoreError::query(operation))?;
         let read = |index: usize| -> Result<u32, StoreError> {
@@ -208,8 +209,16 @@ impl Store {
     }
 }
 
-const EXPIRE: &str = "with gone as (delete from key_in_flight where deadline <= now() returning *), \
-     marked as ( \
+/// SQL: has the call of a key in flight certainly ended?
+fn passed() -> &'static str {
+    if base::sabotage::is_broken(base::sabotage::Safeguard::InFlight) { "true" } else { "deadline <= now()" }
+}
+
+fn expire_sql(passed: &str) -> String {
+    format!("with gone as (delete from key_in_flight where {passed} returning *), {EXPIRE}")
+}
+
+const EXPIRE: &str = "marked as ( \
          update calendar_event e set uncertain = true, next_attempt_at = null \
          from gone g where e.mail = g.mail and e.origin_id = g.origin_id), \
      logged as ( \

@@ -53,7 +53,10 @@ struct Arguments {
     /// Keep configuration and logs of each seed that is not green in this folder.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// Leave a safeguard out, to see that it is missed: fence, catch-up or adoption.
+    /// With --keep: also of each seed that was in step later than this after the end of the faults.
+    #[arg(long, value_name = "MS", requires = "keep")]
+    keep_slower_than: Option<u64>,
+    /// Leave a safeguard out, to see that it is missed: fence, catch-up, adoption, in-flight or budget.
     #[arg(long = "break", value_name = "SAFEGUARD", value_parser = safeguard)]
     broken: Option<String>,
     /// End at the first seed that is not green.
@@ -135,6 +138,7 @@ async fn run_all(arguments: &Arguments) -> Result<Report, TortureError> {
         program,
         instances: arguments.instances,
         keep: arguments.keep.clone(),
+        keep_slower_than: arguments.keep_slower_than.map(std::time::Duration::from_millis),
         broken_build: arguments.broken.clone(),
     };
     let place = place()?;
@@ -270,7 +274,9 @@ mod tests {
         let parse = |text: &str| Arguments::try_parse_from(text.split(' '));
         let all = parse("t --seed 5 --seeds 3 --resume r --instances 2 --keep k --json").expect("understood");
         assert_eq!(seeds(&all).collect::<Vec<_>>(), [5, 6, 7]);
-        for refused in ["t --seeds 0", "t --instances 0", "t --break everything", "t --sead 1"] {
+        for refused in
+            ["t --seeds 0", "t --keep-slower-than 5", "t --instances 0", "t --break everything", "t --sead 1"]
+        {
             assert!(parse(refused).is_err(), "{refused}");
         }
         assert_eq!(parse("t --break fence").expect("understood").broken.as_deref(), Some("fence"));

@@ -21,6 +21,21 @@ const TEMPLATE: &str = "torture_template";
 /// How long the server may take to answer, also after a crash.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What is kept of a seed's database.
+const EVIDENCE: [&str; 9] = [
+    "calendar_event",
+    "key_in_flight",
+    "lease",
+    "notification",
+    "planner_resource",
+    "planner_resource_subscription",
+    "service_call_reference_log",
+    "sync_log",
+    "torture.lease_history",
+];
+/// How much of each table at most.
+const EVIDENCE_ROWS: u32 = 20_000;
+
 /// A running server.
 #[derive(Debug)]
 pub struct Cluster {
@@ -78,6 +93,25 @@ impl Cluster {
             "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and pid <> pg_backend_pid()"
         );
         self.administer("cut connections", &cut).await
+    }
+
+    /// Writes what the product holds in a database to files of `folder`, one JSON line a row: evidence of a seed.
+    ///
+    /// # Errors
+    /// [`TortureError::Statement`], [`TortureError::File`].
+    pub async fn dump(&self, name: &str, folder: &Path) -> Result<(), TortureError> {
+        let failed = |source| TortureError::Statement { operation: "keep its rows", source };
+        let config: tokio_postgres::Config = self.url_of(name).expose_secret().parse().map_err(failed)?;
+        let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
+        let _driver = AbortOnDropHandle::new(tokio::spawn(connection));
+        for table in EVIDENCE {
+            let query = format!("select row_to_json(t)::text from {table} t limit {EVIDENCE_ROWS}");
+            let rows = client.query(&query, &[]).await.map_err(failed)?;
+            let lines: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+            let path = folder.join(format!("{table}.jsonl"));
+            std::fs::write(&path, lines.join("\n")).map_err(TortureError::file(&path))?;
+        }
+        Ok(())
     }
 
     /// Takes the server down: in order ("fast": open transactions are rolled back), or at once, as a crash would.

@@ -8,7 +8,7 @@
 //! with its schema, before any instance is started; then
 //!
 //! - `fn note(&self, act: Act)`, which never waits;
-//! - `async fn settled(&self, bound: Duration) -> Result<(), Difference>`, after [`Act::FaultsEnded`] was noted;
+//! - `async fn settled(&self, bound: Duration, told: impl Fn(&str)) -> Result<(), Difference>`, after [`Act::FaultsEnded`] was noted;
 //! - `async fn finish(&self) -> Findings`, after all instances have ended in order (each noted as [`Act::Ended`]).
 
 use std::path::PathBuf;
@@ -169,6 +169,9 @@ pub struct Figures {
     pub refused_writes: u64,
     /// Take-overs of leases from a dead or paused owner: how long each was without a living owner, in milliseconds.
     pub take_overs_ms: Vec<u64>,
+    /// The same of those during which the database was away: nobody can take anything over then.
+    #[serde(default)]
+    pub take_overs_without_database_ms: Vec<u64>,
     /// The most memory that an instance used (resident, bytes).
     pub resident_bytes_max: u64,
     /// How long after the end of the faults the state equalled the rules' answer, in milliseconds.

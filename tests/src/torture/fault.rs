@@ -187,14 +187,13 @@ pub enum Fault {
         /// When it is started again.
         away_ms: u64,
     },
-    /// Killed, and started so that it kills itself between two steps.
-    KilledAtPoint {
+    /// Killed, and started so that it kills itself between two steps: at each of some crash points, one after the other
+    /// as it meets them, until the faults end.
+    KilledAtPoints {
         /// Which instance.
         instance: u32,
-        /// The crash point's name.
-        point: String,
-        /// At which pass of it.
-        pass: u32,
+        /// The crash points' names, each with the pass that it dies at.
+        points: Vec<(String, u32)>,
     },
     /// SIGSTOP, and SIGCONT later than its leases live.
     Paused {
@@ -319,6 +318,11 @@ pub const KINDS: [&str; 30] = [
     "ended-or-clock-changed",
 ];
 
+/// The index of `killed-at-point`.
+pub const KILLED_AT_POINT: usize = 27;
+/// How many crash points an instance is told of at a time.
+const POINTS_OF_A_FAULT: usize = 6;
+
 impl Fault {
     /// Its kind, one of [`KINDS`].
     pub const fn kind(&self) -> &'static str {
@@ -350,7 +354,7 @@ impl Fault {
             Self::DatabaseRestarted { immediate: false, .. } => "database-restarted-fast",
             Self::DatabaseRestarted { immediate: true, .. } => "database-restarted-immediate",
             Self::Killed { .. } => "killed",
-            Self::KilledAtPoint { .. } => "killed-at-point",
+            Self::KilledAtPoints { .. } => "killed-at-point",
             Self::Paused { .. } => "paused",
             Self::Ended { .. } | Self::ClockChanged { .. } => "ended-or-clock-changed",
         }
@@ -461,9 +465,12 @@ fn draw_of_the_rest(rng: &mut impl Rng, index: usize, instances: u32) -> Fault {
         },
         24 | 25 => Fault::DatabaseRestarted { immediate: index == 25, away_ms: rng.random_range(50..1_500) },
         26 => Fault::Killed { instance, away_ms },
-        27 => {
-            let point = POINTS.choose(rng).expect("there are crash points").name.to_owned();
-            Fault::KilledAtPoint { instance, point, pass: rng.random_range(1..=3) }
+        KILLED_AT_POINT => {
+            // some are passed all the time and some hardly ever: of several, one is met
+            let points = POINTS.choose_multiple(rng, POINTS_OF_A_FAULT);
+            let points: Vec<&str> = points.map(|point| point.name).collect();
+            let points = points.into_iter().map(|name| (name.to_owned(), rng.random_range(1..=2)));
+            Fault::KilledAtPoints { instance, points: points.collect() }
         }
         28 => Fault::Paused { instance, for_ms: rng.random_range(LEASE_MS * 11 / 10..LEASE_MS * 5 / 2) },
         29 if rng.random_bool(0.5) => Fault::Ended { instance, away_ms },

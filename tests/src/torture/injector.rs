@@ -87,9 +87,7 @@ impl Injector {
         let (instances, millis) = (&self.instances, Duration::from_millis);
         match fault {
             Fault::Killed { instance, away_ms } => instances.kill(*instance, millis(*away_ms)).await,
-            Fault::KilledAtPoint { instance, point, pass } => {
-                instances.kill_at(*instance, point, *pass).await
-            }
+            Fault::KilledAtPoints { instance, points } => instances.kill_at(*instance, points).await,
             Fault::Paused { instance, for_ms } => instances.pause(*instance, millis(*for_ms)).await,
             Fault::Ended { instance, away_ms } => instances.end(*instance, millis(*away_ms), None).await,
             Fault::ClockChanged { instance, offset_ms } => {
@@ -219,6 +217,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_simulators_take_every_rule_and_act() {
+        trust::install_provider();
         let mut rng = StdRng::seed_from_u64(3);
         let exchange = simulator_exchange::Simulator::start(simulator_exchange::Options {
             mailboxes: 6,

@@ -24,6 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(40);
 #[derive(Debug, Clone)]
 pub struct Instances {
     all: Vec<Arc<Mutex<Instance>>>,
+    endings: Arc<std::sync::Mutex<Endings>>,
     log: FaultLog,
 }
 
@@ -48,8 +49,11 @@ struct Instance {
     process: Option<Process>,
     /// Of the process, or of the last one.
     pid: u32,
-    /// The crash point that its process is to die at, if any.
-    armed: Option<String>,
+    /// The crash points that its process is to die at, each with its pass.
+    armed: Vec<(String, u32)>,
+    /// How many deaths at crash points its log has told of so far.
+    deaths: usize,
+    endings: Arc<std::sync::Mutex<Endings>>,
     /// It is down on purpose, and nobody is to bring it back.
     down: bool,
 }
@@ -57,6 +61,8 @@ struct Instance {
 /// How often instances ended in ways that nobody told them to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Endings {
+    /// Crash points that instances were told to die at.
+    pub armed: u64,
     /// Crash points that were met.
     pub crash_points: Vec<String>,
     /// Endings by their own decision, with their status.
@@ -67,6 +73,7 @@ impl Instances {
     /// None of them runs yet.
     pub fn new(launch: Launch, clock_offsets_ms: &[i64], log: FaultLog) -> Self {
         let launch = Arc::new(launch);
+        let endings: Arc<std::sync::Mutex<Endings>> = Arc::default();
         let all = (1..)
             .zip(clock_offsets_ms)
             .map(|(number, offset)| {
@@ -76,12 +83,19 @@ impl Instances {
                     clock_offset_ms: *offset,
                     process: None,
                     pid: 0,
-                    armed: None,
+                    armed: Vec::new(),
+                    deaths: 0,
+                    endings: Arc::clone(&endings),
                     down: false,
                 }))
             })
             .collect();
-        Self { all, log }
+        Self { all, endings, log }
+    }
+
+    /// How instances ended so far.
+    pub fn endings(&self) -> Endings {
+        lock(&self.endings).clone()
     }
 
     fn of(&self, number: u32) -> Option<&Arc<Mutex<Instance>>> {
@@ -96,7 +110,7 @@ impl Instances {
         let mut starting = tokio::task::JoinSet::new();
         for instance in &self.all {
             let (instance, log) = (Arc::clone(instance), self.log.clone());
-            starting.spawn(async move { instance.lock().await.start(&log, None).await });
+            starting.spawn(async move { instance.lock().await.start(&log).await });
         }
         while let Some(started) = starting.join_next().await {
             started.map_err(|error| failed("start an instance", error))??;
@@ -113,20 +127,23 @@ impl Instances {
         let mut instance = instance.lock().await;
         instance.kill(&self.log).await?;
         tokio::time::sleep(away).await;
-        instance.start(&self.log, None).await
+        instance.start(&self.log).await
     }
 
-    /// SIGKILL; started again at once, to kill itself at a crash point.
+    /// SIGKILL; started again at once, to kill itself at the first of these crash points that it meets, and after its
+    /// next start at another one.
     ///
     /// # Errors
     /// [`TortureError`].
-    pub async fn kill_at(&self, number: u32, point: &str, pass: u32) -> Result<(), TortureError> {
+    pub async fn kill_at(&self, number: u32, points: &[(String, u32)]) -> Result<(), TortureError> {
         let Some(instance) = self.of(number) else { return Ok(()) };
         let mut instance = instance.lock().await;
         instance.kill(&self.log).await?;
-        instance.armed = Some(point.to_owned());
-        let armed = ("KOMMUNEKLIENT_CRASH_AT".to_owned(), format!("{point}:{pass}"));
-        instance.start(&self.log, Some(armed)).await
+        let new = points.iter().filter(|(name, _)| instance.armed.iter().all(|(other, _)| other != name));
+        let new: Vec<_> = new.cloned().collect();
+        lock(&self.endings).armed += u64::try_from(new.len()).unwrap_or(u64::MAX);
+        instance.armed.extend(new);
+        instance.start(&self.log).await
     }
 
     /// SIGSTOP, SIGCONT after `pause`.
@@ -165,7 +182,7 @@ impl Instances {
         if let Some(offset) = clock_offset_ms {
             instance.clock_offset_ms = offset;
         }
-        instance.start(&self.log, None).await
+        instance.start(&self.log).await
     }
 
     /// SIGTERM to all, and waits.
@@ -207,32 +224,28 @@ impl Instances {
     pub async fn disarm(&self) -> Result<(), TortureError> {
         for instance in &self.all {
             let mut instance = instance.lock().await;
-            if instance.armed.take().is_some() {
+            if !instance.armed.is_empty() {
+                instance.armed.clear();
                 instance.kill(&self.log).await?;
-                instance.start(&self.log, None).await?;
+                instance.start(&self.log).await?;
             }
         }
         Ok(())
     }
 
     /// Brings back whoever ends by itself, until it is aborted.
-    pub async fn keep(self, endings: Arc<std::sync::Mutex<Endings>>) {
+    pub async fn keep(self) {
         let mut looks = tokio::time::interval(LOOK_EVERY);
         loop {
             looks.tick().await;
             for instance in &self.all {
                 // one that is locked is being dealt with
                 let Ok(mut instance) = instance.try_lock() else { continue };
-                let Some(ending) = instance.ended(&self.log) else { continue };
-                {
-                    let mut endings = endings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    match ending {
-                        Ending::AtPoint(point) => endings.crash_points.push(point),
-                        Ending::Escalated(status) => endings.escalations.push(status),
-                    }
+                if !instance.ended(&self.log) {
+                    continue;
                 }
                 tokio::time::sleep(BACK_AFTER).await;
-                if let Err(error) = instance.start(&self.log, None).await {
+                if let Err(error) = instance.start(&self.log).await {
                     self.log.say(&format!("instance {} does not come back: {error}", instance.number));
                 }
             }
@@ -240,39 +253,33 @@ impl Instances {
     }
 }
 
-enum Ending {
-    AtPoint(String),
-    Escalated(String),
-}
-
 impl Instance {
     fn log_path(&self) -> PathBuf {
         log_path(&self.launch.logs, self.number)
     }
 
-    async fn start(&mut self, log: &FaultLog, armed: Option<(String, String)>) -> Result<(), TortureError> {
+    async fn start(&mut self, log: &FaultLog) -> Result<(), TortureError> {
         if self.down || self.process.is_some() {
             return Ok(());
         }
         let arguments =
             ["run".to_owned(), "--config".to_owned(), self.launch.configuration.display().to_string()];
         let offset = ("KOMMUNEKLIENT_CLOCK_OFFSET_MS".to_owned(), self.clock_offset_ms.to_string());
-        let environment: Vec<_> =
-            self.launch.environment.iter().cloned().chain([offset]).chain(armed).collect();
-        let (program, path) = (&self.launch.program, self.log_path());
-        let started = Process::start_program_with("instance", program, &arguments, &environment, &path).await;
-        let process = match started {
-            Ok(process) => process,
-            // it met its crash point before it listened
-            Err(_) if self.armed.is_some() => {
-                self.armed = None;
-                let plain: Vec<_> =
-                    environment.into_iter().filter(|(name, _)| name != "KOMMUNEKLIENT_CRASH_AT").collect();
-                Process::start_program_with("instance", program, &arguments, &plain, &path)
-                    .await
-                    .map_err(TortureError::demo("start an instance"))?
+        let launch = Arc::clone(&self.launch);
+        let path = self.log_path();
+        let process = loop {
+            let points: Vec<String> =
+                self.armed.iter().map(|(point, pass)| format!("{point}:{pass}")).collect();
+            let armed = ("KOMMUNEKLIENT_CRASH_AT".to_owned(), points.join(","));
+            let environment: Vec<_> =
+                launch.environment.iter().cloned().chain([offset.clone(), armed]).collect();
+            let program = &launch.program;
+            match Process::start_program_with("instance", program, &arguments, &environment, &path).await {
+                Ok(process) => break process,
+                // it met a crash point before it listened: that one is done with
+                Err(_) if self.died_at(log) => {}
+                Err(source) => return Err(TortureError::Demo { what: "start an instance", source }),
             }
-            Err(source) => return Err(TortureError::Demo { what: "start an instance", source }),
         };
         self.pid = process.id().unwrap_or_default();
         self.process = Some(process);
@@ -283,22 +290,24 @@ impl Instance {
     async fn kill(&mut self, log: &FaultLog) -> Result<(), TortureError> {
         let Some(process) = self.process.take() else { return Ok(()) };
         let pid = self.pid;
-        self.armed = None;
         process.kill().await.map_err(TortureError::demo("kill an instance"))?;
         log.note(Act::Killed { instance: self.number, pid });
+        // it may have been faster
+        self.died_at(log);
         Ok(())
     }
 
     async fn end(&mut self, log: &FaultLog) -> Result<(), TortureError> {
         let Some(process) = self.process.take() else { return Ok(()) };
         let pid = self.pid;
-        let armed = self.armed.take();
         match process.stop().await {
             Ok(()) => log.note(Act::Ended { instance: self.number, pid }),
-            // one that was to die at a point of its ending, or did just then
-            Err(_) if armed.is_some() => log.note(Act::Killed { instance: self.number, pid }),
             Err(source) => {
                 log.note(Act::Killed { instance: self.number, pid });
+                // one that met a point of its ending, or another just then
+                if self.died_at(log) {
+                    return Ok(());
+                }
                 return Err(TortureError::Demo { what: "end an instance in order", source });
             }
         }
@@ -306,17 +315,31 @@ impl Instance {
     }
 
     /// Has it ended by itself? Then it is gone from here.
-    fn ended(&mut self, log: &FaultLog) -> Option<Ending> {
-        let status = self.process.as_mut()?.ended()?;
+    fn ended(&mut self, log: &FaultLog) -> bool {
+        let Some(status) = self.process.as_mut().and_then(Process::ended) else { return false };
         let pid = self.pid;
         self.process = None;
         log.note(Act::Killed { instance: self.number, pid });
-        let armed = self.armed.take();
-        log.say(&format!("instance {} ended by itself ({status}) {armed:?}", self.number));
-        Some(match armed {
-            Some(point) => Ending::AtPoint(point),
-            None => Ending::Escalated(format!("instance {}: {status}", self.number)),
-        })
+        if !self.died_at(log) {
+            log.say(&format!("instance {} ended by itself ({status})", self.number));
+            lock(&self.endings).escalations.push(format!("instance {}: {status}", self.number));
+        }
+        true
+    }
+
+    /// Has its log told of a death at a crash point since this was asked the last time? Then that point is taken down,
+    /// and it does not die there again.
+    fn died_at(&mut self, log: &FaultLog) -> bool {
+        let text = std::fs::read(self.log_path()).unwrap_or_default();
+        let told = deaths_in(&String::from_utf8_lossy(&text));
+        let new = told.get(self.deaths..).unwrap_or_default();
+        for point in new {
+            log.say(&format!("instance {} died at {point}", self.number));
+            self.armed.retain(|(armed, _)| armed != point);
+            lock(&self.endings).crash_points.push(point.clone());
+        }
+        self.deaths = told.len();
+        !new.is_empty()
     }
 
     fn signal(&self, signal: Signal) -> Result<(), TortureError> {
@@ -326,6 +349,16 @@ impl Instance {
     }
 }
 
+/// The crash points that a log tells of, in order.
+fn deaths_in(log: &str) -> Vec<String> {
+    let told = log.lines().filter_map(|line| line.trim().strip_prefix("killed at the crash point "));
+    told.map(str::to_owned).collect()
+}
+
+fn lock(endings: &std::sync::Mutex<Endings>) -> std::sync::MutexGuard<'_, Endings> {
+    endings.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// The log of an instance.
 pub fn log_path(folder: &Path, number: u32) -> PathBuf {
     folder.join(format!("instance-{number}.log"))
@@ -333,4 +366,18 @@ pub fn log_path(folder: &Path, number: u32) -> PathBuf {
 
 fn failed(what: &'static str, error: impl ToString) -> TortureError {
     TortureError::Process { what, reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Goal: a death at a crash point is known from the log, each once.
+    use super::*;
+
+    #[test]
+    fn deaths_are_told_by_the_log() {
+        let log = "{\"message\":\"listening\"}\nkilled at the crash point lease.taken\n{}\n\
+                   killed at the crash point qualifier.claimed\n";
+        assert_eq!(deaths_in(log), ["lease.taken", "qualifier.claimed"]);
+        assert!(deaths_in("told to panic at lease.taken").is_empty());
+    }
 }

@@ -7,6 +7,7 @@
 //! | [`WINDOW`] | no more calls and appointments in any window than agreed |
 //! | [`ONE_CALL_PER_KEY`] | never two calls in flight for one key |
 //! | [`PERMIT`] | a call's permit is committed before its request leaves |
+//! | [`DEADLINE`] | keys of a call without an answer are not freed before the call's deadline |
 //! | [`FENCE`] | a protected write holds the lease that protects it, and its writer is the owner |
 //! | [`LISTENING`] | nobody listens to a mailbox twice, or to one that is not in use |
 //! | [`LEFT_BEHIND`] | a group that ended in order leaves no live subscription behind |
@@ -38,6 +39,8 @@ pub const WINDOW: &str = "window";
 pub const ONE_CALL_PER_KEY: &str = "one-call-per-key";
 /// See the table of the module.
 pub const PERMIT: &str = "permit";
+/// See the table of the module.
+pub const DEADLINE: &str = "deadline";
 /// See the table of the module.
 pub const FENCE: &str = "fence";
 /// See the table of the module.

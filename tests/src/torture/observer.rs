@@ -34,7 +34,7 @@ use super::contract::{Act, Difference, Figures, Findings, Noted, ObserverConfig,
 use super::invariants::calls::Book;
 use super::invariants::lives::Lives;
 use super::invariants::memory::Peaks;
-use super::invariants::{BLIND, fence, load, memory, subscriptions, take_over, violation};
+use super::invariants::{BLIND, calls, fence, load, memory, subscriptions, take_over, violation};
 use super::oracle;
 
 /// How long what cannot be read is tried again.
@@ -114,13 +114,14 @@ impl Observer {
     }
 
     /// Waits until the state equals the rules' answer and nothing is on its way any more, in two looks in a row with no
-    /// call between them.
+    /// call between them. What it waits for is `told` whenever that changes.
     ///
     /// # Errors
     /// What still differs, or could not be seen, when `bound` is over.
-    pub async fn settled(&self, bound: Duration) -> Result<(), Difference> {
+    pub async fn settled(&self, bound: Duration, told: impl Fn(&str)) -> Result<(), Difference> {
         let deadline = self.config.clock.monotonic() + bound;
         let mut before: Option<Look> = None;
+        let mut last = String::new();
         loop {
             let words = match self.look().await {
                 Ok(look) if look.differs.is_empty() => {
@@ -143,6 +144,10 @@ impl Observer {
             };
             if self.config.clock.monotonic() >= deadline {
                 return Err(Difference { words });
+            }
+            if words != last {
+                told(&words);
+                last = words;
             }
             tokio::time::sleep(self.config.look_every).await;
         }
@@ -175,9 +180,7 @@ impl Observer {
         self.judge_subscriptions(&lives, &mut findings).await;
         let peaks = lock(&self.peaks).clone();
         let seen = notes.iter().filter(|noted| matches!(noted.act, Act::Started { .. })).count();
-        if seen > 0 && peaks.is_empty() {
-            findings.violations.push(blind("the memory of no instance could be seen".to_owned()));
-        }
+        findings.violations.extend(without_memory(seen, &peaks));
         findings.violations.extend(memory::check(&peaks, self.config.resident_bytes_max));
         findings.figures.resident_bytes_max = peaks.values().copied().max().unwrap_or_default();
         findings
@@ -195,15 +198,12 @@ impl Observer {
         let measured = load::measure(&book, lives, &self.config.limits);
         findings.violations.extend(measured.violations);
         findings.violations.extend(book.check_permits());
+        findings.violations.extend(calls::check_deadlines(&audited.early));
         findings.violations.extend(fence::check(&audited.writes));
-        findings
-            .violations
-            .extend(audited.trouble.into_iter().map(|text| blind(format!("the audit: {text}"))));
-        if !book.calls.is_empty() && audited.writes.is_empty() {
-            findings.violations.push(blind("calls were made, and no protected write was seen".to_owned()));
-        }
+        findings.violations.extend(without_sight(&book, &audited));
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let events = book.calls.iter().filter(|call| call.is_change()).map(|call| call.items).sum();
+        let take_overs = take_over::times(&audited.changes, lives);
         let figures = &mut findings.figures;
         *figures = Figures {
             planner_calls: count(book.calls.len()),
@@ -212,7 +212,8 @@ impl Observer {
             calls_per_window_max: count(measured.calls_per_window_max),
             events_per_window_max: count(measured.events_per_window_max),
             sends_of_paused: count(book.late(lives)),
-            take_overs_ms: take_over::times_ms(&audited.changes, lives),
+            take_overs_ms: take_overs.plain,
+            take_overs_without_database_ms: take_overs.without_database,
             audited_writes: count(audited.writes.len()),
             ..figures.clone()
         };
@@ -356,6 +357,21 @@ async fn patiently<T, F: Future<Output = Result<T, String>>>(
     }
 }
 
+/// Does the audit say that it saw all that it should?
+fn without_sight(book: &Book, audited: &audit::Audited) -> Vec<Violation> {
+    let mut found: Vec<Violation> =
+        audited.trouble.iter().map(|text| blind(format!("the audit: {text}"))).collect();
+    if !book.calls.is_empty() && audited.writes.is_empty() {
+        found.push(blind("calls were made, and no protected write was seen".to_owned()));
+    }
+    found
+}
+
+/// Was the memory of anybody seen, where `started` processes were?
+fn without_memory(started: usize, peaks: &Peaks) -> Option<Violation> {
+    (started > 0 && peaks.is_empty()).then(|| blind("the memory of no instance could be seen".to_owned()))
+}
+
 fn blind(words: String) -> Violation {
     violation(BLIND, None, words)
 }
@@ -375,4 +391,50 @@ fn words_of(error: StoreError) -> String {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    //! Goal: an observer that saw nothing is not taken for one that saw nothing wrong.
+    use super::super::invariants::calls::tests::call;
+    use super::super::invariants::fence::AuditedWrite;
+    use super::super::invariants::lives::tests::at;
+    use super::*;
+
+    fn write() -> AuditedWrite {
+        AuditedWrite {
+            at: at(0),
+            what: "call".into(),
+            writer: "kommuneklient/7".into(),
+            lease: None,
+            named_token: None,
+        }
+    }
+
+    #[test]
+    fn calls_without_any_write_of_theirs_mean_that_the_audit_was_blind() {
+        let book = Book { calls: vec![call(1, 100, Some(200), &["a"], 7)] };
+        let seen = audit::Audited { writes: vec![write()], ..audit::Audited::default() };
+        assert_eq!(without_sight(&book, &seen), []);
+        assert_eq!(without_sight(&Book::default(), &audit::Audited::default()), [], "nobody did anything");
+        let found = without_sight(&book, &audit::Audited::default());
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].invariant, BLIND);
+    }
+
+    #[test]
+    fn trouble_of_the_audit_is_told() {
+        let trouble = vec!["claim: no such column".to_owned()];
+        let audited = audit::Audited { writes: vec![write()], trouble, ..audit::Audited::default() };
+        let found = without_sight(&Book::default(), &audited);
+        assert!(found.len() == 1 && found[0].words.contains("no such column"), "{found:?}");
+        assert_eq!(found[0].invariant, BLIND);
+    }
+
+    #[test]
+    fn memory_that_nobody_saw_is_told() {
+        assert_eq!(without_memory(0, &Peaks::new()), None);
+        assert_eq!(without_memory(1, &Peaks::from([(7, 1)])), None);
+        assert_eq!(without_memory(1, &Peaks::new()).map(|found| found.invariant).as_deref(), Some(BLIND));
+    }
 }

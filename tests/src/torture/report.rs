@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use base::crash::POINTS;
 use serde::Serialize;
 
 use super::fault::KINDS;
@@ -23,6 +24,8 @@ pub struct Report {
     pub changes: u64,
     /// Faults by kind.
     pub injected: BTreeMap<String, u64>,
+    /// Crash points that instances were told to die at; not all are met before the faults end.
+    pub armed_points: u64,
     /// Instances that killed themselves at a crash point, by point.
     pub crash_points: BTreeMap<String, u64>,
     /// Endings of instances by their own decision.
@@ -31,6 +34,8 @@ pub struct Report {
     pub violations: BTreeMap<String, usize>,
     /// Take-overs: number, median and worst in milliseconds.
     pub take_overs: Spread,
+    /// The same of those during which the database was away.
+    pub take_overs_without_database: Spread,
     /// From the end of the faults until the state was as it must be: number, median and worst in milliseconds.
     pub settled: Spread,
     /// How long a seed took: number, median and worst in milliseconds.
@@ -82,9 +87,16 @@ impl Report {
             failed: numbered(Outcome::Failed),
             broken: numbered(Outcome::Broken),
             changes: all().map(|result| result.changes).sum(),
+            armed_points: all().map(|result| result.armed_points).sum(),
             escalations: all().map(|result| result.escalations.len()).sum(),
             take_overs: Spread::of(
                 all().flat_map(|result| result.findings.figures.take_overs_ms.iter().copied()).collect(),
+            ),
+            take_overs_without_database: Spread::of(
+                all()
+                    .flat_map(|result| &result.findings.figures.take_overs_without_database_ms)
+                    .copied()
+                    .collect(),
             ),
             settled: Spread::of(
                 all().filter_map(|result| result.findings.figures.settled_after_ms).collect(),
@@ -139,6 +151,8 @@ impl Report {
         line(format!("a seed took: {}", times(&self.took)));
         line(format!("in step after the end of the faults: {}", times(&self.settled)));
         line(format!("take-overs: {}", times(&self.take_overs)));
+        let without = times(&self.take_overs_without_database);
+        line(format!("take-overs while the database was away for some time: {without}"));
         line(format!(
             "{} changes, {} calls to Planner, {} writes checked for their token, {} refused by a fence, {} sends of \
              paused processes, {} endings by own decision, {} MiB at most",
@@ -154,10 +168,18 @@ impl Report {
             line(format!("  {:<34}{:>7}", kind, self.injected.get(kind).copied().unwrap_or_default()));
         }
         line(format!(
-            "{} crash points met, {} times",
+            "crash points: {} armed, {} times met, {} of {} different ones",
+            self.armed_points,
+            self.crash_points.values().sum::<u64>(),
             self.crash_points.len(),
-            self.crash_points.values().sum::<u64>()
+            POINTS.len()
         ));
+        let never =
+            POINTS.iter().map(|point| point.name).filter(|name| !self.crash_points.contains_key(*name));
+        let never: Vec<&str> = never.collect();
+        if !never.is_empty() {
+            line(format!("  never met: {}", never.join(", ")));
+        }
         for (invariant, count) in &self.violations {
             line(format!("  broken: {invariant} {count} times"));
         }
@@ -180,6 +202,7 @@ mod tests {
             took_ms,
             changes: 10,
             injected: BTreeMap::from([("killed".to_owned(), 2)]),
+            armed_points: 4,
             crash_points: vec!["lease.taken".to_owned()],
             escalations: vec![],
             findings: Findings {
@@ -212,7 +235,7 @@ mod tests {
         assert_eq!((report.seeds, report.green), (3, 1));
         assert_eq!((report.failed.as_slice(), report.broken.as_slice()), ([2].as_slice(), [3].as_slice()));
         assert_eq!(report.injected["killed"], 6);
-        assert_eq!(report.crash_points["lease.taken"], 3);
+        assert_eq!((report.armed_points, report.crash_points["lease.taken"]), (12, 3));
         assert_eq!(report.changes, 30);
         assert_eq!(report.take_overs, Spread { count: 3, median_ms: 20, worst_ms: 30 });
         assert_eq!(

@@ -39,6 +39,9 @@ pub struct SeedResult {
     pub changes: u64,
     /// Faults by kind.
     pub injected: BTreeMap<String, u64>,
+    /// How many crash points instances were told to die at.
+    #[serde(default)]
+    pub armed_points: u64,
     /// Crash points at which an instance killed itself.
     pub crash_points: Vec<String>,
     /// Endings of instances that nobody asked for.
@@ -131,6 +134,7 @@ mod tests {
             took_ms: 1,
             changes: 2,
             injected: BTreeMap::from([("killed".to_owned(), 1)]),
+            armed_points: 0,
             crash_points: vec![],
             escalations: vec![],
             findings: Findings::default(),

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Clock, SystemClock};
@@ -21,7 +21,7 @@ use super::error::TortureError;
 use super::fault::{Fault, LEASE_MS};
 use super::fault_log::FaultLog;
 use super::injector::Injector;
-use super::instance::{self, Endings, Instances, Launch};
+use super::instance::{self, Instances, Launch};
 use super::observer::Observer;
 use super::results::{Outcome, SeedResult};
 use super::schedule::{Act, Schedule};
@@ -45,6 +45,8 @@ const COMMAND_TRIES: u32 = 5;
 const AFTER_LATE: Duration = Duration::from_millis(5_500);
 /// The event of something that panicked.
 const PANICKED: &str = "\"event_id\":9302";
+/// What an instance logs when a fence refused its write.
+const REFUSED: &str = "a write under an old token was refused";
 
 /// How seeds are run.
 #[derive(Debug, Clone)]
@@ -55,8 +57,19 @@ pub struct Setting {
     pub instances: u32,
     /// Where the logs of a seed that is not green are kept.
     pub keep: Option<PathBuf>,
+    /// Those of a seed that was in step later than this are kept, too.
+    pub keep_slower_than: Option<Duration>,
     /// Safeguards that the program is to leave out (`KOMMUNEKLIENT_BREAK`).
     pub broken_build: Option<String>,
+}
+
+impl Setting {
+    fn is_kept(&self, result: &SeedResult) -> bool {
+        let settled = result.findings.figures.settled_after_ms;
+        let slow =
+            self.keep_slower_than.zip(settled).is_some_and(|(most, ms)| u128::from(ms) > most.as_millis());
+        slow || result.difference.is_some() || !result.findings.violations.is_empty()
+    }
 }
 
 /// Runs a seed.
@@ -81,7 +94,7 @@ pub async fn seed(seed: u64, setting: &Setting, cluster: &Arc<Mutex<Cluster>>) -
         Err(error) => result.error = Some(in_words(&error)),
     }
     result.took_ms = millis(clock.monotonic().saturating_duration_since(begin));
-    if result.outcome != Outcome::Green {
+    if result.outcome != Outcome::Green || setting.is_kept(&result) {
         result.fault_log = log.lines();
         result.kept = keep(folder, setting.keep.as_deref(), &result);
     }
@@ -130,8 +143,7 @@ async fn attempt(
     let instances = Instances::new(launch, &schedule.clock_offsets_ms, log.clone());
     let injector =
         Injector { world, cluster: Arc::clone(cluster), database: name.clone(), instances, log: log.clone() };
-    let endings = Arc::new(std::sync::Mutex::new(Endings::default()));
-    let keeper = AbortOnDropHandle::new(tokio::spawn(injector.instances.clone().keep(Arc::clone(&endings))));
+    let keeper = AbortOnDropHandle::new(tokio::spawn(injector.instances.clone().keep()));
     let seed = Seed { schedule, setting, injector: &injector, observer: &observer };
     let outcome = seed.perform(result).await;
     drop(keeper);
@@ -139,15 +151,22 @@ async fn attempt(
     let mut findings = observer.finish().await;
     findings.violations.append(&mut result.findings.violations);
     result.findings = findings;
-    {
-        let endings = endings.lock().unwrap_or_else(PoisonError::into_inner);
-        result.crash_points.clone_from(&endings.crash_points);
-        result.escalations.clone_from(&endings.escalations);
-    }
+    let endings = injector.instances.endings();
+    result.armed_points = endings.armed;
+    result.crash_points = endings.crash_points;
+    result.escalations = endings.escalations;
     for number in 1..=setting.instances {
         let text = std::fs::read_to_string(instance::log_path(folder, number)).unwrap_or_default();
         if let Some(line) = text.lines().find(|line| line.contains(PANICKED)) {
             result.violated("no-panic", format!("instance {number}: {line}"));
+        }
+        let refused = text.lines().filter(|line| line.contains(REFUSED)).count();
+        result.findings.figures.refused_writes += u64::try_from(refused).unwrap_or(u64::MAX);
+    }
+    if setting.keep.is_some() && setting.is_kept(result) {
+        // evidence: whatever cannot be had is left out
+        if let Err(error) = cluster.lock().await.dump(&name, folder).await {
+            log.say(&format!("the database is not kept: {}", in_words(&error)));
         }
     }
     cluster.lock().await.drop_database(&name).await?;
@@ -245,10 +264,11 @@ impl Seed<'_> {
             self.operate(&["compare", "--all", "--wait"], result).await;
         }
         let left = || BOUND.saturating_sub(tokio::time::Instant::now().saturating_duration_since(begin));
-        let mut settled = self.observer.settled(left()).await;
+        let told = |words: &str| self.injector.log.say(&format!("not yet in step: {words}"));
+        let mut settled = self.observer.settled(left(), told).await;
         if settled.is_ok() && self.any(|fault| matches!(fault, Fault::LateApplying { .. })) {
             tokio::time::sleep_until(begin + AFTER_LATE).await;
-            settled = self.observer.settled(left()).await;
+            settled = self.observer.settled(left(), told).await;
         }
         result.difference = settled.err().map(|difference| difference.words);
         Ok(())
@@ -337,6 +357,7 @@ fn empty(schedule: &Schedule, setting: &Setting) -> SeedResult {
         took_ms: 0,
         changes: 0,
         injected: BTreeMap::new(),
+        armed_points: 0,
         crash_points: Vec::new(),
         escalations: Vec::new(),
         findings: super::contract::Findings::default(),

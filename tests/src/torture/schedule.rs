@@ -9,7 +9,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-use super::fault::{self, Fault, KINDS};
+use super::fault::{self, Fault, KILLED_AT_POINT, KINDS};
 
 #[cfg(test)]
 mod tests;
@@ -165,9 +165,15 @@ impl Schedule {
         Self { seed, clock_offsets_ms, sla_calls, sla_events, planted, before, steps }
     }
 
-    /// Is a permanent refusal among the faults? Then only a comparison brings the state in step (B9).
+    /// May Planner refuse something for good? Then only a comparison brings the state in step (B9). Of a resource that is
+    /// not on its list it refuses everything; when the product's refreshes do not see it away (Planner or the database
+    /// are), it is not revived either, and so not adopted anew.
     pub fn refuses_for_good(&self) -> bool {
-        self.faults().any(|fault| matches!(fault, Fault::Refused { code, .. } if !matches!(code, 15 | 16)))
+        let leaves = self.steps.iter().any(|step| matches!(step.act, Act::Resource { .. }));
+        leaves
+            || self
+                .faults()
+                .any(|fault| matches!(fault, Fault::Refused { code, .. } if !matches!(code, 15 | 16)))
     }
 
     /// The faults, by time.
@@ -179,7 +185,8 @@ impl Schedule {
     }
 }
 
-/// About every second fault falls within half a second of another one, so that they meet.
+/// About every second fault falls within half a second of another one, so that they meet. In every seed an instance
+/// kills itself between two steps.
 fn draw_faults(rng: &mut StdRng, instances: u32, mailboxes: u32) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut restarts = 0;
@@ -199,5 +206,9 @@ fn draw_faults(rng: &mut StdRng, instances: u32, mailboxes: u32) -> Vec<Step> {
         }
         steps.push(Step { at_ms, act: Act::Fault(drawn) });
     }
+    // early, so that there is time to meet the points
+    let drawn = Fault::draw(rng, KILLED_AT_POINT, mailboxes, instances);
+    let at_ms = rng.random_range(FIRST_FAULT_MS..SPAN_MS / 4);
+    steps.push(Step { at_ms, act: Act::Fault(drawn) });
     steps
 }

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use simulator_planner::calls::{CallEntry, CallStep};
 
 use super::lives::Lives;
-use super::{PERMIT, bounded, violation};
+use super::{DEADLINE, PERMIT, bounded, violation};
 use crate::torture::contract::Violation;
 
 /// How late Planner may learn that a client had left.
@@ -124,6 +124,25 @@ impl Book {
     }
 }
 
+/// A call without an answer that was given up before its deadline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Early {
+    /// When.
+    pub at: Timestamp,
+    /// Our correlation id of it.
+    pub call_id: String,
+    /// Its deadline.
+    pub until: Timestamp,
+}
+
+/// Nobody frees the keys of a call whose process may still be waiting for its answer.
+pub fn check_deadlines(early: &[Early]) -> Vec<Violation> {
+    let found = early.iter().map(|Early { at, call_id, until }| {
+        violation(DEADLINE, Some(*at), format!("call {call_id} was given up before its deadline of {until}"))
+    });
+    bounded(found.collect())
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::super::lives::tests::{at, noted};
@@ -179,6 +198,13 @@ pub(crate) mod tests {
         let good = call(2, 100, Some(200), &["b"], 7);
         assert_eq!(Book { calls: vec![good.clone()] }.check_permits(), []);
         assert_eq!(Book { calls: vec![good, late] }.check_permits().len(), 1);
+    }
+
+    #[test]
+    fn a_call_that_is_given_up_before_its_deadline_is_a_violation() {
+        assert_eq!(check_deadlines(&[]), []);
+        let found = check_deadlines(&[Early { at: at(100), call_id: "x".into(), until: at(900) }]);
+        assert!(found.len() == 1 && found[0].words.starts_with("call x was given up"), "{found:?}");
     }
 
     #[test]

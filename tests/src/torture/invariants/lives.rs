@@ -10,6 +10,8 @@ use crate::torture::contract::{Act, Noted};
 #[derive(Debug, Clone, Default)]
 pub struct Lives {
     lives: BTreeMap<u32, Life>,
+    /// From when to when the database was away.
+    database_away: Vec<(Timestamp, Option<Timestamp>)>,
 }
 
 /// One process.
@@ -38,6 +40,7 @@ impl Lives {
     /// What the notes tell.
     pub fn of(notes: &[Noted]) -> Self {
         let mut lives: BTreeMap<u32, Life> = BTreeMap::new();
+        let mut database_away: Vec<(Timestamp, Option<Timestamp>)> = Vec::new();
         for Noted { at, act } in notes {
             match *act {
                 Act::Started { instance, pid } => {
@@ -63,10 +66,16 @@ impl Lives {
                         pause.1 = Some(*at);
                     }
                 }
-                Act::DatabaseDown | Act::DatabaseUp | Act::FaultsEnded => {}
+                Act::DatabaseDown => database_away.push((*at, None)),
+                Act::DatabaseUp => {
+                    if let Some(away) = database_away.last_mut() {
+                        away.1 = Some(*at);
+                    }
+                }
+                Act::FaultsEnded => {}
             }
         }
-        Self { lives }
+        Self { lives, database_away }
     }
 
     /// All of them.
@@ -78,6 +87,11 @@ impl Lives {
     pub fn was_paused(&self, pid: u32, from: Timestamp, to: Timestamp) -> bool {
         let pauses = self.lives.get(&pid).map(|life| life.pauses.as_slice()).unwrap_or_default();
         pauses.iter().any(|(begin, end)| *begin <= to && end.is_none_or(|end| end >= from))
+    }
+
+    /// Was the database away at any time from `from` to `to`?
+    pub fn was_database_away(&self, from: Timestamp, to: Timestamp) -> bool {
+        self.database_away.iter().any(|(begin, end)| *begin <= to && end.is_none_or(|end| end >= from))
     }
 
     /// Have all of them ended, and the last process of each instance in order?

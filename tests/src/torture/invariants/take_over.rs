@@ -17,10 +17,19 @@ pub struct Change {
     pub token: i64,
 }
 
+/// How long leases were without a living owner, in milliseconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Times {
+    /// With the database there all the time.
+    pub plain: Vec<u64>,
+    /// With the database away for some of it: nobody can take anything over then.
+    pub without_database: Vec<u64>,
+}
+
 /// For each lease that its owner held when it was killed or paused and that another process took later: the time
-/// from the one to the other, in milliseconds. `changes` stand in order of time.
-pub fn times_ms(changes: &[Change], lives: &Lives) -> Vec<u64> {
-    let mut times = Vec::new();
+/// from the one to the other. `changes` stand in order of time.
+pub fn times(changes: &[Change], lives: &Lives) -> Times {
+    let mut times = Times::default();
     for (index, taken) in changes.iter().enumerate() {
         let Some(next) = changes[index + 1..].iter().find(|later| later.key == taken.key) else { continue };
         if taken.owner.is_empty() || next.owner.is_empty() || next.owner == taken.owner {
@@ -28,7 +37,12 @@ pub fn times_ms(changes: &[Change], lives: &Lives) -> Vec<u64> {
         }
         let Some(pid) = Lives::pid_of_owner(&taken.owner) else { continue };
         if let Some(gone) = gone(pid, taken.at, next.at, lives) {
-            times.push(u64::try_from(next.at.duration_since(gone).as_millis()).unwrap_or_default());
+            let kind = if lives.was_database_away(gone, next.at) {
+                &mut times.without_database
+            } else {
+                &mut times.plain
+            };
+            kind.push(u64::try_from(next.at.duration_since(gone).as_millis()).unwrap_or_default());
         }
     }
     times
@@ -77,6 +91,30 @@ mod tests {
             change(1_500, "d", 8, 3),
             change(3_100, "c", 9, 3),
         ];
-        assert_eq!(times_ms(&changes, &lives), [900, 1_100]);
+        let found = times(&changes, &lives);
+        assert_eq!(
+            (found.plain.as_slice(), found.without_database.as_slice()),
+            ([900, 1_100].as_slice(), [].as_slice())
+        );
+    }
+
+    #[test]
+    fn take_overs_while_the_database_is_away_are_counted_apart() {
+        let lives = Lives::of(&[
+            noted(0, Act::Started { instance: 1, pid: 7 }),
+            noted(500, Act::Killed { instance: 1, pid: 7 }),
+            noted(600, Act::DatabaseDown),
+            noted(1_900, Act::DatabaseUp),
+            noted(3_000, Act::Started { instance: 1, pid: 9 }),
+            noted(4_000, Act::Killed { instance: 1, pid: 9 }),
+        ]);
+        let changes = [
+            change(100, "a", 7, 2),
+            change(2_400, "a", 8, 3),
+            change(3_100, "b", 9, 2),
+            change(5_000, "b", 8, 3),
+        ];
+        let found = times(&changes, &lives);
+        assert_eq!(found, Times { plain: vec![1_000], without_database: vec![1_900] });
     }
 }

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use store::{Store, StoreError};
 
-use crate::torture::invariants::calls::Permit;
+use crate::torture::invariants::calls::{Early, Permit};
 use crate::torture::invariants::fence::{AuditedWrite, Held};
 use crate::torture::invariants::lives::Lives;
 use crate::torture::invariants::take_over::Change;
@@ -31,6 +31,8 @@ pub struct Audited {
     pub changes: Vec<Change>,
     /// Permits by correlation id.
     pub permits: HashMap<String, Permit>,
+    /// Calls that were given up before their deadline.
+    pub early: Vec<Early>,
     /// Trouble of the audit itself.
     pub trouble: Vec<String>,
 }
@@ -95,6 +97,12 @@ pub async fn read(store: &Store) -> Result<Audited, StoreError> {
             named_token: row.get(6),
         });
     }
+    let rows = client
+        .query("select at, call_id, until from torture.early order by id", &[])
+        .await
+        .map_err(StoreError::query(operation))?;
+    let early = rows.iter().map(|row| Early { at: row.get(0), call_id: row.get(1), until: row.get(2) });
+    audited.early = early.collect();
     let rows = client
         .query("select text from torture.trouble order by id limit 20", &[])
         .await

@@ -20,6 +20,12 @@ create table torture.written (
     token        bigint,
     named_token  bigint
 );
+create table torture.early (
+    id       bigint generated always as identity primary key,
+    at       timestamptz not null default clock_timestamp(),
+    call_id  text not null,
+    until    timestamptz not null
+);
 create table torture.trouble (
     id    bigint generated always as identity primary key,
     at    timestamptz not null default clock_timestamp(),
@@ -87,6 +93,19 @@ exception when others then
     return null;
 end $$;
 
+-- A call that was closed before its deadline although nobody recorded an answer: its end lies in the future.
+create function torture.call_closed() returns trigger language plpgsql as $$
+begin
+    insert into torture.early (call_id, until) values (new.call_id::text, new.deadline);
+    return null;
+exception when others then
+    insert into torture.trouble (text) values ('end of a call: ' || sqlerrm);
+    return null;
+end $$;
+
+create trigger torture_call_closed after update on public.service_call_reference_log
+    for each row when (old.ended_at is null and new.ended_at > clock_timestamp())
+    execute function torture.call_closed();
 create trigger torture_lease after insert or update on public.lease
     for each row execute function torture.lease_changed();
 create trigger torture_sync_state after insert or update or delete on public.sync_state

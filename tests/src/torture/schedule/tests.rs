@@ -57,7 +57,7 @@ fn a_table_is_ordered_bounded_and_names_who_is_there() {
         for fault in table.faults() {
             match fault {
                 Fault::Killed { instance, .. }
-                | Fault::KilledAtPoint { instance, .. }
+                | Fault::KilledAtPoints { instance, .. }
                 | Fault::Paused { instance, .. }
                 | Fault::Ended { instance, .. }
                 | Fault::ClockChanged { instance, .. } => assert!((1..=INSTANCES).contains(instance)),

@@ -152,3 +152,24 @@ async fn operators_are_not_judged() {
     let waiting = waiting(&database.store).await.unwrap();
     assert_eq!(waiting, Waiting { keys: 1, ..Waiting::default() });
 }
+
+#[tokio::test]
+async fn a_call_that_is_given_up_before_its_deadline_is_told_and_one_that_ended_is_not() {
+    let database = audited().await;
+    let client = database.store.client("call").await.unwrap();
+    client
+        .batch_execute(
+            "insert into service_call_reference_log (call_id, operation, items, started_at, deadline) \
+             select gen_random_uuid(), operation, 1, now(), now() + interval '1 hour' \
+             from unnest(array['answered', 'given up']) as operation; \
+             update service_call_reference_log set ended_at = clock_timestamp() where operation = 'answered'; \
+             insert into service_call_reference_log (call_id, operation, items, started_at, deadline) \
+             values (gen_random_uuid(), 'overdue', 1, now(), now() - interval '1 s'); \
+             update service_call_reference_log set ended_at = deadline where operation <> 'answered'",
+        )
+        .await
+        .unwrap();
+    let audited = read(&database.store).await.unwrap();
+    assert_eq!(audited.trouble, [""; 0]);
+    assert_eq!(audited.early.len(), 1, "{:?}", audited.early);
+}
