@@ -37,6 +37,7 @@ pub mod overview;
 pub mod pool;
 pub mod resource_list;
 pub mod resources;
+pub mod rights;
 pub mod schedules;
 pub mod set_aside;
 pub mod share;

@@ -2,7 +2,7 @@
 //!
 //! Protocol: migrations are expand / contract, so that two versions run side by side. They run under an advisory
 //! lock, so that instances that start together do not meet; an older binary tolerates migrations that a newer one has
-//! made. Each runs in a transaction of its own. A process that may not change the schema asks [`missing`] until
+//! made. Each runs in a transaction of its own. Afterwards the role of the service gets its rights ([`rights`]). A process that may not change the schema asks [`missing`] until
 //! nothing is.
 //!
 //! Failure: a migration waits for the lock of a table [`TABLE_LOCK_PATIENCE`] at most and is rolled back and
@@ -15,6 +15,7 @@ use refinery::{Migration, Runner};
 
 use crate::error::StoreError;
 use crate::pool::Store;
+use crate::rights::{self, RUNTIME_ROLE};
 
 mod embedded {
     #![allow(missing_docs, unreachable_pub, clippy::all, reason = "written by refinery's macro")]
@@ -53,9 +54,14 @@ async fn migrate_to(store: &Store, known: Vec<Migration>) -> Result<Vec<String>,
             .map_err(|source| StoreError::Migrate { source: Box::new(source) }),
         Err(error) => Err(StoreError::query(operation)(error)),
     };
+    let granted = match &report {
+        Ok(_) => rights::grant(&**client, RUNTIME_ROLE).await,
+        Err(_) => Ok(()),
+    };
     let unlock = format!("reset lock_timeout; select pg_advisory_unlock({LOCK})");
     let unlocked = client.batch_execute(&unlock).await;
     let report = report?;
+    granted.map_err(StoreError::query("grant the rights of the role of the service"))?;
     unlocked.map_err(StoreError::query(operation))?;
     drop(client);
     let left_out = missing_of(store, &known).await?;
@@ -70,13 +76,17 @@ async fn migrate_to(store: &Store, known: Vec<Migration>) -> Result<Vec<String>,
     Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
 }
 
-/// The names of the migrations that this version needs and the database lacks; nothing = its schema fits. Changes
-/// nothing.
+/// The names of the migrations that this version needs and the database lacks, or the rights that the role of the
+/// connection lacks; nothing = its schema fits and can be used. Changes nothing.
 ///
 /// # Errors
 /// The database is away, or what was applied cannot be read.
 pub async fn missing(store: &Store) -> Result<Vec<String>, StoreError> {
-    missing_of(store, &known()).await
+    // first, since who has no rights cannot read which migrations were applied
+    match rights::lacking(store).await? {
+        Some(lacking) => Ok(vec![lacking]),
+        None => missing_of(store, &known()).await,
+    }
 }
 
 async fn missing_of(store: &Store, known: &[Migration]) -> Result<Vec<String>, StoreError> {
