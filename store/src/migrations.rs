@@ -2,8 +2,8 @@
 //!
 //! Protocol: migrations are expand / contract, so that two versions run side by side. They run under an advisory
 //! lock, so that instances that start together do not meet; an older binary tolerates migrations that a newer one has
-//! made. Each runs in a transaction of its own. Afterwards the role of the service gets its rights ([`rights`]). A process that may not change the schema asks [`missing`] until
-//! nothing is.
+//! made. Each runs in a transaction of its own. Afterwards the role of the service gets its rights ([`rights`]). A process
+//! that may not change the schema asks [`missing`] until nothing is.
 //!
 //! Failure: a migration waits for the lock of a table [`TABLE_LOCK_PATIENCE`] at most and is rolled back and
 //! tried again then ([`StoreError::is_outage`]): while it waits, everybody else waits behind it, and one long
