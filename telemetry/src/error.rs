@@ -15,6 +15,19 @@ pub enum TelemetryError {
         #[source]
         source: tracing_subscriber::filter::ParseError,
     },
+    /// The log file cannot be opened, or another process writes it.
+    #[error(
+        "the log file {} cannot be written; its folder must exist, it must be writable for this user, and each process \
+         needs a file of its own",
+        file.display()
+    )]
+    LogFile {
+        /// The file.
+        file: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The endpoint is no URL that OTLP can be sent to.
     #[error("the OTLP endpoint {endpoint:?} cannot be used: {reason}")]
     Endpoint {

@@ -32,6 +32,6 @@ pub use alerts::{AlertChange, Alerts, StandingAlert};
 pub use chain::{Chain, chain};
 pub use error::TelemetryError;
 pub use events::{EventRange, EventReceiver, RaisedEvent};
-pub use log::{LogFormat, LogOutput};
+pub use log::{LogFormat, LogOutput, Rolling};
 pub use metrics::{Counter, Gauge, Histogram, Metrics, metrics};
 pub use start::{Options, Telemetry};

@@ -13,6 +13,11 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::TelemetryError;
 use crate::fields::Fields;
+use rolling::RollingFile;
+
+pub use rolling::Rolling;
+
+mod rolling;
 
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,7 +30,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Where log lines go. A line that cannot be written (a closed pipe) is dropped: logging never stops
+/// Where log lines go. A line that cannot be written (a closed pipe, a full disk) is dropped: logging never stops
 /// the product.
 #[derive(Debug, Clone, Default)]
 pub enum LogOutput {
@@ -34,16 +39,48 @@ pub enum LogOutput {
     Stderr,
     /// Standard output.
     Stdout,
+    /// A file that is rolled by size.
+    File(Rolling),
     /// Memory, for tests; never shortened.
     Memory(Arc<Mutex<Vec<u8>>>),
 }
 
 impl LogOutput {
+    /// # Errors
+    /// [`TelemetryError::LogFile`].
+    pub(crate) fn open(self) -> Result<Sink, TelemetryError> {
+        Ok(match self {
+            Self::Stderr => Sink::Stderr,
+            Self::Stdout => Sink::Stdout,
+            Self::Memory(bytes) => Sink::Memory(bytes),
+            Self::File(rolling) => {
+                let file = rolling.file.clone();
+                let opened = RollingFile::open(rolling);
+                Sink::File(Mutex::new(opened.map_err(|source| TelemetryError::LogFile { file, source })?))
+            }
+        })
+    }
+}
+
+/// A [`LogOutput`] that is open.
+#[derive(Debug)]
+pub(crate) enum Sink {
+    Stderr,
+    Stdout,
+    File(Mutex<RollingFile>),
+    Memory(Arc<Mutex<Vec<u8>>>),
+}
+
+impl Sink {
     fn write(&self, line: &str) {
-        // Errors have nowhere to go: see the type's documentation.
+        // Errors have nowhere to go: see the documentation of `LogOutput`.
         let _unwritable = match self {
             Self::Stderr => std::io::stderr().lock().write_all(line.as_bytes()),
             Self::Stdout => std::io::stdout().lock().write_all(line.as_bytes()),
+            Self::File(file) => {
+                file.lock().unwrap_or_else(PoisonError::into_inner).write(line);
+                Ok(())
+            }
             Self::Memory(bytes) => {
                 bytes.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(line.as_bytes());
                 Ok(())
@@ -64,7 +101,7 @@ pub fn check_filter(filter: &str) -> Result<(), TelemetryError> {
 #[derive(Debug)]
 pub(crate) struct LogLayer {
     pub(crate) format: LogFormat,
-    pub(crate) output: LogOutput,
+    pub(crate) output: Sink,
     pub(crate) clock: SharedClock,
 }
 

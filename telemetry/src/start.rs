@@ -109,6 +109,7 @@ impl Telemetry {
     /// As [`Telemetry::start`].
     pub fn build(options: Options) -> Result<(Self, Dispatch, EventReceiver), TelemetryError> {
         let filter = log_filter(&options.log_filter)?;
+        let output = options.log_output.clone().open()?;
         let pipeline = match &options.otlp_endpoint {
             None => None,
             Some(text) => Some(otlp::pipeline(&otlp::endpoint(text)?, &options.metrics)?),
@@ -141,7 +142,7 @@ impl Telemetry {
             clock: options.clock.clone(),
         };
         let log_layer =
-            LogLayer { format: options.log_format, output: options.log_output, clock: options.clock };
+            LogLayer { format: options.log_format, output, clock: options.clock };
         let trace_layer = tracing_opentelemetry::layer()
             .with_tracer(provider.tracer(options.service_name))
             .with_location(false)

@@ -337,7 +337,7 @@ pub const SETTINGS: &[OldSetting] = &[
 ];
 
 /// Why the path of the log files is not taken over.
-pub(crate) const LOG_FILE: &str = "the log goes to standard error, for the journal or the container; `journalctl -u kommuneklient` reads it";
+pub(crate) const LOG_FILE: &str = "the log goes to standard error, for the journal or the container; `journalctl -u kommuneklient` reads it. telemetry.log_file names a rolled file instead";
 /// Why the database of the log is not taken over.
 pub(crate) const LOG_DATABASE: &str =
     "coded events are kept in the table application_log of the one database, database.url";

@@ -1,5 +1,7 @@
 //! `[telemetry]`
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Problems, Section};
@@ -14,6 +16,12 @@ pub struct TelemetryConfig {
     pub log_format: LogFormat,
     /// What is logged, like `info,store=debug`.
     pub log_filter: String,
+    /// The file that log lines go to; absent = standard error.
+    pub log_file: Option<PathBuf>,
+    /// The size in bytes at which it is rolled.
+    pub log_file_size_bytes: u64,
+    /// How many files of before are kept.
+    pub log_files_kept: u32,
     /// The name of this service in traces.
     pub service_name: String,
     /// The share of traces that is recorded, 0 to 1.
@@ -36,6 +44,9 @@ impl Default for TelemetryConfig {
             otlp_endpoint: None,
             log_format: LogFormat::Text,
             log_filter: "info".to_owned(),
+            log_file: None,
+            log_file_size_bytes: 20 * 1024 * 1024,
+            log_files_kept: 15,
             service_name: "kommuneklient".to_owned(),
             trace_sample_ratio: 1.0,
         }
@@ -56,6 +67,14 @@ impl TelemetryConfig {
             },
             // the web server's own start and end are no news; what follows goes before this
             log_filter: format!("actix_server=warn,{}", self.log_filter),
+            log_output: match &self.log_file {
+                None => telemetry::LogOutput::Stderr,
+                Some(file) => telemetry::LogOutput::File(telemetry::Rolling {
+                    file: file.clone(),
+                    size_bytes: self.log_file_size_bytes,
+                    kept: self.log_files_kept,
+                }),
+            },
             ..telemetry::Options::default()
         }
     }
@@ -73,6 +92,8 @@ impl Section for TelemetryConfig {
         if let Err(error) = telemetry::log::check_filter(&self.log_filter) {
             check.add("log_filter", telemetry::chain(&error).to_string());
         }
+        check.range("log_file_size_bytes", self.log_file_size_bytes, 64 * 1024..=1024 * 1024 * 1024);
+        check.range("log_files_kept", self.log_files_kept, 0..=1000);
         check.not_empty("service_name", &self.service_name);
         check.range("trace_sample_ratio", self.trace_sample_ratio, 0.0..=1.0);
     }

@@ -132,8 +132,8 @@ texts! {
     }
     LOG = "doctor.log" { en "log" da "log" }
     LOG_IS = "doctor.log.is" {
-        en "to standard output, as {format}; coded events also to application_log ({count} in the last day)"
-        da "til standard output, som {format}; hændelser med kode også til application_log ({count} det sidste døgn)"
+        en "to standard error, or to telemetry.log_file where that is set, as {format}; coded events also to application_log ({count} in the last day)"
+        da "til standard error, eller til telemetry.log_file, hvor den er sat, som {format}; hændelser med kode også til application_log ({count} det sidste døgn)"
     }
 
     CONFIGURED = "doctor.configured" { en "configuration adjusted" da "konfiguration tilpasset" }

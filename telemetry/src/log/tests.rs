@@ -97,3 +97,27 @@ fn long_values_and_many_fields_are_cut() {
     let (text, _) = logged(LogFormat::Text, "info", || tracing::info!(long, "m"));
     assert!(text.contains('…') && text.chars().count() < 4_200);
 }
+
+#[test]
+fn a_log_goes_to_a_rolled_file_and_one_that_cannot_be_written_is_refused_at_the_start() {
+    let folder = std::env::temp_dir().join(format!("kommuneklient-log-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let rolling = crate::Rolling { file: folder.join("k.log"), size_bytes: 100, kept: 1 };
+    let options = |rolling: &crate::Rolling| Options {
+        log_output: LogOutput::File(rolling.clone()),
+        metrics: Metrics::new(),
+        ..Options::default()
+    };
+    let (_telemetry, dispatch, _receiver) = Telemetry::build(options(&rolling)).unwrap();
+    tracing::dispatcher::with_default(&dispatch, || {
+        for number in 0..5 {
+            tracing::info!(number, "a line of a log that is rolled");
+        }
+    });
+    let (now, before) = (folder.join("k.log"), folder.join("k.log.1"));
+    assert!(std::fs::read_to_string(&now).unwrap().ends_with("number=4\n"));
+    assert!(std::fs::read_to_string(&before).unwrap().ends_with("number=3\n"));
+    let error = Telemetry::build(options(&rolling)).unwrap_err();
+    assert!(error.to_string().contains("each process needs a file of its own"), "{error}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
