@@ -29,7 +29,7 @@ pub struct Rolling {
 
 /// An open file.
 #[derive(Debug)]
-pub struct RollingFile {
+pub(crate) struct RollingFile {
     options: Rolling,
     file: File,
     size: u64,
@@ -42,13 +42,13 @@ impl RollingFile {
     ///
     /// # Errors
     /// It cannot be made or written, or another process writes it ([`io::ErrorKind::WouldBlock`]).
-    pub fn open(options: Rolling) -> io::Result<Self> {
+    pub(crate) fn open(options: Rolling) -> io::Result<Self> {
         let (file, size) = open(&options.file)?;
         Ok(Self { options, file, size, patience: 0 })
     }
 
     /// Adds a line (with its end).
-    pub fn write(&mut self, line: &str) {
+    pub(crate) fn write(&mut self, line: &str) {
         let length = line.len() as u64;
         if self.size > 0 && self.size.saturating_add(length) > self.options.size_bytes {
             self.roll_or_wait();
