@@ -74,17 +74,29 @@ pub struct ScheduledPull {
 impl Store {
     /// Where the mailbox of a notification lives.
     pub async fn target(&self, mail: &MailAddress) -> Result<Target, StoreError> {
+        self.look_up(mail, "").await
+    }
+
+    /// The same for a full read, which waits while an adoption of the mailbox is being stored: the reading must know the
+    /// keys that the adoption learns, or nobody ever decides about them. (An adoption that has not locked the mailbox
+    /// yet sees that the reading was claimed, and asks for another one.)
+    pub async fn target_of_full_read(&self, mail: &MailAddress) -> Result<Target, StoreError> {
+        // conflicts with the lock of an adoption, and with no other update
+        self.look_up(mail, " for key share of r").await
+    }
+
+    async fn look_up(&self, mail: &MailAddress, locking: &str) -> Result<Target, StoreError> {
         let operation = "look a mailbox up";
         let client = self.client(operation).await?;
         let statement = client
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "select r.deleted_date is null, r.endpoint, \
                  case when g.id is not null then coalesce(g.service_user_credential_id, 0) end, \
                  clock_timestamp() \
                  from planner_resource r \
                  left join planner_resource_subscription m on m.mail = r.mail \
-                 left join subscription g on g.id = m.subscription_id where r.mail = $1",
-            )
+                 left join subscription g on g.id = m.subscription_id where r.mail = $1{locking}"
+            ))
             .await
             .map_err(StoreError::query(operation))?;
         let row =

@@ -40,8 +40,9 @@ use crate::work::{
 pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, QualifierError> {
     let mut report = Report::default();
     let notifications = &batch.notifications;
+    let target = office.services.store.target_of_full_read(&batch.mail).await?;
     let Some((mailbox, looked_up_at)) =
-        office.mailbox(&batch.mail, notifications.iter(), &mut report).await?
+        office.mailbox(target, &batch.mail, notifications.iter(), &mut report).await?
     else {
         return Ok(report);
     };

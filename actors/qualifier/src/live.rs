@@ -34,7 +34,10 @@ use crate::work::{
 pub async fn handle(office: &Office, batch: &LiveBatch) -> Result<Report, QualifierError> {
     let mut report = Report::default();
     let all = batch.items.iter().flat_map(|item| &item.notifications);
-    let Some((mailbox, _)) = office.mailbox(&batch.mail, all, &mut report).await? else { return Ok(report) };
+    let target = office.services.store.target(&batch.mail).await?;
+    let Some((mailbox, _)) = office.mailbox(target, &batch.mail, all, &mut report).await? else {
+        return Ok(report);
+    };
     let reader = office.reader(&mailbox, batch.failures);
     let items: Vec<&DueItem> = batch.items.iter().collect();
     match together(office, &reader, &items).await? {

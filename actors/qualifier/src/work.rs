@@ -94,14 +94,15 @@ impl Office {
         }
     }
 
-    /// Finds the mailbox, and tells when it was looked up by the database's clock; `None` when it is not in use, and then its notifications are done with.
+    /// Finds the mailbox of `target`, and tells when it was looked up by the database's clock; `None` when it is not in use, and then its notifications are done with.
     pub(crate) async fn mailbox(
         &self,
+        target: Target,
         mail: &MailAddress,
         notifications: impl Iterator<Item = &Claimed>,
         report: &mut Report,
     ) -> Result<Option<(Mailbox, Timestamp)>, QualifierError> {
-        let outcome = match self.services.store.target(mail).await? {
+        let outcome = match target {
             Target::Located { endpoint, account, looked_up_at } => {
                 return Ok(Some((Mailbox { address: mail.clone(), endpoint, account }, looked_up_at)));
             }

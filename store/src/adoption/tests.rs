@@ -388,6 +388,41 @@ async fn keys_are_locked_in_the_order_of_their_names() {
     assert_eq!(adopting.await.unwrap().unwrap().unwrap().corrected, 3);
 }
 
+/// Regression (torture seed 27): a first full read was claimed, made and decided between an adoption's look for it and
+/// the adoption's commit. It did not know the learned keys, and nobody ever decided about them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_read_waits_while_an_adoption_is_being_stored() {
+    let database = database().await;
+    let store = &database.store;
+    new_resource(store, MAIL).await;
+    let mut other = store.client("test").await.unwrap();
+    let tx = other.transaction().await.unwrap();
+    tx.execute("select from planner_resource for update", &[]).await.unwrap();
+    let reading = {
+        let store = store.clone();
+        tokio::spawn(async move { store.target_of_full_read(&mail()).await })
+    };
+    let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let deadline = tokio::time::Instant::now() + AFTER;
+    while number(store, waits).await == 0 {
+        assert!(
+            tokio::time::Instant::now() < deadline && !reading.is_finished(),
+            "it waits for the adoption"
+        );
+        tokio::task::yield_now().await;
+    }
+    // live changes do not wait
+    let found = store.target(&mail()).await.unwrap();
+    tx.execute("update planner_resource set error_count = 1", &[]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(std::mem::discriminant(&reading.await.unwrap().unwrap()), std::mem::discriminant(&found));
+    // other writers of the row do not make it wait
+    let tx = other.transaction().await.unwrap();
+    tx.execute("update planner_resource set error_count = 2", &[]).await.unwrap();
+    store.target_of_full_read(&mail()).await.unwrap();
+    tx.rollback().await.unwrap();
+}
+
 /// Who loses such a race nevertheless tries again, and does not end.
 #[tokio::test]
 async fn a_deadlock_and_a_serialization_failure_are_tried_again() {
