@@ -56,12 +56,13 @@ impl Actor for EventLog {
         let (store, events) = (self.store.clone(), Arc::clone(&self.events));
         let (instance, stop) = (self.instance.clone(), self.stop.clone());
         let context = self.context.clone();
-        self.drain = Some(self.runtime.spawn(async move {
+        let guard = self.context.clone();
+        self.drain = Some(self.runtime.spawn(guard.guarded("writing events", async move {
             drain(&store, &events, &instance, &stop).await;
             if !stop.is_cancelled() {
                 context.fail("the queue of events has ended");
             }
-        }));
+        })));
     }
 }
 

@@ -66,13 +66,14 @@ impl Actor for Housekeeper {
 
     fn started(&mut self, _: &mut Self::Context) {
         let (tools, stop, context) = (self.tools.clone(), self.stop.clone(), self.context.clone());
-        self.work = Some(self.tools.runtime.spawn(async move {
+        let guard = self.context.clone();
+        self.work = Some(self.tools.runtime.spawn(guard.guarded("housekeeping", async move {
             let ended = tokio::select! {
                 ended = keep(&tools) => ended,
                 () = stop.cancelled() => return,
             };
             context.fail(telemetry::chain(&ended));
-        }));
+        })));
     }
 }
 

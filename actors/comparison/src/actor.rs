@@ -1,12 +1,14 @@
 //! The actor: it only coordinates; looks and calls run on the runtime.
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt as _, AsyncContext, Context, Handler, SpawnHandle, fut};
 use calendar::{MailAddress, codes};
+use futures::FutureExt as _;
 use store::comparison::Unread;
 use store::duty::{self, Tidings};
 use store::lease::{Fence, Lease};
@@ -111,11 +113,12 @@ impl Comparison {
                 let busy: Vec<MailAddress> =
                     self.calls.values().flat_map(|(mails, _)| mails.iter().cloned()).collect();
                 let (deps, options, address) = (self.deps.clone(), self.options.clone(), context.address());
-                self.look = Some(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+                let look = self.child.guarded("a look", async move {
                     let due = read::look(&deps, &options, &fence, mailboxes, &busy).await;
                     // an actor that is gone has a successor with a lease of its own
                     let _ = address.send(Looked(due)).await;
-                })));
+                });
+                self.look = Some(AbortOnDropHandle::new(self.deps.runtime.spawn(look)));
             }
         }
     }
@@ -128,8 +131,11 @@ impl Comparison {
         let pauses: BTreeMap<MailAddress, Duration> =
             mails.iter().map(|mail| (mail.clone(), self.pause_of(mail))).collect();
         let (asked, stop) = (mails.clone(), self.stop.clone());
-        let task = self.deps.runtime.spawn(async move {
-            let mut result = apply::perform(&deps, &options, &fence, &work, &stop).await;
+        let task = self.deps.runtime.spawn(self.child.guarded("a call", async move {
+            let performed = AssertUnwindSafe(apply::perform(&deps, &options, &fence, &work, &stop));
+            // a panic is these mailboxes' own failure: they have their turn behind the others
+            let mut result =
+                performed.catch_unwind().await.unwrap_or(Err(ComparisonError::Panicked));
             let failed: Vec<&MailAddress> = match &result {
                 Ok(refused) => refused.iter().map(|(mail, _)| mail).collect(),
                 Err(error) if error.may_be_of_mailboxes() => asked.iter().collect(),
@@ -145,7 +151,7 @@ impl Comparison {
                 }
             }
             let _ = address.send(Ended { mails: asked, result }).await;
-        });
+        }));
         self.calls.insert(first, (mails, AbortOnDropHandle::new(task)));
     }
 
@@ -261,6 +267,7 @@ impl Actor for Comparison {
             async move { told.await.is_ok() }
         };
         let duty = duty::keep(self.deps.leases.clone(), self.options.lease.clone(), tell);
+        let duty = self.child.guarded("keeping the duty", duty);
         self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(duty)));
     }
 }
@@ -275,9 +282,10 @@ impl Comparison {
         }
         let (deps, options, fence) = (self.deps.clone(), self.options.clone(), lease.fence());
         let started = Arc::clone(&self.started);
-        self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+        let schedule = self.child.guarded("the schedule", async move {
             schedule::keep(deps, options, fence, &started).await;
-        })));
+        });
+        self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(schedule)));
         self.lease = Some(lease);
         self.tell(Event::News, context);
     }

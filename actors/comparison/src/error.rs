@@ -33,6 +33,9 @@ pub enum ComparisonError {
         #[source]
         source: Option<Box<PlannerError>>,
     },
+    /// Taking over what Planner holds panicked.
+    #[error("taking over what planner holds panicked")]
+    Panicked,
     /// The duty ends.
     #[error("given up because the duty ends")]
     Stopped,
@@ -44,7 +47,7 @@ impl ComparisonError {
         match self {
             Self::Lease(source) | Self::Look(source) | Self::Store(source) => source.disposition(),
             Self::Fetch(source) => source.disposition(),
-            Self::Refused(_) | Self::TooMuch { .. } => Disposition::RETRY,
+            Self::Refused(_) | Self::TooMuch { .. } | Self::Panicked => Disposition::RETRY,
             Self::Stopped => Disposition::Discard,
         }
     }
@@ -68,7 +71,7 @@ impl ComparisonError {
             Self::Lease(source) | Self::Look(source) | Self::Store(source) if source.is_outage() => {
                 codes::COMMUNICATOR_DATABASE_FAILED
             }
-            Self::Lease(_) | Self::Look(_) | Self::Store(_) | Self::Stopped => {
+            Self::Lease(_) | Self::Look(_) | Self::Store(_) | Self::Panicked | Self::Stopped => {
                 codes::PLANNER_SYNC_UNKNOWN_ERROR
             }
         }
@@ -77,7 +80,10 @@ impl ComparisonError {
     /// Is a whole service away, so that other mailboxes would fare no better?
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Fetch(PlannerError::Unsendable { .. }) | Self::Refused(_) | Self::TooMuch { .. } => false,
+            Self::Fetch(PlannerError::Unsendable { .. })
+            | Self::Refused(_)
+            | Self::TooMuch { .. }
+            | Self::Panicked => false,
             Self::Fetch(source) => source.outcome() != CallOutcome::Unknown,
             Self::Lease(_) | Self::Look(_) | Self::Store(_) | Self::Stopped => true,
         }
@@ -114,6 +120,8 @@ mod tests {
         assert_eq!(of(P::Http { operation: operation(), status: 503 }), (true, true));
         assert_eq!(of(P::Http { operation: operation(), status: 404 }), (true, false));
         assert_eq!(of(P::TooLate { operation: operation() }), (true, false));
+        let panicked = ComparisonError::Panicked;
+        assert_eq!((panicked.is_outage(), panicked.may_be_of_mailboxes()), (false, true));
         assert_eq!(
             (ComparisonError::Stopped.is_outage(), ComparisonError::Stopped.may_be_of_mailboxes()),
             (true, false)

@@ -132,11 +132,12 @@ impl PlannerBatcher {
             picker.forget_live();
         }
         let (deps, options, address) = (self.deps.clone(), self.options.clone(), context.address());
-        self.look = Some(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+        let look = self.child.guarded("a look", async move {
             let found = look::look(&deps, &options, &fence, &mut picker, size).await;
             // a batcher that is gone has a successor with a lease of its own
             let _ = address.send(Looked { picker, found }).await;
-        })));
+        });
+        self.look = Some(AbortOnDropHandle::new(self.deps.runtime.spawn(look)));
     }
 
     fn fence(&self) -> Option<Fence> {
@@ -208,6 +209,7 @@ impl Actor for PlannerBatcher {
             async move { told.await.is_ok() }
         };
         let duty = duty::keep(self.deps.leases.clone(), self.options.lease.clone(), tell);
+        let duty = self.child.guarded("keeping the duty", duty);
         self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(duty)));
     }
 }

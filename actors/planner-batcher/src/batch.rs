@@ -56,11 +56,11 @@ impl Actor for PlannerBatch {
         };
         self.child.busy(true);
         let (deps, options, address) = (self.deps.clone(), self.options.clone(), context.address());
-        let task = self.deps.runtime.spawn(async move {
+        let task = self.deps.runtime.spawn(self.child.guarded("a call", async move {
             let summary = send::send(&deps, &options, work).await;
             // an actor that is gone was aborted, and its keys stay in flight until their deadline
             let _ = address.send(Sent(summary)).await;
-        });
+        }));
         self.task = Some(AbortOnDropHandle::new(task));
     }
 }

@@ -87,11 +87,12 @@ impl ResourceList {
             Some(Directive::Fetch) => {
                 let (deps, options, address) = (self.deps.clone(), self.options.clone(), context.address());
                 let stop = self.stop.clone();
-                self.fetch = Some(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+                let fetch = self.child.guarded("a fetch", async move {
                     let ended = fetch::fetch(&deps, &options, &fence, &stop).await;
                     // an actor that is gone has a successor with a lease of its own
                     let _ = address.send(Ended(ended)).await;
-                })));
+                });
+                self.fetch = Some(AbortOnDropHandle::new(self.deps.runtime.spawn(fetch)));
             }
         }
     }
@@ -212,7 +213,7 @@ impl Actor for ResourceList {
         let address = context.address();
         let store = self.deps.book.store().clone();
         let (leases, key) = (self.deps.leases.clone(), self.options.lease.clone());
-        self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+        let watch = self.child.guarded("keeping the duty", async move {
             // Readiness first: another instance may keep the list, this one is ready all the same.
             let there = has_list(&store).await;
             if address.send(Looked(there)).await.is_err() {
@@ -236,7 +237,8 @@ impl Actor for ResourceList {
                 () = duty::keep(leases, key, tell) => {}
                 () = wait_for_list => {}
             }
-        })));
+        });
+        self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(watch)));
     }
 }
 
@@ -256,6 +258,8 @@ impl ResourceList {
         let at_start = self.options.update_at_startup || !self.has_list;
         let schedule = keep_schedule(deps.clone(), options, lease.fence(), at_start, context.address());
         let requests = watch_requests(deps, poll, context.address());
+        let schedule = self.child.guarded("the schedule", schedule);
+        let requests = self.child.guarded("the watch over requests", requests);
         let runtime = &self.deps.runtime;
         self.watches.extend([runtime.spawn(schedule), runtime.spawn(requests)].map(AbortOnDropHandle::new));
         self.lease = Some(lease);
@@ -302,7 +306,10 @@ impl Handler<Ended> for ResourceList {
             Ok(fetched @ (Fetched::Refreshed(_) | Fetched::Kept)) => {
                 tracing::debug!(succeeded = codes::success::PLANNER_CALL, "planner told its resources");
                 if matches!(fetched, Fetched::Refreshed(_)) {
-                    tracing::debug!(succeeded = codes::success::RESOURCE_LIST, "the resource list is refreshed");
+                    tracing::debug!(
+                        succeeded = codes::success::RESOURCE_LIST,
+                        "the resource list is refreshed"
+                    );
                 }
                 self.has_list = true;
                 self.child.ready(true);

@@ -100,6 +100,21 @@ impl ChildContext {
         }
     }
 
+    /// A task for this incarnation that runs elsewhere, for example on a runtime's handle: when it panics, the
+    /// incarnation has failed with it. Without this nobody would learn of it, and who waits for its word would wait for
+    /// ever. A task that is aborted fails nothing.
+    pub fn guarded<F: Future + Send>(
+        &self,
+        what: &'static str,
+        task: F,
+    ) -> impl Future<Output = F::Output> + Send + use<F> {
+        let guard = PanicGuard { context: self.clone(), what };
+        async move {
+            let _guard = guard;
+            task.await
+        }
+    }
+
     /// The number of this incarnation, from 1.
     pub fn incarnation(&self) -> u64 {
         self.shared.incarnation
@@ -124,6 +139,20 @@ impl ChildContext {
     /// runtime's handle) do not end with it: let them watch this.
     pub fn ended(&self) -> CancellationToken {
         self.shared.ended.clone()
+    }
+}
+
+/// Tells of a panic that unwinds through it.
+struct PanicGuard {
+    context: ChildContext,
+    what: &'static str,
+}
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.context.fail(format_args!("{} panicked", self.what));
+        }
     }
 }
 

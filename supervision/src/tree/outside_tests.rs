@@ -236,6 +236,24 @@ fn readiness_comes_from_the_leaves() {
 }
 
 #[test]
+fn a_guarded_task_that_panics_fails_its_incarnation_and_one_that_ends_or_is_aborted_does_not() {
+    on_paused_time(async {
+        let (spec, child) = Stage::default().puppet("a");
+        let tree = started(root(Strategy::OneForOne, 3).child(spec)).await;
+        child.send(Do::Task(false)).await.unwrap();
+        child.send(Do::Task(true)).await.unwrap();
+        incarnation(&tree, "root/a", 2).await;
+        assert_eq!(last_exit(&tree, "root/a"), "failed: a task panicked");
+        // aborted in the middle, not panicking
+        let (spec, child) = Stage::default().puppet("b");
+        let other = started(root(Strategy::OneForOne, 3).child(spec)).await;
+        child.send(Do::Task(false)).await.unwrap();
+        tokio::task::yield_now().await;
+        assert_eq!(other.restarts_total(), 0);
+    });
+}
+
+#[test]
 fn what_is_not_ready_is_named_up_to_a_limit_and_without_what_is_left_out() {
     on_paused_time(async {
         let stage = Stage::default();

@@ -130,6 +130,8 @@ pub(crate) enum Do {
     PanicLater(Duration),
     /// Handles nothing for this long.
     Wait(Duration),
+    /// Runs a task outside its context that panics, or that ends, and nobody waits for it.
+    Task(bool),
 }
 
 impl Handler<Do> for Puppet {
@@ -152,6 +154,10 @@ impl Handler<Do> for Puppet {
             Do::Ready(ready) => self.child.ready(ready),
             Do::PanicLater(after) => {
                 context.run_later(after, |_, _| panic!("later"));
+            }
+            Do::Task(panics) => {
+                let task = self.child.guarded("a task", async move { assert!(!panics, "as told") });
+                tokio::spawn(task);
             }
             Do::Wait(pause) => context.wait(actix::clock::sleep(pause).into_actor(self)),
         }

@@ -129,18 +129,27 @@ impl Part {
 
     /// Waits until it says that it is ready.
     pub async fn until_ready(&self) {
-        until(&self.process().url, "ready", &|body| body["ready"] == true).await;
+        self.until("ready", &|body| body["ready"] == true).await;
     }
 
     /// Waits until it says that it is ready and everything in it at work.
     pub async fn until_settled(&self) {
-        until_settled(&self.process().url).await;
+        self.until("ready and settled", &|body| body["ready"] == true && body["settled"] != false).await;
+    }
+
+    async fn until(&self, what: &str, holds: &dyn Fn(&Value) -> bool) {
+        wait_for(&format!("{} being {what}", self.name), async || {
+            let body =
+                said(&self.process().url).await.map_err(|error| format!("{error}; {}", self.log_end()))?;
+            if holds(&body) { Ok(()) } else { Err(body.to_string()) }
+        })
+        .await;
     }
 
     /// Waits until the reasons why it is not ready hold `words`.
     pub async fn until_not_ready(&self, words: &str) {
         let holds = |body: &Value| body["ready"] == false && body["not_ready"].to_string().contains(words);
-        until(&self.process().url, &format!("not ready because of {words:?}"), &holds).await;
+        self.until(&format!("not ready because of {words:?}"), &holds).await;
     }
 
     /// Its log so far.
