@@ -134,13 +134,18 @@ impl LeaseBook {
         let mut mine = self.registration().lock().await;
         let Some(registration) = mine.as_mut().filter(|mine| !mine.takes_share) else { return Ok(()) };
         let taking = Registration { takes_share: true, ..registration.clone() };
-        let mut client = self.taking().client(operation).await?;
-        let tx = client.transaction().await.map_err(StoreError::query(operation))?;
-        put(&*tx, &taking, self.owner(), self.time_to_live().as_secs_f64())
-            .await
-            .map_err(StoreError::query(operation))?;
-        wake::notify(&tx, Channel::Lease).await?;
-        tx.commit().await.map_err(StoreError::query(operation))?;
+        // renewals wait for the registration: they must not wait long
+        let patience = self.time_to_live() / 4;
+        let told = tokio::time::timeout(patience, async {
+            let mut client = self.taking().client(operation).await?;
+            let tx = client.transaction().await.map_err(StoreError::query(operation))?;
+            put(&*tx, &taking, self.owner(), self.time_to_live().as_secs_f64())
+                .await
+                .map_err(StoreError::query(operation))?;
+            wake::notify(&tx, Channel::Lease).await?;
+            tx.commit().await.map_err(StoreError::query(operation))
+        });
+        told.await.map_err(self.taking().silent(operation))??;
         *registration = taking;
         Ok(())
     }
@@ -166,19 +171,24 @@ impl LeaseBook {
 /// The number that holds: what was agreed, while anybody goes by it, else that of who comes.
 async fn agree(tx: &Transaction<'_>, name: &str, wanted: u8) -> Result<u8, StoreError> {
     let failed = StoreError::query("agree on the number of shards");
+    // Locked before it is looked who goes by it: a shard that asks after the look, with its lease taken before it, waits
+    // for what is decided here.
     let row = tx
-        .query_one(
-            "select (select value from store_state where name = $2), \
-                    exists (select from instance \
-                            where name <> $1 and $3 = any (roles) and expires_at > clock_timestamp()) \
-                    or exists (select from lease where key like 'qualifier/%' and owner not in ('', $1) \
-                               and expires_at > clock_timestamp())",
-            &[&name, &SHARDS, &QUALIFY],
-        )
+        .query_opt("select value from store_state where name = $1 for update", &[&SHARDS])
         .await
         .map_err(&failed)?;
-    let agreed: Option<String> = row.try_get(0).map_err(&failed)?;
-    let in_force: bool = row.try_get(1).map_err(&failed)?;
+    let agreed: Option<String> = row.map(|row| row.try_get(0)).transpose().map_err(&failed)?;
+    let in_force: bool = tx
+        .query_one(
+            "select exists (select from instance \
+                            where name <> $1 and $2 = any (roles) and expires_at > clock_timestamp()) \
+                    or exists (select from lease where key like 'qualifier/%' and owner not in ('', $1) \
+                               and expires_at > clock_timestamp())",
+            &[&name, &QUALIFY],
+        )
+        .await
+        .and_then(|row| row.try_get(0))
+        .map_err(&failed)?;
     match agreed.and_then(|text| text.parse().ok()) {
         Some(agreed) if in_force || agreed == wanted => Ok(agreed),
         _ => {

@@ -25,11 +25,12 @@ use base::SharedClock;
 use calendar::codes;
 use deadpool_postgres::Object;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
 
 use crate::clock::DatabaseClock;
+use crate::duty;
 use crate::error::StoreError;
 use crate::instances::Registration;
 use crate::pool::Store;
@@ -133,6 +134,19 @@ pub struct Lease {
     valid_until: watch::Receiver<Option<Instant>>,
 }
 
+/// An answer on its way to who asked. What nobody takes is handed back.
+struct Offer(Option<Attempt>);
+
+impl Drop for Offer {
+    fn drop(&mut self) {
+        if let Some(Attempt::Held(unwanted)) = self.0.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(duty::give_back(unwanted));
+        }
+    }
+}
+
 impl LeaseBook {
     /// An empty book. `owner` names this process (unique for each start); a lease lives `time_to_live`
     /// unless renewed.
@@ -223,7 +237,28 @@ impl LeaseBook {
     }
 
     /// Takes the lease if nobody else has it.
+    ///
+    /// May be dropped while it asks: what it takes all the same is handed back at once, since nobody would have it in
+    /// hand until it runs out.
     pub async fn attempt(&self, key: &str) -> Result<Attempt, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let (book, key) = (self.clone(), key.to_owned());
+        // A task of its own: the commit of a take-over must not be forgotten together with who asked for it.
+        let asking = tokio::spawn(async move {
+            // who asked may have gone
+            let _ = answer.send(book.ask(&key).await.map(|attempt| Offer(Some(attempt))));
+        });
+        match answered.await {
+            Ok(answer) => answer.map(|mut offer| offer.0.take().expect("an offer is taken once")),
+            Err(_) => match asking.await {
+                Err(panicked) if panicked.is_panic() => std::panic::resume_unwind(panicked.into_panic()),
+                // the runtime ends, and whoever waits here with it
+                _ => std::future::pending().await,
+            },
+        }
+    }
+
+    async fn ask(&self, key: &str) -> Result<Attempt, StoreError> {
         let asked = self.inner.clock.monotonic();
         Ok(match self.try_take(key).await? {
             Ok(token) => Attempt::Held(self.enter(key, token, asked)),
@@ -281,11 +316,20 @@ impl LeaseBook {
 
     fn enter(&self, key: &str, token: i64, asked: Instant) -> Lease {
         let (sender, valid_until) = watch::channel(Some(asked + self.safe_life()));
-        let previous =
-            self.held().insert(key.to_owned(), Entry { token, valid_until: sender, forsaken_at: None });
-        if let Some(previous) = previous {
-            previous.valid_until.send_replace(None);
+        let mut held = self.held();
+        match held.get(key) {
+            // of two that asked at the same time the later one has it, whoever gets here first
+            Some(newer) if newer.token > token => {
+                sender.send_replace(None);
+            }
+            _ => {
+                let entry = Entry { token, valid_until: sender, forsaken_at: None };
+                if let Some(previous) = held.insert(key.to_owned(), entry) {
+                    previous.valid_until.send_replace(None);
+                }
+            }
         }
+        drop(held);
         Lease { book: self.clone(), fence: Fence { key: key.to_owned(), token }, valid_until }
     }
 

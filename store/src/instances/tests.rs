@@ -122,3 +122,29 @@ async fn of_many_that_start_together_with_different_numbers_all_use_one() {
     let agreed = database.store.agreed_shards().await.unwrap();
     assert_eq!(used.into_iter().map(Some).collect::<Vec<_>>(), [agreed]);
 }
+
+/// Regression: who came looked whether anybody went by the number before it kept others from reading it. A shard whose
+/// lease was taken in between read the number of before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shard_that_is_taken_while_somebody_comes_keeps_its_number() {
+    let database = database().await;
+    let (paused, comes) = (book(&database, "paused", SHORT), book(&database, "comes", LONG));
+    paused.register(wants(4)).await.unwrap();
+    until_dead(&database, "paused").await;
+    // somebody reads the number under a lease
+    let mut client = database.store.client("test").await.unwrap();
+    let reading = client.transaction().await.unwrap();
+    reading.query("select value from store_state where name = $1 for share", &[&SHARDS]).await.unwrap();
+    let coming = tokio::spawn(async move { comes.register(wants(8)).await });
+    let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    let observer = database.store.client("test").await.unwrap();
+    while observer.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        assert!(!coming.is_finished(), "changed the number while somebody read it");
+        tokio::task::yield_now().await;
+    }
+    let holder = book(&database, "holder", LONG);
+    let held = shard(&holder, 3).await;
+    reading.commit().await.unwrap();
+    assert_eq!(coming.await.unwrap().unwrap(), AgreedShards { shards: 4, differs: true });
+    assert!(held.is_valid());
+}

@@ -206,3 +206,36 @@ async fn who_waits_is_woken_when_a_lease_is_handed_back() {
         taken.release().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_asked_for_and_is_not_wanted_any_more_is_handed_back_at_once() {
+    let database = database().await;
+    // lives so long that nobody waits for its end
+    let life = Duration::from_secs(600);
+    let (first, second) = (book(&database, "first", life), book(&database, "second", life));
+    first.acquire("warm up", PATIENCE).await.unwrap().release().await.unwrap();
+    for round in 0..40_u64 {
+        let key = format!("group/{round}");
+        // given up somewhere between the first statement and the commit
+        let patience = Duration::from_micros(round * 150);
+        if let Ok(attempt) = tokio::time::timeout(patience, first.attempt(&key)).await {
+            let Attempt::Held(lease) = attempt.unwrap() else { unreachable!("nobody else wants it") };
+            lease.release().await.unwrap();
+        }
+        let taken = second.acquire(&key, PATIENCE).await.unwrap();
+        assert!(taken.is_valid());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_that_asked_at_the_same_time_the_one_with_the_greater_token_has_it() {
+    let database = database().await;
+    let book = book(&database, "first", PATIENCE);
+    let now = book.inner.clock.monotonic();
+    let later = book.enter("group/1", 2, now);
+    let earlier = book.enter("group/1", 1, now);
+    assert!(later.is_valid());
+    assert!(!earlier.is_valid());
+    drop(earlier);
+    assert!(book.held()["group/1"].forsaken_at.is_none());
+}

@@ -83,7 +83,9 @@ impl Store {
     }
 }
 
-/// Decides "absent" for every key that Planner holds, may hold, or was to hold, and that is not over.
+/// Decides "absent" for every key that Planner holds, may hold, or was to hold, and that is not over. Readings begin by the
+/// database's clock: were the decision to come from later than that, because the clock of the operator's machine is
+/// ahead, all readings until then would be discarded when the mailbox comes back.
 async fn delete_all(tx: &Transaction<'_>, mail: &MailAddress, now: Timestamp) -> Result<u64, StoreError> {
     tx.execute(
         "with theirs as materialized ( \
@@ -95,7 +97,7 @@ async fn delete_all(tx: &Transaction<'_>, mail: &MailAddress, now: Timestamp) ->
          update calendar_event e set \
              version = e.version + 1, wanted = false, start_at = coalesce(e.start_at, e.ack_start), \
              end_at = coalesce(e.end_at, e.ack_end), decided_at = $2, \
-             reading_began = greatest(e.reading_began, $2), bulk = true, decision_trace = null, attempts = 0, \
+             reading_began = greatest(e.reading_began, least($2, clock_timestamp())), bulk = true, decision_trace = null, attempts = 0, \
              put_off = 0, unanswered = 0, next_attempt_at = null, delete_withheld = false \
          from theirs t where e.mail = $1 and e.origin_id = t.origin_id",
         &[&mail.as_str(), &now],

@@ -165,3 +165,18 @@ async fn coming_back_ends_it() {
     assert_eq!(number(store, withdrawn).await, 0);
     assert_eq!(number(store, "select count(*) from planner_resource where deleted_date is null").await, 1);
 }
+
+#[tokio::test]
+async fn a_clock_of_the_operator_that_is_ahead_makes_no_later_reading_an_older_one() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, "a@x.dk").await;
+    decide(store, "a@x.dk", "held", Some(slot(1))).await;
+    acknowledge(store).await;
+    let ahead = Timestamp::now() + Duration::from_secs(600);
+    let done = store.add_to_blacklist_and_withdraw(&mail(), "has left", "kim", ahead).await.unwrap();
+    assert_eq!(done.decided, 1);
+    let late =
+        number(store, "select count(*) from calendar_event where reading_began > clock_timestamp()").await;
+    assert_eq!(late, 0, "whoever reads the calendar now would be discarded");
+}
