@@ -29,9 +29,7 @@ pub(crate) fn mount(admin: Option<Arc<Admin>>, app: &mut web::ServiceConfig) {
         web::scope("/admin")
             .app_data(web::Data::from(admin))
             .app_data(web::PayloadConfig::new(BODY_MAX))
-            .service(
-                web::resource("/operations").route(web::get().to(operations)).route(web::post().to(ask)),
-            )
+            .service(web::resource("/operations").route(web::get().to(operations)).route(web::post().to(ask)))
             .service(web::resource("/operations/{id}").route(web::get().to(operation)))
             .service(web::resource("/withheld").route(web::get().to(runs)))
             .service(web::resource("/withheld/{run}/{verdict}").route(web::post().to(settle)))
@@ -48,6 +46,8 @@ enum Refusal {
     TooMany(u64),
     /// The call cannot be understood.
     Wrong(String),
+    /// Its body is larger than [`BODY_MAX`].
+    TooLarge,
     /// The command is none.
     UnknownCommand(String),
     /// There is no such thing.
@@ -70,6 +70,7 @@ impl Refusal {
             Self::Unknown => StatusCode::UNAUTHORIZED,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Wrong(_) | Self::UnknownCommand(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::Slow => StatusCode::GATEWAY_TIMEOUT,
             Self::Command(error) => match error {
@@ -87,6 +88,7 @@ impl Refusal {
             Self::Unknown => "the header Authorization: Bearer TOKEN is missing or wrong".to_owned(),
             Self::TooMany(seconds) => format!("too many calls; try again in {seconds} s"),
             Self::Wrong(text) | Self::UnknownCommand(text) | Self::Missing(text) => text.clone(),
+            Self::TooLarge => format!("the body is larger than {BODY_MAX} bytes"),
             // what the database says stays in the log
             Self::Command(error) => error.to_string(),
             Self::Slow => format!("not done within {} s; it may be done all the same", PATIENCE.as_secs()),
@@ -208,13 +210,16 @@ struct Settle {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::Wrong(format!("the body is not as expected: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::Wrong(format!("the body is not as expected: {error}")))
 }
 
 fn name(by: &str) -> Result<String, Refusal> {
     let by = by.trim();
     if by.is_empty() || by.chars().count() > BY_MAX || by.chars().any(char::is_control) {
-        return Err(Refusal::Wrong(format!("\"by\" must be the name of who asks, at most {BY_MAX} characters")));
+        return Err(Refusal::Wrong(format!(
+            "\"by\" must be the name of who asks, at most {BY_MAX} characters"
+        )));
     }
     Ok(format!("{by} (http)"))
 }
@@ -226,7 +231,8 @@ impl Ask {
         let kind = K::named(&self.kind).filter(|kind| !matches!(kind, K::Confirmation | K::Rejection));
         let Some(kind) = kind else {
             return Err(Refusal::UnknownCommand(
-                "\"kind\" is none of full_pull, comparison, adoption, rediscovery, resend, resource_list".to_owned(),
+                "\"kind\" is none of full_pull, comparison, adoption, rediscovery, resend, resource_list"
+                    .to_owned(),
             ));
         };
         let scope = match (&self.mailbox, self.all) {
@@ -246,11 +252,22 @@ impl Ask {
     }
 }
 
-async fn ask(request: HttpRequest, admin: web::Data<Admin>, body: web::Bytes) -> HttpResponse {
+/// What came as the body.
+type Body = Result<web::Bytes, actix_web::Error>;
+
+/// The body of a call; one that is too large or ended early is refused in words like any other.
+fn whole(body: Body) -> Result<web::Bytes, Refusal> {
+    body.map_err(|error| match error.as_response_error().status_code() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+        _ => Refusal::Wrong("the body cannot be read".to_owned()),
+    })
+}
+
+async fn ask(request: HttpRequest, admin: web::Data<Admin>, body: Body) -> HttpResponse {
+    let body = whole(body);
     perform(&request, admin, |admin| async move {
-        let (kind, scope, by) = read::<Ask>(&body)?.check()?;
-        let operation =
-            acts::ask(&admin.store, admin.allowed, kind, &scope, &by, admin.clock.now()).await?;
+        let (kind, scope, by) = read::<Ask>(&body?)?.check()?;
+        let operation = acts::ask(&admin.store, admin.allowed, kind, &scope, &by, admin.clock.now()).await?;
         told(&admin, operation.id).await
     })
     .await
@@ -260,8 +277,9 @@ async fn settle(
     request: HttpRequest,
     admin: web::Data<Admin>,
     path: web::Path<(String, String)>,
-    body: web::Bytes,
+    body: Body,
 ) -> HttpResponse {
+    let body = whole(body);
     perform(&request, admin, |admin| async move {
         let (run, verdict) = path.into_inner();
         let confirm = match verdict.as_str() {
@@ -270,7 +288,7 @@ async fn settle(
             _ => return Err(Refusal::Missing("a run is settled by /confirm or /reject".to_owned())),
         };
         let run: RunId = run.parse().map_err(|reason| Refusal::Wrong(format!("the run {reason}")))?;
-        let by = name(&read::<Settle>(&body)?.by)?;
+        let by = name(&read::<Settle>(&body?)?.by)?;
         let (operation, count) = acts::settle(&admin.store, run, confirm, &by, admin.clock.now()).await?;
         let act = if confirm { "withheld confirm" } else { "withheld reject" };
         record(&admin.store, &by, act, json!({ "run": run.to_string(), "count": count })).await;

@@ -38,9 +38,9 @@ impl Desk {
             Allowed { rediscovery: true },
         ));
         let server = HttpServer::new(move || {
-            App::new().configure(|app| mount(Some(Arc::clone(&admin)), app)).default_service(web::to(|| async {
-                actix_web::HttpResponse::NotFound()
-            }))
+            App::new()
+                .configure(|app| mount(Some(Arc::clone(&admin)), app))
+                .default_service(web::to(|| async { actix_web::HttpResponse::NotFound() }))
         })
         .workers(1)
         .disable_signals()
@@ -84,7 +84,9 @@ impl Desk {
 async fn what_is_asked_for_can_be_followed() {
     let desk = Desk::new().await;
     resource(&desk.database.store, "a@x.dk").await;
-    let asked = desk.post("/admin/operations", &json!({ "kind": "full_pull", "mailbox": "A@X.dk", "by": "kim" })).await;
+    let asked = desk
+        .post("/admin/operations", &json!({ "kind": "full_pull", "mailbox": "A@X.dk", "by": "kim" }))
+        .await;
     assert_eq!(asked.status, 202, "{}", asked.body);
     assert_eq!(asked.location.as_deref(), Some("/admin/operations/1"));
     assert_eq!(
@@ -173,12 +175,19 @@ async fn what_is_wrong_is_said() {
         assert!(refused.body["error"].as_str().unwrap().contains(words), "{body}: {}", refused.body);
     }
     sql(&desk.database.store, "update planner_resource set deleted_date = now(), deleted_reason = 'x'").await;
-    let unused = desk.post("/admin/operations", &json!({ "kind": "resend", "mailbox": "a@x.dk", "by": "kim" })).await;
+    let unused =
+        desk.post("/admin/operations", &json!({ "kind": "resend", "mailbox": "a@x.dk", "by": "kim" })).await;
     assert_eq!(unused.status, 409);
     assert_eq!(desk.get("/admin/operations/7").await.status, 404);
     assert_eq!(desk.get("/admin/operations/x").await.status, 404);
     let large = vec![b' '; BODY_MAX + 1];
-    assert_eq!(desk.call("POST", "/admin/operations", Some(TOKEN), &large).await.status, 413);
+    let refused = desk.call("POST", "/admin/operations", Some(TOKEN), &large).await;
+    assert_eq!(
+        (refused.status, refused.body["error"].as_str()),
+        (413, Some("the body is larger than 16384 bytes"))
+    );
+    let unknown = desk.call("POST", "/admin/operations", None, &large).await;
+    assert_eq!(unknown.status, 401, "who has no token learns nothing else");
     assert_eq!(desk.count("select count(*) from operation").await, 0, "what is refused leaves no row");
 }
 

@@ -74,8 +74,8 @@ texts! {
     }
     NOT_COVERED = "status.not_covered" { en "not covered by any account" da "dækkes ikke af nogen konto" }
     LIST_FETCHED = "status.list_fetched" { en "resource list fetched" da "ressourcelisten hentet" }
-    FULL_PULL = "status.full_pull" { en "full pull" da "fuld indlæsning" }
-    COMPARISON = "status.comparison" { en "comparison" da "sammenligning" }
+    FULL_PULL = "status.full_pull" { en "each was read in full since" da "hver er læst helt siden" }
+    COMPARISON = "status.comparison" { en "each was compared with Planner since" da "hver er sammenlignet med Planner siden" }
     NEVER = "status.never" { en "never" da "aldrig" }
 
     BUDGET = "status.budget" { en "CALLS TO PLANNER IN THE LAST MINUTE" da "KALD TIL PLANNER I DET SIDSTE MINUT" }
@@ -102,6 +102,11 @@ texts! {
     R_STAGE_NEXT = "status.r.stage.next" {
         en "look into the log of an instance with that role: it says what it waits for"
         da "se i loggen for en instans med den rolle: der står, hvad den venter på"
+    }
+    R_PART = "status.r.part" { en "nobody does this work: {parts}" da "ingen udfører dette arbejde: {parts}" }
+    R_PART_NEXT = "status.r.part.next" {
+        en "look into the log of an instance with that role; with planner.dry_run nothing is sent by that instance"
+        da "se i loggen for en instans med den rolle; med planner.dry_run sender den instans intet"
     }
     R_NO_LIST = "status.r.no_list" {
         en "the resource list was never fetched" da "ressourcelisten er aldrig hentet"

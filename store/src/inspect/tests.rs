@@ -34,6 +34,37 @@ async fn an_empty_store_can_be_looked_at() {
     assert_eq!((facts.missing.len(), facts.forbidden.len(), facts.owner), (0, 0, true));
 }
 
+/// A first start records its schedules as if they had run (so that they run at their next time); nothing was read or
+/// compared by that, and operators are not told so.
+#[tokio::test]
+async fn what_is_told_as_read_and_compared_was() {
+    let database = database().await;
+    let store = &database.store;
+    new_resource(store, "a@x.dk").await;
+    new_resource(store, "b@x.dk").await;
+    let fence = fence(store, "communicator").await;
+    store.record_run(&fence, "comparison", Timestamp::now()).await.unwrap();
+    let told = async || {
+        let work = store.work().await.unwrap();
+        (work.full_pull_at.map(Timestamp::as_second), work.comparison_at.map(Timestamp::as_second))
+    };
+    sql(
+        store,
+        "update planner_resource set last_full_sync = null, adopted_at = null, compared_at = null; \
+         update planner_resource set last_full_sync = to_timestamp(50), adopted_at = to_timestamp(60) \
+          where mail = 'a@x.dk'",
+    )
+    .await;
+    assert_eq!(told().await, (None, None), "one was never read and never taken over");
+    sql(
+        store,
+        "update planner_resource set last_full_sync = to_timestamp(70), adopted_at = to_timestamp(70), \
+                compared_at = to_timestamp(80) where mail = 'b@x.dk'",
+    )
+    .await;
+    assert_eq!(told().await, (Some(50), Some(60)), "those that are furthest behind");
+}
+
 #[tokio::test]
 async fn leases_groups_and_calls_are_told() {
     let database = database().await;

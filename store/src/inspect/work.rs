@@ -36,9 +36,9 @@ pub struct Work {
     pub withheld: u64,
     /// Deletions of withdrawn mailboxes that are still to be sent.
     pub withdrawals_unsent: u64,
-    /// When the full pull ran last, for the mailboxes that are furthest behind.
+    /// Since when each mailbox in use was read in full at least once; `None` = one of them never was, or none is used.
     pub full_pull_at: Option<Timestamp>,
-    /// When the comparison ran last.
+    /// The same for what Planner holds of it: compared, or taken over (which compares, too).
     pub comparison_at: Option<Timestamp>,
     /// Warnings and errors of the last hour, the most frequent first.
     pub events: Vec<EventCount>,
@@ -127,8 +127,10 @@ impl Store {
                    + (select count(*) from withheld_list where state = 'withheld'), \
                    (select count(*) from calendar_event e join planner_resource r using (mail) \
                     where e.pending and not e.wanted and r.deleted_date is not null and r.withdrawn_at is not null), \
-                   (select min(changed_at) from store_state where name like 'schedule/full_pull/%'), \
-                   (select changed_at from store_state where name = 'schedule/comparison')",
+                   (select min(last_full_sync) from planner_resource where deleted_date is null \
+                    having bool_and(last_full_sync is not null)), \
+                   (select min(greatest(compared_at, adopted_at)) from planner_resource where deleted_date is null \
+                    having bool_and(adopted_at is not null))",
                 &[],
             )
             .await

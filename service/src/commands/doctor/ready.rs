@@ -13,8 +13,8 @@ use super::host::{self, Host};
 use super::{Said, Step, Verdict, plain, said};
 use crate::commands::status::stopped;
 use crate::config::{Config, LogFormat};
-use crate::texts::doctor as t;
 use crate::texts::Text;
+use crate::texts::doctor as t;
 
 /// All steps.
 pub(super) async fn steps(desk: &Desk, offline: bool) -> Vec<Step> {
@@ -56,9 +56,7 @@ fn answered_at(at: Timestamp) -> Said {
 fn agreement(answered: Option<Timestamp>) -> Step {
     match answered {
         Some(at) => Step::ok(t::AGREEMENT, answered_at(at)),
-        None => {
-            Step::new(t::AGREEMENT, Verdict::Ask, plain(t::AGREEMENT_ASK), plain(t::AGREEMENT_NEXT))
-        }
+        None => Step::new(t::AGREEMENT, Verdict::Ask, plain(t::AGREEMENT_ASK), plain(t::AGREEMENT_NEXT)),
     }
 }
 
@@ -77,12 +75,12 @@ fn approved(answered: Option<Timestamp>) -> Step {
 }
 
 fn account(config: &Config, work: Option<&Work>, credentials: Option<usize>) -> Step {
-    let listened: u64 = work.map_or(0, |work| work.groups.iter().map(|group| group.subscribed).sum());
+    let Some(work) = work else { return Step::open(t::ACCOUNT, plain(t::UNKNOWN_WITHOUT_DATABASE)) };
+    let listened: u64 = work.groups.iter().map(|group| group.subscribed).sum();
     let evidence = match (credentials, &config.exchange.user) {
-        (Some(count), _) if count > 0 => said(
-            t::ACCOUNT_DATABASE,
-            [("count", count.to_string()), ("mailboxes", listened.to_string())],
-        ),
+        (Some(count), _) if count > 0 => {
+            said(t::ACCOUNT_DATABASE, [("count", count.to_string()), ("mailboxes", listened.to_string())])
+        }
         (_, Some(_)) => said(t::ACCOUNT_CONFIGURATION, [("mailboxes", listened.to_string())]),
         (_, None) => {
             return Step::new(t::ACCOUNT, Verdict::Fail, plain(t::ACCOUNT_NONE), plain(t::ACCOUNT_NEXT));
@@ -169,7 +167,12 @@ fn rights(found: &DatabaseFacts) -> Step {
         return Step::new(t::RIGHTS, Verdict::Fail, lack, plain(t::RIGHTS_NEXT));
     }
     if found.owner {
-        return Step::new(t::RIGHTS, Verdict::Warn, said(t::RIGHTS_OWNER, [user]), plain(t::RIGHTS_OWNER_NEXT));
+        return Step::new(
+            t::RIGHTS,
+            Verdict::Warn,
+            said(t::RIGHTS_OWNER, [user]),
+            plain(t::RIGHTS_OWNER_NEXT),
+        );
     }
     Step::ok(t::RIGHTS, said(t::RIGHTS_OK, [user]))
 }
@@ -181,9 +184,7 @@ fn registered() -> Step {
     let pod = std::env::var("KUBERNETES_SERVICE_HOST").is_ok().then(|| "Kubernetes".to_owned());
     match unit.map(|unit| unit.display().to_string()).or(pod) {
         Some(place) => Step::ok(t::REGISTERED, said(t::REGISTERED_OK, [("where", place)])),
-        None => {
-            Step::new(t::REGISTERED, Verdict::Ask, plain(t::REGISTERED_ASK), plain(t::REGISTERED_NEXT))
-        }
+        None => Step::new(t::REGISTERED, Verdict::Ask, plain(t::REGISTERED_ASK), plain(t::REGISTERED_NEXT)),
     }
 }
 

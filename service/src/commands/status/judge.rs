@@ -11,6 +11,8 @@ use crate::texts::{Language, Text};
 const LATE_S: f64 = 120.0;
 /// The same for a notification.
 const SLOW_S: f64 = 120.0;
+/// The lease of who sends; nobody's on purpose in a rehearsal.
+const SENDER: &str = "communicator/planner-batcher";
 
 /// A stage (B1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +138,16 @@ pub(super) fn remarks(picture: &Picture) -> Vec<Remark> {
         for still in Stage::ALL.into_iter().filter(|one| !stage(work, *one).runs()) {
             add(t::R_STAGE, t::R_STAGE_NEXT, vec![("stage", still.name().to_owned())]);
         }
+        let parts: Vec<String> = Stage::ALL
+            .into_iter()
+            .map(|one| stage(work, one))
+            .filter(StageState::runs)
+            .flat_map(|state| state.missing)
+            .filter(|key| !(picture.limits.dry_run && key == SENDER))
+            .collect();
+        if !parts.is_empty() {
+            add(t::R_PART, t::R_PART_NEXT, vec![("parts", parts.join(", "))]);
+        }
     }
     if work.queues.resource_list_fetched_at.is_none() {
         add(t::R_NO_LIST, t::R_NO_LIST_NEXT, Vec::new());
@@ -175,7 +187,8 @@ pub(super) fn remarks(picture: &Picture) -> Vec<Remark> {
         }
     }
     if work.budget.failed > 0 {
-        let values = vec![("failed", work.budget.failed.to_string()), ("calls", work.budget.calls.to_string())];
+        let values =
+            vec![("failed", work.budget.failed.to_string()), ("calls", work.budget.calls.to_string())];
         add(t::R_CALLS_FAIL, t::R_CALLS_FAIL_NEXT, values);
     }
     remarks

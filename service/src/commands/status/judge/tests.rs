@@ -23,7 +23,13 @@ fn lease(key: &str, owner: Option<&str>) -> HeldLease {
 }
 
 fn well() -> Picture {
-    let keys = ["affinity-group/1", "communicator/comparison", "communicator/planner-batcher", "listener", "qualifier/0"];
+    let keys = [
+        "affinity-group/1",
+        "communicator/comparison",
+        "communicator/planner-batcher",
+        "listener",
+        "qualifier/0",
+    ];
     Picture {
         work: Work {
             at: at(0),
@@ -88,6 +94,15 @@ fn each_thing_to_be_looked_at_is_said_once() {
     };
     assert_eq!(change(|p| p.work.leases.iter_mut().for_each(|l| l.owner = None)), ["status.r.nobody_runs"]);
     assert_eq!(change(|p| p.work.leases.retain(|l| l.key != "qualifier/0")), ["status.r.stage"]);
+    let without_sender = |p: &mut Picture| {
+        p.work.leases.iter_mut().filter(|l| l.key == SENDER).for_each(|l| l.owner = None);
+    };
+    assert_eq!(change(without_sender), ["status.r.part"], "the stage runs, and sends nothing");
+    let rehearsed = change(|p| {
+        p.work.leases.iter_mut().filter(|l| l.key == SENDER).for_each(|l| l.owner = None);
+        p.limits.dry_run = true;
+    });
+    assert_eq!(rehearsed, ["status.r.dry_run"], "in a rehearsal nobody sends on purpose");
     assert_eq!(change(|p| p.work.queues.resource_list_fetched_at = None), ["status.r.no_list"]);
     assert_eq!(change(|p| p.oldest = Some(unsent(121))), ["status.r.late"]);
     assert_eq!(change(|p| p.work.queues.oldest_notification_s = Some(200.0)), ["status.r.slow"]);
