@@ -213,11 +213,7 @@ async fn the_budget_of_a_minute_holds_over_two_instances_and_a_kill() {
     let pace: &[&str] = &["KOMMUNEKLIENT_PACE=20"];
     let mut scene = Scene::new(
         PROGRAM,
-        Setting {
-            planner_minute: Duration::from_secs(3),
-            planner_calls_per_minute: Some(6),
-            ..setting()
-        },
+        Setting { planner_minute: Duration::from_secs(3), planner_calls_per_minute: Some(6), ..setting() },
     )
     .await;
     scene.configure("planner", "sla_calls_per_minute", "6");
@@ -227,7 +223,8 @@ async fn the_budget_of_a_minute_holds_over_two_instances_and_a_kill() {
     create_everywhere(&scene, 2).await;
     // in the midst of it
     wait_for("some calls", async || {
-        let calls = scene.count("select count(*) from service_call_reference_log where operation = 'CreateEvents'");
+        let calls =
+            scene.count("select count(*) from service_call_reference_log where operation = 'CreateEvents'");
         match calls.await {
             0..4 => Err("few".to_owned()),
             _ => Ok(()),

@@ -62,12 +62,21 @@ async fn a_running_service_is_seen_and_a_mailbox_is_understood() {
     })
     .await;
     let status = json_of(&scene, "status").await;
-    assert!(status["stages"].as_array().unwrap().iter().all(|stage| stage["runs"] == json!(true)), "{status}");
+    assert!(
+        status["stages"].as_array().unwrap().iter().all(|stage| stage["runs"] == json!(true)),
+        "{status}"
+    );
     assert_eq!((&status["resources"]["in_use"], &status["queues"]["unsent"]), (&json!(2), &json!(0)));
-    assert_eq!((&status["groups"][0]["mailboxes"], &status["groups"][0]["subscribed"]), (&json!(2), &json!(2)));
+    assert_eq!(
+        (&status["groups"][0]["mailboxes"], &status["groups"][0]["subscribed"]),
+        (&json!(2), &json!(2))
+    );
     assert!(status["budget"]["calls"].as_u64().unwrap() > 0, "{status}");
     let page = text_of(&scene, "status --language da").await;
-    assert!(page.starts_with("alt er i orden") && page.contains("lytter") && page.contains("kører"), "{page}");
+    assert!(
+        page.starts_with("alt er i orden") && page.contains("lytter") && page.contains("kører"),
+        "{page}"
+    );
 
     let steps = json_of(&scene, &format!("doctor {anna}")).await;
     assert_eq!(steps["failed"], json!(0), "{steps}");
@@ -103,7 +112,8 @@ async fn what_is_withdrawn_leaves_planner_and_an_erased_person_does_not_come_bac
     assert_eq!(refused.status, 1);
     assert!(refused.err.contains("Planner holds, or is to hold, 3 appointments"), "{refused:?}");
 
-    let withdrawn = text_of(&scene, &format!("mailbox block {anna} --reason has_left --withdraw --by kim")).await;
+    let withdrawn =
+        text_of(&scene, &format!("mailbox block {anna} --reason has_left --withdraw --by kim")).await;
     assert!(withdrawn.contains("3 appointments are to be deleted in Planner"), "{withdrawn}");
     wait_for("the deletions", async || {
         let held = scene.planner.listing().await.map_err(|error| error.to_string())?;
@@ -126,7 +136,10 @@ async fn what_is_withdrawn_leaves_planner_and_an_erased_person_does_not_come_bac
     assert!(!held.keys().any(|key| key.0 == anna), "{held:?}");
 
     let would = json_of(&scene, &format!("erase {anna} --dry-run")).await;
-    assert!(would["erased"] == json!(false) && would["rows"]["calendar_event"].as_u64().unwrap() >= 3, "{would}");
+    assert!(
+        would["erased"] == json!(false) && would["rows"]["calendar_event"].as_u64().unwrap() >= 3,
+        "{would}"
+    );
     let erased = text_of(&scene, &format!("erase {anna} --yes --by kim")).await;
     assert!(erased.contains("is erased") && erased.contains("calendar_event"), "{erased}");
     let refresh = run(&scene.configuration, "resources refresh --wait --timeout 1m --json").await;
@@ -190,9 +203,13 @@ async fn what_is_asked_for_over_http_is_done_and_followed() {
         let request = client.post(format!("{url}/admin/operations")).body(body.to_string());
         request.header("content-type", "application/json").bearer_auth(TOKEN).send()
     };
-    for (kind, all) in
-        [("full_pull", true), ("comparison", true), ("resource_list", false), ("rediscovery", true), ("resend", true)]
-    {
+    for (kind, all) in [
+        ("full_pull", true),
+        ("comparison", true),
+        ("resource_list", false),
+        ("rediscovery", true),
+        ("resend", true),
+    ] {
         let answer = ask(kind, all).await.unwrap();
         assert_eq!(answer.status(), 202, "{kind}");
         let place = answer.headers()["location"].to_str().unwrap().to_owned();

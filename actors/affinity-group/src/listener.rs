@@ -228,7 +228,10 @@ impl Listener {
     /// One event when there is nobody to listen to.
     fn tell_nobody(&mut self, nobody: bool) {
         if nobody && !self.told_nobody {
-            tracing::warn!(event_id = codes::NO_ACTIVE_MAILBOXES.id, "there is no active mailbox to listen to");
+            tracing::warn!(
+                event_id = codes::NO_ACTIVE_MAILBOXES.id,
+                "there is no active mailbox to listen to"
+            );
         }
         self.told_nobody = nobody;
     }

@@ -40,6 +40,13 @@ mod tests;
 pub const STREAM_IDS: usize = 200;
 /// Failures in a row after which a member that should become the anchor no longer holds up the others.
 const ANCHOR_TRIES: u32 = 3;
+/// So long it may take until it says what became of it: one whose actor fails again and again never does.
+const ANCHOR_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Until when others wait for a candidate for the anchor.
+fn candidate_until(member: &Member) -> Instant {
+    member.started_at + base::pace::scaled(ANCHOR_PATIENCE)
+}
 
 /// Something happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +157,8 @@ struct Member {
     downs: u32,
     /// Is the last failure its own?
     own_fault: bool,
+    /// When its present or last start was ordered.
+    started_at: Instant,
     /// Since when no stream has listened to its subscription.
     unheard_since: Instant,
     /// It may have lost events.
@@ -242,7 +251,7 @@ impl Policy {
             | Event::Bad { .. }
             | Event::Missed { .. } => {}
         }
-        self.start_members(&mut out);
+        self.start_members(now, &mut out);
         self.settle(now, &mut out);
         out
     }
@@ -257,7 +266,16 @@ impl Policy {
             }
         };
         let deaf = self.deaf_since.map(|since| since + self.options.deaf_catch_up_every);
-        next.into_iter().chain(deaf).min()
+        next.into_iter().chain(deaf).chain(self.next_candidate_at()).min()
+    }
+
+    /// When the next candidate for the anchor is started, since the one before says nothing.
+    fn next_candidate_at(&self) -> Option<Instant> {
+        let members = || self.members.values();
+        if self.anchored.is_some() || !members().any(|member| member.state == State::Waiting) {
+            return None;
+        }
+        members().filter(|member| member.state == State::Starting).map(candidate_until).max()
     }
 
     /// Has the group done for its members what it can? Stays true.
@@ -304,6 +322,7 @@ impl Policy {
                 begun: false,
                 downs: 0,
                 own_fault: false,
+                started_at: now,
                 unheard_since: now,
                 gap: false,
             });
@@ -445,6 +464,7 @@ impl Policy {
         for mail in bad {
             if let Some(member) = self.members.get_mut(&mail) {
                 member.state = State::Starting;
+                member.started_at = now;
                 out.push(Directive::Resubscribe(mail));
             }
         }
@@ -512,10 +532,10 @@ impl Policy {
     }
 
     /// Starts members whose turn it is: one at a time until there is an anchor, then all.
-    fn start_members(&mut self, out: &mut Vec<Directive>) {
+    fn start_members(&mut self, now: Instant, out: &mut Vec<Directive>) {
         if self.anchored.is_none() {
             let candidate_at_work = self.members.values().any(|member| match member.state {
-                State::Starting => true,
+                State::Starting => now < candidate_until(member),
                 State::Down => !member.own_fault && member.downs < ANCHOR_TRIES,
                 State::Waiting | State::Live(_) => false,
             });
@@ -528,6 +548,7 @@ impl Policy {
                 continue;
             }
             member.state = State::Starting;
+            member.started_at = now;
             out.push(if member.begun {
                 Directive::Resubscribe(mail.clone())
             } else {

@@ -78,13 +78,7 @@ impl Round<'_> {
             .filter(|resource| resource.location.is_none())
             .filter_map(|resource| resource.error.as_ref()?.retry_in)
             .min();
-        Ok(Outcome::Formed {
-            changed,
-            more,
-            locate_in,
-            uncovered,
-            nobody: resources.is_empty(),
-        })
+        Ok(Outcome::Formed { changed, more, locate_in, uncovered, nobody: resources.is_empty() })
     }
 
     /// Locates mailboxes and writes what came out to their rows.
@@ -205,11 +199,7 @@ struct Wanted {
 }
 
 /// Pure: whom to locate now (with the failures so far), and whether more wait.
-fn to_locate(
-    resources: &[ActiveResource],
-    at_once: usize,
-    solves: bool,
-) -> (Vec<Wanted>, bool) {
+fn to_locate(resources: &[ActiveResource], at_once: usize, solves: bool) -> (Vec<Wanted>, bool) {
     let due = |resource: &&ActiveResource| {
         let retry_in = resource.error.as_ref().and_then(|error| error.retry_in);
         match resource.location {

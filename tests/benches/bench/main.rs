@@ -22,8 +22,14 @@ type Bench = (&'static str, &'static str);
 
 const BENCHES: [Bench; 3] = [
     (full_pull::NAME, "read 1,000 mailboxes with 40 appointments each in full, from nothing"),
-    (sla::NAME, "use what was agreed with Planner, at ten times as much to be sent, beside what was agreed (4 min)"),
-    (backpressure::NAME, "memory with Planner away for a minute and at ten times the budget, beside that at rest (3 min)"),
+    (
+        sla::NAME,
+        "use what was agreed with Planner, at ten times as much to be sent, beside what was agreed (4 min)",
+    ),
+    (
+        backpressure::NAME,
+        "memory with Planner away for a minute and at ten times the budget, beside that at rest (3 min)",
+    ),
 ];
 
 fn main() -> ExitCode {

@@ -119,6 +119,8 @@ async fn bad_answers_while_the_service_starts_are_told_and_the_mailbox_listened_
     scene.outlook.create(&mailbox(1), scene.appointment("UID-1", 3)).await.unwrap();
     scene.outlook.create(&mailbox(2), scene.appointment("UID-2", 3)).await.unwrap();
     for (operation, kind) in [
+        // one of these two answers the trial of the account at the start of the process
+        ("GetFolder", json!({"code": {"code": "ErrorOfTheFolder"}})),
         ("GetFolder", json!({"code": {"code": "ErrorOfTheFolder"}})),
         ("GetFolder", json!("malformed")),
         ("Subscribe", json!({"code_in_body": {"code": "ErrorOfTheSubscription"}})),

@@ -96,7 +96,8 @@ async fn a_mailbox_that_cannot_be_used_says_why_and_holds_up_nobody() {
 async fn a_mailbox_whose_every_answer_is_garbage_holds_up_nobody() {
     let mut scene = Scene::ready(PROGRAM, Setting::default()).await;
     for operation in ["GetFolder", "GetItem", "FindItem", "SyncFolderItems", "Subscribe"] {
-        let rule = json!({"kind": "malformed", "operation": operation, "mailbox": mailbox(1), "probability": 1.0});
+        let rule =
+            json!({"kind": "malformed", "operation": operation, "mailbox": mailbox(1), "probability": 1.0});
         scene.exchange_fault(rule).await;
     }
     let mut ids = Vec::new();

@@ -94,6 +94,21 @@ fn an_anchor_that_cannot_be_used_is_passed_over() {
     assert_eq!(directives, [Directive::Affinity(Some((mail(2), None))), open(1, &[2])]);
 }
 
+/// Its actor fails again and again, and so nobody ever says that it is down.
+#[test]
+fn a_candidate_that_says_nothing_is_passed_over_in_time() {
+    let (mut policy, start) = (Policy::new(options()), SystemClock.monotonic());
+    assert_eq!(policy.on(members(&[1, 2, 3]), start, 0.0), [Directive::Start(mail(1))]);
+    let due = policy.wake_at().unwrap();
+    assert_eq!(due, start + ANCHOR_PATIENCE);
+    assert_eq!(policy.on(Event::Tick, due - s(1), 0.0), []);
+    assert_eq!(policy.on(Event::Tick, due, 0.0), [Directive::Start(mail(2))]);
+    // the next one gets as long, and the last one needs no clock
+    assert_eq!(policy.wake_at(), Some(due + ANCHOR_PATIENCE));
+    assert_eq!(policy.on(Event::Tick, due + ANCHOR_PATIENCE, 0.0), [Directive::Start(mail(3))]);
+    assert_eq!(policy.wake_at(), None);
+}
+
 #[test]
 fn a_planned_end_opened_again_in_time_is_no_gap() {
     let (mut policy, start) = listening();

@@ -52,10 +52,8 @@ fn those_without_location_whose_time_has_come_are_located_in_portions() {
 
 #[test]
 fn doubted_locations_are_solved_anew_at_once_unless_that_is_switched_off() {
-    let doubted = [
-        ActiveResource { location_doubted: true, ..resource(1, true, Some(60)) },
-        resource(2, true, None),
-    ];
+    let doubted =
+        [ActiveResource { location_doubted: true, ..resource(1, true, Some(60)) }, resource(2, true, None)];
     let wanted = Wanted { mail: mail(1), failures: 2, has_location: true };
     assert_eq!(to_locate(&doubted, 10, true), (vec![wanted], false));
     assert_eq!(to_locate(&doubted, 10, false), (vec![], false));

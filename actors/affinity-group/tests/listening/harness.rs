@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use affinity_group::{GroupOptions, GroupTools, Listener, ListenerOptions, listener_spec};
 use base::{Backoff, SystemClock};
-use calendar::{CalendarSource, MailAddress};
 use calendar::ids::AccountId;
+use calendar::{CalendarSource, MailAddress};
 use connector_exchange::{Account, BackOff, Exchange, ExchangeOptions, Reason};
 use mailbox_subscriber::{SubscriberOptions, Tools};
 use proto_ews::operation::{CreateItem, DeleteItem};
@@ -134,7 +134,10 @@ impl World {
         let soon = Backoff::doubling(Duration::from_millis(100), Duration::from_millis(400));
         let source: Arc<dyn CalendarSource> = match self.poison {
             None => source,
-            Some(n) => Arc::new(Poisoned { inner: source, victim: MailAddress::parse(&format!("m{n:04}@sim.test")).unwrap() }),
+            Some(n) => Arc::new(Poisoned {
+                inner: source,
+                victim: MailAddress::parse(&format!("m{n:04}@sim.test")).unwrap(),
+            }),
         };
         let tools = Tools {
             source,

@@ -163,7 +163,9 @@ fn an_actor_of_a_mailbox_that_always_panics_is_isolated() {
         world.poison = Some(1);
         world.start();
         world.wait_listened(3).await;
-        let of_victim = |all: &BTreeMap<String, u64>| *all.get(&path_of(all, "/mailbox-subscriber/m0001@sim.test")).unwrap();
+        let of_victim = |all: &BTreeMap<String, u64>| {
+            *all.get(&path_of(all, "/mailbox-subscriber/m0001@sim.test")).unwrap()
+        };
         world
             .until("the actor having been restarted a few times", || async {
                 let times = of_victim(&restarts(&world));
@@ -175,7 +177,8 @@ fn an_actor_of_a_mailbox_that_always_panics_is_isolated() {
             world.wait_for_item(n, &item, STREAMED).await;
         }
         let all = restarts(&world);
-        let others: Vec<_> = all.iter().filter(|(path, times)| **times > 0 && !path.ends_with("m0001@sim.test")).collect();
+        let others: Vec<_> =
+            all.iter().filter(|(path, times)| **times > 0 && !path.ends_with("m0001@sim.test")).collect();
         assert!(others.is_empty(), "{others:?}");
     });
 }
