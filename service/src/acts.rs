@@ -55,7 +55,12 @@ pub(crate) async fn ask(
 }
 
 /// Tells the stage.
-async fn pass_on(store: &Store, kind: OperationKind, scope: &Scope, now: Timestamp) -> Result<(), StoreError> {
+async fn pass_on(
+    store: &Store,
+    kind: OperationKind,
+    scope: &Scope,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     match kind {
         OperationKind::FullPull => store.ask_for_full_reads(scope, now).await.map(drop),
         OperationKind::Comparison => store.ask_for_comparison(scope).await.map(drop),

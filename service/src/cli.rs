@@ -10,9 +10,9 @@ mod demo_args;
 mod lists_args;
 pub mod operators;
 mod secrets_args;
-pub mod tools;
 #[cfg(feature = "simulators")]
 mod simulate;
+pub mod tools;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -189,7 +189,8 @@ fn credential(command: &CredentialCommand) -> Result<(), ServiceError> {
     match command {
         CredentialCommand::Add(arguments) => {
             let config = Config::load(&arguments.config.config)?;
-            let changed = with_store(&config, async |store| credential::add(store, &config, arguments).await)?;
+            let changed =
+                with_store(&config, async |store| credential::add(store, &config, arguments).await)?;
             print_changed(&changed, arguments.json)?;
         }
         CredentialCommand::List { config, json } => {

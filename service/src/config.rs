@@ -53,8 +53,8 @@ pub use exchange::{ExchangeConfig, RequiredExchange};
 pub use http::HttpConfig;
 pub use leases::LeasesConfig;
 pub use listener::ListenerConfig;
-pub use planner::{PlannerConfig, RequiredPlanner};
 pub use origin::ValueSource;
+pub use planner::{PlannerConfig, RequiredPlanner};
 pub(crate) use problem::nearest;
 pub use problem::{Problem, Problems};
 pub use qualifier::QualifierConfig;
@@ -319,7 +319,8 @@ impl Config {
 
     /// What works and should still be looked at, one sentence each, for the log at start.
     pub fn warnings(&self) -> Vec<String> {
-        let renamed = |(old, new): &(&str, &str)| format!("{old} is called {new} now; the former name still works");
+        let renamed =
+            |(old, new): &(&str, &str)| format!("{old} is called {new} now; the former name still works");
         let mut warnings: Vec<String> = self.renamed.iter().map(renamed).collect();
         let urls = [
             ("exchange.service_url", &self.exchange.service_url, "the password of the service account"),
@@ -346,7 +347,9 @@ impl Config {
             );
         }
         if self.planner.dry_run {
-            warnings.push("planner.dry_run is true: everything is decided and compared, nothing is sent".to_owned());
+            warnings.push(
+                "planner.dry_run is true: everything is decided and compared, nothing is sent".to_owned(),
+            );
         }
         if self.exchange.password.as_ref().is_some_and(|given| given.expose_secret() == EXAMPLE_PASSWORD) {
             warnings.push(
@@ -418,7 +421,8 @@ fn rename(
 ) -> Vec<(&'static str, &'static str)> {
     let mut renamed = Vec::new();
     for &(old, new) in RENAMED {
-        let (Some((section, old_key)), Some((_, new_key))) = (old.split_once('.'), new.split_once('.')) else {
+        let (Some((section, old_key)), Some((_, new_key))) = (old.split_once('.'), new.split_once('.'))
+        else {
             continue;
         };
         let Some(Node::Table(table)) = sections.get_mut(section) else { continue };

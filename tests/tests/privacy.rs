@@ -170,7 +170,7 @@ async fn nothing_of_what_appointments_are_about_is_asked_for_or_kept() {
         assert!(!collector.holds(secret), "{secret} stands in the traces");
         assert!(!pages.contains(secret), "{secret} stands on a page");
     }
-    assert!(pages.contains("kommuneklient_events_total") && pages.contains("mailbox-subscriber"), "{pages}");
+    assert!(pages.contains("kommuneklient_events_total") && pages.contains("ready"), "{pages}");
     assert!(collector.holds("planner.send") && collector.holds(&mailbox(1)), "no traces arrived");
     for (name, message) in scene.captured("planner") {
         assert!(!message.contains(MARK), "{name} tells Planner: {message}");

@@ -134,8 +134,7 @@ impl Comparison {
         let task = self.deps.runtime.spawn(self.child.guarded("a call", async move {
             let performed = AssertUnwindSafe(apply::perform(&deps, &options, &fence, &work, &stop));
             // a panic is these mailboxes' own failure: they have their turn behind the others
-            let mut result =
-                performed.catch_unwind().await.unwrap_or(Err(ComparisonError::Panicked));
+            let mut result = performed.catch_unwind().await.unwrap_or(Err(ComparisonError::Panicked));
             let failed: Vec<&MailAddress> = match &result {
                 Ok(refused) => refused.iter().map(|(mail, _)| mail).collect(),
                 Err(error) if error.may_be_of_mailboxes() => asked.iter().collect(),

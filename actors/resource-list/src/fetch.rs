@@ -234,7 +234,7 @@ fn report(reading: &Reading, summary: &Summary, run: RunChange) {
                 run,
                 missing = summary.withheld,
                 in_use = summary.in_use_before,
-                "too many resources are missing in the answer of planner, none is dropped until an operator confirms"
+                "too many resources are missing in the answer of planner, none is dropped until an operator confirms: kommuneklient withheld show L<run>, then confirm or reject"
             );
         }
     }

@@ -34,8 +34,15 @@ mod tests {
             assert!(token.opens(good), "{good}");
         }
         for bad in [
-            "", "Bearer", "Bearer ", "f5b0c2d4e6a8", "Basic f5b0c2d4e6a8", "Bearer f5b0c2d4e6a", "Bearer f5b0c2d4e6a8x",
-            "Bearer F5B0C2D4E6A8", "Bearer f5b0c2d4e6a8 f5b0c2d4e6a8",
+            "",
+            "Bearer",
+            "Bearer ",
+            "f5b0c2d4e6a8",
+            "Basic f5b0c2d4e6a8",
+            "Bearer f5b0c2d4e6a",
+            "Bearer f5b0c2d4e6a8x",
+            "Bearer F5B0C2D4E6A8",
+            "Bearer f5b0c2d4e6a8 f5b0c2d4e6a8",
         ] {
             assert!(!token.opens(bad), "{bad}");
         }

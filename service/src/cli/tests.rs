@@ -39,7 +39,9 @@ fn every_command_explains_itself() {
 
 #[test]
 fn run_and_migrate_take_a_file() {
-    let Command::Run(RunArgs { config: ConfigFile { config }, roles: None }) = parse("kommuneklient run --config a.toml").unwrap() else {
+    let Command::Run(RunArgs { config: ConfigFile { config }, roles: None }) =
+        parse("kommuneklient run --config a.toml").unwrap()
+    else {
         panic!("not run")
     };
     assert_eq!(config, PathBuf::from("a.toml"));

@@ -148,7 +148,12 @@ fn list(steps: &[Step], language: Language) -> String {
             step.evidence.words(language)
         ));
         if let Some(next) = &step.next {
-            text.push_str(&format!("{:verdicts$}  {}: {}\n", "", t::NEXT.say(language), next.words(language)));
+            text.push_str(&format!(
+                "{:verdicts$}  {}: {}\n",
+                "",
+                t::NEXT.say(language),
+                next.words(language)
+            ));
         }
     }
     text.trim_end().to_owned()

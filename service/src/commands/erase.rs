@@ -25,7 +25,9 @@ pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandErr
     allowed(mail, &would, args)?;
     if !args.yes && !confirmed(mail, &would)? {
         return Err(CommandError::NotSure {
-            consequence: format!("everything that is stored of {mail} would be removed, and it would not be listed again"),
+            consequence: format!(
+                "everything that is stored of {mail} would be removed, and it would not be listed again"
+            ),
         });
     }
     let done = desk.store.erase(mail, &by, args.leave_in_planner, true, now).await?;
@@ -50,7 +52,10 @@ pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandErr
 fn allowed(mail: &MailAddress, erasure: &Erasure, args: &EraseArgs) -> Result<(), CommandError> {
     if erasure.in_flight > 0 {
         return Err(CommandError::NotErased {
-            reason: format!("{} in a call to Planner; try again in a minute", counted(erasure.in_flight, "appointment is", "appointments are")),
+            reason: format!(
+                "{} in a call to Planner; try again in a minute",
+                counted(erasure.in_flight, "appointment is", "appointments are")
+            ),
         });
     }
     if erasure.held_by_planner > 0 && !args.leave_in_planner {
@@ -87,7 +92,8 @@ fn confirmed(mail: &MailAddress, would: &Erasure) -> Result<bool, CommandError> 
     if !stdin.is_terminal() {
         return Ok(false);
     }
-    let question = format!("{}\n\nErase {mail}? This cannot be taken back. Write its address to go on: ", text(would));
+    let question =
+        format!("{}\n\nErase {mail}? This cannot be taken back. Write its address to go on: ", text(would));
     let asked = stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush());
     let mut answer = String::new();
     let answered = asked.and_then(|()| stdin.lock().read_line(&mut answer));

@@ -115,7 +115,9 @@ pub(crate) enum CommandError {
         of: usize,
     },
     /// Its data was erased.
-    #[error("the data of {mail} was erased {at} by {by}; `kommuneklient erase {mail} --undo` lets it be listed again")]
+    #[error(
+        "the data of {mail} was erased {at} by {by}; `kommuneklient erase {mail} --undo` lets it be listed again"
+    )]
     Erased {
         /// Which.
         mail: String,

@@ -36,16 +36,20 @@ pub(crate) async fn explain(desk: Desk, args: &ExplainArgs) -> Result<(), Comman
         value["now"] = key.as_ref().map_or(Value::Null, key_value);
     }
     desk.answer(&value, || {
-        let rows = history.entries.iter().map(|entry| vec![moment(entry.at), words::of(&entry.what)]).collect();
-        let mut text = table(&["WHEN", "WHAT"], rows, "nothing is recorded in this time; --since goes further back");
+        let rows =
+            history.entries.iter().map(|entry| vec![moment(entry.at), words::of(&entry.what)]).collect();
+        let mut text =
+            table(&["WHEN", "WHAT"], rows, "nothing is recorded in this time; --since goes further back");
         if history.more {
             text.insert_str(0, &format!("only the latest {} entries; --limit shows more\n\n", args.limit));
         }
         let now = match (&args.origin_id, &key) {
             (None, _) => mailbox::state(&facts),
-            (Some(_), None) => "nothing is known of such an appointment: it was never decided about, or it was removed \
+            (Some(_), None) => {
+                "nothing is known of such an appointment: it was never decided about, or it was removed \
                                 after its time"
-                .to_owned(),
+                    .to_owned()
+            }
             (Some(_), Some(key)) => words::standing(key, &facts),
         };
         format!("{text}\n\nnow: {now}")

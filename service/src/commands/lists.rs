@@ -137,7 +137,8 @@ async fn blocked(desk: &Desk, args: &WhitelistArgs) -> Result<Vec<(String, Strin
         let mail = entry.mail.trim().to_lowercase();
         args.mailboxes.iter().any(|mailbox| mailbox.as_str() == mail)
     };
-    let reason = |entry: ListEntry| (entry.mail, entry.reason.unwrap_or_else(|| "no reason given".to_owned()));
+    let reason =
+        |entry: ListEntry| (entry.mail, entry.reason.unwrap_or_else(|| "no reason given".to_owned()));
     Ok(entries.into_iter().filter(is_meant).map(reason).collect())
 }
 

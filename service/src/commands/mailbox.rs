@@ -94,7 +94,9 @@ pub(crate) async fn allow(desk: Desk, args: &MailboxAllowArgs) -> Result<(), Com
         let new = if edit.entries > 0 { "is on the whitelist now" } else { "was on the whitelist already" };
         let others = match edit.dropped {
             0 => String::new(),
-            dropped => format!("; {} not used any more", counted(dropped, "other mailbox is", "other mailboxes are")),
+            dropped => {
+                format!("; {} not used any more", counted(dropped, "other mailbox is", "other mailboxes are"))
+            }
         };
         format!("{mail} {new}{others}; {state}")
     });
@@ -115,9 +117,7 @@ pub(crate) async fn show(desk: Desk, args: &MailboxShowArgs) -> Result<(), Comma
 pub(crate) async fn unknown(desk: &Desk, mail: &MailAddress) -> Result<CommandError, CommandError> {
     let mailbox = mail.to_string();
     Ok(match desk.store.tombstone(mail).await? {
-        Some(tombstone) => {
-            CommandError::Erased { mail: mailbox, at: moment(tombstone.at), by: tombstone.by }
-        }
+        Some(tombstone) => CommandError::Erased { mail: mailbox, at: moment(tombstone.at), by: tombstone.by },
         None => CommandError::UnknownMailbox { mail: mailbox },
     })
 }

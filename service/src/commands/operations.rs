@@ -6,8 +6,8 @@ use std::time::Duration;
 use base::{Clock, SystemClock};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use store::operations::{Operation, OperationKind, Progress, Scope};
 use store::Store;
+use store::operations::{Operation, OperationKind, Progress, Scope};
 
 use super::show::{counted, moment, table};
 use super::{CommandError, Desk, LOOK_EVERY};
@@ -195,10 +195,10 @@ fn row(operation: &Operation, progress: &Progress) -> Vec<String> {
     vec![
         operation.id.to_string(),
         words(operation.kind).to_owned(),
-        operation.subject.as_ref().map_or_else(
-            || operation.scope.mail().unwrap_or("all").to_owned(),
-            |run| format!("run {run}"),
-        ),
+        operation
+            .subject
+            .as_ref()
+            .map_or_else(|| operation.scope.mail().unwrap_or("all").to_owned(), |run| format!("run {run}")),
         format!("{} of {}", progress.done, progress.of),
         state,
         moment(operation.asked_at),

@@ -234,7 +234,10 @@ fn roles_that_are_none_are_refused() {
     let set = parse_with("[node]\nroles = [\"listen\"]\n", &[(variable, "communicate, qualify")]).unwrap();
     assert_eq!(set.node.names(), ["qualify", "communicate"]);
     let wrong = problems(parse_with("", &[(variable, "planner")]));
-    assert!(wrong[0].starts_with("environment variable KOMMUNEKLIENT__NODE__ROLES: node.roles[0]: "), "{wrong:?}");
+    assert!(
+        wrong[0].starts_with("environment variable KOMMUNEKLIENT__NODE__ROLES: node.roles[0]: "),
+        "{wrong:?}"
+    );
 }
 
 #[test]
@@ -430,7 +433,9 @@ fn addresses_are_checked() {
     let said = problems(parse("[http]\nlisten = \"localhost:80\"\n"));
     assert_eq!(
         said,
-        ["test.toml:2: http.listen: must be an address in numbers and a port, like \"127.0.0.1:8080\" (it is \"localhost:80\")"]
+        [
+            "test.toml:2: http.listen: must be an address in numbers and a port, like \"127.0.0.1:8080\" (it is \"localhost:80\")"
+        ]
     );
     let said = problems(parse("[exchange]\nservice_url = \"https://u:s3cret@a b/\"\n"));
     assert!(
@@ -634,7 +639,9 @@ fn an_admin_token_that_could_be_guessed_is_refused_and_never_shown() {
     assert!(short[0].contains("http.admin_token: must be at least 32"), "{short:?}");
     assert!(!short[0].contains("marked"), "{short:?}");
     assert_eq!(problems(parse("[http]\nadmin_token = \"0123456789abcdef 0123456789abcdef\"\n")).len(), 1);
-    let good = parse("[http]\nlisten = \"0.0.0.0:8080\"\nadmin_token = \"0123456789abcdef0123456789abcdef\"\n").unwrap();
+    let good =
+        parse("[http]\nlisten = \"0.0.0.0:8080\"\nadmin_token = \"0123456789abcdef0123456789abcdef\"\n")
+            .unwrap();
     assert!(good.warnings().iter().any(|warning| warning.contains("http.listen is not loopback")));
     assert!(!format!("{good:?}").contains("0123456789abcdef"));
 }

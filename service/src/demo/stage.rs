@@ -112,8 +112,7 @@ impl Stage {
     pub async fn service_ready(&self) -> Result<(), String> {
         let Some(service) = &self.service else { return Err("the service is not running".into()) };
         let admin = Admin::new(&service.url).map_err(|error| error.to_string())?;
-        let said: serde_json::Value =
-            admin.get("/health/ready").await.map_err(|error| error.to_string())?;
+        let said: serde_json::Value = admin.get("/health/ready").await.map_err(|error| error.to_string())?;
         if said["settled"] == true { Ok(()) } else { Err(said["unsettled"].to_string()) }
     }
 

@@ -40,7 +40,10 @@ async fn ready_follows_the_source_and_live_does_not() {
     let pages = pages(source, Metrics::new());
     let (status, kind, body) = get(&pages, "/health/ready").await;
     assert_eq!((status, kind.as_str()), (503, "application/json"));
-    assert_eq!(body, r#"{"ready":false,"roles":["listen"],"not_ready":["root/listener (starting)"],"settled":false,"unsettled":[]}"#);
+    assert_eq!(
+        body,
+        r#"{"ready":false,"roles":["listen"],"not_ready":["root/listener (starting)"],"settled":false,"unsettled":[]}"#
+    );
     assert_eq!(get(&pages, "/health/live").await.0, 200);
     is_ready.store(true, Ordering::Relaxed);
     assert_eq!(get(&pages, "/health/ready").await.0, 200);

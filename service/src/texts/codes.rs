@@ -6,7 +6,6 @@ texts! {
     SEVERITY = "codes.severity" { en "SEVERITY" da "ALVOR" }
     ALERTS = "codes.alerts" { en "ALERTS" da "ALARM" }
     MEANING = "codes.meaning" { en "MEANING" da "BETYDNING" }
-    REACTION = "codes.reaction" { en "REACTION" da "REAKTION" }
     LABEL_REACTION = "codes.label.reaction" { en "reaction" da "reaktion" }
     LABEL_ALERTS = "codes.label.alerts" { en "alerts" da "alarm" }
     LABEL_ENDS = "codes.label.ends" { en "over" da "forbi" }
@@ -27,5 +26,4 @@ texts! {
         en "there is no event {id}; the nearest are {nearest}. `kommuneklient codes` lists all"
         da "hændelsen {id} findes ikke; de nærmeste er {nearest}. `kommuneklient codes` viser alle"
     }
-    TITLE = "codes.title" { en "Event codes" da "Hændelseskoder" }
 }

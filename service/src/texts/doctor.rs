@@ -1,9 +1,6 @@
 //! `kommuneklient doctor`: is the installation ready?
 
 texts! {
-    STEP = "doctor.step" { en "STEP" da "TRIN" }
-    VERDICT = "doctor.verdict" { en "VERDICT" da "VURDERING" }
-    EVIDENCE = "doctor.evidence" { en "EVIDENCE" da "GRUNDLAG" }
     NEXT = "doctor.next" { en "next" da "næste trin" }
     OK = "doctor.ok" { en "ok" da "ok" }
     WARN = "doctor.warn" { en "look" da "se på" }

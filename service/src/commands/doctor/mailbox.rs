@@ -74,8 +74,7 @@ fn used(found: &Found) -> Step {
     let facts = &found.facts;
     let mailbox = || [("mailbox", found.mail.clone())];
     if let Some((why, by, at)) = &facts.blacklisted {
-        let evidence =
-            said(t::USED_BLOCKED, [("by", by.clone()), ("at", moment(*at)), ("why", why.clone())]);
+        let evidence = said(t::USED_BLOCKED, [("by", by.clone()), ("at", moment(*at)), ("why", why.clone())]);
         return Step::new(t::USED, Verdict::Fail, evidence, said(t::USED_BLOCKED_NEXT, mailbox()));
     }
     let Some(since) = facts.deleted_date else { return Step::ok(t::USED, plain(t::USED_OK)) };

@@ -173,13 +173,11 @@ fn next(key: &KeyState, facts: &MailboxFacts) -> String {
         );
     }
     if let Some(reason) = &key.set_aside {
-        return format!(
-            "it was set aside ({reason}); `kommuneklient resend {}` tries it again",
-            facts.mail
-        );
+        return format!("it was set aside ({reason}); `kommuneklient resend {}` tries it again", facts.mail);
     }
     if key.withheld {
-        return "its deletion is withheld until an operator decides: `kommuneklient withheld list`".to_owned();
+        return "its deletion is withheld until an operator decides: `kommuneklient withheld list`"
+            .to_owned();
     }
     if key.in_flight {
         return "it is in a call now".to_owned();

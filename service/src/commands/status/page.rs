@@ -141,9 +141,7 @@ fn lines(lines: &[(Text, String)], language: Language) -> String {
 fn queues(picture: &Picture, language: Language) -> String {
     let (work, queues) = (&picture.work, &picture.work.queues);
     let waiting = |count: i64, age_s: Option<f64>| match age_s {
-        Some(seconds) if count > 0 => {
-            t::OLDEST.fill(language, &[("count", &count), ("age", &age(seconds))])
-        }
+        Some(seconds) if count > 0 => t::OLDEST.fill(language, &[("count", &count), ("age", &age(seconds))]),
         _ => count.to_string(),
     };
     let oldest = picture.oldest.as_ref().map_or_else(
@@ -182,8 +180,7 @@ fn hold(hold: Hold, language: Language) -> String {
 
 fn resources(picture: &Picture, language: Language) -> String {
     let (work, queues) = (&picture.work, &picture.work.queues);
-    let when =
-        |at: Option<Timestamp>| at.map_or_else(|| t::NEVER.say(language).to_owned(), moment);
+    let when = |at: Option<Timestamp>| at.map_or_else(|| t::NEVER.say(language).to_owned(), moment);
     let all = [
         (t::IN_USE, queues.resources.to_string()),
         (t::RESOURCES_FAILING, queues.resources_failing.to_string()),

@@ -46,8 +46,10 @@ fn found(change: impl FnOnce(&mut Found)) -> Vec<(&'static str, Verdict, String)
     change(&mut found);
     let steps = judge(&found);
     let bad = steps.into_iter().filter(|step| step.verdict != Verdict::Ok);
-    bad.map(|step| (step.title.key, step.verdict, step.next.map(|next| next.words(Language::En)).unwrap_or_default()))
-        .collect()
+    bad.map(|step| {
+        (step.title.key, step.verdict, step.next.map(|next| next.words(Language::En)).unwrap_or_default())
+    })
+    .collect()
 }
 
 fn only(change: impl FnOnce(&mut Found), key: &str, verdict: Verdict, next: &str) {

@@ -49,7 +49,11 @@ fn what_follows_is_said() {
         (key(), used(), "nothing is to be sent"),
         (KeyState { planner_own: true, ..differs.clone() }, used(), "Planner's own"),
         (KeyState { refused: Some(7), pending: false, ..differs.clone() }, used(), "receipt code 7"),
-        (KeyState { set_aside: Some("why".into()), pending: false, ..differs.clone() }, used(), "resend a@x.dk"),
+        (
+            KeyState { set_aside: Some("why".into()), pending: false, ..differs.clone() },
+            used(),
+            "resend a@x.dk",
+        ),
         (KeyState { withheld: true, pending: false, ..goes.clone() }, used(), "withheld list"),
         (KeyState { in_flight: true, ..differs.clone() }, used(), "in a call now"),
         (differs.clone(), unused.clone(), "not in use"),
@@ -81,6 +85,7 @@ fn an_entry_has_words_and_fields() {
     assert!(told.starts_with("receipt 10 for the update of U (") && told.contains("version 3"), "{told}");
     let fields = fields(&answered);
     assert_eq!((&fields["receipt_code"], &fields["operation"]), (&json!(10), &json!("UpdateEvents")));
-    let waits = Happening::Failing { id: 4, kind: "CreatedEvent".into(), attempts: 2, error: None, set_aside: false };
+    let waits =
+        Happening::Failing { id: 4, kind: "CreatedEvent".into(), attempts: 2, error: None, set_aside: false };
     assert_eq!(of(&waits), "notification 4 failed 2 times, tried again");
 }
