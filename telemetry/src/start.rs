@@ -141,8 +141,7 @@ impl Telemetry {
             sender: events.clone(),
             clock: options.clock.clone(),
         };
-        let log_layer =
-            LogLayer { format: options.log_format, output, clock: options.clock };
+        let log_layer = LogLayer { format: options.log_format, output, clock: options.clock };
         let trace_layer = tracing_opentelemetry::layer()
             .with_tracer(provider.tracer(options.service_name))
             .with_location(false)

@@ -92,7 +92,7 @@ async fn finish_all(database: &TestDatabase, ids: &[i64], outcome: &'static str)
         ids.iter().map(|id| Finished { id: *id, outcome, text: Some("a\0b".into()) }).collect();
     let mut client = database.store.client("test").await.unwrap();
     let tx = client.transaction().await.unwrap();
-    finish(&tx, &finished, at(20)).await.unwrap();
+    finish(&tx, &finished.iter().map(|one| (one, at(20))).collect::<Vec<_>>()).await.unwrap();
     tx.commit().await.unwrap();
 }
 

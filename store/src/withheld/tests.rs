@@ -61,6 +61,7 @@ fn effect(began: i64, decisions: Vec<Decision>, guarded: Guarded) -> Effect {
         decisions: decisions.into_iter().map(|decision| (decision, None)).collect(),
         series: Vec::new(),
         masters_gone: Vec::new(),
+        fresh: false,
         finished: Vec::new(),
         full_read: false,
         full_read_whole: false,
