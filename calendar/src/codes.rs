@@ -134,7 +134,7 @@ const COUNT: usize = {
     count
 };
 
-const ENTRIES: [CodeEntry; COUNT] = {
+static ENTRIES: [CodeEntry; COUNT] = {
     let mut all = [refusal_entry(0); COUNT];
     let mut n = 0;
     while n < REFUSALS {

@@ -159,7 +159,7 @@ fn identified(path: PathBuf, source: Source, allow_unknown: bool) -> Result<File
     let unknown = carry::unknown_settings(&source);
     let known = source.settings.len() - unknown.len();
     let is_ours = known > 0
-        || source.connections.iter().any(|connection| carry::is_the_database(connection))
+        || source.connections.iter().any(carry::is_the_database)
         || carry::planner_endpoint(&source).is_some();
     if !is_ours && source.elsewhere.is_empty() {
         return Err(ImportError::OtherProduct { file: path, example: "SubscriberUpdateTimeInterval" });

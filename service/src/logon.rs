@@ -154,11 +154,11 @@ async fn some_mailbox(store: &Store, wake: &Wake) -> Option<(MailAddress, Option
                 Ok(true) => return None,
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "no resource list yet")
+                    tracing::debug!(error = &error as &dyn std::error::Error, "no resource list yet");
                 }
             },
             Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "no mailbox to try with yet")
+                tracing::debug!(error = &error as &dyn std::error::Error, "no mailbox to try with yet");
             }
         }
         // either way it is looked for again

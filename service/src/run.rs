@@ -189,7 +189,7 @@ async fn leave(shared: &Shared) {
             tracing::warn!(error = %telemetry::chain(&error), "the other instances do not know yet that this one ends");
         }
         Err(_) => {
-            tracing::warn!("the other instances do not know yet that this one ends, the database is slow")
+            tracing::warn!("the other instances do not know yet that this one ends, the database is slow");
         }
     }
 }

@@ -50,9 +50,10 @@ fn run_refuses_to_guess() {
 fn the_environment_counts_and_its_mistakes_are_named() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../config.example.toml");
     let good = [("KOMMUNEKLIENT__PLANNER__SERVICE_URL", "http://planner.example/x")];
-    let (status, out, _) = run(&["config", "check", example], &good);
+    let (status, out, err) = run(&["config", "check", example], &good);
     assert_eq!(status, 0);
-    assert!(out.starts_with("warning: planner.service_url is plain http"), "{out}");
+    let warned = [&out, &err].iter().any(|said| said.contains("warning: planner.service_url is plain http"));
+    assert!(warned, "{out}{err}");
     let bad = [("KOMMUNEKLIENT__PLANNER__SERVICE_ULR", "http://planner.example/x")];
     let (status, _, err) = run(&["config", "check", example], &bad);
     assert_eq!(status, 2);

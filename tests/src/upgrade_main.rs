@@ -149,7 +149,7 @@ impl People {
         let id = scene.outlook.create(&owner, item).await.expect("an appointment is made");
         if number % 3 == 1 {
             scene.outlook.update(&owner, id.into(), scene.new_times(days)).await.expect("it is moved");
-        } else if number % 5 == 0 {
+        } else if number.is_multiple_of(5) {
             scene.outlook.delete(&owner, id.into(), DeleteType::HardDelete).await.expect("it is deleted");
         }
     }

@@ -40,7 +40,7 @@ impl Desk {
         let server = HttpServer::new(move || {
             App::new()
                 .configure(|app| mount(Some(Arc::clone(&admin)), app))
-                .default_service(web::to(|| async { actix_web::HttpResponse::NotFound() }))
+                .default_service(web::to(|| async { actix_web::HttpResponse::NotFound().finish() }))
         })
         .workers(1)
         .disable_signals()
