@@ -2,6 +2,8 @@
 //! told to end, and a paused one or one with a wrong clock does no harm; nothing is lost by any of it, and what was
 //! agreed with Planner is kept over all of them. Method: real processes on one database against both simulators, ended
 //! by SIGTERM and SIGKILL, stopped by SIGSTOP; who owns what is read from the database.
+
+#![expect(clippy::disallowed_methods, reason = "take-overs are measured in real time")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
 use std::collections::BTreeMap;

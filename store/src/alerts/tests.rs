@@ -1,4 +1,6 @@
 //! Goal: what stands is what each living instance said last, and what waits for an operator is seen while it waits.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 use super::*;
 use crate::testing::database;
 

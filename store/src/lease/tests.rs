@@ -1,6 +1,8 @@
 //! Goal: two owners are never both able to write under one lease. Method: two books on one real database,
 //! short lives, every path by which a lease changes hands.
 
+#![expect(clippy::disallowed_methods, reason = "leases live by real time")]
+
 use super::*;
 use crate::testing::{TestDatabase, database};
 use base::SystemClock;
