@@ -4,7 +4,7 @@
 //! group them by where they are shown. `{name}` in a text is replaced by [`Text::fill`]. What events mean stands in
 //! their registry (`calendar::codes`) in the same two languages; [`in_language`] picks from it.
 //!
-//! To add texts: a file `texts/<area>.rs` with one `texts! { … }`, and its `ALL` in [`ALL`]. Tests see to it that both
+//! To add texts: a file `texts/<area>.rs` with one `texts! { … }`, and its `ALL` in `ALL`. Tests see to it that both
 //! languages are there, that they have the same placeholders and that no key stands twice.
 //!
 //! Which language: `--language`, else the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set, else English.

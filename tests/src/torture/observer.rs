@@ -1,5 +1,5 @@
 //! The observer: watches the promises of [`invariants`](super::invariants) from outside of the product, and says when
-//! the state has come to rest at what the rules say ([`oracle`](super::oracle)).
+//! the state has come to rest at what the rules say ([`super::oracle`]).
 //!
 //! It reads the admin sides of both simulators (calendars, subscriptions, what Planner holds, the log of calls) and the
 //! product's database, where it has installed an audit ([`audit`]). Of the product itself it asks nothing; memory is
