@@ -17,6 +17,7 @@ use deadpool_postgres::Transaction;
 use jiff::{Timestamp, ToSpan};
 use tokio_postgres::Row;
 
+use crate::conflict;
 use crate::erasure::HASH_OF_COLUMN;
 use crate::lease::{self, Fence};
 use crate::notification_queue::{self, Finished};
@@ -222,6 +223,10 @@ impl Store {
 
     /// Lets the effect of a reading happen, in one transaction under the shard's fence.
     pub async fn apply(&self, fence: &Fence, effect: &Effect) -> Result<Applied, StoreError> {
+        conflict::again(|| self.apply_once(fence, effect)).await
+    }
+
+    async fn apply_once(&self, fence: &Fence, effect: &Effect) -> Result<Applied, StoreError> {
         let operation = "store decisions";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
@@ -270,6 +275,10 @@ impl Store {
     /// because of any of them: let each happen by itself then ([`apply`](Self::apply)), which tells whose fault it is. The
     /// same after an error.
     pub async fn apply_together(&self, effects: &[(&Fence, &Effect)]) -> Result<bool, StoreError> {
+        conflict::again(|| self.apply_together_once(effects)).await
+    }
+
+    async fn apply_together_once(&self, effects: &[(&Fence, &Effect)]) -> Result<bool, StoreError> {
         let operation = "store the decisions about several mailboxes";
         let decisions: usize = effects.iter().map(|(_, effect)| effect.decisions.len()).sum();
         if decisions > DECISIONS_TOGETHER_MAX || effects.iter().any(|(_, effect)| !effect.is_plain()) {
@@ -306,9 +315,16 @@ impl Store {
 
 /// Prepares what [`Store::apply_together`] asks, where the connection does not know it yet.
 async fn prepare(tx: &Transaction<'_>) -> Result<(), StoreError> {
-    let in_use = in_use_sql();
-    let first = [lease::GUARD_ALL, in_use.as_str(), write::CREATE, write::DECIDE];
-    for statement in first.into_iter().chain(write::CONCLUDING) {
+    let (in_use, note_full_reads) = (in_use_sql(), write::note_full_reads_sql());
+    for statement in [
+        lease::GUARD_ALL,
+        &in_use,
+        write::CREATE,
+        write::DECIDE,
+        write::LEARN_SERIES,
+        notification_queue::FINISH,
+        &note_full_reads,
+    ] {
         tx.prepare_cached(statement).await.map_err(StoreError::query("prepare the storing of decisions"))?;
     }
     Ok(())

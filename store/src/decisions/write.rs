@@ -15,6 +15,7 @@ use tokio_postgres::types::ToSql;
 
 use super::Effect;
 use crate::StoreError;
+use crate::conflict::HELD;
 use crate::notification_queue::{self, Finished};
 use crate::wake::{self, Channel};
 
@@ -242,17 +243,15 @@ pub(super) async fn refresh(
     .map_err(StoreError::query(operation))
 }
 
-/// What [`conclude`] asks in any case, but for the news.
-pub(super) const CONCLUDING: [&str; 3] = [LEARN_SERIES, notification_queue::FINISH, NOTE_FULL_READS];
-
 /// What follows the decisions: series, ends of notifications, full reads that are done, the sender woken. None of these
-/// needs the answer of another: they go out together.
+/// needs the answer of another: they go out together, and of errors the first one counts.
 pub(super) async fn conclude(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), StoreError> {
     let finished: Vec<(&Finished, Timestamp)> = effects
         .iter()
         .flat_map(|effect| effect.finished.iter().map(|finished| (finished, effect.decided_at)))
         .collect();
     tokio::try_join!(
+        biased;
         update_series(tx, effects),
         notification_queue::finish(tx, &finished),
         note_full_reads(tx, effects),
@@ -261,11 +260,16 @@ pub(super) async fn conclude(tx: &Transaction<'_>, effects: &[&Effect]) -> Resul
     Ok(())
 }
 
-const NOTE_FULL_READS: &str = "update planner_resource r set full_read_began_at = d.began, last_full_sync = d.decided, \
+/// What is asked to note full reads.
+pub(super) fn note_full_reads_sql() -> String {
+    format!(
+        "{HELD} update planner_resource r set full_read_began_at = d.began, last_full_sync = d.decided, \
                 full_read_whole = d.whole, full_read_began_db = d.began_db \
          from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::boolean[], $5::timestamptz[]) \
-              as d (mail, began, decided, whole, began_db) \
-         where r.mail = d.mail";
+              as d (mail, began, decided, whole, began_db) join held using (mail) \
+         where r.mail = d.mail"
+    )
+}
 
 async fn note_full_reads(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), StoreError> {
     let mut full: Vec<&Effect> = effects.iter().copied().filter(|effect| effect.full_read).collect();
@@ -274,7 +278,7 @@ async fn note_full_reads(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<()
     }
     full.sort_by_key(|effect| effect.mail());
     let operation = "note full reads";
-    let statement = tx.prepare_cached(NOTE_FULL_READS).await.map_err(StoreError::query(operation))?;
+    let statement = tx.prepare_cached(&note_full_reads_sql()).await.map_err(StoreError::query(operation))?;
     let mails: Vec<&str> = full.iter().map(|effect| effect.mail()).collect();
     let began: Vec<Timestamp> = full.iter().map(|effect| effect.reading_began).collect();
     let decided: Vec<Timestamp> = full.iter().map(|effect| effect.decided_at).collect();
@@ -293,7 +297,8 @@ async fn announce(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), Store
     Ok(())
 }
 
-const LEARN_SERIES: &str = "insert into series (mail, uid, item_id) select * from unnest($1::text[], $2::text[], $3::text[]) \
+/// What is asked to learn series.
+pub(super) const LEARN_SERIES: &str = "insert into series (mail, uid, item_id) select * from unnest($1::text[], $2::text[], $3::text[]) \
          on conflict (mail, uid) do update set item_id = excluded.item_id";
 
 /// Forgets masters that are gone, then learns the new ones.
