@@ -24,6 +24,7 @@ use crate::notification_queue::{self, Finished};
 use crate::withheld::{self, MissingKey, WithheldSource, Withholding};
 use crate::{Store, StoreError};
 
+mod fences;
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests;
@@ -286,7 +287,7 @@ impl Store {
         }
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
-        let fences: Vec<&Fence> = effects.iter().map(|(fence, _)| *fence).collect();
+        let all_fences: Vec<&Fence> = effects.iter().map(|(fence, _)| *fence).collect();
         let effects: Vec<&Effect> = effects.iter().map(|(_, effect)| *effect).collect();
         let full_read = effects.iter().all(|effect| effect.full_read);
         let (fresh, known): (Vec<&Effect>, Vec<&Effect>) = effects.iter().partition(|effect| effect.fresh);
@@ -297,7 +298,7 @@ impl Store {
         prepare(&tx).await?;
         let ((), (), in_use, (), missed, ()) = tokio::try_join!(
             biased;
-            lease::guard_all(&tx, &fences),
+            fences::guard_all(&tx, &all_fences),
             write::hurry(&tx, full_read),
             in_use(&tx, &effects),
             write::create(&tx, &fresh),
@@ -317,7 +318,7 @@ impl Store {
 async fn prepare(tx: &Transaction<'_>) -> Result<(), StoreError> {
     let (in_use, note_full_reads) = (in_use_sql(), write::note_full_reads_sql());
     for statement in [
-        lease::GUARD_ALL,
+        fences::GUARD_ALL,
         &in_use,
         write::CREATE,
         write::DECIDE,
