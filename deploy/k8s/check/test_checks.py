@@ -153,7 +153,7 @@ ASKED = [
     ("a role that does not exist", container("listener", lambda one: one.update(args=["run", "--roles", "listens"])), "node.roles"),
     ("an option that does not exist", container("listener", lambda one: one.update(args=["run", "--quick"])), "does not start"),
     ("a service that would migrate", configuration("migrate = false", "migrate = true"), "database.migrate must be false"),
-    ("no time to end", pod("listener", lambda one: one.update(terminationGracePeriodSeconds=30)), "are not enough to finish"),
+    ("no time to end", pod("listener", lambda one: one.update(terminationGracePeriodSeconds=30)), "are not enough to end in order"),
     ("a page for metrics that does not exist", named("ServiceMonitor", "kommuneklient", lambda one: one["spec"]["endpoints"][0].update(path="/stats")), "the program has no page /stats"),
 ]
 MIGRATION = named("Job", f"kommuneklient-migrate-{PROGRAM.version()}",
