@@ -8,14 +8,15 @@ use crate::database;
 ///
 /// # Errors
 /// [`ServiceError::Configuration`] without a `database.url`; [`ServiceError::Database`] when the database
-/// is away or a migration fails (the failed one is rolled back).
+/// is away or a migration fails (the failed one is rolled back); [`ServiceError::MayNotMigrate`] when the role may not.
 pub fn migrate(config: &Config) -> Result<Vec<String>, ServiceError> {
     let which = config.for_migrate()?;
     let runtime = tokio::runtime::Runtime::new().map_err(ServiceError::Runtime)?;
     runtime.block_on(async {
         let opened = database::open(&config.database, &which, config.leases.ttl.get()).await?;
         let failed = |operation| move |source| ServiceError::Database { operation, source };
-        let applied = store::migrations::migrate(&opened.store).await.map_err(failed("migrate the database"));
+        let applied = store::migrations::migrate(&opened.store).await;
+        let applied = applied.map_err(ServiceError::not_migrated("migrate the database"));
         opened.store.close();
         if let Some(embedded) = opened.embedded {
             embedded.stop().await.map_err(failed("stop the embedded database"))?;

@@ -247,6 +247,9 @@ async fn add_stages(
                 );
                 tokio::time::sleep(pause).await;
             }
+            Err(error) if config.database.migrate => {
+                return Err(ServiceError::not_migrated("prepare the database")(error));
+            }
             Err(source) => return Err(ServiceError::Database { operation: "prepare the database", source }),
         }
     };

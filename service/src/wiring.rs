@@ -145,8 +145,10 @@ fn admin(config: &Config, shared: &Shared) -> Option<Arc<Admin>> {
 /// The keeper of the alerts that come of events.
 fn alerts(shared: &Shared, alerts: telemetry::Alerts) -> ChildSpec {
     let (store, runtime, instance) = (shared.store.clone(), shared.runtime.clone(), shared.instance.clone());
+    let clock = shared.clock.clone();
     ChildSpec::actor("alerts", &ChildRef::new(), move |context| {
-        AlertKeeper::new(alerts.clone(), store.clone(), instance.clone(), runtime.clone(), context)
+        let (store, instance, clock) = (store.clone(), instance.clone(), clock.clone());
+        AlertKeeper::new(alerts.clone(), store, instance, clock, runtime.clone(), context)
     })
     .without_bearing_on_readiness()
 }
