@@ -13,10 +13,7 @@ pub(super) const GUARD_ALL: &str = "select l.key from lease l \
      where l.owner <> '' order by l.key for key share of l";
 
 /// [`guard`](crate::lease::guard) for several fences, which are locked in the order of their keys.
-pub(super) async fn guard_all(
-    transaction: &Transaction<'_>,
-    fences: &[&Fence],
-) -> Result<(), StoreError> {
+pub(super) async fn guard_all(transaction: &Transaction<'_>, fences: &[&Fence]) -> Result<(), StoreError> {
     if base::sabotage::is_broken(base::sabotage::Safeguard::Fence) {
         return Ok(());
     }
