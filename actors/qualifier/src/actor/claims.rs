@@ -26,8 +26,10 @@ impl Shard {
 
     /// Claims the next full reads, and nothing else: no news of live changes came.
     pub(super) fn claim_full_reads(&mut self, ctx: &mut Ctx) {
-        // Nothing to add to a claim that is under way: it looks at full reads, too.
-        if !self.claiming {
+        if self.claiming {
+            // That one may have had no room for full reads when it began.
+            self.claim_again = true;
+        } else {
             self.claim_up_to(ctx, 0);
         }
     }
