@@ -2,7 +2,6 @@
 //! rows; a slot is worth what the lease of its group is worth. Method: owners with leases of their own on one real
 //! database; a paused one is one that does not renew.
 
-
 use base::SystemClock;
 use calendar::MailAddress;
 use calendar::source::Location;
