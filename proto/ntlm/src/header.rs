@@ -33,11 +33,7 @@ pub fn offer<'a>(values: impl Iterator<Item = &'a str>) -> Result<Offer, NtlmErr
     for part in values.flat_map(|value| value.split(',')) {
         match message_in(part) {
             None => {}
-            Some(Ok(message)) if message.is_empty() => {
-                if found == Offer::None {
-                    found = Offer::Scheme;
-                }
-            }
+            Some(Ok(message)) if message.is_empty() => found = Offer::Scheme,
             Some(message) => return message.map(Offer::Message),
         }
     }

@@ -2,8 +2,6 @@
 //! rows; a slot is worth what the lease of its group is worth. Method: owners with leases of their own on one real
 //! database; a paused one is one that does not renew.
 
-#![expect(clippy::disallowed_methods, reason = "leases live by real time")]
-
 use base::SystemClock;
 use calendar::MailAddress;
 use calendar::source::Location;

@@ -2,7 +2,8 @@
 //!
 //! Protocol: the lease says who runs the group, the slot ([`store::account_slots`]) that its account has room for it,
 //! however many rows say so: a group that was dissolved, or that another instance is still ending, has its stream until its
-//! lease is handed back. Members are read last, since others may have come while the group waited.
+//! lease is handed back. Members are read anew with each try, since others may have come while the group waited; what
+//! changes after the last reading the actor is told ([`MembersChanged`](crate::messages::MembersChanged)).
 //!
 //! Failure: a database that is away is waited for. Whoever is dropped while it waits hands the lease back at once.
 
@@ -36,10 +37,7 @@ pub(super) async fn own(
     let mut failures = 0;
     loop {
         match room(tools, id, &lease).await {
-            Ok(Room::Taken) => match read(tools, id).await {
-                Ok(group) => return Ok(group.map(|group| (lease, group))),
-                Err(error) => outage(error, &mut failures).await?,
-            },
+            Ok(Room::Taken(group)) => return Ok(Some((lease, *group))),
             Ok(Room::Dissolved) => return Ok(None),
             Ok(Room::Full { free_in, account }) => {
                 failures = 0;
@@ -61,8 +59,8 @@ pub(super) async fn own(
 
 /// What became of the ask for room.
 enum Room {
-    /// The account carries the group from now on.
-    Taken,
+    /// The account carries the group from now on, as it was read just before.
+    Taken(Box<StoredGroup>),
     /// It carries as many as it may.
     Full {
         /// When that may change.
@@ -78,7 +76,7 @@ async fn room(tools: &GroupTools, id: GroupId, lease: &Provisional) -> Result<Ro
     let (account, most) = (group.account, tools.options.groups_per_account);
     let slot = tools.mailboxes.store.take_account_slot(&lease.fence(), account, most).await;
     match slot.map_err(|source| ListenerError::Slot { account: account.get(), source })? {
-        AccountSlot::Taken => Ok(Room::Taken),
+        AccountSlot::Taken => Ok(Room::Taken(Box::new(group))),
         AccountSlot::Full { free_in } => Ok(Room::Full { free_in, account: account.get() }),
     }
 }
@@ -87,6 +85,10 @@ async fn room(tools: &GroupTools, id: GroupId, lease: &Provisional) -> Result<Ro
 pub(super) async fn read(tools: &GroupTools, id: GroupId) -> Result<Option<StoredGroup>, ListenerError> {
     tools.mailboxes.store.affinity_group(id).await.map_err(ListenerError::Read)
 }
+
+/// The longest pause while the database cannot be used: a group that nobody runs hears nothing, and each step of its
+/// beginning may meet the next break of a database that comes and goes.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Waits a while for a database that is away.
 async fn outage(error: ListenerError, failures: &mut u32) -> Result<(), ListenerError> {
@@ -100,7 +102,7 @@ async fn outage(error: ListenerError, failures: &mut u32) -> Result<(), Listener
         failures,
         "an affinity group cannot begin now"
     );
-    let backoff = Backoff::doubling(Duration::from_millis(200), Duration::from_secs(10));
+    let backoff = Backoff::doubling(Duration::from_millis(100), PAUSE_MAX);
     tokio::time::sleep(backoff.delay_jittered(*failures)).await;
     Ok(())
 }
