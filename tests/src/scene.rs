@@ -30,6 +30,8 @@ pub const USER: &str = "svc";
 /// Its password.
 pub const PASSWORD: &str = "marked-password-5cb1";
 const JOBCENTER: &str = "10100";
+/// Below the scene's folder: what the simulated Planner made for its clients.
+pub const PLANNER_CERTIFICATES: &str = "planner-certificates";
 /// The port in the name of PostgreSQL's socket.
 const DATABASE_SOCKET: &str = ".s.PGSQL.5432";
 
@@ -55,6 +57,8 @@ pub struct Setting {
     pub planner_minute: Duration,
     /// Calls that Planner's meter allows in it.
     pub planner_calls_per_minute: Option<u32>,
+    /// Calls to Planner are secured by TLS with both sides' certificates (`Some(false)`), and signed as well (`Some(true)`).
+    pub planner_security: Option<bool>,
     /// Begin without a schema, so that the first process makes it.
     pub without_schema: bool,
 }
@@ -71,6 +75,7 @@ impl Default for Setting {
             stream_minute: Duration::from_secs(60),
             planner_minute: Duration::from_secs(60),
             planner_calls_per_minute: None,
+            planner_security: None,
             without_schema: false,
         }
     }
@@ -134,17 +139,22 @@ impl Scene {
             minute: setting.planner_minute,
             allowed_calls_per_minute: setting.planner_calls_per_minute,
             capture: capture("planner"),
+            tls: setting.planner_security.map(|_| folder.path().join(PLANNER_CERTIFICATES)),
+            signed: setting.planner_security == Some(true),
             ..simulator_planner::Options::default()
         })
         .await
         .expect("the simulated Planner starts");
         let configuration = folder.path().join("kommuneklient.toml");
-        let sections = usual_configuration(
+        let mut sections = usual_configuration(
             &setting,
             database.url.expose_secret(),
             &exchange_simulator.autodiscover_url(),
             &planner_simulator.endpoint(),
         );
+        if let Some(signed) = setting.planner_security {
+            secure_planner(&mut sections, &folder.path().join(PLANNER_CERTIFICATES), signed);
+        }
         write_configuration(&configuration, &sections);
         let clock = SystemClock::shared();
         let zone = TimeZone::get(ZONE).expect("a zone that exists");
@@ -177,6 +187,16 @@ impl Scene {
     /// Where the simulated Exchange listens.
     pub fn exchange_url(&self) -> &str {
         self.exchange_simulator.url()
+    }
+
+    /// The folder that this scene's files are in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The files of the simulated Planner's authority, where calls are secured.
+    pub fn planner_certificates(&self) -> PathBuf {
+        self.folder.path().join(PLANNER_CERTIFICATES)
     }
 
     /// Sets a value of the configuration (as TOML) for the next start of the product.
@@ -356,6 +376,23 @@ fn usual_configuration(setting: &Setting, database: &str, autodiscover: &str, pl
         set(section, key, (*value).to_owned());
     }
     sections
+}
+
+/// The files of the simulated Planner's authority.
+fn secure_planner(sections: &mut Sections, folder: &Path, signed: bool) {
+    use simulator_planner::security::{CLIENT_FILE, CLIENT_KEY_FILE, ROOT_FILE, SERVER_FILE};
+    let planner = sections.entry("planner".to_owned()).or_default();
+    let mut file = |key: &str, name: &str| {
+        planner.insert(key.to_owned(), quote(&folder.join(name).display().to_string()));
+    };
+    file("root_certificates", ROOT_FILE);
+    file("client_certificate", CLIENT_FILE);
+    file("client_key", CLIENT_KEY_FILE);
+    file("server_pin_file", SERVER_FILE);
+    if signed {
+        file("answer_certificates", SERVER_FILE);
+        planner.insert("security".to_owned(), quote("mtls+wss"));
+    }
 }
 
 fn write_configuration(file: &Path, sections: &Sections) {

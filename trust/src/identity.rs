@@ -21,15 +21,15 @@ mod tests;
 const PASSWORD_BYTES_MAX: u64 = 4096;
 
 /// Where the password of a key is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub enum Password {
     /// There is none: the key stands open in its file.
     #[default]
     None,
     /// In a file, whose last line end does not count.
     File(PathBuf),
-    /// In a variable of the environment.
-    Environment(String),
+    /// Given by the configuration or the environment.
+    Given(SecretString),
 }
 
 impl Password {
@@ -43,10 +43,7 @@ impl Password {
                     .map_err(|_| TrustError::PasswordForm { origin: path.display().to_string() })?;
                 Ok(text.trim_end_matches(['\r', '\n']).into())
             }
-            Self::Environment(name) => match std::env::var(name) {
-                Ok(text) => Ok(text.into()),
-                Err(_) => Err(TrustError::PasswordForm { origin: format!("the variable {name}") }),
-            },
+            Self::Given(password) => Ok(password.clone()),
         }
     }
 
@@ -54,7 +51,7 @@ impl Password {
     fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
-            Self::None | Self::Environment(_) => None,
+            Self::None | Self::Given(_) => None,
         }
     }
 }
@@ -77,7 +74,7 @@ pub enum CertificateFiles {
 }
 
 /// The certificate that this side of a connection shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct OwnCertificate {
     /// Where it is.
     pub files: CertificateFiles,

@@ -20,7 +20,7 @@ use crate::{CertificateFacts, Identity, OwnCertificate, Pins, Refresh, Roots, Tr
 mod tests;
 
 /// What a TLS client that shows a certificate, or pins its server, needs to know.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct MutualTls {
     /// Which authorities are trusted.
     pub roots: Roots,

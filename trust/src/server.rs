@@ -50,7 +50,7 @@ impl ClientsCertificate {
 /// let _config: rustls::ServerConfig = live.server_config(); // for HttpServer::listen_rustls_0_23
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ServerTls {
     /// What is shown.
     pub certificate: OwnCertificate,

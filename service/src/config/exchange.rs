@@ -104,7 +104,7 @@ impl ExchangeConfig {
     /// Whom the connection trusts.
     pub fn tls(&self) -> ClientTls {
         let urls = [self.service_url.as_ref(), self.autodiscover_url.as_ref()];
-        ClientTls { roots: roots(&urls, self.root_certificates.as_deref()), client_certificate: None }
+        ClientTls { roots: roots(&urls, self.root_certificates.as_deref()) }
     }
 
     /// Shall calls to Exchange be logged?

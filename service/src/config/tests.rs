@@ -500,8 +500,9 @@ fn tls_follows_the_settings() {
     let config = parse(text).unwrap();
     assert_eq!(config.exchange.tls(), trust::ClientTls::default());
     let tls = config.planner.tls();
-    assert_eq!(tls.roots, trust::Roots::SystemAnd("r.pem".into()));
-    assert_eq!(tls.client_certificate.unwrap().key_pem, PathBuf::from("k.pem"));
+    assert_eq!(tls.roots, trust::Roots::Only("r.pem".into()));
+    let files = trust::CertificateFiles::Pem { certificate: "c.pem".into(), key: "k.pem".into() };
+    assert_eq!(tls.certificate.unwrap().files, files);
 }
 
 #[test]

@@ -168,6 +168,15 @@ impl Issued {
         CertificateDer::from_pem_slice(self.certificate_pem.as_bytes()).map_err(failed)
     }
 
+    /// The private key, DER (PKCS #8).
+    ///
+    /// # Errors
+    /// [`KitError::Certificate`]
+    pub fn key_der(&self) -> Result<Vec<u8>, KitError> {
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).map_err(failed)?;
+        Ok(key.secret_der().to_vec())
+    }
+
     /// A server that shows this certificate: TLS 1.2 and 1.3.
     ///
     /// # Errors

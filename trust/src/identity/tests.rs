@@ -117,8 +117,11 @@ fn what_is_wrong_is_named() {
     let error = OwnCertificate::pkcs12(&file, wrong).load(now()).unwrap_err();
     assert!(matches!(error, TrustError::Password { .. }), "{error}");
     assert!(!format!("{error} {error:?}").contains("not the password"), "{error:?}");
-    let nowhere = Password::Environment("KOMMUNEKLIENT_TEST_NO_SUCH_VARIABLE".into());
-    let error = OwnCertificate::pkcs12(&file, nowhere).load(now()).unwrap_err();
+    let given = OwnCertificate::pkcs12(&file, Password::Given(PASSWORD.into()));
+    given.load(now()).unwrap();
+    assert!(!format!("{given:?}").contains(PASSWORD));
+    let no_text = Password::File(write(&folder, "binary", [0xff, 0xfe]));
+    let error = OwnCertificate::pkcs12(&file, no_text).load(now()).unwrap_err();
     assert!(matches!(error, TrustError::PasswordForm { .. }), "{error}");
     let damaged = write(&folder, "damaged.p12", &std::fs::read(&file).unwrap()[..200]);
     let error = OwnCertificate::pkcs12(damaged, password(&folder)).load(now()).unwrap_err();
