@@ -91,7 +91,7 @@ impl Authority {
         }
         let day = |days: i64| {
             let instant = now().as_second() + days * 86_400;
-            let time = jiff::Timestamp::from_second(instant).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
+            let time = Timestamp::from_second(instant).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
             rcgen::date_time_ymd(time.year().into(), time.month() as u8, time.day() as u8)
         };
         (params.not_before, params.not_after) = (day(wish.days.0), day(wish.days.1));

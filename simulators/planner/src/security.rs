@@ -16,6 +16,9 @@ use uuid::Uuid;
 use crate::answer::Reply;
 use crate::{Fault, SimulatorError};
 
+#[cfg(test)]
+mod tests;
+
 /// The authority's own certificate: what a client has to trust.
 pub const ROOT_FILE: &str = "root.pem";
 /// The server's certificate, with which answers are signed: what a client pins.

@@ -45,9 +45,9 @@ impl House {
     }
 }
 
-fn reason(error: rustls::Error) -> CertificateError {
+fn reason(error: Error) -> CertificateError {
     match error {
-        rustls::Error::InvalidCertificate(reason) => reason,
+        Error::InvalidCertificate(reason) => reason,
         other => panic!("{other}"),
     }
 }
@@ -63,7 +63,7 @@ fn shows_its_certificate_and_verifies_the_other() {
 
     let bare = MutualTls { certificate: None, ..house.client() }.open(now()).unwrap();
     let refused = shake(bare.client_config(), house.server(&issued, &[])).unwrap_err();
-    assert!(matches!(refused, rustls::Error::NoCertificatesPresented), "{refused}");
+    assert!(matches!(refused, Error::NoCertificatesPresented), "{refused}");
 }
 
 #[test]
