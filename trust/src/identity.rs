@@ -238,7 +238,8 @@ impl OwnCertificate {
         match &self.serial_number {
             Some(wanted) => {
                 let there = numbers(&candidates);
-                candidates.retain(|candidate| candidate.facts.serial_number.as_deref() == Some(wanted.trim()));
+                candidates
+                    .retain(|candidate| candidate.facts.serial_number.as_deref() == Some(wanted.trim()));
                 if candidates.is_empty() {
                     return Err(TrustError::NoneMatches { wanted: wanted.clone(), there, path: path() });
                 }

@@ -92,7 +92,8 @@ impl PinSet {
             return true;
         }
         CertificateFacts::of(certificate).is_some_and(|facts| {
-            self.fingerprints.contains(&facts.fingerprint) || self.fingerprints.contains(&facts.key_fingerprint)
+            self.fingerprints.contains(&facts.fingerprint)
+                || self.fingerprints.contains(&facts.key_fingerprint)
         })
     }
 }

@@ -230,7 +230,9 @@ impl PlannerError {
             Self::Certificate { whose: RefusedCertificate::Theirs, .. } => codes::PLANNER_CERTIFICATE_REFUSED,
             Self::Certificate { whose: RefusedCertificate::Ours, .. } => codes::OWN_CERTIFICATE_REFUSED,
             Self::Refused { .. } => codes::PLANNER_SIGNATURE_REFUSED,
-            Self::Unsigned { .. } | Self::Unsendable { .. } | Self::TooLate { .. } | Self::Http { .. } => codes::PLANNER_CALL_FAILED,
+            Self::Unsigned { .. } | Self::Unsendable { .. } | Self::TooLate { .. } | Self::Http { .. } => {
+                codes::PLANNER_CALL_FAILED
+            }
             Self::Fault { detailed: false, .. } => codes::PLANNER_FAULT,
             Self::Fault { detailed: true, .. } => codes::PLANNER_FAULT_DETAILED,
             Self::Timeout { .. } => codes::PLANNER_TIMEOUT,
@@ -246,7 +248,9 @@ impl PlannerError {
     /// how soon, and after what, is the caller's knowledge (B9).
     pub const fn disposition(&self) -> Disposition {
         match self {
-            Self::Client(_) | Self::Tls(_) | Self::NoSigningCertificate | Self::Keys(_) => Disposition::Escalate,
+            Self::Client(_) | Self::Tls(_) | Self::NoSigningCertificate | Self::Keys(_) => {
+                Disposition::Escalate
+            }
             Self::Unsendable { .. } => Disposition::SetAside,
             _ => Disposition::RETRY,
         }

@@ -30,8 +30,8 @@ pub mod testing;
 pub use client::{Call, Changed, Planner};
 pub use config::PlannerOptions;
 pub use error::{CallOutcome, PlannerError};
-pub use security::Security;
 pub use proto_planner::{
     CalendarEvent, CalendarEventReceipt, CalendarResource, EventsAnswer, Operation, ResourcesAnswer,
     SERVICE_PATH, WorkingHours,
 };
+pub use security::Security;

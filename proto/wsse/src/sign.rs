@@ -102,11 +102,8 @@ impl Signer {
                  <ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>"
             )
         };
-        let references = [
-            reference(&format!("time-{id}"), timestamp.as_bytes()),
-            reference(body_id, body),
-        ]
-        .concat();
+        let references =
+            [reference(&format!("time-{id}"), timestamp.as_bytes()), reference(body_id, body)].concat();
         let signed_info = format!(
             "<ds:SignedInfo xmlns:ds=\"{DS}\"><ds:CanonicalizationMethod Algorithm=\"{EXCLUSIVE}\">\
              </ds:CanonicalizationMethod><ds:SignatureMethod Algorithm=\"{RSA_SHA256}\"></ds:SignatureMethod>\

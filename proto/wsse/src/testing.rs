@@ -124,7 +124,9 @@ pub(crate) fn transform(algorithm: &str) -> String {
 
 /// A Body in canonical form.
 pub(crate) fn body(id: &str, text: &str) -> String {
-    format!("<s:Body xmlns:s=\"{SOAP_NS}\" xmlns:wsu=\"{WSU}\" wsu:Id=\"{id}\"><Answer>{text}</Answer></s:Body>")
+    format!(
+        "<s:Body xmlns:s=\"{SOAP_NS}\" xmlns:wsu=\"{WSU}\" wsu:Id=\"{id}\"><Answer>{text}</Answer></s:Body>"
+    )
 }
 
 /// A Timestamp in canonical form.

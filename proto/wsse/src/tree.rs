@@ -78,7 +78,8 @@ impl<'m> Tree<'m> {
                 return Err(WsseError::MovedBody);
             }
             for attribute in &element.attributes {
-                let (namespace, local) = (attribute.name.namespace_uri.as_deref(), &*attribute.name.local_name);
+                let (namespace, local) =
+                    (attribute.name.namespace_uri.as_deref(), &*attribute.name.local_name);
                 let is_id = match namespace {
                     Some(WSU) => local == "Id",
                     Some(XML) => local == "id",
@@ -158,7 +159,9 @@ impl<'m> Tree<'m> {
         let what = "inclusive namespaces";
         let mut prefixes = Vec::new();
         for child in self.children(node) {
-            let list = self.attribute(child, "PrefixList").filter(|_| self.is(child, EXCLUSIVE, "InclusiveNamespaces"));
+            let list = self
+                .attribute(child, "PrefixList")
+                .filter(|_| self.is(child, EXCLUSIVE, "InclusiveNamespaces"));
             let list = list.ok_or(WsseError::Algorithm { what })?;
             prefixes.extend(list.split_ascii_whitespace().map(str::to_owned));
             if prefixes.len() > PREFIXES_MAX {
@@ -171,6 +174,7 @@ impl<'m> Tree<'m> {
     /// The element in exclusive canonical form, without comments.
     pub(crate) fn canonical(&self, node: NodeId, prefixes: &[String]) -> Result<Vec<u8>, WsseError> {
         let nodes = NodeSet::tree_without_comments(node, &self.0);
-        canonicalize_doc(&self.0, C14nMode::Exclusive, Some(&nodes), prefixes).map_err(|_| WsseError::Malformed)
+        canonicalize_doc(&self.0, C14nMode::Exclusive, Some(&nodes), prefixes)
+            .map_err(|_| WsseError::Malformed)
     }
 }

@@ -6,11 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use proto_soap::SOAP_NS;
 use uppsala::NodeId;
 
+use crate::WsseError;
 use crate::names::{BASE64, DS, EXCLUSIVE, RSA_SHA256, SHA1, SHA256, WSSE, WSU, X509_V3};
 use crate::sign::LIFETIME;
 use crate::token::{self, Token};
 use crate::tree::{self, Tree};
-use crate::WsseError;
 
 #[cfg(test)]
 mod tests;
@@ -246,12 +246,7 @@ fn digested(tree: &Tree<'_>, reference: NodeId, node: NodeId) -> Result<Option<V
     Ok((digest.as_ref() == value).then_some(content))
 }
 
-fn check_algorithm(
-    tree: &Tree<'_>,
-    node: NodeId,
-    wanted: &str,
-    what: &'static str,
-) -> Result<(), WsseError> {
+fn check_algorithm(tree: &Tree<'_>, node: NodeId, wanted: &str, what: &'static str) -> Result<(), WsseError> {
     match tree.attribute(node, "Algorithm") {
         Some(algorithm) if algorithm == wanted => Ok(()),
         Some(algorithm) if SHA1.contains(&algorithm) => Err(WsseError::Sha1 { what }),

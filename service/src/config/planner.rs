@@ -158,7 +158,12 @@ impl PlannerConfig {
         // the check of the section has refused what is no fingerprint
         let fingerprints = self.server_pins.iter().filter_map(|text| text.parse().ok()).collect();
         let pins = Pins { file: self.server_pin_file.clone(), fingerprints };
-        MutualTls { roots, certificate: self.own_certificate(), pins, signers: self.answer_certificates.clone() }
+        MutualTls {
+            roots,
+            certificate: self.own_certificate(),
+            pins,
+            signers: self.answer_certificates.clone(),
+        }
     }
 
     fn own_certificate(&self) -> Option<OwnCertificate> {
@@ -186,9 +191,10 @@ impl PlannerConfig {
     }
 
     fn check_certificates(&self, check: &mut Problems) {
-        let is_pkcs12 = self.client_certificate.as_deref().and_then(Path::extension).is_some_and(|extension| {
-            ["p12", "pfx"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-        });
+        let is_pkcs12 =
+            self.client_certificate.as_deref().and_then(Path::extension).is_some_and(|extension| {
+                ["p12", "pfx"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+            });
         match (&self.client_certificate, &self.client_key) {
             (Some(_), Some(_)) if is_pkcs12 => {
                 check.add("client_key", "is not used: a PKCS #12 file holds its key");
@@ -197,11 +203,16 @@ impl PlannerConfig {
                 let reason = "and client_key go together, unless it is a PKCS #12 file (.p12, .pfx): give both or neither";
                 check.add("client_certificate", reason);
             }
-            (None, Some(_)) => check.add("client_key", "and client_certificate go together: give both or neither"),
+            (None, Some(_)) => {
+                check.add("client_key", "and client_certificate go together: give both or neither")
+            }
             _ => {}
         }
         if self.client_certificate_password.is_some() && self.client_certificate_password_file.is_some() {
-            check.add("client_certificate_password", "and client_certificate_password_file exclude each other");
+            check.add(
+                "client_certificate_password",
+                "and client_certificate_password_file exclude each other",
+            );
         }
         for pin in &self.server_pins {
             if let Err(error) = pin.parse::<Fingerprint>() {
@@ -213,13 +224,20 @@ impl PlannerConfig {
                 check.add("client_certificate", "is missing: security = \"mtls+wss\" signs with it");
             }
             if self.answer_certificates.is_none() {
-                check.add("answer_certificates", "is missing: security = \"mtls+wss\" verifies answers with it");
+                check.add(
+                    "answer_certificates",
+                    "is missing: security = \"mtls+wss\" verifies answers with it",
+                );
             }
             if self.service_url.as_ref().is_some_and(|url| url.scheme() != "https") {
                 check.add("security", "mtls+wss asks for an https address in service_url");
             }
         }
-        check.range("clock_tolerance", self.clock_tolerance, HumanDuration::millis(0)..=HumanDuration::minutes(15));
+        check.range(
+            "clock_tolerance",
+            self.clock_tolerance,
+            HumanDuration::millis(0)..=HumanDuration::minutes(15),
+        );
         let (second, hour) = (HumanDuration::seconds(1), HumanDuration::minutes(60));
         check.range("certificate_check_interval", self.certificate_check_interval, second..=hour);
     }

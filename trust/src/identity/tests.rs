@@ -50,7 +50,8 @@ fn a_key_under_a_password_in_pem_opens() {
     let mut own = issued.write(&folder, "own");
     let der = issued.key.serialize_der();
     let sealed = pkcs8::PrivateKeyInfoRef::try_from(der.as_slice()).unwrap();
-    let parameters = pkcs8::pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(1_000, b"salt salt", [7; 16]);
+    let parameters =
+        pkcs8::pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(1_000, b"salt salt", [7; 16]);
     let sealed = sealed.encrypt_with_params(parameters.unwrap(), PASSWORD).unwrap();
     let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, sealed.as_bytes());
     let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
@@ -136,10 +137,15 @@ fn the_chain_is_sent_without_the_root() {
     let own = issued.write(&folder, "own");
     // in any order, with the root among them
     let all = format!("{}{}{}", root.0.pem(), issued.certificate.pem(), middle.0.pem());
-    let identity = OwnCertificate { files: CertificateFiles::Pem {
-        certificate: write(&folder, "all.pem", all),
-        key: own.key_file().to_owned(),
-    }, ..own }.load(now()).unwrap();
+    let identity = OwnCertificate {
+        files: CertificateFiles::Pem {
+            certificate: write(&folder, "all.pem", all),
+            key: own.key_file().to_owned(),
+        },
+        ..own
+    }
+    .load(now())
+    .unwrap();
     let chain: Vec<&[u8]> = identity.certified.cert.iter().map(|der| &der[..]).collect();
     assert_eq!(chain, [&issued.certificate.der()[..], &middle.0.der()[..]]);
 }

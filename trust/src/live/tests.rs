@@ -118,7 +118,10 @@ fn every_form_of_pin_lets_its_server_in_and_no_other() {
     let middle = house.authority.intermediate();
     let (pinned, other) = (middle.issue(&Wish::default()), house.authority.issue(&Wish::default()));
     let key = |der: &[u8]| CertificateFacts::of(der).unwrap().key_fingerprint;
-    let file = |name: &str, text: String| Pins { file: Some(write(&house.folder, name, text)), fingerprints: vec![] };
+    let file = |name: &str, text: String| Pins {
+        file: Some(write(&house.folder, name, text)),
+        fingerprints: vec![],
+    };
     let print = |fingerprint| Pins { file: None, fingerprints: vec![fingerprint] };
     for (form, pins, lets_other_in) in [
         ("certificate file", file("pin1.pem", pinned.certificate.pem()), false),
@@ -236,7 +239,8 @@ fn a_bad_file_keeps_the_old_one_and_is_told_once() {
 fn new_roots_and_pins_count_from_the_next_connection() {
     let (house, other) = (House::new(), Authority::new());
     let stranger = other.issue(&Wish::default());
-    let pins = Pins { file: Some(write(&house.folder, "pin.pem", house.authority.0.pem())), ..Pins::default() };
+    let pins =
+        Pins { file: Some(write(&house.folder, "pin.pem", house.authority.0.pem())), ..Pins::default() };
     let signers = Some(house.authority.write_root(&house.folder, "signers.pem"));
     let live = MutualTls { pins, signers, ..house.client() }.open(now()).unwrap();
     let config = live.client_config();

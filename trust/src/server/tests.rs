@@ -4,8 +4,8 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::authority::{Authority, Wish, now, shake};
 use crate::MutualTls;
+use crate::authority::{Authority, Wish, now, shake};
 
 fn client(folder: &TempDir, server: &Authority, own: Option<OwnCertificate>) -> rustls::ClientConfig {
     let roots = Roots::Only(server.write_root(folder, "servers.pem"));

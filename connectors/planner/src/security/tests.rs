@@ -74,7 +74,10 @@ fn events() -> Vec<CalendarEvent> {
 }
 
 /// What became of a call whose answer is sealed so: what is known, the event, and was it done?
-async fn outcome(house: &House, seal: impl FnMut(String) -> String + Send + 'static) -> (CallOutcome, u16, bool) {
+async fn outcome(
+    house: &House,
+    seal: impl FnMut(String) -> String + Send + 'static,
+) -> (CallOutcome, u16, bool) {
     house.fake.seal(seal);
     let error = house.planner.change(&call(), Operation::CreateEvents, events()).await.unwrap_err();
     let mut text = format!("{error} {error:?}");

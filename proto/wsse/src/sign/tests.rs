@@ -33,7 +33,9 @@ fn xmlsec1_verifies_what_we_sign() {
 fn every_form_of_envelope_is_signed() {
     let header = "<s:Header><e:Caller>nobody</e:Caller></s:Header>";
     let plain = message();
-    let default = format!("<Envelope xmlns=\"{SOAP_NS}\"><Body><Answer xmlns=\"urn:test\" b=\"2\" a='1'/></Body></Envelope>");
+    let default = format!(
+        "<Envelope xmlns=\"{SOAP_NS}\"><Body><Answer xmlns=\"urn:test\" b=\"2\" a='1'/></Body></Envelope>"
+    );
     for text in [
         plain.clone(),
         plain.replace(header, ""),

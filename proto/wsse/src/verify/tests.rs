@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::testing::{
-    Forge, LIMIT, TOLERANCE, body, later, message, now, refusal, signed, star, stranger, timestamp, transform,
-    xmlsec1,
+    Forge, LIMIT, TOLERANCE, body, later, message, now, refusal, signed, star, stranger, timestamp,
+    transform, xmlsec1,
 };
 
 /// A part of a text: from the first `begin` to the first `end` after it, both included.
@@ -24,7 +24,9 @@ fn signed_by_xmlsec1(forge: &Forge) -> Option<String> {
     let mut text = forge.message();
     let value = part(&text, "<ds:SignatureValue>", "</ds:SignatureValue>").to_owned();
     text = text.replace(&value, "<ds:SignatureValue></ds:SignatureValue>");
-    while let Some(at) = text.find("<ds:DigestValue>").filter(|at| !text[*at..].starts_with("<ds:DigestValue><")) {
+    while let Some(at) =
+        text.find("<ds:DigestValue>").filter(|at| !text[*at..].starts_with("<ds:DigestValue><"))
+    {
         let digest = part(&text[at..], "<ds:DigestValue>", "</ds:DigestValue>").to_owned();
         text = text.replace(&digest, "<ds:DigestValue></ds:DigestValue>");
     }
@@ -47,8 +49,11 @@ fn what_xmlsec1_signs_is_accepted() {
     let inclusive = "<ds:Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\">\
         <ec:InclusiveNamespaces xmlns:ec=\"http://www.w3.org/2001/10/xml-exc-c14n#\" PrefixList=\"s wsu #default\"/></ds:Transform>";
     for transforms in [transform(EXCLUSIVE), inclusive.to_owned()] {
-        for text in ["hello", "<a xmlns=\"urn:b\" z='1' b=\"&#10;\">\n  <!-- no --><c/></a>", "&amp;&lt;&#xe6;"] {
-            let forge = Forge { body: body("body", text), transforms: transforms.clone(), ..Forge::default() };
+        for text in
+            ["hello", "<a xmlns=\"urn:b\" z='1' b=\"&#10;\">\n  <!-- no --><c/></a>", "&amp;&lt;&#xe6;"]
+        {
+            let forge =
+                Forge { body: body("body", text), transforms: transforms.clone(), ..Forge::default() };
             let message = signed_by_xmlsec1(&forge).expect("xmlsec1 signs it");
             let verified = star().verifier().verify(message.as_bytes(), now(), Some(now())).unwrap();
             assert!(!verified.envelope.contains("<!--"), "a comment is not signed");
@@ -95,12 +100,16 @@ fn an_altered_timestamp_or_signature_is_refused() {
 fn a_moved_body_is_refused() {
     let text = Forge::default().message();
     let good = body("body", "hello");
-    for evil in [body("evil", "evil"), body("body", "evil"), "<s:Body><Answer>evil</Answer></s:Body>".to_owned()] {
-        let in_header = text.replace(&good, &evil).replace("</s:Header>", &format!("<x>{good}</x></s:Header>"));
+    for evil in
+        [body("evil", "evil"), body("body", "evil"), "<s:Body><Answer>evil</Answer></s:Body>".to_owned()]
+    {
+        let in_header =
+            text.replace(&good, &evil).replace("</s:Header>", &format!("<x>{good}</x></s:Header>"));
         assert_eq!(refusal(&in_header), WsseError::MovedBody);
         let in_body = text.replace(&good, &evil.replace("</Answer>", &format!("{good}</Answer>")));
         assert_eq!(refusal(&in_body), WsseError::MovedBody);
-        let in_security = text.replace(&good, &evil).replace("</wsse:Security>", &format!("{good}</wsse:Security>"));
+        let in_security =
+            text.replace(&good, &evil).replace("</wsse:Security>", &format!("{good}</wsse:Security>"));
         assert_eq!(refusal(&in_security), WsseError::MovedBody);
     }
     // what was signed as something else than a Body does not become one
@@ -119,7 +128,10 @@ fn a_second_body_is_refused() {
     let text = Forge::default().message();
     let evil = body("evil", "evil");
     assert_eq!(refusal(&text.replace("</s:Header>", &format!("</s:Header>{evil}"))), WsseError::SecondBody);
-    assert_eq!(refusal(&text.replace("</s:Envelope>", &format!("{evil}</s:Envelope>"))), WsseError::SecondBody);
+    assert_eq!(
+        refusal(&text.replace("</s:Envelope>", &format!("{evil}</s:Envelope>"))),
+        WsseError::SecondBody
+    );
     let stray = text.replace("</s:Envelope>", "<x/></s:Envelope>");
     assert_eq!(refusal(&stray), WsseError::StrayElement);
     let header = text.replace("</s:Envelope>", "<s:Header/></s:Envelope>");
@@ -132,7 +144,8 @@ fn another_certificate_is_refused() {
     assert_eq!(refusal(&theirs), WsseError::OtherCertificate);
     // their signature under our token
     let ours = part(&signed(), "<wsse:BinarySecurityToken", "</wsse:BinarySecurityToken>").to_owned();
-    let mixed = theirs.replace(part(&theirs, "<wsse:BinarySecurityToken", "</wsse:BinarySecurityToken>"), &ours);
+    let mixed =
+        theirs.replace(part(&theirs, "<wsse:BinarySecurityToken", "</wsse:BinarySecurityToken>"), &ours);
     assert_eq!(refusal(&mixed), WsseError::BadSignature);
     let both = Verifier::new(&[&stranger().certificate, &star().certificate], TOLERANCE, LIMIT).unwrap();
     both.verify(theirs.as_bytes(), now(), None).unwrap();
@@ -186,19 +199,26 @@ fn a_timestamp_is_what_the_profile_says() {
     for wrong in ["", "yesterday", "2026-06-01T10:00:00", "9999999999"] {
         assert!(matches!(with(timestamp("time", wrong, None)), Err(WsseError::Form { .. })), "{wrong}");
     }
-    let two = timestamp("time", created, None).replace("</wsu:Timestamp>", "<wsu:Created>2026</wsu:Created></wsu:Timestamp>");
+    let two = timestamp("time", created, None)
+        .replace("</wsu:Timestamp>", "<wsu:Created>2026</wsu:Created></wsu:Timestamp>");
     assert_eq!(with(two), Err(WsseError::Several { what: "Created" }));
 }
 
 #[test]
 fn a_message_without_its_parts_is_refused() {
     assert_eq!(refusal(&message()), WsseError::MissingSignature);
-    assert_eq!(refusal(&message().replace("<s:Header><e:Caller>nobody</e:Caller></s:Header>", "")), WsseError::MissingSignature);
+    assert_eq!(
+        refusal(&message().replace("<s:Header><e:Caller>nobody</e:Caller></s:Header>", "")),
+        WsseError::MissingSignature
+    );
     let text = signed();
     let without = |begin: &str, end: &str| refusal(&text.replace(part(&text, begin, end), ""));
     assert_eq!(without("<ds:Signature ", "</ds:Signature>"), WsseError::MissingSignature);
     assert_eq!(without("<wsu:Timestamp", "</wsu:Timestamp>"), WsseError::MissingTimestamp);
-    assert!(matches!(without("<wsse:BinarySecurityToken", "</wsse:BinarySecurityToken>"), WsseError::Form { .. }));
+    assert!(matches!(
+        without("<wsse:BinarySecurityToken", "</wsse:BinarySecurityToken>"),
+        WsseError::Form { .. }
+    ));
     assert!(matches!(without("<ds:KeyInfo>", "</ds:KeyInfo>"), WsseError::Form { .. }));
     assert!(matches!(without("<ds:SignatureValue>", "</ds:SignatureValue>"), WsseError::Form { .. }));
     assert_eq!(without("<s:Body", "</s:Body>"), WsseError::NoBody);
@@ -208,7 +228,8 @@ fn a_message_without_its_parts_is_refused() {
 fn parts_that_come_twice_are_refused() {
     let text = Forge::default().message();
     let twice = |name: &str, begin: &str, end: &str| {
-        let copy = part(&text, begin, end).replace("\"time\"", "\"time2\"").replace("\"token\"", "\"token2\"");
+        let copy =
+            part(&text, begin, end).replace("\"time\"", "\"time2\"").replace("\"token\"", "\"token2\"");
         let error = refusal(&text.replace("</wsse:Security>", &format!("{copy}</wsse:Security>")));
         assert!(matches!(error, WsseError::Several { what } if what == name), "{name}: {error}");
     };
@@ -217,7 +238,10 @@ fn parts_that_come_twice_are_refused() {
     twice("BinarySecurityToken", "<wsse:BinarySecurityToken", "</wsse:BinarySecurityToken>");
     let security = part(&text, "<wsse:Security ", "</wsse:Security>").to_owned();
     let empty = format!("<wsse:Security xmlns:wsse=\"{WSSE}\"></wsse:Security>");
-    assert_eq!(refusal(&text.replace(&security, &format!("{empty}{security}"))), WsseError::Several { what: "Security" });
+    assert_eq!(
+        refusal(&text.replace(&security, &format!("{empty}{security}"))),
+        WsseError::Several { what: "Security" }
+    );
 }
 
 #[test]
@@ -267,7 +291,10 @@ fn other_algorithms_and_transforms_are_refused() {
     };
     let hmac = "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256";
     assert_eq!(with(Forge { method: hmac, ..Forge::default() }), "signature");
-    assert_eq!(with(Forge { digest: "http://www.w3.org/2001/04/xmldsig-more#md5", ..Forge::default() }), "digest");
+    assert_eq!(
+        with(Forge { digest: "http://www.w3.org/2001/04/xmldsig-more#md5", ..Forge::default() }),
+        "digest"
+    );
     for algorithm in [
         "http://www.w3.org/TR/1999/REC-xslt-19991116",
         "http://www.w3.org/TR/1999/REC-xpath-19991116",

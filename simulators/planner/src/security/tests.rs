@@ -3,8 +3,8 @@
 
 use base::{Clock as _, SystemClock};
 use proto_planner::{
-    Answer, CalendarEvent, Headers, Operation, Request, RequestEnvelope, Response, SERVICE_PATH, TimeForm, WireTime,
-    decode_response, encode_request,
+    Answer, CalendarEvent, Headers, Operation, Request, RequestEnvelope, Response, SERVICE_PATH, TimeForm,
+    WireTime, decode_response, encode_request,
 };
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -21,7 +21,8 @@ struct House {
 
 async fn house(signed: bool) -> House {
     let folder = TempDir::new().unwrap();
-    let options = Options { tls: Some(folder.path().join("tls")), signed, mailboxes: 3, ..Options::default() };
+    let options =
+        Options { tls: Some(folder.path().join("tls")), signed, mailboxes: 3, ..Options::default() };
     House { simulator: Simulator::start(options).await.unwrap(), folder }
 }
 
