@@ -15,6 +15,7 @@ import sys
 
 import yaml
 
+import dockerfile
 import manifests
 import monitoring
 import program
@@ -57,8 +58,16 @@ def complaints(each, asked):
     return found
 
 
+def image_files():
+    """The texts that dockerfile.check() takes."""
+    return [(ROOT / name).read_text() for name in ("Dockerfile", ".dockerignore", "Cargo.toml")]
+
+
 def main(names):
     asked, wrong = program.Program(PROGRAM), 0
+    for one in dockerfile.check(*image_files(), [overlay(name) for name in OVERLAYS]):
+        print(f"Dockerfile: {one}")
+        wrong += 1
     for name in names or OVERLAYS:
         each = overlay(name)
         found = complaints(each, asked)

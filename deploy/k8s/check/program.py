@@ -19,6 +19,8 @@ import urllib.request
 from manifests import label, quantity
 
 PATIENCE = 30
+# How long an ordered end takes at the most: docs/runtime-semantics.md, Shutdown.
+END_SECONDS = 60
 NOBODY = "postgres://nobody:nothing@127.0.0.1:1/nothing?connect_timeout=1&sslmode=disable"
 ROLES = {"listen": "listener", "qualify": "qualifier", "communicate": "communicator"}
 
@@ -155,9 +157,9 @@ def service(program, overlay, each, spec, container, folder):
         return
     if values.get("database.migrate") is not False:
         yield f"{name}: its role cannot migrate, so database.migrate must be false"
-    grace, call = spec.get("terminationGracePeriodSeconds", 30), seconds(values["planner.call_timeout"])
-    if grace < call + 25:
-        yield f"{name}: {grace} s are not enough to finish a call to Planner ({call:g} s) and to hand over"
+    grace = spec.get("terminationGracePeriodSeconds", 30)
+    if grace < END_SECONDS:
+        yield f"{name}: {grace} s are not enough to end in order, {END_SECONDS} s at most"
     listen = re.search(r'(?m)^listen = "0\.0\.0\.0:(\d+)"', overlay.config() or "")
     ports = {one["name"]: one["containerPort"] for one in container.get("ports", [])}
     if not listen or int(listen.group(1)) != ports.get("http"):
@@ -210,11 +212,6 @@ def simulator(program, each, container, folder):
     with Started(program.path, arguments, {"PATH": os.environ["PATH"], **names}, folder) as started:
         if started.line is None:
             yield f"{label(each)}: does not start: {started.said()}"
-
-
-def seconds(text):
-    units = {"ms": 1e-3, "s": 1, "m": 60, "h": 3600}
-    return sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", str(text)))
 
 
 def all_of(overlay, program):

@@ -6,6 +6,7 @@ import json
 import unittest
 
 import check
+import dockerfile
 import manifests
 import monitoring
 import program
@@ -152,7 +153,7 @@ ASKED = [
     ("a role that does not exist", container("listener", lambda one: one.update(args=["run", "--roles", "listens"])), "node.roles"),
     ("an option that does not exist", container("listener", lambda one: one.update(args=["run", "--quick"])), "does not start"),
     ("a service that would migrate", configuration("migrate = false", "migrate = true"), "database.migrate must be false"),
-    ("no time to end", pod("listener", lambda one: one.update(terminationGracePeriodSeconds=30)), "are not enough to finish"),
+    ("no time to end", pod("listener", lambda one: one.update(terminationGracePeriodSeconds=30)), "are not enough to end in order"),
     ("a page for metrics that does not exist", named("ServiceMonitor", "kommuneklient", lambda one: one["spec"]["endpoints"][0].update(path="/stats")), "the program has no page /stats"),
 ]
 MIGRATION = named("Job", f"kommuneklient-migrate-{PROGRAM.version()}",
@@ -167,6 +168,17 @@ WATCHED = [
     ("a rule that is missing", named("PrometheusRule", "kommuneklient", lambda one: one["spec"]["groups"][0]["rules"].pop(0)), "no rule for code"),
     ("a panel with a metric that does not exist", dashboard(lambda one: one["panels"][0]["targets"][0].update(expr="max(kommuneklient_oldest)")), "exports no kommuneklient_oldest"),
     ("a panel with no expression", dashboard(lambda one: one["panels"][0]["targets"][0].update(expr="max(kommuneklient_resources")), "promtool"),
+]
+
+# (what is broken, which of the three files, old, new, what is said)
+IMAGE = [
+    ("no version", 0, "gcr.io/distroless/cc-debian12:nonroot", "gcr.io/distroless/cc-debian12", "says no version"),
+    ("another Rust", 0, "rust:1.95-bookworm", "rust:1.80-bookworm", "is not the Rust of Cargo.toml"),
+    ("root", 0, "USER 65532:65532\nEXPOSE", "EXPOSE", "runs as root"),
+    ("a shell between", 0, 'ENTRYPOINT ["/usr/local/bin/kommuneklient"]\nCMD', "ENTRYPOINT kommuneklient\nCMD", "SIGTERM reaches a shell"),
+    ("the simulators in production", 0, "COPY --from=build /source", "COPY --from=build-simulators /source", "without the simulators"),
+    ("a crate that is left out", 1, "!trust/", "", "leaves out trust"),
+    ("no lock", 1, "!Cargo.lock", "", "leaves out Cargo.lock"),
 ]
 
 
@@ -214,6 +226,15 @@ class Checks(unittest.TestCase):
         for what, change, said in WATCHED:
             with self.subTest(what):
                 self.caught(what, monitoring.all_of(broken("production", change), PROGRAM, check.PROMTOOL), said)
+
+    def test_the_image_agrees_with_the_rest(self):
+        files, overlays = check.image_files(), OVERLAYS.values()
+        self.assertEqual(list(dockerfile.check(*files, overlays)), [])
+        for what, number, old, new, said in IMAGE:
+            with self.subTest(what):
+                self.assertIn(old, files[number])
+                changed = [text.replace(old, new) if place == number else text for place, text in enumerate(files)]
+                self.caught(what, list(dockerfile.check(*changed, overlays)), said)
 
     def test_a_rule_that_does_not_fire_is_caught(self):
         overlay = broken("production", lambda one: None)
