@@ -93,5 +93,5 @@ async fn a_server_that_is_not_the_pinned_one_gets_nothing() {
     scene.start_service().await;
     scene.until_raised(9628, "").await;
     let meter = scene.planner.meter().await.unwrap();
-    assert!(meter.calls.is_empty() && meter.refused_calls == 0, "{meter:?}");
+    assert!(meter.calls.is_empty(), "{meter:?}");
 }

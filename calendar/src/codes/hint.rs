@@ -107,8 +107,8 @@ hints! {
         "Bestil et nyt funktionscertifikat i god tid (STARs godkendelse kan tage en måned), og udskift filerne: de læses igen uden genstart. STARs egne certifikater fås fra STAR."
         ["kommuneklient doctor"];
     CERTIFICATES =
-        "The files of planner.client_certificate, its key and its password: do they belong together, is the certificate valid, and has STAR approved it?"
-        "Filerne i planner.client_certificate, nøglen og adgangskoden: hører de sammen, er certifikatet gyldigt, og har STAR godkendt det?"
+        "The files of planner.client_certificate, its key and its password: do they belong together, is the certificate valid, and has STAR approved it? The log line says what is wrong."
+        "Filerne i planner.client_certificate, nøglen og adgangskoden: hører de sammen, er certifikatet gyldigt, og har STAR godkendt det? Loglinjen siger, hvad der er galt."
         ["kommuneklient doctor"];
     SERVER_CERTIFICATE =
         "Planner's certificate is from another authority, for another name, expired, or not the pinned one. If STAR has announced a new one, put it into planner.server_pin_file or its root into planner.root_certificates; otherwise somebody stands in between."

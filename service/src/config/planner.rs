@@ -204,7 +204,7 @@ impl PlannerConfig {
                 check.add("client_certificate", reason);
             }
             (None, Some(_)) => {
-                check.add("client_key", "and client_certificate go together: give both or neither")
+                check.add("client_certificate", "and client_key go together: give both or neither");
             }
             _ => {}
         }

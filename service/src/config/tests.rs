@@ -679,7 +679,7 @@ fn certificates_go_together_or_are_refused_by_name() {
     }
     for (bad, words) in [
         ("client_certificate = \"c.pem\"\n", "client_certificate: and client_key go together"),
-        ("client_key = \"k.pem\"\n", "client_key: and client_certificate go together"),
+        ("client_key = \"k.pem\"\n", "client_certificate: and client_key go together"),
         ("client_certificate = \"c.pfx\"\nclient_key = \"k.pem\"\n", "holds its key"),
         (
             "client_certificate_password = \"x\"\nclient_certificate_password_file = \"p\"\n",

@@ -20,6 +20,7 @@ struct House {
 }
 
 async fn house(signed: bool) -> House {
+    trust::install_provider();
     let folder = TempDir::new().unwrap();
     let options =
         Options { tls: Some(folder.path().join("tls")), signed, mailboxes: 3, ..Options::default() };
