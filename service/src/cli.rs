@@ -29,7 +29,7 @@ pub use lists_args::{ListsCommand, ListsImportArgs};
 pub use operators::OperatorCommand;
 pub use secrets_args::SecretsCommand;
 #[cfg(feature = "simulators")]
-pub use simulate::{SimulateCommand, SimulateExchangeArgs};
+pub use simulate::{SimulateCommand, SimulateExchangeArgs, SimulatedLogin};
 
 use crate::ServiceError;
 use crate::commands::{self, credential, secrets, with_store};
