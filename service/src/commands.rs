@@ -22,6 +22,7 @@ mod explain;
 mod lists;
 mod lists_import;
 mod mailbox;
+pub(crate) mod metrics;
 mod operations;
 mod resources;
 pub(crate) mod secrets;

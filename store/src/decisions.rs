@@ -17,6 +17,7 @@ use deadpool_postgres::Transaction;
 use jiff::{Timestamp, ToSpan};
 use tokio_postgres::Row;
 
+use crate::conflict;
 use crate::erasure::HASH_OF_COLUMN;
 use crate::lease::{self, Fence};
 use crate::notification_queue::{self, Finished};
@@ -219,6 +220,10 @@ impl Store {
 
     /// Lets the effect of a reading happen, in one transaction under the shard's fence.
     pub async fn apply(&self, fence: &Fence, effect: &Effect) -> Result<Applied, StoreError> {
+        conflict::again(|| self.apply_once(fence, effect)).await
+    }
+
+    async fn apply_once(&self, fence: &Fence, effect: &Effect) -> Result<Applied, StoreError> {
         let operation = "store decisions";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
@@ -267,6 +272,10 @@ impl Store {
     /// because of any of them: let each happen by itself then ([`apply`](Self::apply)), which tells whose fault it is. The
     /// same after an error.
     pub async fn apply_together(&self, effects: &[(&Fence, &Effect)]) -> Result<bool, StoreError> {
+        conflict::again(|| self.apply_together_once(effects)).await
+    }
+
+    async fn apply_together_once(&self, effects: &[(&Fence, &Effect)]) -> Result<bool, StoreError> {
         let operation = "store the decisions about several mailboxes";
         if effects.iter().any(|(_, effect)| !effect.is_plain()) {
             return Ok(false);

@@ -74,6 +74,23 @@ impl Store {
         })
     }
 
+    /// Asks whether the pool gives a connection and that answers, in its turn like everybody and with the pool's patience.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let operation = "ask whether it answers";
+        let client = self.client(operation).await?;
+        match tokio::time::timeout(self.patience, client.simple_query("select 1")).await {
+            Ok(answer) => answer.map(drop).map_err(StoreError::query(operation)),
+            Err(elapsed) => {
+                // nobody else is to wait behind it
+                drop(Object::take(client));
+                Err(self.silent(operation)(elapsed))
+            }
+        }
+    }
+
     /// The database did not answer in time.
     pub(crate) fn silent(
         &self,

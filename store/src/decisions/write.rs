@@ -15,6 +15,7 @@ use tokio_postgres::types::ToSql;
 
 use super::Effect;
 use crate::StoreError;
+use crate::conflict::HELD;
 use crate::notification_queue::{self, Finished};
 use crate::wake::{self, Channel};
 
@@ -266,13 +267,13 @@ async fn note_full_reads(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<()
     full.sort_by_key(|effect| effect.mail());
     let operation = "note full reads";
     let statement = tx
-        .prepare_cached(
-            "update planner_resource r set full_read_began_at = d.began, last_full_sync = d.decided, \
+        .prepare_cached(&format!(
+            "{HELD} update planner_resource r set full_read_began_at = d.began, last_full_sync = d.decided, \
                     full_read_whole = d.whole, full_read_began_db = d.began_db \
              from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::boolean[], $5::timestamptz[]) \
-                  as d (mail, began, decided, whole, began_db) \
-             where r.mail = d.mail",
-        )
+                  as d (mail, began, decided, whole, began_db) join held using (mail) \
+             where r.mail = d.mail"
+        ))
         .await
         .map_err(StoreError::query(operation))?;
     let mails: Vec<&str> = full.iter().map(|effect| effect.mail()).collect();
