@@ -61,7 +61,8 @@ def account(credentials, **options):
 
 def create(owner, hour):
     start = EWSDateTime(2026, 3, 2, hour, tzinfo=ZONE)
-    item = CalendarItem(folder=owner.calendar, subject="x", start=start, end=start + datetime.timedelta(hours=1))
+    end = start + datetime.timedelta(hours=1)
+    item = CalendarItem(account=owner, folder=owner.calendar, subject="x", start=start, end=end)
     return item.save()
 
 
