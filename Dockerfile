@@ -18,7 +18,7 @@ RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock -delete && find . -type
 FROM ${RUST} AS dependencies
 WORKDIR /source
 COPY --from=manifests /source .
-RUN find . -name Cargo.toml -mindepth 2 -execdir sh -c 'mkdir -p src && touch src/lib.rs && echo "fn main() {}" > src/main.rs' \; \
+RUN find . -mindepth 2 -name Cargo.toml -execdir sh -c 'mkdir -p src && touch src/lib.rs && echo "fn main() {}" > src/main.rs' \; \
     && mkdir -p tests/benches/bench && echo "fn main() {}" | tee tests/benches/bench/main.rs tests/src/torture_main.rs > tests/src/upgrade_main.rs \
     && cargo build --release --locked -p kommuneklient --no-default-features \
     && find . -name '*.rs' -not -path './target/*' -delete

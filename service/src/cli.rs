@@ -104,8 +104,8 @@ pub enum Command {
     /// Make, look at and change the keys that secrets in the database are sealed under.
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// What operators ask of a running service.
     #[command(flatten)]
-    #[allow(missing_docs, reason = "the commands of the other type")]
     Operator(OperatorCommand),
     /// Run a stand-in for Exchange or for Jobcenter Planner.
     #[cfg(feature = "simulators")]

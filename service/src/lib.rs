@@ -32,6 +32,7 @@ mod logon;
 pub mod metrics_list;
 pub mod migrate;
 mod pages;
+mod pool_watch;
 mod readiness;
 pub mod run;
 #[cfg(feature = "simulators")]

@@ -119,6 +119,16 @@ impl StoreError {
         matches!(self, Self::Query { source, .. } if lacking.contains(&source.code()))
     }
 
+    /// Has the role of the connection no right to do that?
+    pub fn lacks_right(&self) -> bool {
+        let found = match self {
+            Self::Query { source, .. } => Some(source),
+            Self::Migrate { source } => inner(source),
+            _ => None,
+        };
+        found.and_then(tokio_postgres::Error::code) == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+    }
+
     /// Is the database away (and not our statement wrong)?
     pub fn is_outage(&self) -> bool {
         self.disposition().is_retry()

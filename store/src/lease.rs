@@ -31,11 +31,14 @@ use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
 
 use crate::clock::DatabaseClock;
-use crate::duty;
 use crate::error::StoreError;
 use crate::instances::Registration;
 use crate::pool::Store;
 use crate::wake::{self, Channel, Wake};
+
+mod provisional;
+pub use provisional::Provisional;
+use provisional::give_back_unwanted;
 
 /// Connections for taking leases and handing them back; each may have to wait for somebody's transaction to end.
 const TAKING_CONNECTIONS: usize = 3;
@@ -133,37 +136,6 @@ pub struct Lease {
     book: LeaseBook,
     fence: Fence,
     valid_until: watch::Receiver<Option<Instant>>,
-}
-
-/// A lease in the hand of somebody who may be dropped before anything was begun under it: it is handed back at once then.
-#[derive(Debug)]
-pub struct Provisional(Option<Lease>);
-
-impl Provisional {
-    /// Work begins under the lease.
-    pub fn keep(mut self) -> Lease {
-        self.0.take().expect("only this takes it")
-    }
-
-    /// The proof for protected writes.
-    pub fn fence(&self) -> Fence {
-        self.0.as_ref().expect("only keep takes it").fence()
-    }
-}
-
-impl Drop for Provisional {
-    fn drop(&mut self) {
-        if let Some(unwanted) = self.0.take() {
-            give_back_unwanted(unwanted);
-        }
-    }
-}
-
-/// Hands a lease back in the background; without a runtime the process ends, and the lease runs out.
-fn give_back_unwanted(unwanted: Lease) {
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn(duty::give_back(unwanted));
-    }
 }
 
 /// An answer on its way to who asked. What nobody takes is handed back.
@@ -548,11 +520,6 @@ impl Lease {
     /// The same as a future of its own, for a task that outlives the borrow.
     pub fn lost_signal(&self) -> impl Future<Output = ()> + Send + 'static {
         lost(self.valid_until.clone(), self.book.inner.clock.clone())
-    }
-
-    /// The same lease, to be handed back should it be dropped before it is [kept](Provisional::keep).
-    pub fn provisional(self) -> Provisional {
-        Provisional(Some(self))
     }
 
     /// Hands the lease back, so that others can take over at once.

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::wait_for;
+
 /// Connections that may wait to be taken.
 const BACKLOG: u32 = 128;
 
@@ -89,7 +91,7 @@ impl Gate {
                 task.abort();
                 // ends with the task's listener and connections closed
                 let _cancelled = task.await;
-                State::Shut(bound(self.address))
+                State::Shut(bound_again(self.address).await)
             }
             other => other,
         };
@@ -105,10 +107,21 @@ impl Drop for Gate {
 }
 
 fn bound(address: SocketAddr) -> TcpSocket {
-    let socket = TcpSocket::new_v4().expect("a socket can be made");
-    socket.set_reuseaddr(true).expect("a socket takes its options");
-    socket.bind(address).unwrap_or_else(|error| panic!("{address} can be had: {error}"));
-    socket
+    try_bound(address).unwrap_or_else(|error| panic!("{address} can be had: {error}"))
+}
+
+fn try_bound(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// After a listener on this address was closed: a process that is being started holds our sockets, too, until it has
+/// become another program, and while it does, the old one still listens.
+async fn bound_again(address: SocketAddr) -> TcpSocket {
+    let bound = wait_for("the port of the gate", async || try_bound(address).map_err(|error| error.to_string()));
+    bound.await
 }
 
 async fn serve(listener: TcpListener, behind: Behind, passed: Arc<AtomicU64>) {
@@ -146,6 +159,8 @@ async fn pass(mut client: TcpStream, behind: Behind) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     //! Goal: a gate keeps its port, whatever is opened around it, and refuses while it is shut.
+    use std::os::fd::AsFd;
+
     use super::*;
 
     #[tokio::test]
@@ -162,5 +177,26 @@ mod tests {
             let socket = TcpSocket::new_v4().expect("a socket");
             assert!(socket.bind(gate.address()).is_err());
         }
+    }
+
+    #[tokio::test]
+    async fn it_shuts_although_a_process_that_is_being_started_still_holds_its_socket() {
+        let behind = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let anchor = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let address = anchor.local_addr().expect("an address");
+        let listener = bound(address).listen(BACKLOG).expect("a bound socket can listen");
+        // as a fork has it, until it becomes another program
+        let held = listener.as_fd().try_clone_to_owned().expect("a second handle");
+        let behind = Behind::Address(behind.local_addr().expect("an address"));
+        let state = State::Open(tokio::spawn(serve(listener, behind.clone(), Arc::default())));
+        let mut gate = Gate { behind, address, _anchor: anchor, state, passed: Arc::default() };
+        assert!(try_bound(address).is_err(), "somebody listens");
+        let ((), ()) = tokio::join!(gate.shut(), async {
+            tokio::task::yield_now().await;
+            drop(held);
+        });
+        assert!(TcpStream::connect(address).await.is_err(), "it is shut");
+        gate.open();
+        TcpStream::connect(address).await.expect("it is open");
     }
 }

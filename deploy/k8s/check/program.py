@@ -18,7 +18,7 @@ import urllib.request
 
 from manifests import label, quantity
 
-PATIENCE = 30
+PATIENCE = 60
 # How long an ordered end takes at the most: docs/runtime-semantics.md, Shutdown.
 END_SECONDS = 60
 NOBODY = "postgres://nobody:nothing@127.0.0.1:1/nothing?connect_timeout=1&sslmode=disable"

@@ -15,7 +15,6 @@ use store::inspect::{Unsent, Work};
 use super::diff::hold_name;
 use super::{CommandError, Desk};
 use crate::cli::tools::StatusArgs;
-use crate::texts::Language;
 use judge::Stage;
 
 /// Everything that is shown.
@@ -49,7 +48,8 @@ pub(crate) struct Limits {
 }
 
 /// Shows how the service stands, once or again and again.
-pub(crate) async fn status(desk: Desk, args: &StatusArgs, language: Language) -> Result<(), CommandError> {
+pub(crate) async fn status(desk: Desk, args: &StatusArgs) -> Result<(), CommandError> {
+    let language = desk.language;
     loop {
         let picture = look(&desk).await?;
         if args.watch.is_some() && !desk.json && std::io::stdout().is_terminal() {

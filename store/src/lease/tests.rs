@@ -209,13 +209,22 @@ async fn who_waits_is_woken_when_a_lease_is_handed_back() {
     second.wake_by(&wake);
     for _ in 0..3 {
         let held = first.acquire("group/1", PATIENCE).await.unwrap();
-        let waiting = second.clone();
-        let waiting = tokio::spawn(async move { waiting.acquire("group/1", PATIENCE).await });
-        // it has looked and waits
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        // it has looked, and is in the queue before the lease is handed back
+        let mut queue = second.queue();
+        let mut attempt = second.attempt("group/1").await.unwrap();
+        assert!(matches!(attempt, Attempt::Taken(_)), "the first has it");
         let began = tokio::time::Instant::now();
         held.release().await.unwrap();
-        let taken = waiting.await.unwrap().unwrap();
+        let taken = loop {
+            let holder = match attempt {
+                Attempt::Held(lease) => break lease,
+                Attempt::Taken(holder) => holder,
+            };
+            assert!(began.elapsed() < PATIENCE, "it was never woken");
+            // also woken by what was told of the round before
+            queue.turn(&holder).await;
+            attempt = second.attempt("group/1").await.unwrap();
+        };
         assert!(began.elapsed() < Duration::from_millis(700), "after {:?}", began.elapsed());
         taken.release().await.unwrap();
     }

@@ -148,7 +148,7 @@ fn event(entry: &CodeEntry) -> String {
         ("            threshold", quoted(&threshold(entry, Language::En))),
         ("            over", quoted(&over(Language::En))),
         ("            over_da", quoted(&over(Language::Da))),
-        ("            run", quoted(&format!("kommuneklient codes {id}; {commands}").trim_end_matches("; "))),
+        ("            run", quoted(format!("kommuneklient codes {id}; {commands}").trim_end_matches("; "))),
     ])
 }
 
