@@ -350,7 +350,7 @@ async fn ask_for_full_read(
 /// way; not when one is queued that has not begun, or when its first catch-up will ask for it. A mailbox with a
 /// sync state has had its first catch-up: the reading that it asked for is lost when the mailbox was out of use
 /// for a moment or when it was set aside. The resource row is locked by now: a reading that is claimed after this look
-/// waits for the commit ([`Store::target_of_full_read`]) and knows what was learned.
+/// waits for the commit ([`Store::begin_full_reads`]) and knows what was learned.
 async fn needs_full_read(tx: &Transaction<'_>, mail: &str, read_before: bool) -> Result<bool, StoreError> {
     let operation = "look for a queued full reading";
     let row = tx

@@ -356,7 +356,8 @@ fn initdb(binaries: &Path, data: &Path, account: Option<Account>) -> Result<(), 
     let output = command(&binaries.join("initdb"), account)
         .arg("-D")
         .arg(data)
-        .args(["-U", NAME, "-E", "UTF8", "--locale=C.UTF-8", "--auth=trust", "--no-sync"])
+        // names are compared byte by byte: the same order as that of C.UTF-8, at a fraction of its cost in each index
+        .args(["-U", NAME, "-E", "UTF8", "--locale=C.UTF-8", "--lc-collate=C", "--auth=trust", "--no-sync"])
         .output()
         .map_err(|error| failed("be initialised", error))?;
     if output.status.success() {

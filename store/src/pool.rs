@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime, Timeouts,
+};
 use secrecy::SecretString;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -171,6 +173,8 @@ fn pool(config: &tokio_postgres::Config, tls: &MakeRustlsConnect, size: usize, p
     );
     Pool::builder(manager)
         .max_size(size)
+        // the one that was used last has prepared most and is warm in the server
+        .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .timeouts(Timeouts { wait: Some(patience), create: Some(patience), recycle: Some(patience) })
         .build()

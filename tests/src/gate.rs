@@ -120,7 +120,8 @@ fn try_bound(address: SocketAddr) -> std::io::Result<TcpSocket> {
 /// After a listener on this address was closed: a process that is being started holds our sockets, too, until it has
 /// become another program, and while it does, the old one still listens.
 async fn bound_again(address: SocketAddr) -> TcpSocket {
-    let bound = wait_for("the port of the gate", async || try_bound(address).map_err(|error| error.to_string()));
+    let bound =
+        wait_for("the port of the gate", async || try_bound(address).map_err(|error| error.to_string()));
     bound.await
 }
 
