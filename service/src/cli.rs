@@ -31,7 +31,7 @@ pub use metrics_args::MetricsArgs;
 pub use operators::OperatorCommand;
 pub use secrets_args::SecretsCommand;
 #[cfg(feature = "simulators")]
-pub use simulate::{SimulateCommand, SimulateExchangeArgs};
+pub use simulate::{SimulateCommand, SimulateExchangeArgs, SimulatedLogin};
 
 use crate::ServiceError;
 use crate::commands::{self, credential, secrets, with_store};

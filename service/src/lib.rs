@@ -15,6 +15,7 @@ mod acts;
 mod admin;
 mod alert_keeper;
 mod back_offs;
+mod certificate_keeper;
 pub mod cli;
 mod commands;
 pub mod config;

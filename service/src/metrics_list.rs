@@ -97,6 +97,9 @@ metrics! {
     "kommuneklient_alert_active" Gauge Instance ["code"]
         "1 while an event code calls for somebody by its threshold, else 0; there from the start for each such code"
         "1 så længe en hændelseskode efter sin tærskel kalder på nogen, ellers 0; findes fra starten for hver sådan kode";
+    "kommuneklient_certificate_expiry_seconds" Gauge Instance ["certificate"]
+        "how long a certificate towards Planner is still valid (own, pinned, signer), negative when it is over; only where there is one"
+        "hvor længe et certifikat til Planner endnu gælder (own, pinned, signer), negativt når det er udløbet; kun hvor der er et";
     "kommuneklient_changes_unsent" Gauge Installation []
         "appointments that Planner has not acknowledged as decided"
         "aftaler, som Planner ikke har kvitteret for, som de er besluttet";

@@ -69,6 +69,12 @@ async fn serve(config: &Config, required: &Required) -> Result<(), ServiceError>
     for warning in config.warnings() {
         tracing::warn!(%warning, "configuration should be looked at");
     }
+    if config.exchange.danger_accept_invalid_certificates {
+        tracing::error!(
+            event_id = codes::ANY_CERTIFICATE.id,
+            "exchange.danger_accept_invalid_certificates is true: no certificate of exchange is verified"
+        );
+    }
     for (file, who) in config.secrets.exposed() {
         tracing::warn!(
             event_id = codes::SEALING_KEY_EXPOSED.id,

@@ -6,7 +6,8 @@
 //!       ├─ qualifier ── qualifier/<shard> …
 //!       ├─ communicator ─┬─ planner-batcher ── batches …
 //!       │                ├─ resource-list
-//!       │                └─ comparison
+//!       │                ├─ comparison
+//!       │                └─ certificates
 //!       └─ listener ── affinity-group/<id> ── mailbox-subscriber/<address> …
 //! ```
 //!
@@ -37,6 +38,7 @@ use crate::acts::Allowed;
 use crate::admin::Admin;
 use crate::alert_keeper::AlertKeeper;
 use crate::back_offs::{self, BackOffKeeper, Waits};
+use crate::certificate_keeper::{self, CertificateKeeper};
 use crate::config::{Config, DailyTime, Required, RequiredPlanner, Role};
 use crate::event_log::EventLog;
 use crate::gauges::Gauges;
@@ -295,6 +297,8 @@ pub(crate) fn exchange(config: &Config, clock: &SharedClock) -> Result<Exchange,
         use_impersonation: exchange.use_impersonation,
         server_version: exchange.server_version.clone(),
         tls: exchange.tls(),
+        authentication: exchange.authentication(),
+        danger_accept_invalid_certificates: exchange.danger_accept_invalid_certificates,
         request_timeout: exchange.request_timeout.get(),
         stream_timeout_minutes: exchange.exchange_connection_timeout,
         simultaneous_calls: exchange.simultaneous_calls,
@@ -344,6 +348,7 @@ fn communicator(
             connect_timeout: settings.call_timeout.get().min(Duration::from_secs(10)),
             answer_limit_bytes: settings.answer_limit_bytes,
             tls: settings.tls(),
+            security: settings.message_security(),
             zone: config.calendar.time_zone(),
         },
         shared.clock.clone(),
@@ -357,6 +362,7 @@ fn communicator(
             events_per_minute: settings.sla_events_per_minute,
         },
     );
+    let certificates = certificates(settings.certificate_check_interval.get(), &planner, shared);
     let retry = Backoff::doubling(settings.retry_initial.get(), settings.retry_cap.get());
     let call_timeout = settings.call_timeout.get();
     let batcher = planner_batcher::PlannerBatcher::supervisor(
@@ -429,7 +435,21 @@ fn communicator(
     // a rehearsal decides, adopts and compares, and nobody sends
     let communicator =
         if settings.dry_run { communicator } else { communicator.child(ChildSpec::supervisor(batcher)) };
-    Ok(communicator.child(resource_list).child(comparison))
+    Ok(communicator.child(resource_list).child(comparison).child(certificates))
+}
+
+/// The keeper of the certificates towards Planner.
+fn certificates(every: Duration, planner: &Planner, shared: &Shared) -> ChildSpec {
+    let tools = certificate_keeper::Tools {
+        planner: planner.clone(),
+        every,
+        clock: shared.clock.clone(),
+        runtime: shared.runtime.clone(),
+    };
+    ChildSpec::actor("certificates", &ChildRef::new(), move |context| {
+        CertificateKeeper::new(tools.clone(), context)
+    })
+    .without_bearing_on_readiness()
 }
 
 fn listener(

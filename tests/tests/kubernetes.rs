@@ -67,7 +67,10 @@ fn labels(line: &str) -> BTreeSet<String> {
 async fn what_a_running_service_exports_is_what_the_list_of_metrics_says() {
     // the metrics of traces are there where traces go somewhere, a collector or not
     let somewhere = ("telemetry", "otlp_endpoint", "\"http://127.0.0.1:1/v1/traces\"");
-    let scene = Scene::ready(PROGRAM, Setting { configuration: vec![somewhere], ..Setting::default() }).await;
+    // and that of certificates where there are some
+    let setting =
+        Setting { configuration: vec![somewhere], planner_security: Some(false), ..Setting::default() };
+    let scene = Scene::ready(PROGRAM, setting).await;
     scene.outlook.create(&mailbox(1), scene.appointment("UID-1", 1)).await.unwrap();
     assert_eq!(scene.until_in_step().await.len(), 1);
     let url = format!("{}/metrics", scene.service.as_ref().unwrap().url);

@@ -99,7 +99,8 @@ impl Server {
     ) -> Result<(Vec<u8>, Pending), NtlmError> {
         let proposed = Negotiate::decode(negotiate)?.flags;
         let always = flag::UNICODE | flag::REQUEST_TARGET | flag::TARGET_TYPE_DOMAIN | flag::VERSION;
-        let kept = flag::ALWAYS_SIGN | flag::KEY_128 | flag::KEY_EXCHANGE | flag::KEY_56;
+        let kept = flag::SIGN | flag::SEAL | flag::ALWAYS_SIGN;
+        let kept = kept | flag::KEY_128 | flag::KEY_EXCHANGE | flag::KEY_56;
         let flags = always | (proposed & kept);
         let (flags, told) = match strength {
             Strength::V2 => (flags | flag::NTLM | flag::EXTENDED_SESSION_SECURITY | flag::TARGET_INFO, true),
@@ -187,7 +188,10 @@ impl Pending {
         session_base: [u8; 16],
         checked: bool,
     ) -> Result<(), Refused> {
-        let exchanged = answer.flags & flag::KEY_EXCHANGE != 0 && !answer.session_key.is_empty();
+        // a key is chosen only where something follows that it is for; clients fill the field with a byte otherwise
+        let exchanged = answer.flags & flag::KEY_EXCHANGE != 0
+            && answer.flags & (flag::SIGN | flag::SEAL) != 0
+            && answer.session_key.len() == session_base.len();
         let session = if exchanged { rc4(&session_base, &answer.session_key) } else { session_base.to_vec() };
         let range = Authenticate::INTEGRITY;
         let (true, Some(told)) = (checked, authenticate.get(range.clone())) else {

@@ -18,6 +18,10 @@ pub mod flag {
     pub const UNICODE: u32 = 0x0000_0001;
     /// The client wants to know whom it talks to.
     pub const REQUEST_TARGET: u32 = 0x0000_0004;
+    /// What follows the login is signed.
+    pub const SIGN: u32 = 0x0000_0010;
+    /// What follows the login is encrypted.
+    pub const SEAL: u32 = 0x0000_0020;
     /// LAN Manager's session key: the weakest of all.
     pub const LM_KEY: u32 = 0x0000_0080;
     /// NTLM at all.

@@ -43,6 +43,8 @@ pub(crate) struct Limits {
     pub(crate) groups: usize,
     /// Is nothing sent?
     pub(crate) dry_run: bool,
+    /// Are certificates of Exchange not verified?
+    pub(crate) any_certificate: bool,
 }
 
 /// Shows how the service stands, once or again and again.
@@ -73,6 +75,7 @@ pub(crate) async fn look(desk: &Desk) -> Result<Picture, CommandError> {
             simultaneous: planner.simultaneous_calls,
             groups: desk.config.listener.subscription_groups_per_credential,
             dry_run: planner.dry_run,
+            any_certificate: desk.config.exchange.danger_accept_invalid_certificates,
         },
     })
 }

@@ -159,6 +159,7 @@ fn the_example_with_everything_uncommented_can_be_read() {
         "database.url_file",
         "exchange.password_file",
         "http.admin_token_file",
+        "planner.client_certificate_password_file",
         "secrets.key",
         "secrets.key_file",
         "secrets.previous_key_files",
@@ -456,8 +457,9 @@ fn tls_follows_the_settings() {
     let config = parse(text).unwrap();
     assert_eq!(config.exchange.tls(), trust::ClientTls::default());
     let tls = config.planner.tls();
-    assert_eq!(tls.roots, trust::Roots::SystemAnd("r.pem".into()));
-    assert_eq!(tls.client_certificate.unwrap().key_pem, PathBuf::from("k.pem"));
+    assert_eq!(tls.roots, trust::Roots::Only("r.pem".into()));
+    let files = trust::CertificateFiles::Pem { certificate: "c.pem".into(), key: "k.pem".into() };
+    assert_eq!(tls.certificate.unwrap().files, files);
 }
 
 #[test]
@@ -532,4 +534,49 @@ fn nothing_is_kept_for_no_time_or_for_ever() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found.iter().all(|problem| problem.contains("1 to 36500")), "{found:?}");
     assert_eq!(parse("").unwrap().retention_days.calendar_event, 90);
+}
+
+#[test]
+fn certificates_go_together_or_are_refused_by_name() {
+    let problems =
+        |text: &str| match parse(&format!("[planner]\nservice_url = \"https://planner/x\"\n{text}")) {
+            Err(ServiceError::Configuration { problems, .. }) => {
+                problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            }
+            Ok(_) => String::new(),
+            Err(other) => panic!("{other}"),
+        };
+    let pkcs12 = "client_certificate = \"c.p12\"\nclient_certificate_password_file = \"p\"\n";
+    let fingerprint =
+        "server_pins = [\"SHA256:00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff\"]\n";
+    for good in [
+        "client_certificate = \"c.pem\"\nclient_key = \"k.pem\"\n".to_owned(),
+        pkcs12.to_owned(),
+        format!("{pkcs12}security = \"mtls+wss\"\nanswer_certificates = \"a.pem\"\n"),
+        fingerprint.to_owned(),
+    ] {
+        assert_eq!(problems(&good), "", "{good}");
+    }
+    for (bad, words) in [
+        ("client_certificate = \"c.pem\"\n", "client_certificate: and client_key go together"),
+        ("client_key = \"k.pem\"\n", "client_certificate: and client_key go together"),
+        ("client_certificate = \"c.pfx\"\nclient_key = \"k.pem\"\n", "holds its key"),
+        (
+            "client_certificate_password = \"x\"\nclient_certificate_password_file = \"p\"\n",
+            "exclude each other",
+        ),
+        ("server_pins = [\"0011\"]\n", "server_pins: is no SHA-256 fingerprint"),
+        ("security = \"mtls+wss\"\n", "answer_certificates: is missing"),
+        ("security = \"none\"\n", "security"),
+        ("clock_tolerance = \"16m\"\n", "clock_tolerance"),
+    ] {
+        let found = problems(bad);
+        assert!(found.contains(words), "{bad}: {found}");
+    }
+    let config =
+        parse(&format!("[planner]\nservice_url = \"https://planner/x\"\n{pkcs12}{fingerprint}")).unwrap();
+    let tls = config.planner.tls();
+    assert_eq!(tls.certificate.unwrap().files, trust::CertificateFiles::Pkcs12 { file: "c.p12".into() });
+    assert_eq!((tls.pins.fingerprints.len(), tls.roots), (1, trust::Roots::System));
+    assert_eq!(config.planner.message_security(), connector_planner::Security::Mtls);
 }

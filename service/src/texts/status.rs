@@ -167,6 +167,14 @@ texts! {
     R_CALLS_FAIL_NEXT = "status.r.calls_fail.next" {
         en "kommuneklient doctor; Planner's support if it lasts" da "kommuneklient doctor; Planners support, hvis det varer ved"
     }
+    R_ANY_CERTIFICATE = "status.r.any_certificate" {
+        en "exchange.danger_accept_invalid_certificates is set: no certificate of Exchange is verified"
+        da "exchange.danger_accept_invalid_certificates er sat: Exchanges certifikater kontrolleres ikke"
+    }
+    R_ANY_CERTIFICATE_NEXT = "status.r.any_certificate.next" {
+        en "take it out, and give the authority of Exchange in exchange.root_certificates"
+        da "fjern den, og angiv Exchanges certifikatudsteder i exchange.root_certificates"
+    }
     R_DRY_RUN = "status.r.dry_run" {
         en "planner.dry_run is set: nothing is sent" da "planner.dry_run er sat: intet sendes"
     }

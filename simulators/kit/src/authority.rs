@@ -95,6 +95,15 @@ impl std::fmt::Debug for Issued {
     }
 }
 
+/// How a server speaks TLS.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Its configuration.
+    pub config: ServerConfig,
+    /// What a login over one of its connections is bound by ([`proto_ntlm::binding::end_point`]).
+    pub binding: Option<Vec<u8>>,
+}
+
 /// Which clients a server lets in.
 #[derive(Debug, Clone, Copy)]
 pub enum Clients<'a> {
@@ -168,6 +177,15 @@ impl Issued {
         CertificateDer::from_pem_slice(self.certificate_pem.as_bytes()).map_err(failed)
     }
 
+    /// The private key, DER (PKCS #8).
+    ///
+    /// # Errors
+    /// [`KitError::Certificate`]
+    pub fn key_der(&self) -> Result<Vec<u8>, KitError> {
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).map_err(failed)?;
+        Ok(key.secret_der().to_vec())
+    }
+
     /// A server that shows this certificate: TLS 1.2 and 1.3.
     ///
     /// # Errors
@@ -188,6 +206,15 @@ impl Issued {
             }
         };
         builder.with_single_cert(vec![self.certificate_der()?], key).map_err(failed)
+    }
+
+    /// The same with what logins are bound by.
+    ///
+    /// # Errors
+    /// [`KitError::Certificate`]
+    pub fn tls(&self, clients: Clients<'_>) -> Result<Tls, KitError> {
+        let binding = proto_ntlm::binding::end_point(&self.certificate_der()?);
+        Ok(Tls { config: self.server_config(clients)?, binding })
     }
 
     /// Writes `NAME.pem` and `NAME.key` into a folder, the key for its owner alone.

@@ -27,7 +27,7 @@ pub mod ring;
 pub mod server;
 
 pub use auth::Credentials;
-pub use authority::{Authority, Clients, Issued, Wanted};
+pub use authority::{Authority, Clients, Issued, Tls, Wanted};
 pub use capture::{Capture, CaptureNumber};
 pub use error::KitError;
 pub use fault::{FaultKind, FaultPlan, FaultRule, FaultStatus};

@@ -51,7 +51,7 @@ impl ConnectionLogin {
     pub fn judge(
         request: &HttpRequest,
         server: &Server,
-        strength: Strength,
+        strength: impl FnOnce() -> Strength,
         clock: &dyn Clock,
         password_of: impl FnOnce(&str, &str) -> Option<String>,
     ) -> Ntlm {
@@ -71,7 +71,7 @@ impl ConnectionLogin {
         &self,
         authorization: Option<&str>,
         server: &Server,
-        strength: Strength,
+        strength: impl FnOnce() -> Strength,
         now: u64,
         password_of: impl FnOnce(&str, &str) -> Option<String>,
     ) -> Ntlm {
@@ -99,7 +99,7 @@ impl ConnectionLogin {
                 Err(refused) => Ntlm::Refused(refused),
             };
         }
-        match server.challenge(&message, strength, rand::random(), now) {
+        match server.challenge(&message, strength(), rand::random(), now) {
             Ok((challenge, pending)) => {
                 *state = State::Challenged(Box::new(pending));
                 let value = HeaderValue::try_from(header::value(&challenge));

@@ -80,7 +80,7 @@ impl Client {
             crate::message::put_field(&mut message, part.len(), offset);
             offset += part.len();
         }
-        let exchanged = if self.session_key.is_some() { flag::KEY_EXCHANGE } else { 0 };
+        let exchanged = if self.session_key.is_some() { flag::KEY_EXCHANGE | flag::SIGN } else { 0 };
         message.extend((flag::UNICODE | flag::NTLM | exchanged).to_le_bytes());
         message.extend([0; 8 + 16]);
         message.extend(parts.concat());
@@ -155,4 +155,32 @@ fn challenges_are_as_strong_as_they_are_told_to_be() {
         assert_eq!(Challenge::decode(&challenge).unwrap().weakness(), weakness, "{strength:?}");
     }
     assert!(server.challenge(b"NTLMSSP\0\x03\0\0\0", Strength::V2, NONCE, NOW).is_err());
+}
+
+/// A login of pyspnego 0.12.4 (requests_ntlm, exchangelib) as it came over the wire, account `svc` with password `pw`. It
+/// agrees to a key exchange that nothing follows, and fills the field of the key with a byte.
+#[test]
+fn a_login_of_another_client_is_accepted_as_it_came() {
+    let message = |text: &str| crate::header::message_in(&format!("NTLM {text}")).unwrap().unwrap();
+    let negotiate = message("TlRMTVNTUAABAAAAN4II4gAAAAAoAAAAAAAAACgAAAAADAQAAAAADw==");
+    let challenge = message(
+        "TlRMTVNTUAACAAAABgAGADgAAAAFgonitsB+NFzEB1sAAAAAAAAAACYAJgA+AAAACgBjRQAAAA9TAEkATQACAAYAUwBJAE0AAQAIAE0AQQBJAEwA\
+         BwAIAAYUgYOLet0BAAAAAA=="
+            .replace(' ', "")
+            .as_str(),
+    );
+    let authenticate = message(
+        "TlRMTVNTUAADAAAAGAAYAFgAAAB+AH4AcAAAAAAAAADuAAAABgAGAO4AAAAEAAQA9AAAAAEAAQD4AAAABYKJ4gAMBAAAAAAPAZ7Kh0tZpuBn7DWg\
+         wnSw+gAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIekJgW1oL/uiL+0OMULczYBAQAAAAAAAAYUgYOLet0BWFHMWhFwnhgAAAAAAgAGAFMASQBNAAEA\
+         CABNAEEASQBMAAcACAAGFIGDi3rdAQkAHABoAHQAdABwAC8AMQAyADcALgAwAC4AMAAuADEABgAEAAIAAAAAAAAAAAAAAHMAdgBjAFYATQAA",
+    );
+    let now = u64::from_le_bytes([0x06, 0x14, 0x81, 0x83, 0x8b, 0x7a, 0xdd, 0x01]);
+    let nonce = crate::message::Challenge::decode(&challenge).unwrap().nonce;
+    let pending = Pending { negotiate, challenge, nonce, now, binding: None };
+    let judge = |password: &str| pending.judge(&authenticate, now, |_, _| Some(password.to_owned()));
+    let accepted = judge("pw").unwrap();
+    assert_eq!((accepted.user.as_str(), accepted.domain.as_str(), accepted.bound), ("svc", "", false));
+    assert_eq!(judge("pW"), Err(Refused::WrongPassword));
+    let bound = Pending { binding: Some(b"tls-server-end-point:abc".to_vec()), ..pending.clone() };
+    assert_eq!(bound.judge(&authenticate, now, |_, _| Some("pw".to_owned())), Err(Refused::Binding));
 }

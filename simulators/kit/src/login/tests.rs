@@ -13,7 +13,7 @@ fn server() -> Server {
 }
 
 fn judge(connection: &ConnectionLogin, authorization: Option<&str>) -> Ntlm {
-    connection.judge_value(authorization, &server(), Strength::V2, NOW, |_, _| Some("pw".to_owned()))
+    connection.judge_value(authorization, &server(), || Strength::V2, NOW, |_, _| Some("pw".to_owned()))
 }
 
 fn first() -> String {
