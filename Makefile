@@ -5,6 +5,7 @@ CARGO_FLAGS ?=
 DEMO ?=
 BENCH ?=
 SEEDS ?= 10
+SECONDS ?= 60
 OTLP ?= http://127.0.0.1:4317
 TORTURE ?=
 
@@ -57,11 +58,30 @@ check-k8s: ## the manifests of deploy/k8s: rendered, against all schemas, and ag
 	PYTHONDONTWRITEBYTECODE=1 target/k8s/venv/bin/python deploy/k8s/check/check.py
 	PYTHONDONTWRITEBYTECODE=1 target/k8s/venv/bin/python deploy/k8s/check/run_dev.py
 
-lint: ## rustfmt, clippy, documentation, unused dependencies; warnings are errors
+lint: ## rustfmt, clippy, documentation, unused dependencies, licences, sources, versions; warnings are errors
 	@scripts/setup lint
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps -q
 	cargo machete
+	target/tools/bin/cargo-deny --locked check -D unmatched-skip -D unused-wrapper licenses sources bans
 
-.PHONY: help setup demo demo-traces test test-peers torture bench event-codes alert-rules check-k8s lint
+fuzz: ## look for bytes that a decoder does not bear: SECONDS=60 for each; findings go to fuzz/findings
+	@scripts/setup fuzz
+	scripts/fuzz $(SECONDS)
+
+fuzz-seeds: ## write fuzz/seeds anew from the tests and from a demo
+	@scripts/setup
+	cargo build $(CARGO_FLAGS) -p kommuneklient
+	rm -rf target/fuzz/captured && target/debug/kommuneklient demo --mailboxes 10 --seconds 5 --faults default --capture target/fuzz/captured
+	cargo run $(CARGO_FLAGS) -p end-to-end --example fuzz-seeds -- target/fuzz/captured
+
+advisories: ## known vulnerabilities of what the program is made of (needs the internet: github.com)
+	@scripts/setup lint
+	target/tools/bin/cargo-deny --locked check advisories
+
+sbom: ## the bill of materials of the program as it is in the image: target/kommuneklient.cdx.json (CycloneDX)
+	@scripts/setup sbom
+	scripts/sbom
+
+.PHONY: help setup fuzz fuzz-seeds advisories sbom demo demo-traces test test-peers torture bench event-codes alert-rules check-k8s lint

@@ -53,6 +53,7 @@ macro_rules! codes {
 mod communicator;
 mod exchange;
 mod hint;
+mod http;
 mod listener;
 mod process;
 mod qualifier;
@@ -61,13 +62,21 @@ mod trust;
 
 pub use communicator::*;
 pub use exchange::*;
+pub use http::*;
 pub use listener::*;
 pub use process::*;
 pub use qualifier::*;
 pub use trust::*;
 
-const TABLES: [&[CodeEntry]; 6] =
-    [LISTENER_TABLE, QUALIFIER_TABLE, COMMUNICATOR_TABLE, EXCHANGE_TABLE, PROCESS_TABLE, TRUST_TABLE];
+const TABLES: [&[CodeEntry]; 7] = [
+    LISTENER_TABLE,
+    QUALIFIER_TABLE,
+    COMMUNICATOR_TABLE,
+    EXCHANGE_TABLE,
+    PROCESS_TABLE,
+    TRUST_TABLE,
+    HTTP_TABLE,
+];
 
 /// Number of codes for refused items: 6200 to 6249.
 const REFUSALS: usize = 50;

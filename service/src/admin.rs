@@ -10,32 +10,37 @@
 //!
 //! Kinds: `full_pull`, `comparison`, `adoption`, `rediscovery`, `resend`, and `resource_list`, which is about no mailbox.
 //!
-//! Protocol: `Authorization: Bearer TOKEN` with the token of `http.admin_token`; where none is configured there are no
-//! admin calls (404). Answers are JSON; a refusal is `{"error": "…"}` with a status that says whose fault it is; where there
-//! is no such call (404) or not with that method (405), with the list of `calls`.
+//! Protocol: a listener of its own (`http.admin_listen`, on loopback unless configured otherwise, and beyond it over TLS
+//! alone). Either `Authorization: Bearer TOKEN` with the token of `http.admin_token`, compared in constant time, or a client
+//! certificate of `http.admin_client_authorities`; where neither is configured there are no admin calls and no listener.
+//! Who has neither learns nothing, whatever is asked for: 401. Answers are JSON; a refusal is `{"error": "…"}` with a status
+//! that says whose fault it is; where there is no such call (404) or not with that method (405), with the list of `calls`.
 //!
-//! Limits: bodies of [`BODY_MAX`] bytes; [`limit`] says how many calls, and how many wrong tokens. Database work runs on
-//! the runtime of the service, since a task of the pages' own threads would take pooled connections with it when it ends.
+//! Limits: those of the listener (module `http`); bodies of [`BODY_MAX`] bytes, read only of callers that are let in;
+//! [`limit`] says how many calls, and how many wrong tokens, of one peer and of all. Database work runs on the runtime of
+//! the service, since a task of the listener's own thread would take pooled connections with it when it ends.
 //!
-//! Failure: nothing here is needed by a stage. An unknown command is event 2956, one that failed 2957.
+//! Failure: nothing here is needed by a stage. An unknown command is event 2956, one that failed 2957, a wrong token 9510,
+//! too many of them 9665.
 
 mod auth;
 pub(crate) mod limit;
+mod listener;
 mod routes;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base::SharedClock;
-use secrecy::SecretString;
 use store::Store;
 use tokio::runtime::Handle;
 
 use crate::acts::Allowed;
-use auth::TokenDigest;
+use crate::http::limits::Attack;
+use crate::http::server::Call;
+pub(crate) use auth::Access;
 use limit::{Gate, Verdict};
-
-pub(crate) use routes::mount;
+pub(crate) use listener::{AdminListener, SETTING, open};
 
 /// The largest body of a call, in bytes.
 pub(crate) const BODY_MAX: usize = 16 * 1024;
@@ -47,29 +52,39 @@ pub(crate) struct Admin {
     store: Store,
     runtime: Handle,
     clock: SharedClock,
-    token: TokenDigest,
+    access: Access,
     allowed: Allowed,
     gate: Mutex<Gate>,
 }
 
-impl Admin {
-    /// Admin calls for whoever has `token`.
+/// The admin calls of a listener.
+#[derive(Clone)]
+pub(crate) struct AdminCalls(Arc<Admin>);
+
+impl AdminCalls {
+    /// Admin calls for whoever has `access`.
     pub(crate) fn new(
         store: Store,
         runtime: Handle,
         clock: SharedClock,
-        token: &SecretString,
+        access: Access,
         allowed: Allowed,
     ) -> Self {
         let gate = Mutex::new(Gate::new(clock.monotonic()));
-        Self { store, runtime, clock, token: TokenDigest::of(token), allowed, gate }
+        Self(Arc::new(Admin { store, runtime, clock, access, allowed, gate }))
     }
+}
 
-    /// May a call with this header be made now?
-    fn judge(&self, authorization: Option<&str>) -> Verdict {
-        let known = authorization.is_some_and(|header| self.token.opens(header));
+impl Admin {
+    /// May this call be made now?
+    fn judge(&self, call: &Call) -> Verdict {
+        let known = self.access.admits(call);
         let now = self.clock.monotonic();
-        self.gate.lock().expect("no holder of this lock can panic").pass(known, now)
+        let verdict = self.gate.lock().unwrap_or_else(PoisonError::into_inner).pass(known, call.peer, now);
+        if let (false, Verdict::TooMany(_)) = (known, verdict) {
+            call.refused(Attack::Guessing, "wrong tokens are not even looked at for a while");
+        }
+        verdict
     }
 }
 

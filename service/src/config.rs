@@ -340,13 +340,6 @@ impl Config {
                 warnings.push(format!("{key} is plain http: {what} crosses the network unencrypted"));
             }
         }
-        if self.http.admin_token.is_some() && !self.http.listen.ip().is_loopback() {
-            warnings.push(
-                "http.listen is not loopback: the admin token crosses the network unencrypted, unless a proxy in front \
-                 of it encrypts"
-                    .to_owned(),
-            );
-        }
         if self.exchange.danger_accept_invalid_certificates {
             warnings.push(
                 "exchange.danger_accept_invalid_certificates is true: no certificate of Exchange is verified"

@@ -83,18 +83,18 @@ pub enum ServiceError {
         #[source]
         source: Box<crate::accounts::AccountError>,
     },
-    /// The address of the health and metrics pages cannot be had.
-    #[error(
-        "cannot listen on {address}; set http.listen to a free address of this machine (port 0 picks one)"
-    )]
+    /// The address of the health and metrics pages, or of the admin calls, cannot be had.
+    #[error("cannot listen on {address}; set {setting} to a free address of this machine (port 0 picks one)")]
     Listen {
+        /// The setting that names it.
+        setting: &'static str,
         /// The address.
         address: SocketAddr,
         /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// The health and metrics pages ended.
+    /// The health and metrics pages, or the admin calls, ended.
     #[error("the pages on {address} ended")]
     Pages {
         /// The address.

@@ -5,36 +5,35 @@
 //! `ready` answers 200 when the process is able to do its work, else 503 with what is missing (what that means: module
 //! `readiness`). `metrics` is Prometheus text.
 //!
-//! Limits: [`CONNECTIONS_MAX`] connections, requests must arrive within [`REQUEST_TIMEOUT`], no request has
-//! a body. The pages are for the orchestrator and the operators, on loopback unless configured otherwise;
-//! they show states and numbers and, in the names of the parts, which mailboxes there are; no secret and no
-//! appointment.
+//! The pages are for the orchestrator and the operators, on loopback unless configured otherwise, and have a listener of
+//! their own (module `server`, with its limits), which the admin calls do not share; no request has a body. They show
+//! states and numbers and, in the names of the parts, which mailboxes there are; no secret and no appointment.
 
-use std::io;
+pub(crate) mod limits;
+pub(crate) mod server;
+#[cfg(test)]
+pub(crate) mod told;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::{App, HttpResponse, HttpServer, web};
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::{Method, StatusCode};
 use serde::Serialize;
+use serde_json::json;
 use telemetry::Metrics;
-use tokio::task::JoinHandle;
 
 use crate::ServiceError;
-use crate::admin::{self, Admin};
+use limits::Limits;
+pub use server::Pages;
+use server::{Answer, Answers, Call, Door};
 
-/// Connections at one time; one more waits.
-pub const CONNECTIONS_MAX: usize = 64;
 /// The tree's thread only coordinates; one that has stood still for so long does not come back by itself.
 pub const STUCK_AFTER: Duration = Duration::from_secs(30);
-/// The time that a request has to arrive in.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// An idle connection is closed after this time; scrapers come every 15 s or so.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// Requests in progress at the end have this long.
-const SHUTDOWN_SECONDS: u64 = 2;
+
+/// The setting that says where the pages are.
+pub(crate) const SETTING: &str = "http.listen";
 
 const LIVE: &str = "/health/live";
 const READY: &str = "/health/ready";
@@ -81,138 +80,86 @@ pub struct Sources {
     pub metrics: Metrics,
 }
 
-/// The pages being served. Dropping it ends them.
-#[derive(Debug)]
-pub struct Pages {
-    address: SocketAddr,
-    handle: ServerHandle,
-    served: JoinHandle<io::Result<()>>,
-}
-
-/// Can the address be had? Asked once at start, where a person or an orchestrator sees the answer at once; later
-/// the child `http` tries again by itself.
+/// Can the address that `setting` names be had? Asked once at start, where a person or an orchestrator sees the answer
+/// at once; later the child that listens there tries again by itself.
 ///
 /// # Errors
 /// [`ServiceError::Listen`] when it cannot.
-pub fn try_address(listen: SocketAddr) -> Result<(), ServiceError> {
-    TcpListener::bind(listen).map(drop).map_err(|source| ServiceError::Listen { address: listen, source })
+pub fn try_address(setting: &'static str, listen: SocketAddr) -> Result<(), ServiceError> {
+    let tried = TcpListener::bind(listen).map(drop);
+    tried.map_err(|source| ServiceError::Listen { setting, address: listen, source })
 }
 
-/// Serves the pages from threads of their own, so that a busy product cannot starve them. Call it inside a
-/// tokio runtime; the pages end with it.
+/// Where the pages are served.
+pub(crate) const fn door(listen: SocketAddr) -> Door {
+    Door { what: "listening on", setting: SETTING, listen, tls: None, limits: Limits::USUAL }
+}
+
+/// Serves the pages from a thread of their own. They end when what is answered is dropped.
 ///
 /// # Errors
 /// [`ServiceError::Listen`] when the address cannot be had.
 pub fn serve(listen: SocketAddr, sources: Sources) -> Result<Pages, ServiceError> {
-    serve_with(listen, sources, None)
+    server::serve(&door(listen), sources)
 }
 
-/// The same with the admin calls, where there are any.
-pub(crate) fn serve_with(
-    listen: SocketAddr,
-    sources: Sources,
-    admin: Option<Arc<Admin>>,
-) -> Result<Pages, ServiceError> {
-    let failed = |source| ServiceError::Listen { address: listen, source };
-    let listener = TcpListener::bind(listen).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(web::Data::new(sources.clone()))
-            .service(web::resource(LIVE).route(web::get().to(live)).route(web::head().to(live)))
-            .service(web::resource(READY).route(web::get().to(ready)).route(web::head().to(ready)))
-            .service(web::resource(METRICS).route(web::get().to(metrics)).route(web::head().to(metrics)))
-            .configure(|app| admin::mount(admin.clone(), app))
-            .default_service(web::to(elsewhere))
-    })
-    .workers(1)
-    .max_connections(CONNECTIONS_MAX)
-    .client_request_timeout(REQUEST_TIMEOUT)
-    .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(SHUTDOWN_SECONDS)
-    .disable_signals()
-    .listen(listener)
-    .map_err(failed)?
-    .run();
-    let handle = server.handle();
-    tracing::info!(%address, "listening");
-    Ok(Pages { address, handle, served: tokio::spawn(server) })
-}
-
-impl Pages {
-    /// The address with its real port.
-    pub const fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The line that says on standard output that the service listens:
-    /// `kommuneklient listening on http://127.0.0.1:PORT`.
-    pub fn ready_line(&self) -> String {
-        format!("kommuneklient listening on http://{}", self.address)
-    }
-
-    /// Waits until the pages end, which only a failure or [`Pages::stop`] brings. Cancel-safe; not to be
-    /// asked again after its answer.
-    ///
-    /// # Errors
-    /// [`ServiceError::Pages`] when they failed.
-    pub async fn ended(&mut self) -> Result<(), ServiceError> {
-        let outcome = (&mut self.served).await.unwrap_or_else(|error| Err(io::Error::other(error)));
-        outcome.map_err(|source| ServiceError::Pages { address: self.address, source })
-    }
-
-    /// Ends the pages; requests in progress have 2 s.
-    ///
-    /// # Errors
-    /// [`ServiceError::Pages`] when they had failed.
-    pub async fn stop(mut self) -> Result<(), ServiceError> {
-        self.handle.stop(true).await;
-        self.ended().await
-    }
-}
-
-impl Drop for Pages {
-    fn drop(&mut self) {
-        self.served.abort();
-    }
-}
-
-async fn live(sources: web::Data<Sources>) -> HttpResponse {
-    let stuck_for = sources.readiness.stuck_for();
-    let (mut answer, status) = if stuck_for < STUCK_AFTER {
-        (HttpResponse::Ok(), "live")
-    } else {
-        (HttpResponse::ServiceUnavailable(), "stuck")
-    };
-    let body = serde_json::json!({
-        "status": status,
-        "stuck_for_seconds": stuck_for.as_secs(),
-        "version": env!("CARGO_PKG_VERSION"),
-    });
-    answer.insert_header((CACHE_CONTROL, "no-store")).json(body)
-}
-
-async fn ready(sources: web::Data<Sources>) -> HttpResponse {
-    let readiness = sources.readiness.readiness();
-    let mut answer = if readiness.ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    answer.insert_header((CACHE_CONTROL, "no-store")).json(readiness)
-}
-
-async fn metrics(sources: web::Data<Sources>) -> HttpResponse {
-    match sources.metrics.encode() {
-        Ok(text) => HttpResponse::Ok()
-            .insert_header((CONTENT_TYPE, telemetry::metrics::CONTENT_TYPE))
-            .insert_header((CACHE_CONTROL, "no-store"))
-            .body(text),
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "metrics not encoded");
-            HttpResponse::InternalServerError().finish()
+impl Answers for Sources {
+    async fn answer(&self, call: Call) -> Answer {
+        let page = match call.path() {
+            LIVE => live,
+            READY => ready,
+            METRICS => metrics,
+            path if path == "/admin" || path.starts_with("/admin/") => return no_admin_here(),
+            _ => return server::json(StatusCode::NOT_FOUND, &json!({ "pages": [LIVE, READY, METRICS] })),
+        };
+        match *call.method() {
+            // some probes ask for the head only
+            Method::GET | Method::HEAD => page(self),
+            _ => {
+                let words = json!({ "error": "pages are read: GET or HEAD" });
+                let mut answer = server::json(StatusCode::METHOD_NOT_ALLOWED, &words);
+                answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+                answer
+            }
         }
     }
 }
 
-async fn elsewhere() -> HttpResponse {
-    HttpResponse::NotFound().json(serde_json::json!({ "pages": [LIVE, READY, METRICS] }))
+/// They were here once; whoever still asks is told where they are.
+fn no_admin_here() -> Answer {
+    let words = "admin calls are served on http.admin_listen (by default port 8081 of loopback)";
+    server::json(StatusCode::NOT_FOUND, &json!({ "error": words }))
+}
+
+fn live(sources: &Sources) -> Answer {
+    let stuck_for = sources.readiness.stuck_for();
+    let (code, status) = if stuck_for < STUCK_AFTER {
+        (StatusCode::OK, "live")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "stuck")
+    };
+    let body = json!({
+        "status": status,
+        "stuck_for_seconds": stuck_for.as_secs(),
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    server::json(code, &body)
+}
+
+fn ready(sources: &Sources) -> Answer {
+    let readiness = sources.readiness.readiness();
+    let code = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    server::json(code, &readiness)
+}
+
+fn metrics(sources: &Sources) -> Answer {
+    match sources.metrics.encode() {
+        Ok(text) => server::plain(StatusCode::OK, telemetry::metrics::CONTENT_TYPE, text),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "metrics not encoded");
+            server::json(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": "metrics not encoded" }))
+        }
+    }
 }
 
 #[cfg(test)]

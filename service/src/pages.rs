@@ -1,6 +1,6 @@
-//! The child `http`: serves the pages of [`crate::http`] from threads of their own.
+//! The children `http` and `admin`: each keeps a listener open.
 //!
-//! Failure: an address that cannot be had, or a server that ends, is a failed child; when that happens again and
+//! Failure: an address that cannot be had, or a listener that ends, is a failed child; when that happens again and
 //! again the root gives up and the process ends.
 
 use std::io::Write;
@@ -8,32 +8,54 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix::{Actor, ActorContext, ActorFutureExt, Context, Handler, ResponseActFuture, WrapFuture};
+use base::SharedClock;
 use supervision::{ChildContext, Stop};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::Admin;
+use crate::ServiceError;
+use crate::admin::{AdminCalls, AdminListener};
+use crate::http::server::Pages;
 use crate::http::{self, Sources};
 
-/// Serves the pages.
+/// What a child serves.
+#[derive(Clone)]
+pub(crate) enum Served {
+    /// Health and metrics.
+    Pages(SocketAddr, Sources),
+    /// The admin calls.
+    Admin(Arc<AdminListener>, AdminCalls, SharedClock),
+}
+
+impl Served {
+    fn open(&self) -> Result<Pages, ServiceError> {
+        match self {
+            Self::Pages(listen, sources) => http::serve(*listen, sources.clone()),
+            Self::Admin(listener, calls, _) => listener.serve(calls),
+        }
+    }
+
+    /// What is to be done as long as it is open.
+    async fn keep(self) {
+        match self {
+            Self::Pages(..) => std::future::pending().await,
+            Self::Admin(listener, _, clock) => listener.keep(clock).await,
+        }
+    }
+}
+
+/// Serves it.
 pub(crate) struct HttpPages {
-    listen: SocketAddr,
-    sources: Sources,
-    admin: Option<Arc<Admin>>,
+    what: Served,
     context: ChildContext,
     stop: CancellationToken,
     served: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl HttpPages {
-    /// Pages on `listen`.
-    pub(crate) fn new(
-        listen: SocketAddr,
-        sources: Sources,
-        admin: Option<Arc<Admin>>,
-        context: ChildContext,
-    ) -> Self {
+    /// A listener for `what`.
+    pub(crate) fn new(what: Served, context: ChildContext) -> Self {
         let stop = context.ended().child_token();
-        Self { listen, sources, admin, context, stop, served: None }
+        Self { what, context, stop, served: None }
     }
 }
 
@@ -41,17 +63,18 @@ impl Actor for HttpPages {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
-        let mut pages = match http::serve_with(self.listen, self.sources.clone(), self.admin.clone()) {
+        let mut pages = match self.what.open() {
             Ok(pages) => pages,
             Err(error) => return self.context.fail(telemetry::chain(&error)),
         };
         // for whoever started this process; nobody may be listening any more
         let _closed = writeln!(std::io::stdout(), "{}", pages.ready_line());
-        let (stop, context) = (self.stop.clone(), self.context.clone());
+        let (stop, context, what) = (self.stop.clone(), self.context.clone(), self.what.clone());
         self.served =
             Some(tokio::spawn(async move {
                 let ended = tokio::select! {
                     ended = pages.ended() => ended,
+                    () = what.keep() => Ok(()),
                     () = stop.cancelled() => {
                         let _ = pages.stop().await;
                         return;

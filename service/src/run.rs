@@ -1,6 +1,6 @@
 //! `kommuneklient run`: the service.
 //!
-//! Protocol: configuration → telemetry → the address of the pages → the tree with them → the database (waited
+//! Protocol: configuration → telemetry → the addresses of the listeners → the tree with them → the database (waited
 //! for) → its schema → what needs the schema: the log of coded events, the gauges, the stages. SIGTERM or SIGINT ends the tree in order, then telemetry, then the embedded database.
 //!
 //! Failure: a database that is away at start is waited for, with event 8901 and the pages saying so; so is a schema
@@ -10,7 +10,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use base::{Backoff, SharedClock, SystemClock};
+use base::{Backoff, Clock, SharedClock, SystemClock};
 use calendar::codes;
 use store::StoreError;
 use store::clock::DatabaseClock;
@@ -23,9 +23,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::ServiceError;
 use crate::accounts::{self, Opened};
+use crate::admin::{self, AdminListener};
 use crate::back_offs::Waits;
 use crate::config::{Config, Required, Role};
 use crate::database;
+use crate::http;
 use crate::readiness::Start;
 use crate::wiring::{self, Shared, Sharing};
 
@@ -83,8 +85,8 @@ async fn serve(config: &Config, required: &Required) -> Result<(), ServiceError>
             "others than its owner can use the file of a sealing key"
         );
     }
-    let outcome = match crate::http::try_address(config.http.listen) {
-        Ok(()) => with_database(config, required, events).await,
+    let outcome = match listeners(config) {
+        Ok(admin) => with_database(config, required, events, admin).await,
         Err(error) => Err(error),
     };
     if let Err(error) = &outcome {
@@ -96,6 +98,16 @@ async fn serve(config: &Config, required: &Required) -> Result<(), ServiceError>
         tracing::warn!(error = %telemetry::chain(&error), "the last spans did not reach their collector");
     }
     outcome
+}
+
+/// Looks whether the listeners can be had, with their certificates, so that who starts this is told at once.
+fn listeners(config: &Config) -> Result<Option<Arc<AdminListener>>, ServiceError> {
+    http::try_address(http::SETTING, config.http.listen)?;
+    let admin = admin::open(&config.http, SystemClock.now())?;
+    if admin.is_some() {
+        http::try_address(admin::SETTING, config.http.admin_listen)?;
+    }
+    Ok(admin.map(Arc::new))
 }
 
 /// Tells, in the codes that monitoring of the original knows, which stages did not start because of `error` (B13).
@@ -127,6 +139,7 @@ async fn with_database(
     config: &Config,
     required: &Required,
     events: telemetry::EventReceiver,
+    admin: Option<Arc<AdminListener>>,
 ) -> Result<(), ServiceError> {
     let opened = database::open(&config.database, &required.database, config.leases.ttl.get()).await?;
     let database_clock = DatabaseClock::new(SystemClock::shared());
@@ -146,6 +159,7 @@ async fn with_database(
         tree: Arc::new(OnceLock::new()),
         start: Arc::new(Start::new(config.node.names())),
         usable: tokio::sync::watch::Sender::new(!config.node.reads_exchange()),
+        admin,
         broken: tokio::sync::watch::Sender::new(None),
     };
     shared.leases.tell_time_to(&database_clock);

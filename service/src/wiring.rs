@@ -1,7 +1,7 @@
 //! The tree of the service: configuration in, children out (house: the supervision tree).
 //!
 //! ```text
-//! root ─┬─ http · leases · event-log · alerts · gauges
+//! root ─┬─ http · admin · leases · event-log · alerts · gauges
 //!       ├─ accounts · back-offs · logon                                     where a role reads Exchange
 //!       ├─ qualifier ── qualifier/<shard> …
 //!       ├─ communicator ─┬─ planner-batcher ── batches …
@@ -11,7 +11,7 @@
 //!       └─ listener ── affinity-group/<id> ── mailbox-subscriber/<address> …
 //! ```
 //!
-//! All but `http` and `leases` are added when the schema is up to date, the stages by `node.roles`. Each restarts alone; what fails again and again gives up
+//! All but `http`, `admin` (where there are admin calls) and `leases` are added when the schema is up to date, the stages by `node.roles`. Each restarts alone; what fails again and again gives up
 //! to the root, and the root's giving up ends the process.
 
 use std::sync::{Arc, OnceLock};
@@ -35,7 +35,7 @@ use crate::ServiceError;
 use crate::account_keeper::{AccountBook, AccountKeeper};
 use crate::accounts::Opened;
 use crate::acts::Allowed;
-use crate::admin::Admin;
+use crate::admin::{Access, AdminCalls, AdminListener};
 use crate::alert_keeper::AlertKeeper;
 use crate::back_offs::{self, BackOffKeeper, Waits};
 use crate::certificate_keeper::{self, CertificateKeeper};
@@ -46,7 +46,7 @@ use crate::housekeeper::{self, Housekeeper};
 use crate::http::Sources;
 use crate::lease_keeper::{self, LeaseKeeper};
 use crate::logon::{self, Logon};
-use crate::pages::HttpPages;
+use crate::pages::{HttpPages, Served};
 use crate::pool_watch;
 use crate::readiness::{Start, TreeHealth};
 
@@ -75,6 +75,8 @@ pub(crate) struct Shared {
     pub(crate) start: Arc<Start>,
     /// Can this process do its work, as far as Exchange lets it in? Until then it takes no share of groups and shards.
     pub(crate) usable: tokio::sync::watch::Sender<bool>,
+    /// The listener of the admin calls, where there are any.
+    pub(crate) admin: Option<Arc<AdminListener>>,
     /// Why this process has to end although its tree stands.
     pub(crate) broken: tokio::sync::watch::Sender<Option<String>>,
 }
@@ -101,14 +103,20 @@ pub(crate) fn root(config: &Config, shared: &Shared) -> SupervisorSpec {
     let leases =
         ChildSpec::actor("leases", &ChildRef::new(), move |context| LeaseKeeper::new(&tools, renew, context))
             .progress_deadline(Duration::from_secs(60));
-    let (listen, sources, admin) = (config.http.listen, sources(shared), admin(config, shared));
-    let http = ChildSpec::actor("http", &ChildRef::new(), move |context| {
-        HttpPages::new(listen, sources.clone(), admin.clone(), context)
-    });
-    SupervisorSpec::new("root", Strategy::OneForOne, ROOT_INTENSITY)
+    let pages = Served::Pages(config.http.listen, sources(shared));
+    let root = SupervisorSpec::new("root", Strategy::OneForOne, ROOT_INTENSITY)
         .backoff(Backoff::doubling(PAUSES.0, PAUSES.1))
-        .child(http)
-        .child(leases)
+        .child(listener_of("http", pages));
+    let root = match admin(config, shared) {
+        Some(admin) => root.child(listener_of("admin", admin).without_bearing_on_readiness()),
+        None => root,
+    };
+    root.child(leases)
+}
+
+/// A child that keeps a listener open.
+fn listener_of(name: &'static str, what: Served) -> ChildSpec {
+    ChildSpec::actor(name, &ChildRef::new(), move |context| HttpPages::new(what.clone(), context))
 }
 
 /// What keeps records in the schema, or reads there how much waits. Started before the stages, so that the end of
@@ -145,12 +153,20 @@ fn housekeeping(config: &Config, shared: &Shared) -> ChildSpec {
     .without_bearing_on_readiness()
 }
 
-/// The admin calls, where there is a token for them.
-fn admin(config: &Config, shared: &Shared) -> Option<Arc<Admin>> {
-    let token = config.http.admin_token.as_ref()?;
+/// The admin calls, where somebody may make them.
+fn admin(config: &Config, shared: &Shared) -> Option<Served> {
+    let listener = Arc::clone(shared.admin.as_ref()?);
+    let mut access = Access::default();
+    if let Some(token) = &config.http.admin_token {
+        access = access.token(token);
+    }
+    if config.http.admin_client_authorities.is_some() {
+        access = access.certificates(config.http.admin_pins());
+    }
     let allowed = Allowed { rediscovery: !config.listener.deactivate_solving_of_group_affinity };
-    let (store, runtime) = (shared.store.clone(), shared.runtime.clone());
-    Some(Arc::new(Admin::new(store, runtime, shared.clock.clone(), token, allowed)))
+    let (store, runtime, clock) = (shared.store.clone(), shared.runtime.clone(), shared.clock.clone());
+    let calls = AdminCalls::new(store, runtime, clock.clone(), access, allowed);
+    Some(Served::Admin(listener, calls, clock))
 }
 
 /// The keeper of the alerts that come of events.

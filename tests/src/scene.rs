@@ -330,6 +330,18 @@ impl Scene {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
+    /// Where the product takes admin calls, `127.0.0.1:PORT`; `http.admin_listen` is to pick a port (0). The log says it.
+    pub async fn admin_address(&self) -> String {
+        let found = || {
+            let mut listening = self.log().lines().map(str::to_owned).collect::<Vec<_>>().into_iter();
+            let line = listening.find(|line| line.contains("taking admin calls on"))?;
+            let line: serde_json::Value = serde_json::from_str(&line).ok()?;
+            Some(line.pointer("/fields/address").or_else(|| line.get("address"))?.as_str()?.to_owned())
+        };
+        wait_for("the listener of the admin calls", async || found().ok_or_else(|| self.log())).await;
+        found().expect("it was there just now")
+    }
+
     fn log_path(&self) -> PathBuf {
         self.folder.path().join("service.log")
     }

@@ -194,12 +194,17 @@ async fn a_rehearsal_decides_and_compares_and_sends_nothing() {
 async fn what_is_asked_for_over_http_is_done_and_followed() {
     let mut scene = Scene::new(PROGRAM, Setting { mailboxes: 2, ..Setting::default() }).await;
     scene.configure("http", "admin_token", &quote(TOKEN));
+    scene.configure("http", "admin_listen", &quote("127.0.0.1:0"));
     scene.start_service().await;
     scene.until_ready().await;
     scene.outlook.create(&mailbox(1), scene.appointment("UID-1", 3)).await.unwrap();
     scene.until_in_step().await;
-    let url = scene.service.as_ref().unwrap().url.trim_end_matches('/').to_owned();
+    let url = format!("http://{}", scene.admin_address().await);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    // the pages for health and metrics have no admin calls
+    let pages = scene.service.as_ref().unwrap().url.trim_end_matches('/').to_owned();
+    let elsewhere = client.get(format!("{pages}/admin/operations")).bearer_auth(TOKEN).send().await.unwrap();
+    assert_eq!(elsewhere.status(), 404);
     let ask = |kind: &str, all: bool| {
         let mut body = json!({ "kind": kind, "by": "monitoring" });
         if all {

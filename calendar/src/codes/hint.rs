@@ -118,6 +118,14 @@ hints! {
         "The log line says what is wrong with the signature. If STAR has announced a new signing certificate, add it to planner.answer_certificates; check this machine's clock; otherwise somebody changes answers on the way. What was sent is compared with Planner before anything is repeated."
         "Loglinjen siger, hvad der er galt med signaturen. Har STAR varslet et nyt signeringscertifikat, så tilføj det i planner.answer_certificates; kontrollér maskinens ur; ellers ændrer nogen svar undervejs. Det sendte sammenlignes med Planner, før noget gentages."
         ["kommuneklient doctor", "kommuneklient status"];
+    PEERS =
+        "The log line names the address and the listener (http.listen or http.admin_listen). Is it a program of your own, set it right; otherwise close the port to that network, and change the admin token if it may be known."
+        "Loglinjen viser adressen og lytteren (http.listen eller http.admin_listen). Er det et af jeres egne programmer, så ret det; ellers luk porten for det netværk, og skift administrationsnøglen, hvis den kan være kendt."
+        ["kommuneklient operations"];
+    ADMIN_FILES =
+        "The files of http.admin_certificate, http.admin_key and http.admin_client_authorities: the log line says what is wrong, or when the certificate ends. They are read again without a restart."
+        "Filerne i http.admin_certificate, http.admin_key og http.admin_client_authorities: loglinjen siger, hvad der er galt, eller hvornår certifikatet udløber. De læses igen uden genstart."
+        ["kommuneklient config check FILE"];
     MIGRATION =
         "Apply the migrations of this version with the account that owns the schema; the service goes on by itself."
         "Udfør denne versions migreringer med den konto, der ejer skemaet; tjenesten fortsætter selv."

@@ -39,6 +39,8 @@ pub const SCHEDULE: &str = "schedule";
 pub const CERTIFICATE: &str = "certificate";
 /// The files with certificates can be used.
 pub const CERTIFICATE_FILES: &str = "certificate_files";
+/// The certificate of the admin calls is valid for long enough.
+pub const ADMIN_CERTIFICATE: &str = "admin_certificate";
 
 /// All of them, with what they mean to an operator.
 pub const ALL: &[(&str, base::event_entry::Bilingual)] = &[
@@ -68,6 +70,13 @@ pub const ALL: &[(&str, base::event_entry::Bilingual)] = &[
     (
         CERTIFICATE_FILES,
         both("the files with certificates can be used", "filerne med certifikater kan bruges"),
+    ),
+    (
+        ADMIN_CERTIFICATE,
+        both(
+            "the certificate of the admin calls is valid for more than 60 days",
+            "administrationskaldenes certifikat gælder i mere end 60 dage",
+        ),
     ),
     (EXCHANGE_ANSWER, both("Exchange answers the account", "Exchange svarer kontoen")),
     (DATABASE, both("the database answers", "databasen svarer")),

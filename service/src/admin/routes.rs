@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use calendar::{MailAddress, codes};
+use hyper::body::Bytes;
+use hyper::header::{HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use store::operations::{OperationKind, Scope};
 
 use super::limit::Verdict;
-use super::{Admin, BODY_MAX, PATIENCE};
+use super::{Admin, AdminCalls, BODY_MAX, PATIENCE};
 use crate::acts;
 use crate::cli::operators::RunId;
 use crate::commands::{CommandError, record, withheld};
+use crate::http::server::{self, Answer, Answers, Call, NoBody};
 
 /// How many operations are told at once.
 const SHOWN: u32 = 20;
@@ -32,34 +33,83 @@ const CALLS: [&str; 6] = [
     "POST /admin/withheld/{run}/reject",
 ];
 
-/// Puts the calls on the pages; without an [`Admin`] there are none.
-pub(crate) fn mount(admin: Option<Arc<Admin>>, app: &mut web::ServiceConfig) {
-    let Some(admin) = admin else { return };
-    app.service(
-        web::scope("/admin")
-            .app_data(web::Data::from(admin))
-            .app_data(web::PayloadConfig::new(BODY_MAX))
-            .service(
-                web::resource("/operations")
-                    .route(web::get().to(operations))
-                    .route(web::post().to(ask))
-                    .default_service(web::to(other_method)),
-            )
-            .service(
-                web::resource("/operations/{id}")
-                    .route(web::get().to(operation))
-                    .default_service(web::to(other_method)),
-            )
-            .service(
-                web::resource("/withheld").route(web::get().to(runs)).default_service(web::to(other_method)),
-            )
-            .service(
-                web::resource("/withheld/{run}/{verdict}")
-                    .route(web::post().to(settle))
-                    .default_service(web::to(other_method)),
-            )
-            .default_service(web::to(elsewhere)),
-    );
+/// A call that there is.
+#[derive(Debug, PartialEq, Eq)]
+enum Route {
+    Operations,
+    Operation(String),
+    Ask,
+    Withheld,
+    Settle { run: String, verdict: String },
+}
+
+impl Route {
+    fn of(method: &Method, path: &str) -> Result<Self, Refusal> {
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        let (get, post) = (*method == Method::GET, *method == Method::POST);
+        match segments.as_slice() {
+            ["admin", "operations"] if get => Ok(Self::Operations),
+            ["admin", "operations"] if post => Ok(Self::Ask),
+            ["admin", "operations", id] if get => Ok(Self::Operation((*id).to_owned())),
+            ["admin", "withheld"] if get => Ok(Self::Withheld),
+            ["admin", "withheld", run, verdict] if post => {
+                Ok(Self::Settle { run: (*run).to_owned(), verdict: (*verdict).to_owned() })
+            }
+            ["admin", "operations" | "withheld"]
+            | ["admin", "operations", _]
+            | ["admin", "withheld", _, _] => Err(Refusal::OtherMethod),
+            _ => Err(Refusal::NoSuchCall),
+        }
+    }
+
+    /// Has it a body?
+    const fn is_told_more(&self) -> bool {
+        matches!(self, Self::Ask | Self::Settle { .. })
+    }
+}
+
+impl Answers for AdminCalls {
+    /// Lets the call pass or not, does its work on the service's runtime, and answers.
+    async fn answer(&self, mut call: Call) -> Answer {
+        let refusal = match self.0.judge(&call) {
+            Verdict::Passes => None,
+            Verdict::Unknown => Some(Refusal::Unknown),
+            Verdict::TooMany(wait) => Some(Refusal::TooMany(wait.as_secs() + 1)),
+        };
+        if let Some(refusal) = refusal {
+            call.drain().await;
+            return refusal.answer();
+        }
+        let route = match Route::of(call.method(), call.path()) {
+            Ok(route) => route,
+            Err(refusal) => {
+                call.drain().await;
+                return refusal.answer();
+            }
+        };
+        let body = match route.is_told_more() {
+            true => call.body(BODY_MAX).await.map_err(Refusal::from),
+            false => Ok(Bytes::new()),
+        };
+        let work = perform(Arc::clone(&self.0), route, body);
+        let task = self.0.runtime.spawn(tokio::time::timeout(PATIENCE, work));
+        match task.await {
+            Ok(Ok(Ok(said))) => said.answer(),
+            Ok(Ok(Err(refusal))) => refusal.answer(),
+            // the task panicked: its place is in the log
+            Ok(Err(_)) | Err(_) => Refusal::Slow.answer(),
+        }
+    }
+}
+
+async fn perform(admin: Arc<Admin>, route: Route, body: Result<Bytes, Refusal>) -> Result<Said, Refusal> {
+    match route {
+        Route::Operations => operations(&admin).await,
+        Route::Operation(id) => operation(&admin, &id).await,
+        Route::Ask => ask(&admin, &body?).await,
+        Route::Withheld => runs(&admin).await,
+        Route::Settle { run, verdict } => settle(&admin, &run, &verdict, &body?).await,
+    }
 }
 
 /// Why a call is refused.
@@ -73,6 +123,8 @@ enum Refusal {
     Wrong(String),
     /// Its body is larger than [`BODY_MAX`].
     TooLarge,
+    /// Its body did not arrive in time.
+    SlowBody,
     /// The command is none.
     UnknownCommand(String),
     /// There is no call with this path.
@@ -85,6 +137,16 @@ enum Refusal {
     Command(CommandError),
     /// It took too long.
     Slow,
+}
+
+impl From<NoBody> for Refusal {
+    fn from(why: NoBody) -> Self {
+        match why {
+            NoBody::TooLarge => Self::TooLarge,
+            NoBody::Slow => Self::SlowBody,
+            NoBody::Broken => Self::Wrong("the body cannot be read".to_owned()),
+        }
+    }
 }
 
 impl From<CommandError> for Refusal {
@@ -100,6 +162,7 @@ impl Refusal {
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Wrong(_) | Self::UnknownCommand(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::Missing(_) | Self::NoSuchCall => StatusCode::NOT_FOUND,
             Self::OtherMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Slow => StatusCode::GATEWAY_TIMEOUT,
@@ -115,11 +178,14 @@ impl Refusal {
 
     fn text(&self) -> String {
         match self {
-            Self::Unknown => "the header Authorization: Bearer TOKEN is missing or wrong".to_owned(),
+            Self::Unknown => {
+                "neither the token (Authorization: Bearer TOKEN) nor a certificate that counts".to_owned()
+            }
             Self::TooMany(seconds) => format!("too many calls; try again in {seconds} s"),
             Self::Wrong(text) | Self::UnknownCommand(text) | Self::Missing(text) => text.clone(),
             Self::NoSuchCall => "there is no such admin call".to_owned(),
             Self::OtherMethod => "there is no such admin call with this method".to_owned(),
+            Self::SlowBody => "the body did not arrive in time".to_owned(),
             Self::TooLarge => format!("the body is larger than {BODY_MAX} bytes"),
             // what the database says stays in the log
             Self::Command(error) => error.to_string(),
@@ -151,80 +217,50 @@ impl Refusal {
         }
     }
 
-    fn answer(&self) -> HttpResponse {
+    fn answer(&self) -> Answer {
         self.tell();
-        let mut answer = HttpResponse::build(self.status());
-        match self {
-            Self::Unknown => {
-                answer.insert_header((WWW_AUTHENTICATE, "Bearer"));
-            }
-            Self::TooMany(seconds) => {
-                answer.insert_header((RETRY_AFTER, seconds.to_string()));
-            }
-            _ => {}
-        }
         let mut body = json!({ "error": self.text() });
         if matches!(self, Self::NoSuchCall | Self::OtherMethod) {
             body["calls"] = json!(CALLS);
         }
-        finish(answer, &body)
+        let mut answer = server::json(self.status(), &body);
+        match self {
+            Self::Unknown => {
+                answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::TooMany(seconds) => {
+                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
+            }
+            _ => {}
+        }
+        answer
     }
 }
 
-fn finish(mut answer: HttpResponseBuilder, body: &Value) -> HttpResponse {
-    answer.insert_header((CACHE_CONTROL, "no-store")).json(body)
-}
-
-/// Lets the call pass or not, does its work on the service's runtime, and answers.
-async fn perform<F>(
-    request: &HttpRequest,
-    admin: web::Data<Admin>,
-    work: impl FnOnce(Arc<Admin>) -> F,
-) -> HttpResponse
-where
-    F: Future<Output = Result<HttpResponseParts, Refusal>> + Send + 'static,
-{
-    let header = request.headers().get(AUTHORIZATION).and_then(|header| header.to_str().ok());
-    let refusal = match admin.judge(header) {
-        Verdict::Passes => None,
-        Verdict::Unknown => Some(Refusal::Unknown),
-        Verdict::TooMany(wait) => Some(Refusal::TooMany(wait.as_secs() + 1)),
-    };
-    if let Some(refusal) = refusal {
-        return refusal.answer();
-    }
-    let runtime = admin.runtime.clone();
-    let task = runtime.spawn(tokio::time::timeout(PATIENCE, work(admin.into_inner())));
-    match task.await {
-        Ok(Ok(Ok(parts))) => parts.answer(),
-        Ok(Ok(Err(refusal))) => refusal.answer(),
-        // the task panicked: its place is in the log
-        Ok(Err(_)) | Err(_) => Refusal::Slow.answer(),
-    }
-}
-
-/// What is answered.
-struct HttpResponseParts {
+/// What is answered to a call that was made.
+struct Said {
     status: StatusCode,
-    location: Option<String>,
+    /// The operation to follow.
+    operation: Option<i64>,
     body: Value,
 }
 
-impl HttpResponseParts {
+impl Said {
     const fn ok(body: Value) -> Self {
-        Self { status: StatusCode::OK, location: None, body }
+        Self { status: StatusCode::OK, operation: None, body }
     }
 
-    fn accepted(id: i64, body: Value) -> Self {
-        Self { status: StatusCode::ACCEPTED, location: Some(format!("/admin/operations/{id}")), body }
+    const fn accepted(id: i64, body: Value) -> Self {
+        Self { status: StatusCode::ACCEPTED, operation: Some(id), body }
     }
 
-    fn answer(self) -> HttpResponse {
-        let mut answer = HttpResponse::build(self.status);
-        if let Some(location) = self.location {
-            answer.insert_header((LOCATION, location));
+    fn answer(self) -> Answer {
+        let mut answer = server::json(self.status, &self.body);
+        let place = self.operation.map(|id| format!("/admin/operations/{id}"));
+        if let Some(place) = place.and_then(|place| HeaderValue::try_from(place).ok()) {
+            answer.headers_mut().insert(LOCATION, place);
         }
-        finish(answer, &self.body)
+        answer
     }
 }
 
@@ -289,54 +325,29 @@ impl Ask {
     }
 }
 
-/// What came as the body.
-type Body = Result<web::Bytes, actix_web::Error>;
-
-/// The body of a call; one that is too large or ended early is refused in words like any other.
-fn whole(body: Body) -> Result<web::Bytes, Refusal> {
-    body.map_err(|error| match error.as_response_error().status_code() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
-        _ => Refusal::Wrong("the body cannot be read".to_owned()),
-    })
+async fn ask(admin: &Admin, body: &[u8]) -> Result<Said, Refusal> {
+    let (kind, scope, by) = read::<Ask>(body)?.check()?;
+    let operation = acts::ask(&admin.store, admin.allowed, kind, &scope, &by, admin.clock.now()).await?;
+    told(admin, operation.id).await
 }
 
-async fn ask(request: HttpRequest, admin: web::Data<Admin>, body: Body) -> HttpResponse {
-    let body = whole(body);
-    perform(&request, admin, |admin| async move {
-        let (kind, scope, by) = read::<Ask>(&body?)?.check()?;
-        let operation = acts::ask(&admin.store, admin.allowed, kind, &scope, &by, admin.clock.now()).await?;
-        told(&admin, operation.id).await
-    })
-    .await
-}
-
-async fn settle(
-    request: HttpRequest,
-    admin: web::Data<Admin>,
-    path: web::Path<(String, String)>,
-    body: Body,
-) -> HttpResponse {
-    let body = whole(body);
-    perform(&request, admin, |admin| async move {
-        let (run, verdict) = path.into_inner();
-        let confirm = match verdict.as_str() {
-            "confirm" => true,
-            "reject" => false,
-            _ => return Err(Refusal::Missing("a run is settled by /confirm or /reject".to_owned())),
-        };
-        let run: RunId = run.parse().map_err(|reason| Refusal::Wrong(format!("the run {reason}")))?;
-        let by = name(&read::<Settle>(&body?)?.by)?;
-        let (operation, count) = acts::settle(&admin.store, run, confirm, &by, admin.clock.now()).await?;
-        let act = if confirm { "withheld confirm" } else { "withheld reject" };
-        record(&admin.store, &by, act, json!({ "run": run.to_string(), "count": count })).await;
-        told(&admin, operation.id).await
-    })
-    .await
+async fn settle(admin: &Admin, run: &str, verdict: &str, body: &[u8]) -> Result<Said, Refusal> {
+    let confirm = match verdict {
+        "confirm" => true,
+        "reject" => false,
+        _ => return Err(Refusal::Missing("a run is settled by /confirm or /reject".to_owned())),
+    };
+    let run: RunId = run.parse().map_err(|reason| Refusal::Wrong(format!("the run {reason}")))?;
+    let by = name(&read::<Settle>(body)?.by)?;
+    let (operation, count) = acts::settle(&admin.store, run, confirm, &by, admin.clock.now()).await?;
+    let act = if confirm { "withheld confirm" } else { "withheld reject" };
+    record(&admin.store, &by, act, json!({ "run": run.to_string(), "count": count })).await;
+    told(admin, operation.id).await
 }
 
 /// An operation that was asked for just now.
-async fn told(admin: &Admin, id: i64) -> Result<HttpResponseParts, Refusal> {
-    one(admin, id).await.map(|body| HttpResponseParts::accepted(id, body))
+async fn told(admin: &Admin, id: i64) -> Result<Said, Refusal> {
+    one(admin, id).await.map(|body| Said::accepted(id, body))
 }
 
 async fn one(admin: &Admin, id: i64) -> Result<Value, Refusal> {
@@ -346,41 +357,23 @@ async fn one(admin: &Admin, id: i64) -> Result<Value, Refusal> {
     Ok(acts::value(&operation, &progress))
 }
 
-async fn operation(request: HttpRequest, admin: web::Data<Admin>, path: web::Path<String>) -> HttpResponse {
-    perform(&request, admin, |admin| async move {
-        let id = path.into_inner();
-        let id: i64 =
-            id.parse().map_err(|_error| Refusal::Missing("operations are named by a number".to_owned()))?;
-        one(&admin, id).await.map(HttpResponseParts::ok)
-    })
-    .await
+async fn operation(admin: &Admin, id: &str) -> Result<Said, Refusal> {
+    let id: i64 =
+        id.parse().map_err(|_error| Refusal::Missing("operations are named by a number".to_owned()))?;
+    one(admin, id).await.map(Said::ok)
 }
 
-async fn operations(request: HttpRequest, admin: web::Data<Admin>) -> HttpResponse {
-    perform(&request, admin, |admin| async move {
-        let operations = admin.store.operations(SHOWN).await.map_err(CommandError::from)?;
-        let mut values = Vec::with_capacity(operations.len());
-        for operation in &operations {
-            let progress = admin.store.operation_progress(operation).await.map_err(CommandError::from)?;
-            values.push(acts::value(operation, &progress));
-        }
-        Ok(HttpResponseParts::ok(Value::from(values)))
-    })
-    .await
+async fn operations(admin: &Admin) -> Result<Said, Refusal> {
+    let operations = admin.store.operations(SHOWN).await.map_err(CommandError::from)?;
+    let mut values = Vec::with_capacity(operations.len());
+    for operation in &operations {
+        let progress = admin.store.operation_progress(operation).await.map_err(CommandError::from)?;
+        values.push(acts::value(operation, &progress));
+    }
+    Ok(Said::ok(Value::from(values)))
 }
 
-async fn runs(request: HttpRequest, admin: web::Data<Admin>) -> HttpResponse {
-    perform(&request, admin, |admin| async move {
-        let runs = withheld::waiting(&admin.store, admin.clock.now()).await?;
-        Ok(HttpResponseParts::ok(Value::from(runs)))
-    })
-    .await
-}
-
-async fn elsewhere(request: HttpRequest, admin: web::Data<Admin>) -> HttpResponse {
-    perform(&request, admin, |_admin| async { Err(Refusal::NoSuchCall) }).await
-}
-
-async fn other_method(request: HttpRequest, admin: web::Data<Admin>) -> HttpResponse {
-    perform(&request, admin, |_admin| async { Err(Refusal::OtherMethod) }).await
+async fn runs(admin: &Admin) -> Result<Said, Refusal> {
+    let runs = withheld::waiting(&admin.store, admin.clock.now()).await?;
+    Ok(Said::ok(Value::from(runs)))
 }

@@ -1,22 +1,22 @@
 //! Goal: over a socket, who has the token can ask, follow and settle; who has none learns nothing and gets nowhere; and
 //! whatever is wrong is said with a status that tells whose fault it is. Method: real requests on port 0, a real database.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use actix_web::{App, HttpServer, web};
 use base::SystemClock;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use store::outbox::testing::{number, resource, sql};
 use store::testing::{TestDatabase, database};
 
 use super::*;
+use crate::config::HttpConfig;
+use crate::http::server::Pages;
+use crate::http::told::Told;
 
 const TOKEN: &str = "marked-token-0123456789abcdef0123456789";
 
 struct Desk {
     database: TestDatabase,
-    address: SocketAddr,
+    pages: Pages,
     client: reqwest::Client,
 }
 
@@ -30,30 +30,22 @@ impl Desk {
     async fn new() -> Self {
         trust::install_provider();
         let database = database().await;
-        let admin = Arc::new(Admin::new(
-            database.store.clone(),
-            Handle::current(),
-            SystemClock::shared(),
-            &TOKEN.into(),
-            Allowed { rediscovery: true },
-        ));
-        let server = HttpServer::new(move || {
-            App::new()
-                .configure(|app| mount(Some(Arc::clone(&admin)), app))
-                .default_service(web::to(|| async { actix_web::HttpResponse::NotFound().finish() }))
-        })
-        .workers(1)
-        .disable_signals()
-        .bind("127.0.0.1:0")
-        .unwrap();
-        let address = server.addrs()[0];
-        tokio::spawn(server.run());
-        Self { database, address, client: reqwest::Client::builder().no_proxy().build().unwrap() }
+        let access = Access::default().token(&SecretString::from(TOKEN));
+        let allowed = Allowed { rediscovery: true };
+        let (store, clock) = (database.store.clone(), SystemClock::shared());
+        let calls = AdminCalls::new(store, Handle::current(), clock.clone(), access, allowed);
+        let config = HttpConfig {
+            admin_listen: ([127, 0, 0, 1], 0).into(),
+            admin_token: Some(TOKEN.into()),
+            ..HttpConfig::default()
+        };
+        let pages = open(&config, clock.now()).unwrap().unwrap().serve(&calls).unwrap();
+        Self { database, pages, client: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
     async fn call(&self, method: &str, path: &str, token: Option<&str>, body: &[u8]) -> Said {
         let method: reqwest::Method = method.parse().unwrap();
-        let mut request = self.client.request(method, format!("http://{}{path}", self.address));
+        let mut request = self.client.request(method, format!("http://{}{path}", self.pages.address()));
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -135,6 +127,7 @@ async fn a_withheld_run_is_settled_once() {
 
 #[tokio::test]
 async fn who_has_no_token_gets_nowhere_and_is_slowed_down() {
+    let (told, _guard) = Told::listen();
     let desk = Desk::new().await;
     resource(&desk.database.store, "a@x.dk").await;
     let ask = json!({ "kind": "full_pull", "all": true, "by": "eve" }).to_string();
@@ -142,13 +135,18 @@ async fn who_has_no_token_gets_nowhere_and_is_slowed_down() {
         ("POST", "/admin/operations", None),
         ("POST", "/admin/operations", Some("wrong")),
         ("GET", "/admin/withheld", Some("")),
-        ("GET", "/admin/anything", None),
+        ("GET", "/elsewhere", None),
     ] {
         let refused = desk.call(method, path, token, ask.as_bytes()).await;
         assert_eq!(refused.status, 401, "{method} {path}: {}", refused.body);
     }
     assert_eq!(desk.call("GET", "/admin/operations", None, b"").await.status, 401);
-    assert_eq!(desk.call("GET", "/admin/operations", None, b"").await.status, 429, "too many guesses");
+    assert_eq!(told.codes(), [9510; 5]);
+    for _ in 0..3 {
+        assert_eq!(desk.call("GET", "/admin/operations", None, b"").await.status, 429, "too many guesses");
+    }
+    assert_eq!(told.codes(), [9510, 9510, 9510, 9510, 9510, 9665], "told once, and no guess is looked at");
+    assert!(told.all()[5].1.contains("127.0.0.1"), "{:?}", told.all());
     assert_eq!(desk.get("/admin/operations").await.status, 200, "who knows the token is not kept out");
     assert_eq!(desk.count("select count(*) from operation").await, 0);
     assert_eq!(desk.count("select count(*) from notification").await, 0);

@@ -7,10 +7,10 @@ use super::*;
 
 async fn get(pages: &Pages, path: &str) -> (u16, String, String) {
     let url = format!("http://{}{path}", pages.address());
-    ask(reqwest::Method::GET, &url).await
+    ask(Method::GET, &url).await
 }
 
-async fn ask(method: reqwest::Method, url: &str) -> (u16, String, String) {
+async fn ask(method: Method, url: &str) -> (u16, String, String) {
     trust::install_provider();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut answer = client.request(method, url).send().await.unwrap();
@@ -65,9 +65,9 @@ async fn other_pages_and_methods_are_refused() {
     let pages = pages(Readiness::default, Metrics::new());
     assert_eq!(get(&pages, "/admin").await.0, 404);
     let url = format!("http://{}/metrics", pages.address());
-    assert_eq!(ask(reqwest::Method::POST, &url).await.0, 405);
+    assert_eq!(ask(Method::POST, &url).await.0, 405);
     // Some probes ask for the head only.
-    assert_eq!(ask(reqwest::Method::HEAD, &url).await.0, 200);
+    assert_eq!(ask(Method::HEAD, &url).await.0, 200);
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_tree_whose_thread_stands_still_is_not_live() {
 fn an_address_in_use_is_said_at_once_with_its_remedy() {
     let holder = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = holder.local_addr().unwrap();
-    let said = try_address(address).unwrap_err().to_string();
+    let said = try_address(SETTING, address).unwrap_err().to_string();
     assert!(said.contains(&address.to_string()) && said.contains("set http.listen"), "{said}");
-    try_address(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    try_address(SETTING, SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
 }

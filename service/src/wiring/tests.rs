@@ -48,6 +48,7 @@ fn whole(roles: &str) -> SupervisorSpec {
         tree: Arc::new(OnceLock::new()),
         start: Arc::new(Start::new(config.node.names())),
         usable: tokio::sync::watch::Sender::new(false),
+        admin: None,
         broken: tokio::sync::watch::Sender::new(None),
     };
     let wake = Wake::start(store);

@@ -53,8 +53,15 @@ fn without_tests(text: &str) -> String {
 }
 
 fn names() -> BTreeMap<&'static str, u16> {
-    let tables =
-        [LISTENER_NAMES, QUALIFIER_NAMES, COMMUNICATOR_NAMES, EXCHANGE_NAMES, PROCESS_NAMES, TRUST_NAMES];
+    let tables = [
+        LISTENER_NAMES,
+        QUALIFIER_NAMES,
+        COMMUNICATOR_NAMES,
+        EXCHANGE_NAMES,
+        PROCESS_NAMES,
+        TRUST_NAMES,
+        HTTP_NAMES,
+    ];
     tables.into_iter().flatten().copied().collect()
 }
 

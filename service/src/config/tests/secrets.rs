@@ -118,8 +118,43 @@ fn an_admin_token_that_could_be_guessed_is_refused_and_never_shown() {
     assert!(!short[0].contains("marked"), "{short:?}");
     assert_eq!(problems(parse("[http]\nadmin_token = \"0123456789abcdef 0123456789abcdef\"\n")).len(), 1);
     let good =
-        parse("[http]\nlisten = \"0.0.0.0:8080\"\nadmin_token = \"0123456789abcdef0123456789abcdef\"\n")
-            .unwrap();
-    assert!(good.warnings().iter().any(|warning| warning.contains("http.listen is not loopback")));
-    assert!(!format!("{good:?}").contains("0123456789abcdef"));
+        parse("[http]\nlisten = \"0.0.0.0:8080\"\nadmin_token = \"0123456789abcdef0123456789abcdef\"\n");
+    assert!(!format!("{:?}", good.unwrap()).contains("0123456789abcdef"));
+}
+
+#[test]
+fn admin_calls_beyond_this_machine_are_encrypted_or_the_start_is_refused() {
+    let told = |text: &str| {
+        let token = "admin_token = \"0123456789abcdef0123456789abcdef\"";
+        problems(parse(&format!("[http]\n{token}\n{text}")))
+    };
+    let tls = "admin_certificate = \"a.pem\"\nadmin_key = \"a.key\"\n";
+    for text in [
+        "",
+        "listen = \"0.0.0.0:8080\"",
+        "admin_listen = \"[::1]:9\"",
+        "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"",
+        &format!("admin_listen = \"0.0.0.0:8443\"\n{tls}"),
+        &format!("{tls}admin_client_authorities = \"c.pem\"\nadmin_client_pins = [\"{}\"]", "ab".repeat(32)),
+    ] {
+        let told = parse(&format!("[http]\nadmin_token = \"0123456789abcdef0123456789abcdef\"\n{text}\n"));
+        assert!(told.is_ok(), "{text}: {told:?}");
+    }
+    for (text, words) in [
+        ("admin_listen = \"0.0.0.0:8443\"", "http.admin_listen: is not loopback"),
+        ("admin_listen = \"192.0.2.1:8443\"", "http.admin_listen: is not loopback"),
+        ("admin_listen = \"127.0.0.1:8080\"", "http.admin_listen: and listen are the same address"),
+        ("admin_certificate = \"a.pem\"", "http.admin_certificate: and admin_key go together"),
+        ("admin_client_authorities = \"c.pem\"", "http.admin_client_authorities: needs admin_certificate"),
+        (&format!("admin_client_pins = [\"{}\"]", "ab".repeat(32)), "http.admin_client_pins: needs"),
+        (
+            &format!("{tls}admin_client_authorities = \"c.pem\"\nadmin_client_pins = [\"monitoring\"]"),
+            "http.admin_client_pins: is no SHA-256 fingerprint",
+        ),
+    ] {
+        let told = told(text);
+        assert!(told.len() == 1 && told[0].contains(words), "{text}: {told:?}");
+    }
+    // without anybody who may make admin calls there is no listener
+    parse("[http]\nadmin_listen = \"0.0.0.0:8081\"\n").unwrap();
 }
