@@ -81,7 +81,6 @@ advisories: ## known vulnerabilities of what the program is made of (needs the i
 	target/tools/bin/cargo-deny --locked check advisories
 
 sbom: ## the bill of materials of the program as it is in the image: target/kommuneklient.cdx.json (CycloneDX)
-	@scripts/setup sbom
 	scripts/sbom
 
 .PHONY: help setup fuzz fuzz-seeds advisories sbom demo demo-traces test test-peers torture bench event-codes alert-rules check-k8s lint
