@@ -139,7 +139,8 @@ fn autodiscover_messages() -> Vec<Vec<u8>> {
     let ask = GetUserSettings {
         mailboxes: vec!["anna@kommune.test".into(), "bo@kommune.test".into()],
         settings: vec![autodiscover::EXTERNAL_EWS_URL.into(), autodiscover::GROUPING_INFORMATION.into()],
-        requested_server_version: "Exchange2013".into(),
+        server_version: Some("Exchange2013".into()),
+        to: Some("https://kommune.test/autodiscover/autodiscover.svc".into()),
     };
     let found = |outcome| UserSettings {
         outcome,
@@ -155,9 +156,10 @@ fn autodiscover_messages() -> Vec<Vec<u8>> {
             found(UserOutcome::RedirectAddress("anna@kommune.example".into())),
             found(UserOutcome::Failed("InvalidUser".into())),
         ],
-        ..GetUserSettingsResponse::default()
+        error_code: "NoError".into(),
+        error_message: String::new(),
     };
-    [autodiscover::encode_request(&ask).unwrap(), autodiscover::encode_response(&answer).unwrap()]
+    [autodiscover::encode_request(&ask).unwrap(), autodiscover::encode_response(&Ok(answer)).unwrap()]
         .map(String::into_bytes)
         .to_vec()
 }

@@ -335,7 +335,7 @@ impl Scene {
         let found = || {
             let mut listening = self.log().lines().map(str::to_owned).collect::<Vec<_>>().into_iter();
             let line = listening.find(|line| line.contains("taking admin calls on"))?;
-            let line: serde_json::Value = serde_json::from_str(&line).ok()?;
+            let line: Value = serde_json::from_str(&line).ok()?;
             Some(line.pointer("/fields/address").or_else(|| line.get("address"))?.as_str()?.to_owned())
         };
         wait_for("the listener of the admin calls", async || found().ok_or_else(|| self.log())).await;

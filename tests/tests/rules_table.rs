@@ -1,5 +1,5 @@
-//! Goal: `docs/rules.md` and `docs/runtime-semantics.md` tell the truth: each rule B1 to B13 has rows, each row and each
-//! guarantee names tests, and each test that they name exists. Method: read the table and the sources of the workspace; whether the tests pass is the matter
+//! Goal: `docs/rules.md`, `docs/runtime-semantics.md` and `docs/security.md` tell the truth: each rule B1 to B13 has rows,
+//! each row and each guarantee names tests, and each test and event that they name exists. Method: read the table and the sources of the workspace; whether the tests pass is the matter
 //! of the run that this one is part of.
 //!
 //! A row is `| rule | sentence | tests |`, a test is `` `package: test_name` ``. A sentence that nothing can show
@@ -250,6 +250,49 @@ fn every_guarantee_names_tests_that_exist() {
         }
     }
     assert!(problems.is_empty(), "docs/runtime-semantics.md:\n{}", problems.join("\n"));
+}
+
+/// The rows of attacks: what shows the refusal, and the codes of its events.
+fn attacks(text: &str) -> Vec<(usize, Vec<(String, String)>, Vec<String>)> {
+    let mut rows = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let inside = line.strip_prefix("| ").and_then(|line| line.strip_suffix('|'));
+        let cells: Vec<&str> = inside.unwrap_or_default().split(" | ").map(str::trim).collect();
+        let [_, _, shown, events] = cells[..] else { continue };
+        if events == "event" {
+            continue;
+        }
+        let quoted = shown.split('`').skip(1).step_by(2).filter_map(|name| name.split_once(": "));
+        let tests = quoted.map(|(package, test)| (package.to_owned(), test.to_owned()));
+        let events = events.split(", ").filter(|code| !code.is_empty()).map(str::to_owned);
+        rows.push((number + 1, tests.collect(), events.collect()));
+    }
+    rows
+}
+
+#[test]
+fn every_attack_names_tests_and_events_that_exist() {
+    let text = fs::read_to_string(root().join("docs/security.md")).expect("the file is there");
+    let mut tests = BTreeMap::new();
+    walk(&root(), None, &mut tests);
+    let rows = attacks(&text);
+    let mut problems = Vec::new();
+    for (line, named, events) in &rows {
+        for (package, test) in named {
+            if !tests.get(package).is_some_and(|tests| tests.contains(test)) {
+                problems.push(format!("line {line}: there is no test {test} in package {package}"));
+            }
+        }
+        for event in events {
+            if !event.parse().is_ok_and(|id| calendar::codes::by_id(id).is_some()) {
+                problems.push(format!("line {line}: there is no event {event}"));
+            }
+        }
+    }
+    assert!(rows.len() >= 40, "only {} attacks are read", rows.len());
+    let shown = rows.iter().filter(|(_, named, _)| !named.is_empty()).count();
+    assert!(rows.len() - shown <= 2, "{} rows name no test", rows.len() - shown);
+    assert!(problems.is_empty(), "docs/security.md:\n{}", problems.join("\n"));
 }
 
 #[test]
