@@ -18,7 +18,7 @@ use proto_soap::{Body, Limits, Node, Reader, Writer};
 const LIMITS: Limits = Limits { bytes: 1 << 16, depth: 16, text: 4_096, attributes: 8, elements: 500 };
 
 /// All of them, by name.
-pub const DECODERS: [(&str, fn(&[u8]) -> bool); 8] = [
+pub(crate) const DECODERS: [(&str, fn(&[u8]) -> bool); 8] = [
     ("soap", soap),
     ("ews", ews),
     ("stream", stream),
@@ -30,7 +30,7 @@ pub const DECODERS: [(&str, fn(&[u8]) -> bool); 8] = [
 ];
 
 /// The XML reader beneath everything, and SOAP envelopes.
-pub fn soap(bytes: &[u8]) -> bool {
+pub(crate) fn soap(bytes: &[u8]) -> bool {
     let envelope =
         proto_soap::read_envelope(bytes, LIMITS, |_, _| Ok(()), |reader, element| reader.node(element));
     let tree = |bytes: &[u8], limits| -> Result<Node, proto_soap::Error> {
@@ -56,7 +56,7 @@ pub fn soap(bytes: &[u8]) -> bool {
 }
 
 /// Requests and answers of Exchange Web Services.
-pub fn ews(bytes: &[u8]) -> bool {
+pub(crate) fn ews(bytes: &[u8]) -> bool {
     let request = proto_ews::decode_request(bytes, LIMITS);
     if let Ok(request) = &request {
         if let Ok(text) = proto_ews::encode_request(request) {
@@ -75,7 +75,7 @@ pub fn ews(bytes: &[u8]) -> bool {
 }
 
 /// The splitter of GetStreamingEvents: the first byte says how large the pieces are.
-pub fn stream(bytes: &[u8]) -> bool {
+pub(crate) fn stream(bytes: &[u8]) -> bool {
     const HELD_MAX: usize = 4_096;
     let Some((&size, body)) = bytes.split_first() else { return false };
     let cut = |size: usize| {
@@ -100,7 +100,7 @@ pub fn stream(bytes: &[u8]) -> bool {
 }
 
 /// Planner's answers to each of the five operations, and the requests that the simulator reads.
-pub fn planner(bytes: &[u8]) -> bool {
+pub(crate) fn planner(bytes: &[u8]) -> bool {
     let time = WireTime::utc();
     let request = proto_planner::decode_request(bytes, &time);
     if let Ok(request) = &request {
@@ -124,7 +124,7 @@ pub fn planner(bytes: &[u8]) -> bool {
 }
 
 /// Autodiscover over SOAP.
-pub fn autodiscover(bytes: &[u8]) -> bool {
+pub(crate) fn autodiscover(bytes: &[u8]) -> bool {
     let request = discovery::decode_request(bytes, LIMITS);
     if let Ok(request) = &request {
         if let Ok(text) = discovery::encode_request(request) {
@@ -136,12 +136,12 @@ pub fn autodiscover(bytes: &[u8]) -> bool {
 }
 
 /// Autodiscover in plain XML.
-pub fn pox(bytes: &[u8]) -> bool {
+pub(crate) fn pox(bytes: &[u8]) -> bool {
     plain::decode_request(bytes, LIMITS).is_ok() || plain::decode_response(bytes, LIMITS).is_ok()
 }
 
 /// The messages of an NTLM login, bare and as headers' values, and the certificate that a login is bound to.
-pub fn ntlm(bytes: &[u8]) -> bool {
+pub(crate) fn ntlm(bytes: &[u8]) -> bool {
     use proto_ntlm::acceptor::{Server, Strength};
     const NOW: u64 = 133_000_000_000_000_000;
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -164,7 +164,7 @@ pub fn ntlm(bytes: &[u8]) -> bool {
 }
 
 /// Messages that are to be signed by `fuzz/signer.der`: whose key signed one Body and is gone.
-pub fn wsse(bytes: &[u8]) -> bool {
+pub(crate) fn wsse(bytes: &[u8]) -> bool {
     const SIGNER: &[u8] = include_bytes!("signer.der");
     /// What was signed, as it is handed on.
     const SIGNED: &str = include_str!("signed-envelope.xml");

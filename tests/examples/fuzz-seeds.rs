@@ -40,12 +40,12 @@ fn main() {
 
     seeds.write("soap", literals(&root, &["proto/soap/src"], is_markup));
     seeds.write("ews", ews_messages());
-    seeds.write("ews", several(exchange.iter().filter(|text| !contains(text, b"autodiscover")).cloned()));
+    seeds.write("ews", several(exchange.iter().filter(|text| !contains(text, b"Autodiscover")).cloned()));
     seeds.write("ews", literals(&root, &["proto/ews/tests", "connectors/exchange/src"], is_markup));
     seeds.write("stream", streams());
     seeds.write("planner", several(planner.into_iter()));
     seeds.write("planner", literals(&root, &["proto/planner/src", "connectors/planner/src"], is_markup));
-    let discovery = exchange.into_iter().filter(|text| contains(text, b"autodiscover"));
+    let discovery = exchange.into_iter().filter(|text| contains(text, b"Autodiscover"));
     let discovery: Vec<_> = several(discovery);
     for target in ["autodiscover", "pox"] {
         seeds.write(target, discovery.clone());

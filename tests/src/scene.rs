@@ -334,7 +334,8 @@ impl Scene {
     pub async fn admin_address(&self) -> String {
         let found = || {
             let mut listening = self.log().lines().map(str::to_owned).collect::<Vec<_>>().into_iter();
-            let line = listening.find(|line| line.contains("taking admin calls on"))?;
+            let line =
+                listening.find(|line| line.contains("http.admin_listen") && line.contains("listening"))?;
             let line: Value = serde_json::from_str(&line).ok()?;
             Some(line.pointer("/fields/address").or_else(|| line.get("address"))?.as_str()?.to_owned())
         };

@@ -26,7 +26,7 @@ fn every_decoder_bears_its_seeds_and_what_fuzzing_found() {
     for (name, decoder) in decoders::DECODERS {
         let seeds = files(&fuzz.join("seeds").join(name));
         let findings = files(&fuzz.join("findings").join(name));
-        assert!(seeds.len() >= 5, "{name}: only {} seeds; make fuzz-seeds", seeds.len());
+        assert!(seeds.len() >= 2, "{name}: only {} seeds; make fuzz-seeds", seeds.len());
         let mut taken = 0;
         for (file, bytes) in seeds.iter().chain(&findings) {
             let outcome = std::panic::catch_unwind(|| decoder(bytes));

@@ -114,8 +114,8 @@ fn look(facts: &CertificateFacts, watch: &mut ExpiryWatch, now: Timestamp) {
     if watch.observe(facts, now).is_some() {
         tracing::warn!(
             event_id = codes::ADMIN_CERTIFICATE_ENDS.id,
-            subject = facts.subject,
-            end = %facts.not_after,
+            holder = facts.subject,
+            expires = %facts.not_after,
             days_left = facts.days_left(now),
             "the certificate of the admin calls expires soon or has expired"
         );

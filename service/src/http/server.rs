@@ -172,7 +172,7 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Answer {
 /// Tells of what is refused.
 #[derive(Debug)]
 struct Reporter {
-    what: &'static str,
+    setting: &'static str,
     clock: SharedClock,
     teller: Mutex<Teller>,
 }
@@ -183,7 +183,7 @@ impl Reporter {
         let told = self.teller.lock().unwrap_or_else(PoisonError::into_inner).observe(attack, now);
         let Some(count) = told else { return };
         let code = attack.code();
-        tracing::warn!(event_id = code.id, listener = self.what, %peer, count, detail, "{}", code.meaning);
+        tracing::warn!(event_id = code.id, listener = self.setting, %peer, count, detail, "{}", code.meaning);
     }
 }
 
@@ -244,7 +244,7 @@ pub(crate) fn serve(door: &Door, answers: impl Answers) -> Result<Pages, Service
     let listener = TcpListener::bind(door.listen).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let reporter = Reporter { what: door.what, clock: SystemClock::shared(), teller: Mutex::default() };
+    let reporter = Reporter { setting: door.setting, clock: SystemClock::shared(), teller: Mutex::default() };
     let shared = Arc::new(Shared {
         answers,
         limits: door.limits,
@@ -266,7 +266,7 @@ pub(crate) fn serve(door: &Door, answers: impl Answers) -> Result<Pages, Service
         let _ = told.send(outcome);
     };
     std::thread::Builder::new().name(door.setting.to_owned()).spawn(work).map_err(failed)?;
-    tracing::info!(%address, what = door.what, "listening");
+    tracing::info!(%address, listener = door.setting, "listening");
     let scheme = if door.tls.is_some() { "https" } else { "http" };
     Ok(Pages { address, what: door.what, scheme, stop, served })
 }
