@@ -158,12 +158,12 @@ fn lasting(watched: &[Watched]) -> impl Iterator<Item = &Watched> {
 fn tell(step: ExpiryStep, watched: &Watched, now: Timestamp) {
     let code = code_of(step);
     let days_left = watched.facts.days_left(now);
-    let (subject, end) = (&watched.facts.subject, watched.facts.not_after);
+    let (holder, expires) = (&watched.facts.subject, watched.facts.not_after);
     let certificate = watched.whose.as_str();
     if step >= ExpiryStep::Days3 {
-        tracing::error!(event_id = code.id, certificate, subject, %end, days_left, "{}", code.meaning);
+        tracing::error!(event_id = code.id, certificate, holder, %expires, days_left, "{}", code.meaning);
     } else {
-        tracing::warn!(event_id = code.id, certificate, subject, %end, days_left, "{}", code.meaning);
+        tracing::warn!(event_id = code.id, certificate, holder, %expires, days_left, "{}", code.meaning);
     }
 }
 

@@ -7,7 +7,7 @@
 //! reading names as unreadable is left as it is. A key that cannot be stored is left out, with an event, and
 //! the others are stored.
 //!
-//! While one mailbox is stored the next is read: only the calls to the source are limited by
+//! While one mailbox is stored or its answer decoded the next is read: only the calls to the source are limited by
 //! `simultaneous_calls_at_full_pull`.
 //!
 //! Cost: one reading, and of the database a few round trips for what is known and one short transaction, however
@@ -207,11 +207,7 @@ async fn gather(
 ) -> Result<Result<Facts, SourceError>, QualifierError> {
     let policy = &office.options.policy;
     let mail = &reader.mailbox.address;
-    let turn = office.turn_to_read().await;
-    let began = office.now();
-    let window = policy.window(began);
-    let reading = reader.window(window.slot()).await;
-    drop(turn);
+    let (window, began, reading) = office.read_window(reader).await;
     let mut reading = match reading.map_err(QualifierError::Source)? {
         Ok(reading) => reading,
         Err(error) => {

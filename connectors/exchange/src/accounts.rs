@@ -174,7 +174,7 @@ impl Maker {
             Authentication::OAuth(options) => {
                 let client = self.client()?.timeout(self.request_timeout);
                 let client = client.build().map_err(ExchangeError::Client)?;
-                let tokens = Tokens::new(account, client, options.clone(), clock);
+                let tokens = Box::new(Tokens::new(account, client, options.clone(), clock));
                 Wire::Bearer { clients: self.clients()?, tokens }
             }
         };

@@ -39,6 +39,7 @@ pub(crate) async fn listen(
         mailbox: &affinity.anchor,
         account: None,
         affinity: Some(affinity),
+        turns: None,
     };
     let account = affinity.account;
     let asked = request::stream(ids, transport.options.stream_timeout_minutes);

@@ -41,7 +41,7 @@ pub(crate) enum Wire {
     /// Connection by connection.
     Ntlm(Arc<Connections>),
     /// With a token in each request.
-    Bearer { clients: Clients, tokens: Tokens },
+    Bearer { clients: Clients, tokens: Box<Tokens> },
 }
 
 /// An answer whose body is still to be read.

@@ -7,7 +7,7 @@
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
-use base::SharedClock;
+use base::{SharedClock, Turn, Turns};
 use calendar::ids::AccountId;
 use calendar::source::{Affinity, SourceErrorKind};
 use calendar::{MailAddress, SourceError};
@@ -48,6 +48,8 @@ pub(crate) struct Route<'a> {
     pub(crate) account: Option<AccountId>,
     /// The group whose back end is to answer; `None` for ordinary calls.
     pub(crate) affinity: Option<&'a Affinity>,
+    /// A call has one of them until its answer is there, if any.
+    pub(crate) turns: Option<&'a Turns>,
 }
 
 /// An answer with the affinity cookie that it set.
@@ -156,12 +158,16 @@ impl Transport {
         async {
             let line = self.line(operation, &route)?;
             let service = service_of(route.endpoint);
+            let turn = match route.turns {
+                Some(turns) => Some(turns.take().await),
+                None => None,
+            };
             let pass =
                 line.throttle.pass(&service).await.map_err(|closed| still_closed(operation, closed))?;
             let sent = line.throttle.now();
             let body = self.encode(&route, request)?;
             let headers = headers(&route, telemetry::trace::current());
-            let outcome = self.exchange(&line, operation, route.endpoint, headers, body).await;
+            let outcome = self.exchange(&line, operation, route.endpoint, headers, body, turn).await;
             let told = outcome.as_ref().map(|answer| answer_problem(&answer.response));
             learn(&line.throttle, &service, sent, told);
             drop(pass);
@@ -283,6 +289,7 @@ impl Transport {
         endpoint: &str,
         headers: HeaderMap,
         body: String,
+        turn: Option<Turn<'_>>,
     ) -> Result<Answer, SourceError> {
         let calling = async {
             let mut sent = line.send(operation, Lane::Calls, endpoint, headers, body).await?;
@@ -294,6 +301,8 @@ impl Transport {
             Ok((status, cookie, bytes))
         };
         let (status, cookie, bytes) = self.in_time(operation, calling).await?;
+        // the next may ask while this answer is decoded
+        drop(turn);
         let response = decode(operation, &bytes, self.limits(), status)?;
         if response.name() != operation {
             return Err(own(

@@ -33,7 +33,7 @@ pub async fn get_user_settings(
     service: web::Data<Service>,
 ) -> HttpResponse {
     if let Err(answer) = logon::account(&service, &request) {
-        return answer;
+        return *answer;
     }
     let asked = decode_request(&body, Limits::standard().with_bytes(REQUEST_BYTES_MAX));
     let Ok(asked) = asked else { return send(&Err(internal_fault())) };
@@ -62,7 +62,7 @@ pub async fn get_user_settings(
 /// `POST /autodiscover/autodiscover.xml`. Errors come with 200 (field note 43).
 pub async fn plainly(request: HttpRequest, body: web::Bytes, service: web::Data<Service>) -> HttpResponse {
     if let Err(answer) = logon::account(&service, &request) {
-        return answer;
+        return *answer;
     }
     let asked = pox::decode_request(&body, Limits::standard().with_bytes(REQUEST_BYTES_MAX));
     let address = asked.as_deref().unwrap_or_default();

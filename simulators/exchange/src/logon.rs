@@ -121,20 +121,20 @@ fn count(counter: &AtomicU64) {
 ///
 /// # Errors
 /// The answer to a request without good credentials, or in the middle of a login.
-pub fn account(service: &Service, request: &HttpRequest) -> Result<usize, HttpResponse> {
+pub fn account(service: &Service, request: &HttpRequest) -> Result<usize, Box<HttpResponse>> {
     let (logins, logons) = (service.options.logins, &service.logons);
     let value = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let scheme = value.and_then(|value| value.split(' ').next()).unwrap_or_default();
     if logins.basic && scheme.eq_ignore_ascii_case("basic") {
         let found = by_password(service, request);
         count(if found.is_some() { &logons.basic } else { &logons.refused });
-        return found.ok_or_else(|| offers(service));
+        return found.ok_or_else(|| Box::new(offers(service)));
     }
     if logins.bearer && scheme.eq_ignore_ascii_case("bearer") {
         let token = value.and_then(|value| value.get("bearer ".len()..)).unwrap_or_default();
         let found = by_token(service, token);
         count(if found.is_some() { &logons.bearer } else { &logons.refused });
-        return found.ok_or_else(invalid_token);
+        return found.ok_or_else(|| Box::new(invalid_token()));
     }
     // of a connection that carries many requests at once NTLM can say nothing
     if logins.ntlm && request.version() != Version::HTTP_2 {
@@ -143,7 +143,7 @@ pub fn account(service: &Service, request: &HttpRequest) -> Result<usize, HttpRe
     if !scheme.is_empty() {
         count(&logons.refused);
     }
-    Err(offers(service))
+    Err(Box::new(offers(service)))
 }
 
 /// The domain of `DOMAIN\user` is not looked at.
@@ -165,7 +165,7 @@ fn number_of_login(service: &Service, user: &str) -> Option<usize> {
     number_of(service, user).or_else(|| number_of(service, local))
 }
 
-fn by_connection(service: &Service, request: &HttpRequest) -> Result<usize, HttpResponse> {
+fn by_connection(service: &Service, request: &HttpRequest) -> Result<usize, Box<HttpResponse>> {
     let logons = &service.logons;
     let strength = || match service.faults.of_logon() {
         Some(Fault::WeakLogin { lm: true }) => Strength::Lm,
@@ -182,16 +182,16 @@ fn by_connection(service: &Service, request: &HttpRequest) -> Result<usize, Http
                 count(&logons.ntlm_logins);
             }
             count(&logons.ntlm_requests);
-            number_of_login(service, &user).ok_or_else(|| offers(service))
+            number_of_login(service, &user).ok_or_else(|| Box::new(offers(service)))
         }
         Ntlm::Challenge(value) => {
-            Err(HttpResponse::Unauthorized().insert_header((WWW_AUTHENTICATE, value)).finish())
+            Err(Box::new(HttpResponse::Unauthorized().insert_header((WWW_AUTHENTICATE, value)).finish()))
         }
-        Ntlm::Silent => Err(offers(service)),
+        Ntlm::Silent => Err(Box::new(offers(service))),
         Ntlm::Refused(why) => {
             count(&logons.refused);
             tracing::info!(error = &why as &dyn std::error::Error, "a login was refused");
-            Err(offers(service))
+            Err(Box::new(offers(service)))
         }
     }
 }

@@ -58,7 +58,7 @@ pub async fn ews(request: HttpRequest, body: Bytes, service: web::Data<Service>)
     let service = service.into_inner();
     let account = match logon::account(&service, &request) {
         Ok(account) => account,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let capture = service.capture.as_ref().map(|capture| {
         let number = capture.begin();
