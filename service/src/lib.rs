@@ -29,16 +29,12 @@ pub mod import;
 mod lease_keeper;
 pub mod lists_file;
 mod logon;
-pub mod metrics_list;
 pub mod migrate;
 mod pages;
-mod pool_watch;
 mod readiness;
 pub mod run;
 #[cfg(feature = "simulators")]
 pub mod simulate;
-#[cfg(test)]
-mod sources;
 pub mod texts;
 mod wiring;
 

@@ -42,10 +42,9 @@ use crate::event_log::EventLog;
 use crate::gauges::Gauges;
 use crate::housekeeper::{self, Housekeeper};
 use crate::http::Sources;
-use crate::lease_keeper::{self, LeaseKeeper};
+use crate::lease_keeper::LeaseKeeper;
 use crate::logon::{self, Logon};
 use crate::pages::HttpPages;
-use crate::pool_watch;
 use crate::readiness::{Start, TreeHealth};
 
 /// What could not be wired: the clients of the two services.
@@ -73,8 +72,6 @@ pub(crate) struct Shared {
     pub(crate) start: Arc<Start>,
     /// Can this process do its work, as far as Exchange lets it in? Until then it takes no share of groups and shards.
     pub(crate) usable: tokio::sync::watch::Sender<bool>,
-    /// Why this process has to end although its tree stands.
-    pub(crate) broken: tokio::sync::watch::Sender<Option<String>>,
 }
 
 /// How the work is shared with other instances.
@@ -87,18 +84,12 @@ pub(crate) struct Sharing {
 
 /// The root with everything that does not need the schema.
 pub(crate) fn root(config: &Config, shared: &Shared) -> SupervisorSpec {
-    let tools = lease_keeper::Tools {
-        book: shared.leases.clone(),
-        store: shared.store.clone(),
-        clock: shared.clock.clone(),
-        runtime: shared.runtime.clone(),
-        broken: shared.broken.clone(),
-        pool_patience: pool_watch::PATIENCE,
-    };
+    let (book, runtime) = (shared.leases.clone(), shared.runtime.clone());
     let renew = config.leases.renew.get();
-    let leases =
-        ChildSpec::actor("leases", &ChildRef::new(), move |context| LeaseKeeper::new(&tools, renew, context))
-            .progress_deadline(Duration::from_secs(60));
+    let leases = ChildSpec::actor("leases", &ChildRef::new(), move |context| {
+        LeaseKeeper::new(book.clone(), renew, runtime.clone(), context)
+    })
+    .progress_deadline(Duration::from_secs(60));
     let (listen, sources, admin) = (config.http.listen, sources(shared), admin(config, shared));
     let http = ChildSpec::actor("http", &ChildRef::new(), move |context| {
         HttpPages::new(listen, sources.clone(), admin.clone(), context)
@@ -154,10 +145,8 @@ fn admin(config: &Config, shared: &Shared) -> Option<Arc<Admin>> {
 /// The keeper of the alerts that come of events.
 fn alerts(shared: &Shared, alerts: telemetry::Alerts) -> ChildSpec {
     let (store, runtime, instance) = (shared.store.clone(), shared.runtime.clone(), shared.instance.clone());
-    let clock = shared.clock.clone();
     ChildSpec::actor("alerts", &ChildRef::new(), move |context| {
-        let (store, instance, clock) = (store.clone(), instance.clone(), clock.clone());
-        AlertKeeper::new(alerts.clone(), store, instance, clock, runtime.clone(), context)
+        AlertKeeper::new(alerts.clone(), store.clone(), instance.clone(), runtime.clone(), context)
     })
     .without_bearing_on_readiness()
 }

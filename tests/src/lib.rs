@@ -8,7 +8,6 @@
 
 pub mod calendar;
 pub mod collector;
-pub mod command;
 pub mod events;
 pub mod gate;
 pub mod load;
@@ -18,6 +17,5 @@ pub mod torture;
 pub mod wait;
 
 pub use calendar::mailbox;
-pub use command::Ended;
 pub use scene::{Scene, Setting};
 pub use wait::{wait_for, wait_longer};

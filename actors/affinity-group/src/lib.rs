@@ -26,7 +26,6 @@ pub mod messages;
 pub mod policy;
 pub mod tree;
 
-mod ended;
 mod journal;
 mod order;
 mod outage;

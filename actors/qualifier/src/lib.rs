@@ -18,7 +18,6 @@
 #![forbid(unsafe_code)]
 
 mod actor;
-mod beginnings;
 pub mod coalesce;
 pub mod config;
 pub mod error;

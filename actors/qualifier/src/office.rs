@@ -17,13 +17,11 @@ use store::wake::Channel;
 use supervision::ChildContext;
 use tokio::sync::Semaphore;
 
-use crate::beginnings::Beginnings;
 use crate::config::{QualifierOptions, Services};
-use crate::together::{MAILBOXES_MAX, Together};
+use crate::together::Together;
 
-/// Full reads whose mailbox has been read and which are decided about and stored while the next ones are read: a group that
-/// is being stored, and the one that gathers after it.
-pub(crate) const STORED_MEANWHILE: usize = 2 * MAILBOXES_MAX;
+/// Full reads whose mailbox has been read and which are decided about and stored while the next ones are read.
+pub(crate) const STORED_MEANWHILE: usize = 16;
 
 /// What the shards of a process share.
 #[derive(Debug, Clone)]
@@ -32,8 +30,6 @@ pub(crate) struct Shared {
     pub(crate) full_reads: Arc<Semaphore>,
     /// One permit for each mailbox that is being read in full (`simultaneous_calls_at_full_pull`).
     pub(crate) full_read_calls: Arc<Semaphore>,
-    /// Where they begin.
-    pub(crate) beginnings: Arc<Beginnings>,
     /// Where they are stored.
     pub(crate) together: Arc<Together>,
     /// Shards that have been in office since the process started: for them the pull at start is done.
@@ -45,7 +41,6 @@ impl Shared {
         Self {
             full_reads: Arc::new(Semaphore::new(options.simultaneous_full_reads + STORED_MEANWHILE)),
             full_read_calls: Arc::new(Semaphore::new(options.simultaneous_full_reads)),
-            beginnings: Arc::new(Beginnings::new()),
             together: Arc::new(Together::new()),
             started: Arc::default(),
         }

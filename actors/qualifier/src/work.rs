@@ -15,10 +15,8 @@ use store::lease::Fence;
 use store::notification_queue::{Claimed, Failed, Finished};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::beginnings::Beginnings;
 use crate::config::{QualifierOptions, Services};
 use crate::error::QualifierError;
-use crate::office::Shared;
 use crate::plan::SeriesNews;
 use crate::reader::{Blame, Reader, blame_of_item};
 use crate::together::Together;
@@ -29,9 +27,7 @@ pub struct Office {
     pub(crate) options: Arc<QualifierOptions>,
     pub(crate) services: Services,
     pub(crate) fence: Fence,
-    /// Who reads a mailbox in full holds a permit of it while it asks the source.
     full_read_calls: Arc<Semaphore>,
-    pub(crate) beginnings: Arc<Beginnings>,
     pub(crate) together: Arc<Together>,
 }
 
@@ -64,21 +60,16 @@ pub(crate) const CONFLICTS_MAX: usize = 3;
 pub(crate) const CONTENDED: &str = "the keys kept changing while they were decided about";
 
 impl Office {
-    /// An office of the shard that holds `fence`, with what the shards of the process share.
+    /// An office of the shard that holds `fence`. `full_read_calls` is shared by all shards of the process: who reads
+    /// a mailbox in full holds a permit of it while it asks the source; and so is `together`, where it is stored.
     pub(crate) fn new(
         options: Arc<QualifierOptions>,
         services: Services,
         fence: Fence,
-        shared: &Shared,
+        full_read_calls: Arc<Semaphore>,
+        together: Arc<Together>,
     ) -> Self {
-        Self {
-            options,
-            services,
-            fence,
-            full_read_calls: Arc::clone(&shared.full_read_calls),
-            beginnings: Arc::clone(&shared.beginnings),
-            together: Arc::clone(&shared.together),
-        }
+        Self { options, services, fence, full_read_calls, together }
     }
 
     /// Waits for the turn to ask the source for a full read (`simultaneous_calls_at_full_pull`).

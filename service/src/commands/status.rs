@@ -15,6 +15,7 @@ use store::inspect::{Unsent, Work};
 use super::diff::hold_name;
 use super::{CommandError, Desk};
 use crate::cli::tools::StatusArgs;
+use crate::texts::Language;
 use judge::Stage;
 
 /// Everything that is shown.
@@ -46,8 +47,7 @@ pub(crate) struct Limits {
 }
 
 /// Shows how the service stands, once or again and again.
-pub(crate) async fn status(desk: Desk, args: &StatusArgs) -> Result<(), CommandError> {
-    let language = desk.language;
+pub(crate) async fn status(desk: Desk, args: &StatusArgs, language: Language) -> Result<(), CommandError> {
     loop {
         let picture = look(&desk).await?;
         if args.watch.is_some() && !desk.json && std::io::stdout().is_terminal() {

@@ -249,7 +249,8 @@ impl Carrying {
             _ => None,
         };
         if let Some(reason) = refused {
-            return self.leave(whose, Some(key), &format!("{name} = True"), reason);
+            self.warnings.insert(format!("{name} is True ({whose}): {reason}"));
+            return self.leave(whose, Some(key), name, reason);
         }
         self.given.entry(key).or_default().push(Given {
             whose: whose.to_owned(),

@@ -173,4 +173,11 @@ texts! {
     R_DRY_RUN_NEXT = "status.r.dry_run.next" {
         en "kommuneklient diff shows what would be sent" da "kommuneklient diff viser, hvad der ville blive sendt"
     }
+
+    H_NOT_IN_USE = "status.h.not_in_use" { en "the mailbox is not in use" da "postkassen er ikke i brug" }
+    H_NOT_ADOPTED = "status.h.not_adopted" { en "the adoption of the mailbox" da "overtagelsen af postkassen" }
+    H_NOT_READ = "status.h.not_read" { en "the full read of the mailbox" da "den fulde læsning af postkassen" }
+    H_IN_FLIGHT = "status.h.in_flight" { en "the answer to a call" da "svaret på et kald" }
+    H_PAUSES = "status.h.pauses" { en "another try at {until}" da "et nyt forsøg {until}" }
+    H_IN_TURN = "status.h.in_turn" { en "its turn" da "sin tur" }
 }

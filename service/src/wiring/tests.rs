@@ -48,7 +48,6 @@ fn whole(roles: &str) -> SupervisorSpec {
         tree: Arc::new(OnceLock::new()),
         start: Arc::new(Start::new(config.node.names())),
         usable: tokio::sync::watch::Sender::new(false),
-        broken: tokio::sync::watch::Sender::new(None),
     };
     let wake = Wake::start(store);
     let mut spec = root(&config, &shared);

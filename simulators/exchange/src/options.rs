@@ -55,8 +55,6 @@ pub struct Options {
     pub workers: usize,
     /// End on SIGINT and SIGTERM? For a process of its own, not for a test.
     pub ends_by_signal: bool,
-    /// TLS; plain HTTP without it.
-    pub tls: Option<rustls::ServerConfig>,
     /// Tells the time.
     pub clock: SharedClock,
 }
@@ -85,7 +83,6 @@ impl Default for Options {
             seed: 1,
             workers: 2,
             ends_by_signal: false,
-            tls: None,
             clock: SystemClock::shared(),
         }
     }

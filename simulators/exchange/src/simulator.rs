@@ -112,7 +112,6 @@ async fn serve(
         body_bytes_max: REQUEST_BYTES_MAX,
         workers: service.options.workers,
         ends_by_signal: false,
-        tls: service.options.tls.clone(),
         clock: Arc::clone(&service.options.clock),
     };
     let data = web::Data::from(Arc::clone(service));

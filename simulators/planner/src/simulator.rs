@@ -36,7 +36,6 @@ impl Simulator {
             body_bytes_max: MESSAGE_BYTES_MAX,
             workers: WORKERS,
             ends_by_signal,
-            tls: None,
             clock: std::sync::Arc::clone(&options.clock),
         };
         let shared = web::Data::new(Shared::new(options)?);

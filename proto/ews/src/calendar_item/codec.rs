@@ -23,8 +23,7 @@ impl CalendarItem {
             if child.namespace() != TYPES_NS {
                 return Ok(());
             }
-            // what appointments are asked for most comes first
-            if !self.read_event_field(reader, child)? && !self.read_item_field(reader, child)? {
+            if !self.read_item_field(reader, child)? && !self.read_event_field(reader, child)? {
                 self.read_series_field(reader, child)?;
             }
             Ok(())

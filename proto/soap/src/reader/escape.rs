@@ -13,18 +13,15 @@ pub(crate) const fn is_legal(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// Is all of this characters that XML may hold, and neither white space that becomes a blank nor a reference? Nearly all
-/// text is: looked at in blocks without a way out, which a processor does many bytes at a time.
-fn is_plain(text: &str) -> bool {
-    let block = |bytes: &[u8]| {
-        bytes.iter().fold(true, |plain, byte| plain & (matches!(byte, b' '..=b'~') & (*byte != b'&')))
-    };
-    text.as_bytes().chunks(64).all(block)
+/// Is this a character of its own that XML may hold, and neither white space that becomes a blank nor a reference?
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'&'
 }
 
 /// The text with every forbidden character replaced.
 pub(super) fn legal(text: Cow<'_, str>) -> Cow<'_, str> {
-    if is_plain(&text) || text.chars().all(is_legal) {
+    // nearly all text is plain
+    if text.bytes().all(is_plain) || text.chars().all(is_legal) {
         return text;
     }
     Cow::Owned(text.chars().map(|c| if is_legal(c) { c } else { REPLACEMENT }).collect())
@@ -54,7 +51,7 @@ pub(super) fn reference(name: &str, at: u64) -> Result<char, Error> {
 
 /// The value of an attribute: white space becomes blanks, references their characters.
 pub(super) fn attribute_value(raw: &str, at: u64) -> Result<String, Error> {
-    if is_plain(raw) {
+    if raw.bytes().all(is_plain) {
         return Ok(raw.to_owned());
     }
     let mut value = String::with_capacity(raw.len());
