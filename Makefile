@@ -5,6 +5,7 @@ CARGO_FLAGS ?=
 DEMO ?=
 BENCH ?=
 SEEDS ?= 10
+OTLP ?= http://127.0.0.1:4317
 TORTURE ?=
 
 help: ## show this list
@@ -17,6 +18,11 @@ demo: ## see calendars being kept in step: PostgreSQL, both simulators and the s
 	@scripts/setup
 	cargo build $(CARGO_FLAGS) -p kommuneklient
 	target/debug/kommuneklient demo $(DEMO)
+
+demo-traces: ## the demo with its traces sent to Jaeger or another collector, and how to watch a change there (OTLP=http://127.0.0.1:4317)
+	@scripts/setup
+	cargo build $(CARGO_FLAGS) -p kommuneklient
+	@scripts/demo-traces $(OTLP) $(DEMO)
 
 test: ## all tests: units, properties, end to end on real PostgreSQL
 	@scripts/setup
@@ -36,9 +42,20 @@ bench: ## figures beside a reference of the same run; release build (BENCH="full
 	@scripts/setup
 	cargo bench $(CARGO_FLAGS) -p end-to-end --bench bench -- $(BENCH)
 
-event-codes: ## write docs/event-codes.md anew from the registry
+event-codes: alert-rules ## write docs/event-codes.md (and the alert rules) anew from the registry
 	cargo run $(CARGO_FLAGS) -q -p kommuneklient -- codes --markdown > target/event-codes.md
 	mv target/event-codes.md docs/event-codes.md
+
+alert-rules: ## write the alert rules of deploy/k8s anew from the registry
+	cargo run $(CARGO_FLAGS) -q -p kommuneklient -- codes --alert-rules > target/alert-rules.yaml
+	mv target/alert-rules.yaml deploy/k8s/components/monitoring/alert-rules.yaml
+
+check-k8s: ## the manifests of deploy/k8s: rendered, against all schemas, and against what the program itself says
+	@scripts/setup k8s
+	cargo build $(CARGO_FLAGS) -p kommuneklient
+	cd deploy/k8s/check && PYTHONDONTWRITEBYTECODE=1 ../../../target/k8s/venv/bin/python -m unittest -q
+	PYTHONDONTWRITEBYTECODE=1 target/k8s/venv/bin/python deploy/k8s/check/check.py
+	PYTHONDONTWRITEBYTECODE=1 target/k8s/venv/bin/python deploy/k8s/check/run_dev.py
 
 lint: ## rustfmt, clippy, documentation, unused dependencies; warnings are errors
 	@scripts/setup lint
@@ -47,4 +64,4 @@ lint: ## rustfmt, clippy, documentation, unused dependencies; warnings are error
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps -q
 	cargo machete
 
-.PHONY: help setup demo test test-peers torture bench event-codes lint
+.PHONY: help setup demo demo-traces test test-peers torture bench event-codes alert-rules check-k8s lint

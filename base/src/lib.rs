@@ -1,5 +1,5 @@
 //! What every crate may use: the clock, daily times, what to do about an error, back-off, typed identifiers,
-//! the trace context that travels through the store, the form of an event code, and the places at which a torture run
+//! the trace context that travels through the store, turns for what goes on a few at a time, the form of an event code, and the places at which a torture run
 //! may let the process die.
 //!
 //! Nothing here knows calendars, Exchange or Planner, and nothing here does I/O. Failure behaviour:
@@ -17,6 +17,7 @@ pub mod id;
 pub mod pace;
 pub mod sabotage;
 pub mod trace_context;
+pub mod turns;
 
 pub use backoff::{Backoff, BackoffError};
 pub use clock::{Clock, SharedClock, SystemClock};
@@ -26,3 +27,4 @@ pub use event_code::{EventCode, Severity};
 pub use event_entry::CodeEntry;
 pub use id::Id;
 pub use trace_context::TraceContext;
+pub use turns::{Turn, Turns};

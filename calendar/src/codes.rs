@@ -57,15 +57,17 @@ mod listener;
 mod process;
 mod qualifier;
 pub mod success;
+mod trust;
 
 pub use communicator::*;
 pub use exchange::*;
 pub use listener::*;
 pub use process::*;
 pub use qualifier::*;
+pub use trust::*;
 
-const TABLES: [&[CodeEntry]; 5] =
-    [LISTENER_TABLE, QUALIFIER_TABLE, COMMUNICATOR_TABLE, EXCHANGE_TABLE, PROCESS_TABLE];
+const TABLES: [&[CodeEntry]; 6] =
+    [LISTENER_TABLE, QUALIFIER_TABLE, COMMUNICATOR_TABLE, EXCHANGE_TABLE, PROCESS_TABLE, TRUST_TABLE];
 
 /// Number of codes for refused items: 6200 to 6249.
 const REFUSALS: usize = 50;

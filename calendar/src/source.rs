@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use base::Disposition;
+use base::{Disposition, Turns};
 use futures_core::Stream;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -315,4 +315,17 @@ pub trait CalendarSource: Send + Sync + 'static {
     /// Reads everything that overlaps `window`, series unfolded. Complete but for single items that it names
     /// as unreadable, or an error; never a part.
     async fn read_window(&self, mailbox: &Mailbox, window: Slot) -> Result<WindowReading, SourceError>;
+
+    /// The same, and each call that it takes has one of `turns`: full reads make only so many calls at one time (B8).
+    /// A source that can tell its calls from its other work holds a turn only until an answer is there; here it is held
+    /// for the whole reading.
+    async fn read_window_by_turns(
+        &self,
+        mailbox: &Mailbox,
+        window: Slot,
+        turns: &Turns,
+    ) -> Result<WindowReading, SourceError> {
+        let _turn = turns.take().await;
+        self.read_window(mailbox, window).await
+    }
 }

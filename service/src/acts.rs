@@ -15,6 +15,7 @@ use store::{Store, StoreError};
 
 use crate::cli::operators::RunId;
 use crate::commands::{CommandError, in_use};
+use crate::texts::{Text, operations as t};
 
 /// What an installation allows.
 #[derive(Debug, Clone, Copy)]
@@ -140,16 +141,16 @@ async fn settle_mailbox(
 }
 
 /// The name of an operation for people.
-pub(crate) const fn words(kind: OperationKind) -> &'static str {
+pub(crate) const fn words(kind: OperationKind) -> Text {
     match kind {
-        OperationKind::FullPull => "full pull",
-        OperationKind::Comparison => "comparison",
-        OperationKind::Adoption => "adoption",
-        OperationKind::ResourceList => "resource list",
-        OperationKind::Rediscovery => "rediscovery",
-        OperationKind::Resend => "resend",
-        OperationKind::Confirmation => "confirmation",
-        OperationKind::Rejection => "rejection",
+        OperationKind::FullPull => t::FULL_PULL,
+        OperationKind::Comparison => t::COMPARISON,
+        OperationKind::Adoption => t::ADOPTION,
+        OperationKind::ResourceList => t::RESOURCE_LIST,
+        OperationKind::Rediscovery => t::REDISCOVERY,
+        OperationKind::Resend => t::RESEND,
+        OperationKind::Confirmation => t::CONFIRMATION,
+        OperationKind::Rejection => t::REJECTION,
     }
 }
 

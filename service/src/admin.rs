@@ -11,7 +11,8 @@
 //! Kinds: `full_pull`, `comparison`, `adoption`, `rediscovery`, `resend`, and `resource_list`, which is about no mailbox.
 //!
 //! Protocol: `Authorization: Bearer TOKEN` with the token of `http.admin_token`; where none is configured there are no
-//! admin calls (404). Answers are JSON; a refusal is `{"error": "…"}` with a status that says whose fault it is.
+//! admin calls (404). Answers are JSON; a refusal is `{"error": "…"}` with a status that says whose fault it is; where there
+//! is no such call (404) or not with that method (405), with the list of `calls`.
 //!
 //! Limits: bodies of [`BODY_MAX`] bytes; [`limit`] says how many calls, and how many wrong tokens. Database work runs on
 //! the runtime of the service, since a task of the pages' own threads would take pooled connections with it when it ends.

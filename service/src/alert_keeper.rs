@@ -4,16 +4,16 @@
 //! The counting itself is telemetry's and goes on without this child; a database that is away delays the table and the
 //! states, nothing else. No event is raised about a failure here: it would count as one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use base::SharedClock;
 use calendar::codes;
 use store::alerts::{Alert, OpenMatters};
 use store::{Store, StoreError};
 use supervision::{ChildContext, Stop};
 use telemetry::{AlertChange, Alerts, StandingAlert};
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
 /// How often alerts that grew old are let go, and changes are told and written.
 const EVERY: Duration = Duration::from_secs(2);
@@ -28,6 +28,7 @@ pub(crate) struct AlertKeeper {
     alerts: Alerts,
     store: Store,
     instance: String,
+    clock: SharedClock,
     runtime: Handle,
     context: ChildContext,
     /// What the table says; `None` when that is unknown.
@@ -43,11 +44,12 @@ impl AlertKeeper {
         alerts: Alerts,
         store: Store,
         instance: String,
+        clock: SharedClock,
         runtime: Handle,
         context: ChildContext,
     ) -> Self {
         let (written, confirm_at, look_at, busy) = (None, None, None, false);
-        Self { alerts, store, instance, runtime, context, written, confirm_at, look_at, busy }
+        Self { alerts, store, instance, clock, runtime, context, written, confirm_at, look_at, busy }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -55,7 +57,7 @@ impl AlertKeeper {
         if self.busy {
             return;
         }
-        let (now, as_of) = (Instant::now(), self.alerts.now());
+        let (now, as_of) = (self.clock.monotonic(), self.alerts.now());
         let standing = self.alerts.standing();
         let confirm = self.confirm_at.is_none_or(|at| at <= now);
         let write = (confirm || self.written.as_ref() != Some(&standing)).then(|| standing.clone());

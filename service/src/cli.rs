@@ -8,6 +8,7 @@ mod credential_args;
 #[cfg(feature = "simulators")]
 mod demo_args;
 mod lists_args;
+mod metrics_args;
 pub mod operators;
 mod secrets_args;
 #[cfg(feature = "simulators")]
@@ -26,10 +27,11 @@ pub use credential_args::{CredentialAdd, CredentialCommand, CredentialTest};
 #[cfg(feature = "simulators")]
 pub use demo_args::{DemoArgs, DemoFaults};
 pub use lists_args::{ListsCommand, ListsImportArgs};
+pub use metrics_args::MetricsArgs;
 pub use operators::OperatorCommand;
 pub use secrets_args::SecretsCommand;
 #[cfg(feature = "simulators")]
-pub use simulate::{SimulateCommand, SimulateExchangeArgs};
+pub use simulate::{SimulateCommand, SimulateExchangeArgs, SimulatedLogin};
 
 use crate::ServiceError;
 use crate::commands::{self, credential, secrets, with_store};
@@ -90,6 +92,10 @@ pub enum Command {
     ///
     /// Needs no configuration and no database.
     Codes(CodesArgs),
+    /// List the metrics that `/metrics` exports, with what they mean.
+    ///
+    /// Needs no configuration and no database.
+    Metrics(MetricsArgs),
     /// Keep service accounts towards Exchange in the database, with sealed passwords.
     ///
     /// While there are any, exchange.user of the configuration is not used.
@@ -98,8 +104,8 @@ pub enum Command {
     /// Make, look at and change the keys that secrets in the database are sealed under.
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// What operators ask of a running service.
     #[command(flatten)]
-    #[allow(missing_docs, reason = "the commands of the other type")]
     Operator(OperatorCommand),
     /// Run a stand-in for Exchange or for Jobcenter Planner.
     #[cfg(feature = "simulators")]
@@ -151,6 +157,7 @@ fn perform(command: Command) -> Result<(), ServiceError> {
         Command::Migrate(ConfigFile { config }) => migrate(&Config::load(&config)?),
         Command::Config(command) => commands::config::perform(&command),
         Command::Codes(arguments) => commands::event_codes::show(&arguments),
+        Command::Metrics(arguments) => commands::metrics::show(&arguments),
         Command::Operator(command) => commands::perform(command),
         Command::Credential(command) => credential(&command),
         Command::Secrets(command) => secrets(&command),

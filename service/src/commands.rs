@@ -12,6 +12,7 @@
 //! What was changed by hand is written to `application_log` (9503).
 
 pub(crate) mod config;
+mod confirm;
 pub(crate) mod credential;
 mod diff;
 mod doctor;
@@ -22,6 +23,7 @@ mod explain;
 mod lists;
 mod lists_import;
 mod mailbox;
+pub(crate) mod metrics;
 mod operations;
 mod resources;
 pub(crate) mod secrets;
@@ -51,6 +53,7 @@ use crate::cli::operators::{
 };
 use crate::config::{Config, Database};
 use crate::database;
+use crate::texts::Language;
 pub(crate) use error::CommandError;
 pub(crate) use resources::in_use;
 
@@ -140,6 +143,7 @@ pub(crate) struct Desk {
     pub(crate) store: Store,
     pub(crate) config: Arc<Config>,
     pub(crate) json: bool,
+    pub(crate) language: Language,
 }
 
 /// Lets `work` do its work with the database that the arguments name.
@@ -156,7 +160,12 @@ where
 {
     let config = Config::load(&common.config.config)?;
     with_store(&config, async |store| {
-        let desk = Desk { store: store.clone(), config: Arc::new(config.clone()), json: common.json };
+        let desk = Desk {
+            store: store.clone(),
+            config: Arc::new(config.clone()),
+            json: common.json,
+            language: common.language.language(),
+        };
         work(desk).await.map_err(|error| failed(command, error))
     })
 }

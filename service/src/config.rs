@@ -39,6 +39,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use connector_exchange::config::is_loopback;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -346,6 +347,12 @@ impl Config {
                     .to_owned(),
             );
         }
+        if self.exchange.danger_accept_invalid_certificates {
+            warnings.push(
+                "exchange.danger_accept_invalid_certificates is true: no certificate of Exchange is verified"
+                    .to_owned(),
+            );
+        }
         if self.planner.dry_run {
             warnings.push(
                 "planner.dry_run is true: everything is decided and compared, nothing is sent".to_owned(),
@@ -402,15 +409,6 @@ fn not_text(file: &Path, variable: &str) -> ServiceError {
     problems.add(variable, "is an environment variable whose value is no UTF-8");
     problems.locate(&Origins::empty(file));
     ServiceError::Configuration { file: file.to_owned(), problems }
-}
-
-fn is_loopback(url: &url::Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 /// Gives keys with a former name their present one; answers which.

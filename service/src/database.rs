@@ -71,7 +71,7 @@ async fn open_with(
         }
         Database::Url(url) => (None, url.clone(), Roots::System),
     };
-    let tls = ClientTls { roots, client_certificate: None }
+    let tls = ClientTls { roots }
         .client_config()
         .map_err(|source| ServiceError::Trust { what: "the database", source: Box::new(source) })?;
     let store = Store::open(StoreOptions {

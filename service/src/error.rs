@@ -65,6 +65,13 @@ pub enum ServiceError {
         #[source]
         source: store::StoreError,
     },
+    /// The role of `database.url` may not change the schema.
+    #[error(
+        "the role of database.url may not change the schema; run `kommuneklient migrate` with a configuration whose \
+         database.url names the role that owns the schema, and set database.migrate = false where the service runs as \
+         another role"
+    )]
+    MayNotMigrate(#[source] store::StoreError),
     /// Service accounts are stored, and not one of them can be used.
     #[error("no service account can be used; the first of them is {user} (number {number})")]
     Account {
@@ -141,6 +148,17 @@ impl From<telemetry::TelemetryError> for ServiceError {
 }
 
 impl ServiceError {
+    /// Bringing the schema up to date failed while trying to `operation`.
+    pub(crate) fn not_migrated(operation: &'static str) -> impl Fn(store::StoreError) -> Self {
+        move |source| {
+            if source.lacks_right() {
+                Self::MayNotMigrate(source)
+            } else {
+                Self::Database { operation, source }
+            }
+        }
+    }
+
     /// The status that the process ends with: 2 for a configuration that must be changed before another
     /// attempt makes sense, 1 for anything else.
     pub fn exit_code(&self) -> ExitCode {

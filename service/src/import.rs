@@ -93,6 +93,14 @@ pub enum ImportError {
         /// Their names, with the nearest known ones.
         names: Vec<String>,
     },
+    /// A file stands twice among them.
+    #[error("{} is the same file as {}; give each file once", file.display(), first.display())]
+    Repeated {
+        /// The file, as it was given the second time.
+        file: PathBuf,
+        /// As it was given first.
+        first: PathBuf,
+    },
     /// Too many files.
     #[error("{count} files are too many; the original has one for each of its three services")]
     TooManyFiles {
@@ -131,8 +139,19 @@ pub(crate) fn import(paths: &[PathBuf], allow_unknown: bool) -> Result<Outcome, 
     if paths.len() > FILES_MAX {
         return Err(ImportError::TooManyFiles { count: paths.len() });
     }
-    let read = paths.iter().map(|path| Ok((path.clone(), source::read(path)?)));
-    outcome(read.collect::<Vec<_>>(), allow_unknown)
+    let read = |(nth, path): (usize, &PathBuf)| match same_as_before(&paths[..nth], path) {
+        Some(first) => Err(ImportError::Repeated { file: path.clone(), first: first.clone() }),
+        None => Ok((path.clone(), source::read(path)?)),
+    };
+    outcome(paths.iter().enumerate().map(read).collect(), allow_unknown)
+}
+
+/// The one of `before` that is the same file, however it was written. A file that cannot be looked at is none of them: reading
+/// it says why.
+fn same_as_before<'a>(before: &'a [PathBuf], path: &Path) -> Option<&'a PathBuf> {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    let this = real(path)?;
+    before.iter().find(|other| real(other).is_some_and(|other| other == this))
 }
 
 /// The same with files that were read.

@@ -2,6 +2,8 @@
 //! all of them back when it is stopped. It starts first and stops last, so that no part loses its lease while
 //! it is ending in order.
 //!
+//! With each renewal the pool of the process is tried, too ([`PoolWatch`]): who cannot work does not keep its leases.
+//!
 //! When the database is away a renewal fails, is logged and tried again at the next turn; each owner then stops by
 //! its own clock before its lease can be taken.
 
@@ -10,18 +12,45 @@ use std::time::Duration;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture,
 };
+use base::SharedClock;
 use calendar::codes;
+use store::Store;
 use store::lease::LeaseBook;
 use supervision::{ChildContext, Stop};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::pool_watch::PoolWatch;
 
 /// How long handing back may take.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// What the keeper works with.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools {
+    pub(crate) book: LeaseBook,
+    /// The pool of all others.
+    pub(crate) store: Store,
+    pub(crate) clock: SharedClock,
+    /// Where the database work runs.
+    pub(crate) runtime: Handle,
+    /// Told why this process is to end.
+    pub(crate) broken: watch::Sender<Option<String>>,
+    /// How long the pool may be silent while leases are renewed.
+    pub(crate) pool_patience: Duration,
+}
 
 /// Renews and hands back.
 #[derive(Debug)]
 pub(crate) struct LeaseKeeper {
     book: LeaseBook,
+    /// The pool of all others.
+    store: Store,
+    clock: SharedClock,
+    /// Told why this process is to end.
+    broken: watch::Sender<Option<String>>,
+    pool: PoolWatch,
+    trying: bool,
     every: Duration,
     runtime: Handle,
     context: ChildContext,
@@ -29,9 +58,44 @@ pub(crate) struct LeaseKeeper {
 }
 
 impl LeaseKeeper {
-    /// A keeper of `book` that renews at every `every`; the database work runs on `runtime`.
-    pub(crate) fn new(book: LeaseBook, every: Duration, runtime: Handle, context: ChildContext) -> Self {
-        Self { book, every, runtime, context, renewing: false }
+    /// A keeper that renews at every `every`.
+    pub(crate) fn new(shared: &Tools, every: Duration, context: ChildContext) -> Self {
+        let Tools { book, store, clock, runtime, broken, pool_patience } = shared.clone();
+        let pool = PoolWatch::new(pool_patience);
+        Self { book, store, clock, broken, pool, trying: false, every, runtime, context, renewing: false }
+    }
+
+    /// Tries the pool, unless a try is under way.
+    fn try_pool(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.trying, true) {
+            return;
+        }
+        let store = self.store.clone();
+        let probe = self.runtime.spawn(async move { store.probe().await });
+        ctx.spawn(probe.into_actor(self).map(|result, actor, _| {
+            actor.trying = false;
+            let failure = match result {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(telemetry::chain(&error).to_string()),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(error) = &failure {
+                tracing::debug!(error, "the pool of connections to the database does not answer");
+            }
+            if actor.pool.tried(failure.is_none(), actor.clock.monotonic()) {
+                actor.give_up(failure.unwrap_or_default());
+            }
+        }));
+    }
+
+    fn give_up(&self, error: String) {
+        tracing::error!(
+            event_id = codes::POOL_SILENT.id,
+            error,
+            "leases are renewed and the pool of connections does not answer, this process ends"
+        );
+        let reason = format!("the pool of connections to the database does not answer: {error}");
+        self.broken.send_replace(Some(reason));
     }
 
     fn renew(&mut self, ctx: &mut Context<Self>) {
@@ -47,11 +111,14 @@ impl LeaseKeeper {
             actor.context.busy(false);
             match result {
                 Ok(Ok(_held)) => {}
-                Ok(Err(error)) => tracing::error!(
-                    event_id = codes::DATABASE_UNREACHABLE.id,
-                    error = &error as &dyn std::error::Error,
-                    "leases not renewed, trying again"
-                ),
+                Ok(Err(error)) => {
+                    actor.pool.not_renewed();
+                    tracing::error!(
+                        event_id = codes::DATABASE_UNREACHABLE.id,
+                        error = &error as &dyn std::error::Error,
+                        "leases not renewed, trying again"
+                    );
+                }
                 Err(error) => actor.context.fail(format!("the renewal of leases ended: {error}")),
             }
         }));
@@ -62,7 +129,10 @@ impl Actor for LeaseKeeper {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(self.every, Self::renew);
+        ctx.run_interval(self.every, |actor, ctx| {
+            actor.renew(ctx);
+            actor.try_pool(ctx);
+        });
     }
 }
 
@@ -82,3 +152,6 @@ impl Handler<Stop> for LeaseKeeper {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

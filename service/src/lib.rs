@@ -15,6 +15,7 @@ mod acts;
 mod admin;
 mod alert_keeper;
 mod back_offs;
+mod certificate_keeper;
 pub mod cli;
 mod commands;
 pub mod config;
@@ -29,12 +30,16 @@ pub mod import;
 mod lease_keeper;
 pub mod lists_file;
 mod logon;
+pub mod metrics_list;
 pub mod migrate;
 mod pages;
+mod pool_watch;
 mod readiness;
 pub mod run;
 #[cfg(feature = "simulators")]
 pub mod simulate;
+#[cfg(test)]
+mod sources;
 pub mod texts;
 mod wiring;
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use base::{Backoff, SharedClock, SystemClock};
 use calendar::codes;
+use store::StoreError;
 use store::clock::DatabaseClock;
 use store::instances::{AgreedShards, Registration};
 use store::lease::LeaseBook;
@@ -67,6 +68,12 @@ async fn serve(config: &Config, required: &Required) -> Result<(), ServiceError>
     note_panics();
     for warning in config.warnings() {
         tracing::warn!(%warning, "configuration should be looked at");
+    }
+    if config.exchange.danger_accept_invalid_certificates {
+        tracing::error!(
+            event_id = codes::ANY_CERTIFICATE.id,
+            "exchange.danger_accept_invalid_certificates is true: no certificate of exchange is verified"
+        );
     }
     for (file, who) in config.secrets.exposed() {
         tracing::warn!(
@@ -139,6 +146,7 @@ async fn with_database(
         tree: Arc::new(OnceLock::new()),
         start: Arc::new(Start::new(config.node.names())),
         usable: tokio::sync::watch::Sender::new(!config.node.reads_exchange()),
+        broken: tokio::sync::watch::Sender::new(None),
     };
     shared.leases.tell_time_to(&database_clock);
     let outcome = with_tree(config, required, &shared, events).await;
@@ -172,6 +180,7 @@ async fn with_tree(
             Ended::Shutdown => Ok(()),
             Ended::Escalated { reason } => Err(ServiceError::Escalated { reason }),
         },
+        reason = broken(shared) => Err(ServiceError::Escalated { reason }),
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     };
@@ -179,6 +188,17 @@ async fn with_tree(
     tracing::info!("ending in order");
     tokio::join!(leave(shared), tree.shutdown());
     outcome
+}
+
+/// Waits until this process has to end although its tree stands; answers why.
+async fn broken(shared: &Shared) -> String {
+    let mut broken = shared.broken.subscribe();
+    let reason = broken.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+    match reason {
+        Some(reason) => reason,
+        // only at the end of the process
+        None => std::future::pending().await,
+    }
 }
 
 /// The others reckon without this instance from the first lease on that it hands back.
@@ -195,7 +215,7 @@ async fn leave(shared: &Shared) {
 }
 
 /// Enters this instance among those that are alive, and agrees with them.
-async fn register(config: &Config, shared: &Shared) -> Result<AgreedShards, store::StoreError> {
+async fn register(config: &Config, shared: &Shared) -> Result<AgreedShards, StoreError> {
     let wanted = u8::try_from(config.qualifier.shards).unwrap_or(u8::MAX);
     let agreed = shared
         .leases
@@ -211,7 +231,7 @@ async fn register(config: &Config, shared: &Shared) -> Result<AgreedShards, stor
             event_id = codes::SHARDS_DIFFER.id,
             wanted,
             used = agreed.shards,
-            "qualifier.shards differs from what the instances that run have agreed on; theirs is used until all of them have ended"
+            "qualifier.shards differs from what the instances that run have agreed on; theirs is used. to change it, stop all instances that qualify, set the same number for all, and start them"
         );
     }
     Ok(agreed)
@@ -236,6 +256,13 @@ async fn add_stages(
                 tell_schema_awaited(shared, &mut told, missing);
                 tokio::time::sleep(SCHEMA_LOOK_EVERY).await;
             }
+            Err(error @ StoreError::MigratorBusy { .. }) => {
+                failures = 0;
+                let why = telemetry::chain(&error).to_string();
+                shared.start.waits_for(&why);
+                // told once each time the lock was waited for in vain, which is every ten seconds
+                tracing::warn!(event_id = codes::MIGRATION_AWAITED.id, error = %why, "the schema cannot be looked after now");
+            }
             Err(error) if error.is_outage() => {
                 failures += 1;
                 let pause = backoff.delay_jittered(failures);
@@ -246,6 +273,9 @@ async fn add_stages(
                     "the database is away, waiting for it"
                 );
                 tokio::time::sleep(pause).await;
+            }
+            Err(error) if config.database.migrate => {
+                return Err(ServiceError::not_migrated("prepare the database")(error));
             }
             Err(source) => return Err(ServiceError::Database { operation: "prepare the database", source }),
         }
@@ -315,11 +345,7 @@ enum Prepared {
 
 /// Brings the schema up to date, where that is allowed, and reads the service accounts, with those that a former process
 /// was told to wait with.
-async fn prepare(
-    config: &Config,
-    required: &Required,
-    shared: &Shared,
-) -> Result<Prepared, store::StoreError> {
+async fn prepare(config: &Config, required: &Required, shared: &Shared) -> Result<Prepared, StoreError> {
     if config.database.migrate {
         let applied = store::migrations::migrate(&shared.store).await?;
         base::crash::point("service.migrated");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ServiceError;
-use crate::cli::{SimulateCommand, SimulateExchangeArgs};
+use crate::cli::{SimulateCommand, SimulateExchangeArgs, SimulatedLogin};
 
 /// Runs a simulator until SIGTERM or SIGINT.
 ///
@@ -42,6 +42,12 @@ fn exchange_options(arguments: SimulateExchangeArgs) -> Result<simulator_exchang
         user: arguments.user,
         password: arguments.password,
         accounts: arguments.accounts,
+        tls: arguments.tls_root.as_deref().map(tls).transpose()?,
+        logins: simulator_exchange::Logins {
+            basic: arguments.logins.contains(&SimulatedLogin::Basic),
+            ntlm: arguments.logins.contains(&SimulatedLogin::Ntlm),
+            bearer: arguments.logins.contains(&SimulatedLogin::Oauth),
+        },
         calendars: arguments.calendars,
         groups: arguments.groups,
         capture: arguments.capture,
@@ -51,4 +57,12 @@ fn exchange_options(arguments: SimulateExchangeArgs) -> Result<simulator_exchang
         ends_by_signal: true,
         ..simulator_exchange::Options::default()
     })
+}
+
+/// TLS with a certificate of a new authority, whose root is written to `root`.
+fn tls(root: &std::path::Path) -> Result<simulator_kit::Tls, ServiceError> {
+    let authority = simulator_kit::Authority::new("Exchange simulator").map_err(failed("Exchange"))?;
+    let issued = authority.issue(&simulator_kit::Wanted::loopback()).map_err(failed("Exchange"))?;
+    std::fs::write(root, authority.root_pem()).map_err(failed("Exchange"))?;
+    issued.tls(simulator_kit::Clients::Any).map_err(failed("Exchange"))
 }

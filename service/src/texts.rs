@@ -31,13 +31,31 @@ macro_rules! texts {
 
 pub(crate) mod alerts;
 pub(crate) mod codes;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod doctor_mailbox;
+pub(crate) mod erase;
+pub(crate) mod explain;
+pub(crate) mod mailbox;
+pub(crate) mod operations;
 pub(crate) mod status;
+pub(crate) mod words;
 
 /// Every text there is.
 #[cfg(test)]
-pub(crate) const ALL: &[&[Text]] = &[alerts::ALL, codes::ALL, doctor::ALL, doctor_mailbox::ALL, status::ALL];
+pub(crate) const ALL: &[&[Text]] = &[
+    alerts::ALL,
+    codes::ALL,
+    diff::ALL,
+    doctor::ALL,
+    doctor_mailbox::ALL,
+    erase::ALL,
+    explain::ALL,
+    mailbox::ALL,
+    operations::ALL,
+    status::ALL,
+    words::ALL,
+];
 
 /// A language that the program speaks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum)]

@@ -6,7 +6,8 @@
 //!       ├─ qualifier ── qualifier/<shard> …
 //!       ├─ communicator ─┬─ planner-batcher ── batches …
 //!       │                ├─ resource-list
-//!       │                └─ comparison
+//!       │                ├─ comparison
+//!       │                └─ certificates
 //!       └─ listener ── affinity-group/<id> ── mailbox-subscriber/<address> …
 //! ```
 //!
@@ -37,14 +38,16 @@ use crate::acts::Allowed;
 use crate::admin::Admin;
 use crate::alert_keeper::AlertKeeper;
 use crate::back_offs::{self, BackOffKeeper, Waits};
+use crate::certificate_keeper::{self, CertificateKeeper};
 use crate::config::{Config, DailyTime, Required, RequiredPlanner, Role};
 use crate::event_log::EventLog;
 use crate::gauges::Gauges;
 use crate::housekeeper::{self, Housekeeper};
 use crate::http::Sources;
-use crate::lease_keeper::LeaseKeeper;
+use crate::lease_keeper::{self, LeaseKeeper};
 use crate::logon::{self, Logon};
 use crate::pages::HttpPages;
+use crate::pool_watch;
 use crate::readiness::{Start, TreeHealth};
 
 /// What could not be wired: the clients of the two services.
@@ -72,6 +75,8 @@ pub(crate) struct Shared {
     pub(crate) start: Arc<Start>,
     /// Can this process do its work, as far as Exchange lets it in? Until then it takes no share of groups and shards.
     pub(crate) usable: tokio::sync::watch::Sender<bool>,
+    /// Why this process has to end although its tree stands.
+    pub(crate) broken: tokio::sync::watch::Sender<Option<String>>,
 }
 
 /// How the work is shared with other instances.
@@ -84,12 +89,18 @@ pub(crate) struct Sharing {
 
 /// The root with everything that does not need the schema.
 pub(crate) fn root(config: &Config, shared: &Shared) -> SupervisorSpec {
-    let (book, runtime) = (shared.leases.clone(), shared.runtime.clone());
+    let tools = lease_keeper::Tools {
+        book: shared.leases.clone(),
+        store: shared.store.clone(),
+        clock: shared.clock.clone(),
+        runtime: shared.runtime.clone(),
+        broken: shared.broken.clone(),
+        pool_patience: pool_watch::PATIENCE,
+    };
     let renew = config.leases.renew.get();
-    let leases = ChildSpec::actor("leases", &ChildRef::new(), move |context| {
-        LeaseKeeper::new(book.clone(), renew, runtime.clone(), context)
-    })
-    .progress_deadline(Duration::from_secs(60));
+    let leases =
+        ChildSpec::actor("leases", &ChildRef::new(), move |context| LeaseKeeper::new(&tools, renew, context))
+            .progress_deadline(Duration::from_secs(60));
     let (listen, sources, admin) = (config.http.listen, sources(shared), admin(config, shared));
     let http = ChildSpec::actor("http", &ChildRef::new(), move |context| {
         HttpPages::new(listen, sources.clone(), admin.clone(), context)
@@ -145,8 +156,10 @@ fn admin(config: &Config, shared: &Shared) -> Option<Arc<Admin>> {
 /// The keeper of the alerts that come of events.
 fn alerts(shared: &Shared, alerts: telemetry::Alerts) -> ChildSpec {
     let (store, runtime, instance) = (shared.store.clone(), shared.runtime.clone(), shared.instance.clone());
+    let clock = shared.clock.clone();
     ChildSpec::actor("alerts", &ChildRef::new(), move |context| {
-        AlertKeeper::new(alerts.clone(), store.clone(), instance.clone(), runtime.clone(), context)
+        let (store, instance, clock) = (store.clone(), instance.clone(), clock.clone());
+        AlertKeeper::new(alerts.clone(), store, instance, clock, runtime.clone(), context)
     })
     .without_bearing_on_readiness()
 }
@@ -284,6 +297,8 @@ pub(crate) fn exchange(config: &Config, clock: &SharedClock) -> Result<Exchange,
         use_impersonation: exchange.use_impersonation,
         server_version: exchange.server_version.clone(),
         tls: exchange.tls(),
+        authentication: exchange.authentication(),
+        danger_accept_invalid_certificates: exchange.danger_accept_invalid_certificates,
         request_timeout: exchange.request_timeout.get(),
         stream_timeout_minutes: exchange.exchange_connection_timeout,
         simultaneous_calls: exchange.simultaneous_calls,
@@ -333,6 +348,7 @@ fn communicator(
             connect_timeout: settings.call_timeout.get().min(Duration::from_secs(10)),
             answer_limit_bytes: settings.answer_limit_bytes,
             tls: settings.tls(),
+            security: settings.message_security(),
             zone: config.calendar.time_zone(),
         },
         shared.clock.clone(),
@@ -346,6 +362,7 @@ fn communicator(
             events_per_minute: settings.sla_events_per_minute,
         },
     );
+    let certificates = certificates(settings.certificate_check_interval.get(), &planner, shared);
     let retry = Backoff::doubling(settings.retry_initial.get(), settings.retry_cap.get());
     let call_timeout = settings.call_timeout.get();
     let batcher = planner_batcher::PlannerBatcher::supervisor(
@@ -418,7 +435,21 @@ fn communicator(
     // a rehearsal decides, adopts and compares, and nobody sends
     let communicator =
         if settings.dry_run { communicator } else { communicator.child(ChildSpec::supervisor(batcher)) };
-    Ok(communicator.child(resource_list).child(comparison))
+    Ok(communicator.child(resource_list).child(comparison).child(certificates))
+}
+
+/// The keeper of the certificates towards Planner.
+fn certificates(every: Duration, planner: &Planner, shared: &Shared) -> ChildSpec {
+    let tools = certificate_keeper::Tools {
+        planner: planner.clone(),
+        every,
+        clock: shared.clock.clone(),
+        runtime: shared.runtime.clone(),
+    };
+    ChildSpec::actor("certificates", &ChildRef::new(), move |context| {
+        CertificateKeeper::new(tools.clone(), context)
+    })
+    .without_bearing_on_readiness()
 }
 
 fn listener(

@@ -26,6 +26,7 @@ use jiff::Timestamp;
 use tokio_postgres::Transaction;
 use uuid::Uuid;
 
+use crate::conflict::{HELD, HELD_SCOPE};
 use crate::lease::{self, Fence};
 use crate::notifications::NotificationKind;
 use crate::operations::Scope;
@@ -214,9 +215,11 @@ impl Store {
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         let asked = tx
             .execute(
-                "update planner_resource \
-                 set adopted_at = null, full_read_began_at = null, full_read_whole = null, adopt_due_at = now() \
-                 where deleted_date is null and ($1::text is null or mail = $1)",
+                &format!(
+                    "{HELD_SCOPE} update planner_resource r \
+                     set adopted_at = null, full_read_began_at = null, full_read_whole = null, adopt_due_at = now() \
+                     from held where r.mail = held.mail and r.deleted_date is null"
+                ),
                 &[&scope.mail()],
             )
             .await
@@ -239,8 +242,10 @@ impl Store {
         lease::guard(&tx, fence).await?;
         let mails: Vec<&str> = mails.iter().map(MailAddress::as_str).collect();
         tx.execute(
-            "update planner_resource set adopt_due_at = now() + make_interval(secs => $2) \
-             where mail = any ($1) and adopt_due_at is not null and adopted_at is null",
+            &format!(
+                "{HELD} update planner_resource r set adopt_due_at = now() + make_interval(secs => $2) from held \
+                 where r.mail = held.mail and r.adopt_due_at is not null and r.adopted_at is null"
+            ),
             &[&mails, &after.as_secs_f64()],
         )
         .await
@@ -345,7 +350,7 @@ async fn ask_for_full_read(
 /// way; not when one is queued that has not begun, or when its first catch-up will ask for it. A mailbox with a
 /// sync state has had its first catch-up: the reading that it asked for is lost when the mailbox was out of use
 /// for a moment or when it was set aside. The resource row is locked by now: a reading that is claimed after this look
-/// waits for the commit ([`Store::target_of_full_read`]) and knows what was learned.
+/// waits for the commit ([`Store::begin_full_reads`]) and knows what was learned.
 async fn needs_full_read(tx: &Transaction<'_>, mail: &str, read_before: bool) -> Result<bool, StoreError> {
     let operation = "look for a queued full reading";
     let row = tx

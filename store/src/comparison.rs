@@ -19,6 +19,7 @@ use std::time::Duration;
 use calendar::{MailAddress, Slot};
 use jiff::Timestamp;
 
+use crate::conflict::{HELD, HELD_SCOPE};
 use crate::lease::{self, Fence};
 use crate::notifications::NotificationKind;
 use crate::operations::Scope;
@@ -243,9 +244,9 @@ impl Store {
         let mails: Vec<&str> = mails.iter().map(MailAddress::as_str).collect();
         tx.execute(
             &format!(
-                "update planner_resource r set adopt_due_at = null, \
+                "{HELD} update planner_resource r set adopt_due_at = null, \
                         compare_due_at = now() + make_interval(secs => $2) \
-                 where r.mail = any ($1) and {IS_DUE}"
+                 from held where r.mail = held.mail and {IS_DUE}"
             ),
             &[&mails, &after.as_secs_f64()],
         )
@@ -258,8 +259,10 @@ impl Store {
 async fn ask(tx: &tokio_postgres::Transaction<'_>, scope: &Scope) -> Result<u64, StoreError> {
     let asked = tx
         .execute(
-            "update planner_resource set compare_due_at = now() \
-             where deleted_date is null and ($1::text is null or mail = $1)",
+            &format!(
+                "{HELD_SCOPE} update planner_resource r set compare_due_at = now() \
+                 from held where r.mail = held.mail and r.deleted_date is null"
+            ),
             &[&scope.mail()],
         )
         .await

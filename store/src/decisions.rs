@@ -17,12 +17,14 @@ use deadpool_postgres::Transaction;
 use jiff::{Timestamp, ToSpan};
 use tokio_postgres::Row;
 
+use crate::conflict;
 use crate::erasure::HASH_OF_COLUMN;
 use crate::lease::{self, Fence};
 use crate::notification_queue::{self, Finished};
 use crate::withheld::{self, MissingKey, WithheldSource, Withholding};
 use crate::{Store, StoreError};
 
+mod fences;
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests;
@@ -33,6 +35,9 @@ mod write;
 
 /// Most keys in one statement.
 const CHUNK: usize = 1_000;
+
+/// Most decisions of [`Store::apply_together`].
+pub const DECISIONS_TOGETHER_MAX: usize = 2_000;
 
 /// Which keys of a mailbox to load: those that match any of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -219,6 +224,10 @@ impl Store {
 
     /// Lets the effect of a reading happen, in one transaction under the shard's fence.
     pub async fn apply(&self, fence: &Fence, effect: &Effect) -> Result<Applied, StoreError> {
+        conflict::again(|| self.apply_once(fence, effect)).await
+    }
+
+    async fn apply_once(&self, fence: &Fence, effect: &Effect) -> Result<Applied, StoreError> {
         let operation = "store decisions";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
@@ -267,43 +276,64 @@ impl Store {
     /// because of any of them: let each happen by itself then ([`apply`](Self::apply)), which tells whose fault it is. The
     /// same after an error.
     pub async fn apply_together(&self, effects: &[(&Fence, &Effect)]) -> Result<bool, StoreError> {
+        conflict::again(|| self.apply_together_once(effects)).await
+    }
+
+    async fn apply_together_once(&self, effects: &[(&Fence, &Effect)]) -> Result<bool, StoreError> {
         let operation = "store the decisions about several mailboxes";
-        if effects.iter().any(|(_, effect)| !effect.is_plain()) {
+        let decisions: usize = effects.iter().map(|(_, effect)| effect.decisions.len()).sum();
+        if decisions > DECISIONS_TOGETHER_MAX || effects.iter().any(|(_, effect)| !effect.is_plain()) {
             return Ok(false);
         }
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
-        let mut fences: Vec<&Fence> = effects.iter().map(|(fence, _)| *fence).collect();
-        fences.sort_by(|a, b| a.key.cmp(&b.key));
-        fences.dedup();
-        for fence in fences {
-            lease::guard(&tx, fence).await?;
-        }
+        let all_fences: Vec<&Fence> = effects.iter().map(|(fence, _)| *fence).collect();
         let effects: Vec<&Effect> = effects.iter().map(|(_, effect)| *effect).collect();
         let full_read = effects.iter().all(|effect| effect.full_read);
-        let ((), in_use) = tokio::try_join!(write::hurry(&tx, full_read), in_use(&tx, &effects))?;
-        if !in_use {
+        let (fresh, known): (Vec<&Effect>, Vec<&Effect>) = effects.iter().partition(|effect| effect.fresh);
+        let (fresh, known) = (write::in_order(&fresh), write::in_order(&known));
+        // All at once: the connection answers in the order in which it is asked, and whatever turns out not to be allowed,
+        // or not to be possible, undoes everything. That is the order in which locks are taken, too: so nothing may have to
+        // be prepared in between.
+        prepare(&tx).await?;
+        let ((), (), in_use, (), missed, ()) = tokio::try_join!(
+            biased;
+            fences::guard_all(&tx, &all_fences),
+            write::hurry(&tx, full_read),
+            in_use(&tx, &effects),
+            write::create(&tx, &fresh),
+            write::decide(&tx, &known),
+            write::conclude(&tx, &effects),
+        )?;
+        if !in_use || !missed.is_empty() {
             return Ok(false);
         }
-        let (fresh, known): (Vec<&Effect>, Vec<&Effect>) = effects.iter().partition(|effect| effect.fresh);
-        for chunk in write::in_order(&fresh).chunks(CHUNK) {
-            write::create(&tx, chunk).await?;
-        }
-        for chunk in write::in_order(&known).chunks(CHUNK) {
-            if !write::decide(&tx, chunk).await?.is_empty() {
-                return Ok(false);
-            }
-        }
         base::crash::point("qualifier.decisions-written");
-        write::conclude(&tx, &effects).await?;
         tx.commit().await.map_err(StoreError::query(operation))?;
         Ok(true)
     }
 }
 
+/// Prepares what [`Store::apply_together`] asks, where the connection does not know it yet.
+async fn prepare(tx: &Transaction<'_>) -> Result<(), StoreError> {
+    let (in_use, note_full_reads) = (in_use_sql(), write::note_full_reads_sql());
+    for statement in [
+        fences::GUARD_ALL,
+        &in_use,
+        write::CREATE,
+        write::DECIDE,
+        write::LEARN_SERIES,
+        notification_queue::FINISH,
+        &note_full_reads,
+    ] {
+        tx.prepare_cached(statement).await.map_err(StoreError::query("prepare the storing of decisions"))?;
+    }
+    Ok(())
+}
+
 impl Effect {
     /// Nothing but keys, series and ends of notifications: it can happen together with others.
-    fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         self.guarded == Guarded::default()
             && self.decisions.iter().all(|(decision, _)| decision.change != Change::Refresh)
     }
@@ -319,18 +349,19 @@ async fn in_use(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<bool, Store
         return Ok(true);
     }
     let operation = "look whether a mailbox is in use";
-    let statement = tx
-        .prepare_cached(&format!(
-            "select not exists (select from planner_resource where mail = any ($1) and deleted_date is not null) \
-                and not exists (select from unnest($1::text[]) as d (mail) \
-                                join erased_mailbox e on e.hash = {HASH_OF_COLUMN})"
-        ))
-        .await
-        .map_err(StoreError::query(operation))?;
+    let statement = tx.prepare_cached(&in_use_sql()).await.map_err(StoreError::query(operation))?;
     tx.query_one(&statement, &[&mails])
         .await
         .and_then(|row| row.try_get(0))
         .map_err(StoreError::query(operation))
+}
+
+fn in_use_sql() -> String {
+    format!(
+        "select not exists (select from planner_resource where mail = any ($1) and deleted_date is not null) \
+            and not exists (select from unnest($1::text[]) as d (mail) \
+                            join erased_mailbox e on e.hash = {HASH_OF_COLUMN})"
+    )
 }
 
 /// What the reading means for what is withheld; answers the run that is withheld now, or `None` on a conflict.

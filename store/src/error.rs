@@ -1,5 +1,7 @@
 //! What can go wrong with the database.
 
+use std::time::Duration;
+
 use base::Disposition;
 use tokio_postgres::error::SqlState;
 
@@ -50,6 +52,12 @@ pub enum StoreError {
         #[source]
         source: Box<refinery::Error>,
     },
+    /// Another process holds the lock of the migrations, and did not let go in time (9017).
+    #[error("another process brings the schema up to date, or is stuck in doing so: {holder}")]
+    MigratorBusy {
+        /// Who it is, as the server knows it.
+        holder: String,
+    },
     /// Somebody else owns it now: whoever meets this must stop what the lease covered.
     #[error("the lease {key} is no longer held")]
     LeaseLost {
@@ -87,21 +95,38 @@ impl StoreError {
         move |source| Self::Query { operation, source }
     }
 
-    /// What to do about it: a connection that broke, a server that restarts and a transaction that lost a
-    /// race are tried again; everything else ends the part that met it.
+    /// What to do about it: a connection that broke and a server that restarts are tried again, a transaction that lost
+    /// a race ([`is_conflict`](Self::is_conflict)) at once; everything else ends the part that met it.
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Connect { .. } | Self::AccountGone => Disposition::RETRY,
+            Self::Connect { .. } | Self::AccountGone | Self::MigratorBusy { .. } => Disposition::RETRY,
+            _ if self.is_conflict() => Disposition::Retry { after: Some(Duration::ZERO) },
             Self::Query { source, .. } if passes(source) => Disposition::RETRY,
             Self::Migrate { source } if inner(source).is_some_and(passes) => Disposition::RETRY,
             _ => Disposition::Escalate,
         }
     }
 
+    /// Did a transaction lose a race against another, so that the server undid it? It can be made again at once.
+    pub fn is_conflict(&self) -> bool {
+        const LOST: [SqlState; 2] = [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE];
+        matches!(self, Self::Query { source, .. } if source.code().is_some_and(|code| LOST.contains(code)))
+    }
+
     /// Does the database lack a table or column of this version: has it not been migrated?
     pub fn lacks_schema(&self) -> bool {
         let lacking = [Some(&SqlState::UNDEFINED_TABLE), Some(&SqlState::UNDEFINED_COLUMN)];
         matches!(self, Self::Query { source, .. } if lacking.contains(&source.code()))
+    }
+
+    /// Has the role of the connection no right to do that?
+    pub fn lacks_right(&self) -> bool {
+        let found = match self {
+            Self::Query { source, .. } => Some(source),
+            Self::Migrate { source } => inner(source),
+            _ => None,
+        };
+        found.and_then(tokio_postgres::Error::code) == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
     }
 
     /// Is the database away (and not our statement wrong)?
@@ -123,19 +148,18 @@ fn inner(error: &refinery::Error) -> Option<&tokio_postgres::Error> {
 }
 
 fn passes(error: &tokio_postgres::Error) -> bool {
-    const PASSING: [SqlState; 11] = [
+    const PASSING: [SqlState; 10] = [
         SqlState::ADMIN_SHUTDOWN,
         SqlState::CRASH_SHUTDOWN,
         SqlState::CANNOT_CONNECT_NOW,
         SqlState::TOO_MANY_CONNECTIONS,
-        SqlState::T_R_SERIALIZATION_FAILURE,
-        SqlState::T_R_DEADLOCK_DETECTED,
         SqlState::LOCK_NOT_AVAILABLE,
         SqlState::DISK_FULL,
         SqlState::OUT_OF_MEMORY,
         SqlState::QUERY_CANCELED,
         // the process was paused within a transaction
         SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        SqlState::IDLE_SESSION_TIMEOUT,
     ];
     match error.code() {
         Some(code) => code.code().starts_with("08") || PASSING.contains(code),

@@ -9,13 +9,16 @@
 //!
 //! Failure: an error means that nothing was asked for, or that this is unknown; asking twice is harmless.
 
+use std::collections::{HashMap, HashSet};
+
 use base::DailyTimes;
 use base::daily::{believed, missed};
 use calendar::MailAddress;
 use calendar::ids::AccountId;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tokio_postgres::Transaction;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Transaction};
 
 use crate::lease::{self, Fence};
 use crate::notifications::NotificationKind;
@@ -71,49 +74,104 @@ pub struct ScheduledPull {
     pub last_run: Timestamp,
 }
 
+/// What is known of a mailbox when its full read begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beginning {
+    /// Where it lives.
+    pub target: Target,
+    /// Is nothing known of it: no key, no series, nothing that is withheld?
+    pub is_new: bool,
+}
+
+/// SQL: what [`target_of`] reads.
+const LOOKED_UP: &str = "r.deleted_date is null, r.endpoint, \
+                         case when g.id is not null then coalesce(g.service_user_credential_id, 0) end, \
+                         clock_timestamp()";
+
+/// SQL: resources with their groups.
+const RESOURCES: &str = "planner_resource r left join planner_resource_subscription m on m.mail = r.mail \
+                         left join subscription g on g.id = m.subscription_id";
+
+/// Reads a row of [`LOOKED_UP`].
+fn target_of(row: &Row) -> Result<Target, tokio_postgres::Error> {
+    let in_use: bool = row.try_get(0)?;
+    let endpoint: Option<String> = row.try_get(1)?;
+    let account: Option<i64> = row.try_get(2)?;
+    Ok(match endpoint {
+        _ if !in_use => Target::NotInUse,
+        Some(endpoint) => {
+            Target::Located { endpoint, account: account.map(AccountId::new), looked_up_at: row.try_get(3)? }
+        }
+        None => Target::NotLocated,
+    })
+}
+
 impl Store {
     /// Where the mailbox of a notification lives.
     pub async fn target(&self, mail: &MailAddress) -> Result<Target, StoreError> {
-        self.look_up(mail, "").await
-    }
-
-    /// The same for a full read, which waits while an adoption of the mailbox is being stored: the reading must know the
-    /// keys that the adoption learns, or nobody ever decides about them. (An adoption that has not locked the mailbox
-    /// yet sees that the reading was claimed, and asks for another one.)
-    pub async fn target_of_full_read(&self, mail: &MailAddress) -> Result<Target, StoreError> {
-        // conflicts with the lock of an adoption, and with no other update
-        self.look_up(mail, " for key share of r").await
-    }
-
-    async fn look_up(&self, mail: &MailAddress, locking: &str) -> Result<Target, StoreError> {
         let operation = "look a mailbox up";
         let client = self.client(operation).await?;
         let statement = client
-            .prepare_cached(&format!(
-                "select r.deleted_date is null, r.endpoint, \
-                 case when g.id is not null then coalesce(g.service_user_credential_id, 0) end, \
-                 clock_timestamp() \
-                 from planner_resource r \
-                 left join planner_resource_subscription m on m.mail = r.mail \
-                 left join subscription g on g.id = m.subscription_id where r.mail = $1{locking}"
-            ))
+            .prepare_cached(&format!("select {LOOKED_UP} from {RESOURCES} where r.mail = $1"))
             .await
             .map_err(StoreError::query(operation))?;
         let row =
             client.query_opt(&statement, &[&mail.as_str()]).await.map_err(StoreError::query(operation))?;
-        let Some(row) = row else { return Ok(Target::Unknown) };
-        let in_use: bool = row.try_get(0).map_err(StoreError::query(operation))?;
-        let endpoint: Option<String> = row.try_get(1).map_err(StoreError::query(operation))?;
-        let account: Option<i64> = row.try_get(2).map_err(StoreError::query(operation))?;
-        Ok(match endpoint {
-            _ if !in_use => Target::NotInUse,
-            Some(endpoint) => Target::Located {
-                endpoint,
-                account: account.map(AccountId::new),
-                looked_up_at: row.try_get(3).map_err(StoreError::query(operation))?,
-            },
-            None => Target::NotLocated,
-        })
+        let found = row.as_ref().map(target_of).transpose().map_err(StoreError::query(operation))?;
+        Ok(found.unwrap_or(Target::Unknown))
+    }
+
+    /// The same for full reads, of several mailboxes at once and in their order. It waits while an adoption of one of them
+    /// is being stored: the reading must know the keys that the adoption learns, or nobody ever decides about them. (An
+    /// adoption that has not locked its mailbox yet sees that the reading was claimed, and asks for another one.)
+    ///
+    /// What is found to be new then is still so when its reading is decided about, but for what an adoption learns
+    /// meanwhile: nobody else decides about a mailbox while the shard reads it.
+    pub async fn begin_full_reads(&self, mails: &[&MailAddress]) -> Result<Vec<Beginning>, StoreError> {
+        let operation = "look mailboxes up that are to be read in full";
+        let client = self.client(operation).await?;
+        // The lock conflicts with that of an adoption, and with no other update. It need not outlive a crash: no waiting
+        // for the disk.
+        let located = client
+            .prepare_cached(&format!(
+                "select {LOOKED_UP}, r.mail, set_config('synchronous_commit', 'off', true) \
+                 from {RESOURCES} where r.mail = any ($1) order by r.mail for key share of r"
+            ))
+            .await
+            .map_err(StoreError::query(operation))?;
+        // A statement of its own, which sees what was committed while the first one waited. Plain scalar questions: those of
+        // `exists` may become walks through the whole table.
+        let known = client
+            .prepare_cached(
+                "select d.mail from unnest($1::text[]) as d (mail) \
+                 where coalesce((select true from calendar_event where mail = d.mail limit 1), \
+                                (select true from series where mail = d.mail limit 1), \
+                                (select true from withheld_key where mail = d.mail limit 1), false)",
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let names: Vec<&str> = mails.iter().map(|mail| mail.as_str()).collect();
+        let (of_located, of_known) = ([&names as &(dyn ToSql + Sync)], [&names as &(dyn ToSql + Sync)]);
+        // One connection answers in the order in which it is asked.
+        let (located, known) = tokio::try_join!(
+            biased;
+            client.query(&located, &of_located),
+            client.query(&known, &of_known),
+        )
+        .map_err(StoreError::query(operation))?;
+        let read = || -> Result<Vec<Beginning>, tokio_postgres::Error> {
+            let known = known.iter().map(|row| row.try_get(0)).collect::<Result<HashSet<&str>, _>>()?;
+            let located = located
+                .iter()
+                .map(|row| Ok((row.try_get(4)?, target_of(row)?)))
+                .collect::<Result<HashMap<&str, Target>, tokio_postgres::Error>>()?;
+            let of = |name: &&str| Beginning {
+                target: located.get(name).cloned().unwrap_or(Target::Unknown),
+                is_new: !known.contains(name),
+            };
+            Ok(names.iter().map(of).collect())
+        };
+        read().map_err(StoreError::query(operation))
     }
 
     /// Asks for a full read of the resources in use of these buckets: of all when `all` says so, else of

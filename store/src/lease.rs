@@ -15,7 +15,8 @@
 //! and its write is refused. A take-over does not wait for a transaction that such a process left open: the server
 //! ends that one ([`StoreOptions::idle_in_transaction`](crate::StoreOptions)). When the database is away nobody can
 //! renew and nobody can take over. A lease whose holder is gone without handing it back (a part that failed) is
-//! renewed for one more life, so that the part that takes its place has it at once, and then handed back.
+//! renewed for two thirds of a life more, so that the part that takes its place has it at once, and is handed back by the
+//! next renewal: after one life at the latest, so that others wait no longer for it than for that of a dead process.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -30,11 +31,14 @@ use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
 
 use crate::clock::DatabaseClock;
-use crate::duty;
 use crate::error::StoreError;
 use crate::instances::Registration;
 use crate::pool::Store;
 use crate::wake::{self, Channel, Wake};
+
+mod provisional;
+pub use provisional::Provisional;
+use provisional::give_back_unwanted;
 
 /// Connections for taking leases and handing them back; each may have to wait for somebody's transaction to end.
 const TAKING_CONNECTIONS: usize = 3;
@@ -125,7 +129,7 @@ pub enum Attempt {
     Taken(Holder),
 }
 
-/// A lease that this process holds. Dropping it does not hand it back at once: it is renewed for one more life, for
+/// A lease that this process holds. Dropping it does not hand it back at once: it is kept for most of a life more, for
 /// whoever takes the place of what dropped it, and then handed back.
 #[derive(Debug)]
 pub struct Lease {
@@ -139,10 +143,8 @@ struct Offer(Option<Attempt>);
 
 impl Drop for Offer {
     fn drop(&mut self) {
-        if let Some(Attempt::Held(unwanted)) = self.0.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(duty::give_back(unwanted));
+        if let Some(Attempt::Held(unwanted)) = self.0.take() {
+            give_back_unwanted(unwanted);
         }
     }
 }
@@ -435,11 +437,16 @@ impl LeaseBook {
             .await
     }
 
-    /// Leases that nobody has in hand any more, for longer than a life.
+    /// How long a lease is kept for who takes the place of its holder. Renewals come at a third of a life at least, so
+    /// that it is handed back before a life is over.
+    fn kept_for(&self) -> Duration {
+        self.inner.time_to_live * 2 / 3
+    }
+
+    /// Leases that nobody has taken in hand again in time.
     fn forsaken(&self) -> Vec<Fence> {
         let now = self.inner.clock.monotonic();
-        let over =
-            |entry: &Entry| entry.forsaken_at.is_some_and(|since| since + self.inner.time_to_live <= now);
+        let over = |entry: &Entry| entry.forsaken_at.is_some_and(|since| since + self.kept_for() <= now);
         let held = self.held();
         held.iter()
             .filter(|(_, entry)| over(entry))
@@ -542,8 +549,13 @@ pub struct Queue {
 impl Queue {
     /// Waits until it is worth asking again: a lease was handed back, this one runs out, or some time has passed.
     pub async fn turn(&mut self, holder: &Holder) {
+        self.pause(holder.left).await;
+    }
+
+    /// The same where it is not known what runs out first, but when: in `left`.
+    pub async fn pause(&mut self, left: Duration) {
         // a little later, so that it has run out
-        let pause = self.poll.min(holder.left + Duration::from_millis(5)).max(LOOK_AGAIN_MIN);
+        let pause = self.poll.min(left + Duration::from_millis(5)).max(LOOK_AGAIN_MIN);
         let sleep = tokio::time::sleep(pause);
         let Some(news) = &mut self.news else { return sleep.await };
         let deaf = tokio::select! {

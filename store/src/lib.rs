@@ -9,6 +9,7 @@
 //! a lost lease is `Escalate` (the part that held it must end); anything else is a defect and escalates too.
 #![forbid(unsafe_code)]
 
+pub mod account_slots;
 pub mod accounts;
 pub mod address;
 pub mod adoption;
@@ -17,6 +18,7 @@ pub mod application_log;
 pub mod calls;
 pub mod clock;
 pub mod comparison;
+mod conflict;
 pub mod credentials;
 pub mod decisions;
 pub mod duty;

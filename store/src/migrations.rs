@@ -5,13 +5,19 @@
 //! made. Each runs in a transaction of its own. Afterwards the role of the service gets its rights ([`rights`]). A process
 //! that may not change the schema asks [`missing`] until nothing is.
 //!
-//! Failure: a migration waits for the lock of a table [`TABLE_LOCK_PATIENCE`] at most and is rolled back and
+//! Failure: a process that holds the lock for longer than another waits for it is told of, with who it is ([`LOCK_PATIENCE`],
+//! [`StoreError::MigratorBusy`]), and asked for again. One that is paused as a whole does not hold it for ever: the server
+//! ends its session when nothing has come from it for [`SESSION_PATIENCE`], and rolls back what it had begun.
+//! A migration waits for the lock of a table [`TABLE_LOCK_PATIENCE`] at most and is rolled back and
 //! tried again then ([`StoreError::is_outage`]): while it waits, everybody else waits behind it, and one long
 //! transaction of the version beside it would hold up all of them. A migration that failed otherwise ends the process;
 //! those before it stay. One with a number below what has been applied is never applied by anybody, which is
 //! found and told: numbers are given in the order in which versions are published.
 
+use std::time::Duration;
+
 use refinery::{Migration, Runner};
+use tokio_postgres::error::SqlState;
 
 use crate::error::StoreError;
 use crate::pool::Store;
@@ -28,6 +34,10 @@ mod tests;
 
 /// The advisory lock under which migrations run.
 const LOCK: i64 = 0x6b6f_6d6d_756e_6501;
+/// How long the lock of the migrations is waited for before it is told who holds it.
+pub const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+/// The longest silence of a process that migrates: between two statements it has next to nothing to do.
+pub const SESSION_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a migration waits for the lock of a table, as PostgreSQL writes it.
 pub const TABLE_LOCK_PATIENCE: &str = "5s";
 
@@ -36,13 +46,17 @@ pub const TABLE_LOCK_PATIENCE: &str = "5s";
 /// # Errors
 /// [`StoreError::is_outage`]: try again. [`StoreError::Migrate`] and [`StoreError::Content`]: it needs a person.
 pub async fn migrate(store: &Store) -> Result<Vec<String>, StoreError> {
-    migrate_to(store, known()).await
+    migrate_to(store, known(), LOCK_PATIENCE).await
 }
 
-async fn migrate_to(store: &Store, known: Vec<Migration>) -> Result<Vec<String>, StoreError> {
+async fn migrate_to(
+    store: &Store,
+    known: Vec<Migration>,
+    lock_patience: Duration,
+) -> Result<Vec<String>, StoreError> {
     let operation = "migrate the schema";
     let mut client = store.client(operation).await?;
-    client.execute("select pg_advisory_lock($1)", &[&LOCK]).await.map_err(StoreError::query(operation))?;
+    lock(&client, lock_patience, SESSION_PATIENCE).await?;
     let patience = format!("set lock_timeout = '{TABLE_LOCK_PATIENCE}'");
     let begun = client.batch_execute(&patience).await;
     let report = match begun {
@@ -58,7 +72,7 @@ async fn migrate_to(store: &Store, known: Vec<Migration>) -> Result<Vec<String>,
         Ok(_) => rights::grant(&**client, RUNTIME_ROLE).await,
         Err(_) => Ok(()),
     };
-    let unlock = format!("reset lock_timeout; select pg_advisory_unlock({LOCK})");
+    let unlock = format!("reset lock_timeout; {RESET_SILENCE}; select pg_advisory_unlock({LOCK})");
     let unlocked = client.batch_execute(&unlock).await;
     let report = report?;
     granted.map_err(StoreError::query("grant the rights of the role of the service"))?;
@@ -74,6 +88,61 @@ async fn migrate_to(store: &Store, known: Vec<Migration>) -> Result<Vec<String>,
         return Err(StoreError::Content { operation, reason });
     }
     Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
+}
+
+/// Ends the session when it is silent; servers before PostgreSQL 14 cannot do that.
+const LIMIT_SILENCE: &str =
+    "select set_config(name, $1, false) from pg_settings where name = 'idle_session_timeout'";
+/// As it was before.
+const RESET_SILENCE: &str =
+    "select set_config(name, reset_val, false) from pg_settings where name = 'idle_session_timeout'";
+
+/// Takes the lock of the migrations for the session of `client`, which the server ends from now on when it is silent for
+/// `silence`.
+async fn lock(
+    client: &tokio_postgres::Client,
+    patience: Duration,
+    silence: Duration,
+) -> Result<(), StoreError> {
+    let operation = "wait for the lock of the migrations";
+    let failed = StoreError::query(operation);
+    let wait = format!("set lock_timeout = {}", patience.as_millis().max(1));
+    client.batch_execute(&wait).await.map_err(&failed)?;
+    let locked = client.execute("select pg_advisory_lock($1)", &[&LOCK]).await;
+    client.batch_execute("reset lock_timeout").await.map_err(&failed)?;
+    match locked {
+        Ok(_) => {}
+        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+            return Err(StoreError::MigratorBusy { holder: holder(client).await.map_err(&failed)? });
+        }
+        Err(error) => return Err(failed(error)),
+    }
+    let silence = silence.as_millis().max(1).to_string();
+    client.execute(LIMIT_SILENCE, &[&silence]).await.map(drop).map_err(failed)
+}
+
+/// Who holds the lock of the migrations, in words.
+async fn holder(client: &tokio_postgres::Client) -> Result<String, tokio_postgres::Error> {
+    let row = client
+        .query_opt(
+            "select coalesce(nullif(a.application_name, ''), 'a connection without a name'), l.pid, \
+                    coalesce(host(a.client_addr), 'the machine of the database'), \
+                    extract(epoch from clock_timestamp() - a.state_change)::bigint, coalesce(a.state, 'unknown') \
+             from pg_locks l join pg_stat_activity a using (pid) \
+             where l.locktype = 'advisory' and l.granted and l.objsubid = 1 \
+               and l.database = (select oid from pg_database where datname = current_database()) \
+               and (l.classid::bigint << 32 | l.objid::bigint) = $1 \
+             limit 1",
+            &[&LOCK],
+        )
+        .await?;
+    let Some(row) = row else { return Ok("it has let go meanwhile".to_owned()) };
+    let (name, pid, host): (String, i32, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let (seconds, state): (i64, String) = (row.try_get(3)?, row.try_get(4)?);
+    Ok(format!(
+        "{name} from {host}, server process {pid}, {state} for {seconds} s; when nothing runs there any more, \
+         select pg_terminate_backend({pid}) ends it"
+    ))
 }
 
 /// The names of the migrations that this version needs and the database lacks, or the rights that the role of the

@@ -242,6 +242,18 @@ fn claim_sql(class: Class) -> String {
     )
 }
 
+/// What [`finish`] asks.
+pub(crate) const FINISH: &str = "with done as ( \
+          delete from notification n \
+          using unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[]) \
+                as f (id, outcome, text, handled_at) \
+          where n.id = f.id returning n.*, f.outcome, f.text, f.handled_at) \
+      insert into notification_log (id, mail, event_type, item_id, old_item_id, exchange_timestamp, \
+                                    received_at, handled_at, attempts, outcome, text, trace_context) \
+      select id, mail, event_type, item_id, old_item_id, exchange_timestamp, received_at, handled_at, \
+             attempts, outcome, text, trace_context \
+      from done on conflict (id) do nothing";
+
 /// Moves notifications to the log, each with the time of its end, inside the caller's transaction.
 pub async fn finish(
     tx: &deadpool_postgres::Transaction<'_>,
@@ -256,21 +268,7 @@ pub async fn finish(
     let texts: Vec<Option<String>> =
         finished.iter().map(|(one, _)| one.text.as_deref().map(bounded)).collect();
     let handled: Vec<Timestamp> = finished.iter().map(|(_, at)| *at).collect();
-    let statement = tx
-        .prepare_cached(
-            "with done as ( \
-                 delete from notification n \
-                 using unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[]) \
-                       as f (id, outcome, text, handled_at) \
-                 where n.id = f.id returning n.*, f.outcome, f.text, f.handled_at) \
-             insert into notification_log (id, mail, event_type, item_id, old_item_id, exchange_timestamp, \
-                                           received_at, handled_at, attempts, outcome, text, trace_context) \
-             select id, mail, event_type, item_id, old_item_id, exchange_timestamp, received_at, handled_at, \
-                    attempts, outcome, text, trace_context \
-             from done on conflict (id) do nothing",
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
+    let statement = tx.prepare_cached(FINISH).await.map_err(StoreError::query(operation))?;
     tx.execute(&statement, &[&ids, &outcomes, &texts, &handled])
         .await
         .map(drop)

@@ -1,11 +1,15 @@
 //! The pool of connections.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime, Timeouts,
+};
 use secrecy::SecretString;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
 
@@ -35,6 +39,22 @@ pub struct Store {
     config: tokio_postgres::Config,
     tls: MakeRustlsConnect,
     patience: Duration,
+    closing: Arc<Closing>,
+}
+
+/// What ends with [`Store::close`].
+#[derive(Default)]
+struct Closing {
+    /// The pools of this database: the first, and those apart from it, which are a handful.
+    pools: Mutex<Vec<Pool>>,
+    closed: CancellationToken,
+}
+
+impl Closing {
+    /// Closes `pool` with the others.
+    fn with(&self, pool: &Pool) {
+        self.pools.lock().expect("no holder of this lock can panic").push(pool.clone());
+    }
 }
 
 impl std::fmt::Debug for Store {
@@ -55,14 +75,18 @@ impl Store {
         give_up_transactions(&mut config, options.idle_in_transaction);
         let tls = MakeRustlsConnect::new(options.tls);
         let pool = pool(&config, &tls, options.pool_size, options.patience);
-        Ok(Self { pool, config, tls, patience: options.patience })
+        let closing = Arc::new(Closing::default());
+        closing.with(&pool);
+        Ok(Self { pool, config, tls, patience: options.patience, closing })
     }
 
     /// The same database through `size` connections apart from those of this pool, so that neither waits for the
     /// other.
     pub(crate) fn apart(&self, size: usize) -> Self {
         let pool = pool(&self.config, &self.tls, size, self.patience);
-        Self { pool, config: self.config.clone(), tls: self.tls.clone(), patience: self.patience }
+        self.closing.with(&pool);
+        let closing = Arc::clone(&self.closing);
+        Self { pool, config: self.config.clone(), tls: self.tls.clone(), patience: self.patience, closing }
     }
 
     /// A connection of the pool, to do `operation`.
@@ -72,6 +96,23 @@ impl Store {
             at: crate::address::hosts(&self.config),
             source: Box::new(source),
         })
+    }
+
+    /// Asks whether the pool gives a connection and that answers, in its turn like everybody and with the pool's patience.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let operation = "ask whether it answers";
+        let client = self.client(operation).await?;
+        match tokio::time::timeout(self.patience, client.simple_query("select 1")).await {
+            Ok(answer) => answer.map(drop).map_err(StoreError::query(operation)),
+            Err(elapsed) => {
+                // nobody else is to wait behind it
+                drop(Object::take(client));
+                Err(self.silent(operation)(elapsed))
+            }
+        }
     }
 
     /// The database did not answer in time.
@@ -91,9 +132,16 @@ impl Store {
         self.pool.status()
     }
 
-    /// Closes the pool: later calls fail at once.
+    /// Closes the pool and those apart from it, and ends the connection for wake-ups: later calls fail at once.
     pub fn close(&self) {
-        self.pool.close();
+        self.closing.closed.cancel();
+        let pools = self.closing.pools.lock().expect("no holder of this lock can panic");
+        pools.iter().for_each(Pool::close);
+    }
+
+    /// Is cancelled when the store is closed, because the program ends.
+    pub(crate) fn closed(&self) -> &CancellationToken {
+        &self.closing.closed
     }
 
     /// A connection outside the pool, with its driver; for LISTEN.
@@ -125,6 +173,8 @@ fn pool(config: &tokio_postgres::Config, tls: &MakeRustlsConnect, size: usize, p
     );
     Pool::builder(manager)
         .max_size(size)
+        // the one that was used last has prepared most and is warm in the server
+        .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .timeouts(Timeouts { wait: Some(patience), create: Some(patience), recycle: Some(patience) })
         .build()

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Transaction;
 use uuid::Uuid;
 
+use crate::conflict;
 use crate::erasure::{self, Erased};
 use crate::lease::{self, Fence};
 use crate::wake::{self, Channel};
@@ -128,6 +129,15 @@ pub struct ListChanges {
     pub reappeared: BTreeSet<MailAddress>,
 }
 
+impl ListChanges {
+    /// Whose place in the list changes.
+    fn moved(&self) -> Vec<&str> {
+        let revived = self.revived.iter().map(|resource| resource.mail.as_str());
+        let others = self.dropped.iter().chain(&self.relabelled).map(|(mail, _)| mail.as_str());
+        revived.chain(others).collect()
+    }
+}
+
 /// What a refresh led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refreshed<T> {
@@ -157,6 +167,7 @@ impl Store {
         lock(&tx).await?;
         let (known, open_run) = known(&tx).await?;
         let (changes, summary) = plan(&known);
+        conflict::hold_resources(&tx, &changes.moved()).await?;
         add(&tx, &changes.added, now).await?;
         update(&tx, &changes.kept, false, now).await?;
         update(&tx, &changes.revived, true, now).await?;

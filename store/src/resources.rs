@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use calendar::source::Location;
 
+use crate::conflict::{self, HELD};
 use crate::instances::left;
 use crate::lease::{self, Fence};
 use crate::wake::{self, Channel};
@@ -126,13 +127,21 @@ impl Store {
         if found.is_empty() {
             return Ok(());
         }
+        conflict::again(|| self.write_located(fence, found)).await
+    }
+
+    async fn write_located(
+        &self,
+        fence: &Fence,
+        found: &[(MailAddress, Location)],
+    ) -> Result<(), StoreError> {
         let operation = "record where mailboxes live";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lease::guard(&tx, fence).await?;
         let statement = tx
             .prepare_cached(
-                "update planner_resource r set endpoint = n.endpoint, grouping_value = n.grouping_value, \
+                &format!("{HELD} update planner_resource r set endpoint = n.endpoint, grouping_value = n.grouping_value, \
                  located_at = clock_timestamp(), location_doubted_at = null, \
                  error_code = case when n.stays then error_code end, \
                  error_description = case when n.stays then error_description end, \
@@ -143,8 +152,8 @@ impl Store {
                               f.endpoint is not distinct from o.endpoint \
                               and f.grouping_value is not distinct from o.grouping_value as stays \
                        from unnest($1::text[], $2::text[], $3::text[]) as f (mail, endpoint, grouping_value) \
-                       join planner_resource o using (mail)) as n \
-                 where r.mail = n.mail",
+                       join planner_resource o using (mail)) as n join held using (mail) \
+                 where r.mail = n.mail"),
             )
             .await
             .map_err(StoreError::query(operation))?;
@@ -186,12 +195,21 @@ impl Store {
         if mails.is_empty() {
             return Ok(());
         }
+        conflict::again(|| self.write_kept(fence, mails)).await
+    }
+
+    async fn write_kept(&self, fence: &Fence, mails: &[MailAddress]) -> Result<(), StoreError> {
         let operation = "keep where mailboxes live";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lease::guard(&tx, fence).await?;
         let mails: Vec<&str> = mails.iter().map(MailAddress::as_str).collect();
-        tx.execute("update planner_resource set location_doubted_at = null where mail = any($1)", &[&mails])
+        tx.execute(
+            &format!(
+                "{HELD} update planner_resource r set location_doubted_at = null from held where r.mail = held.mail"
+            ),
+            &[&mails],
+        )
             .await
             .map_err(StoreError::query(operation))?;
         tx.commit().await.map_err(StoreError::query(operation))
@@ -206,17 +224,25 @@ impl Store {
         if failures.is_empty() {
             return Ok(());
         }
+        conflict::again(|| self.write_failed(fence, failures)).await
+    }
+
+    async fn write_failed(
+        &self,
+        fence: &Fence,
+        failures: &[(MailAddress, ResourceFailure)],
+    ) -> Result<(), StoreError> {
         let operation = "record failures of mailboxes";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lease::guard(&tx, fence).await?;
         let statement = tx
             .prepare_cached(
-                "update planner_resource r set error_code = n.code, error_description = n.description, \
+                &format!("{HELD} update planner_resource r set error_code = n.code, error_description = n.description, \
                  error_date = clock_timestamp(), error_count = r.error_count + 1, \
                  retry_at = clock_timestamp() + make_interval(secs => n.retry_after) \
                  from unnest($1::text[], $2::text[], $3::text[], $4::float8[]) \
-                 as n (mail, code, description, retry_after) where r.mail = n.mail",
+                 as n (mail, code, description, retry_after) join held using (mail) where r.mail = n.mail"),
             )
             .await
             .map_err(StoreError::query(operation))?;
@@ -244,15 +270,20 @@ impl Store {
         if mails.is_empty() {
             return Ok(());
         }
+        conflict::again(|| self.write_listened_to(fence, mails)).await
+    }
+
+    async fn write_listened_to(&self, fence: &Fence, mails: &[MailAddress]) -> Result<(), StoreError> {
         let operation = "record that mailboxes are listened to";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lease::guard(&tx, fence).await?;
         let statement = tx
-            .prepare_cached(
-                "update planner_resource set last_success = clock_timestamp(), error_code = null, error_description = null, \
-                 error_date = null, error_count = 0, retry_at = null where mail = any($1)",
-            )
+            .prepare_cached(&format!(
+                "{HELD} update planner_resource r set last_success = clock_timestamp(), error_code = null, \
+                 error_description = null, error_date = null, error_count = 0, retry_at = null \
+                 from held where r.mail = held.mail"
+            ))
             .await
             .map_err(StoreError::query(operation))?;
         let mails: Vec<&str> = mails.iter().map(MailAddress::as_str).collect();

@@ -119,7 +119,12 @@ async fn run(store: Store, senders: Arc<[watch::Sender<u64>; CHANNELS]>) {
     let backoff = Backoff::doubling(Duration::from_millis(100), Duration::from_secs(10));
     let mut failures = 0;
     loop {
-        match listen(&store, &senders, &mut failures).await {
+        let ended = tokio::select! {
+            ended = listen(&store, &senders, &mut failures) => ended,
+            // before an embedded server is stopped: its end is no outage then
+            () = store.closed().cancelled() => return,
+        };
+        match ended {
             Ok(()) => tracing::warn!("the connection for wake-ups was closed, the intervals go on"),
             Err(error) => tracing::warn!(
                 event_id = 8901,

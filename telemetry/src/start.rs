@@ -26,7 +26,7 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 const QUIET_TARGETS: &str = "opentelemetry=off";
 /// Libraries whose spans are theirs and not the product's; the exporter's own must never be exported.
 const FOREIGN_TARGETS: &[&str] =
-    &["h2", "hyper", "tonic", "tower", "reqwest", "opentelemetry", "rustls", "tokio", "mio"];
+    &["h2", "hyper", "tonic", "tower", "reqwest", "opentelemetry", "rustls", "sspi", "tokio", "mio"];
 
 /// How telemetry is set up. `..Options::default()` gives text at `info` on stderr, without an exporter.
 #[derive(Debug, Clone)]
@@ -210,9 +210,12 @@ fn resource(options: &Options) -> Resource {
         .build()
 }
 
+/// Never logged, whatever is asked for: the library of NTLM logins shows messages from which a password can be guessed.
+const SECRET_TARGETS: &str = "sspi=off";
+
 pub(crate) fn log_filter(text: &str) -> Result<EnvFilter, TelemetryError> {
     EnvFilter::builder()
-        .parse(format!("{QUIET_TARGETS},{text}"))
+        .parse(format!("{QUIET_TARGETS},{text},{SECRET_TARGETS}"))
         .map_err(|source| TelemetryError::Filter { filter: text.to_owned(), source })
 }
 

@@ -19,6 +19,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use telemetry::{Metrics, Options, Telemetry, TelemetryError, trace};
@@ -227,6 +228,33 @@ fn nothing_is_lost_at_shutdown() {
         let text = metrics.encode().unwrap();
         assert!(text.contains("kommuneklient_spans_total{outcome=\"exported\"} 3000"), "{text}");
     }
+}
+
+/// A coded event stands in the span in which it happened, with its code as an attribute (B13), though the log is off.
+#[test]
+fn a_code_stands_in_its_span() {
+    let (address, received) = grpc_collector();
+    let (telemetry, dispatch, _events) = Telemetry::build(options(format!("grpc://{address}"))).unwrap();
+    tracing::dispatcher::with_default(&dispatch, || {
+        tracing::info_span!("call").in_scope(|| {
+            tracing::error!(event_id = 6901u16, "no connection");
+            tracing::debug!(event_id = 6902u16, "not told at this level");
+        });
+    });
+    telemetry.shutdown_blocking().unwrap();
+    let spans = spans(&received);
+    let codes: Vec<i64> = spans[0]
+        .events
+        .iter()
+        .flat_map(|event| &event.attributes)
+        .filter(|attribute| attribute.key == "event_id")
+        .filter_map(|attribute| match attribute.value.as_ref()?.value.as_ref()? {
+            Value::IntValue(code) => Some(*code),
+            Value::StringValue(code) => code.parse().ok(),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((spans[0].name.as_str(), codes), ("call", vec![6901]), "{:?}", spans[0].events);
 }
 
 /// Who forgets to shut down still gets the last spans out.

@@ -88,6 +88,14 @@ impl Scene {
         self.assert_no_violations().await;
     }
 
+    /// The value of the line of the product's /metrics that begins with `name`, its labels included.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let service = self.service.as_ref().expect("the service is running");
+        let url = format!("{}/metrics", service.url.trim_end_matches('/'));
+        let text = kommuneklient::demo::http::text(&url).await.expect("the page answers");
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+
     /// The last lines of the product's log, for the message of a test that failed.
     pub fn log_end(&self) -> String {
         let log = self.log();

@@ -8,6 +8,7 @@
 
 pub mod calendar;
 pub mod collector;
+pub mod command;
 pub mod events;
 pub mod gate;
 pub mod load;
@@ -17,5 +18,6 @@ pub mod torture;
 pub mod wait;
 
 pub use calendar::mailbox;
+pub use command::Ended;
 pub use scene::{Scene, Setting};
 pub use wait::{wait_for, wait_longer};

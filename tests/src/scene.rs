@@ -30,6 +30,8 @@ pub const USER: &str = "svc";
 /// Its password.
 pub const PASSWORD: &str = "marked-password-5cb1";
 const JOBCENTER: &str = "10100";
+/// Below the scene's folder: what the simulated Planner made for its clients.
+pub const PLANNER_CERTIFICATES: &str = "planner-certificates";
 /// The port in the name of PostgreSQL's socket.
 const DATABASE_SOCKET: &str = ".s.PGSQL.5432";
 
@@ -55,6 +57,11 @@ pub struct Setting {
     pub planner_minute: Duration,
     /// Calls that Planner's meter allows in it.
     pub planner_calls_per_minute: Option<u32>,
+    /// Calls to Planner are secured by TLS with both sides' certificates (`Some(false)`), and signed as well (`Some(true)`).
+    pub planner_security: Option<bool>,
+    /// How the product logs on to Exchange; over TLS, with a certificate of an authority of this scene. People and
+    /// tests use Basic. `None`: Basic without TLS.
+    pub login: Option<Login>,
     /// Begin without a schema, so that the first process makes it.
     pub without_schema: bool,
 }
@@ -71,9 +78,31 @@ impl Default for Setting {
             stream_minute: Duration::from_secs(60),
             planner_minute: Duration::from_secs(60),
             planner_calls_per_minute: None,
+            planner_security: None,
+            login: None,
             without_schema: false,
         }
     }
+}
+
+/// How the product logs on to Exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Login {
+    /// Connection by connection.
+    Ntlm,
+    /// With tokens that hold this long.
+    OAuth {
+        /// Their life.
+        token_life: Duration,
+    },
+}
+
+/// The TLS of the simulated Exchange; the root goes to `root`.
+fn tls(root: &Path) -> simulator_kit::Tls {
+    let authority = simulator_kit::Authority::new("scene").expect("an authority");
+    std::fs::write(root, authority.root_pem()).expect("a file in a temporary folder");
+    let issued = authority.issue(&simulator_kit::Wanted::loopback()).expect("a certificate");
+    issued.tls(simulator_kit::Clients::Any).expect("a usable certificate")
 }
 
 /// A running scene.
@@ -115,6 +144,11 @@ impl Scene {
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
         let capture = |service| setting.capture.then(|| folder.path().join(service));
+        let root = folder.path().join("exchange-root.pem");
+        let token_life = match setting.login {
+            Some(Login::OAuth { token_life }) => token_life,
+            _ => Duration::from_secs(3_600),
+        };
         let exchange_simulator = simulator_exchange::Simulator::start(simulator_exchange::Options {
             mailboxes: setting.mailboxes,
             password: PASSWORD.into(),
@@ -124,6 +158,13 @@ impl Scene {
             calendars: setting.calendars.clone(),
             capture: capture("exchange"),
             heartbeat: Duration::from_secs(1),
+            tls: setting.login.map(|_| tls(&root)),
+            logins: simulator_exchange::Logins {
+                basic: true,
+                ntlm: setting.login == Some(Login::Ntlm),
+                bearer: matches!(setting.login, Some(Login::OAuth { .. })),
+            },
+            token_life,
             ..simulator_exchange::Options::default()
         })
         .await
@@ -134,25 +175,43 @@ impl Scene {
             minute: setting.planner_minute,
             allowed_calls_per_minute: setting.planner_calls_per_minute,
             capture: capture("planner"),
+            tls: setting.planner_security.map(|_| folder.path().join(PLANNER_CERTIFICATES)),
+            signed: setting.planner_security == Some(true),
             ..simulator_planner::Options::default()
         })
         .await
         .expect("the simulated Planner starts");
         let configuration = folder.path().join("kommuneklient.toml");
-        let sections = usual_configuration(
+        let mut sections = usual_configuration(
             &setting,
             database.url.expose_secret(),
             &exchange_simulator.autodiscover_url(),
             &planner_simulator.endpoint(),
         );
+        if let Some(signed) = setting.planner_security {
+            secure_planner(&mut sections, &folder.path().join(PLANNER_CERTIFICATES), signed);
+        }
+        if let Some(login) = setting.login {
+            let exchange = sections.entry("exchange".to_owned()).or_default();
+            let mut set = |key: &str, text: &str| exchange.insert(key.to_owned(), quote(text));
+            set("root_certificates", &root.display().to_string());
+            set("authentication", if login == Login::Ntlm { "ntlm" } else { "oauth" });
+            if login != Login::Ntlm {
+                set("oauth_token_url", &exchange_simulator.token_url());
+            }
+        }
         write_configuration(&configuration, &sections);
+        let roots = match setting.login {
+            None => trust::Roots::Nobody,
+            Some(_) => trust::Roots::Only(root),
+        };
         let clock = SystemClock::shared();
         let zone = TimeZone::get(ZONE).expect("a zone that exists");
         Self {
-            exchange: Admin::new(exchange_simulator.url()).expect("a client"),
+            exchange: Admin::trusting(exchange_simulator.url(), roots.clone()).expect("a client"),
             planner: PlannerView::new(&planner_simulator.url(), JOBCENTER, zone, clock.clone())
                 .expect("a client"),
-            outlook: Outlook::new(exchange_simulator.url(), USER, PASSWORD).expect("a client"),
+            outlook: Outlook::trusting(exchange_simulator.url(), USER, PASSWORD, roots).expect("a client"),
             clock,
             service: None,
             configuration,
@@ -177,6 +236,16 @@ impl Scene {
     /// Where the simulated Exchange listens.
     pub fn exchange_url(&self) -> &str {
         self.exchange_simulator.url()
+    }
+
+    /// The folder that this scene's files are in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The files of the simulated Planner's authority, where calls are secured.
+    pub fn planner_certificates(&self) -> PathBuf {
+        self.folder.path().join(PLANNER_CERTIFICATES)
     }
 
     /// Sets a value of the configuration (as TOML) for the next start of the product.
@@ -356,6 +425,23 @@ fn usual_configuration(setting: &Setting, database: &str, autodiscover: &str, pl
         set(section, key, (*value).to_owned());
     }
     sections
+}
+
+/// The files of the simulated Planner's authority.
+fn secure_planner(sections: &mut Sections, folder: &Path, signed: bool) {
+    use simulator_planner::security::{CLIENT_FILE, CLIENT_KEY_FILE, ROOT_FILE, SERVER_FILE};
+    let planner = sections.entry("planner".to_owned()).or_default();
+    let mut file = |key: &str, name: &str| {
+        planner.insert(key.to_owned(), quote(&folder.join(name).display().to_string()));
+    };
+    file("root_certificates", ROOT_FILE);
+    file("client_certificate", CLIENT_FILE);
+    file("client_key", CLIENT_KEY_FILE);
+    file("server_pin_file", SERVER_FILE);
+    if signed {
+        file("answer_certificates", SERVER_FILE);
+        planner.insert("security".to_owned(), quote("mtls+wss"));
+    }
 }
 
 fn write_configuration(file: &Path, sections: &Sections) {

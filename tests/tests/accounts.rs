@@ -97,12 +97,6 @@ async fn create(scene: &Scene, n: u32) {
     scene.outlook.create(&format!("m{n:04}@sim.test"), item).await.unwrap();
 }
 
-async fn metric(scene: &Scene, name: &str) -> Option<f64> {
-    let url = format!("{}/metrics", scene.service.as_ref().unwrap().url.trim_end_matches('/'));
-    let text = kommuneklient::demo::http::text(&url).await.unwrap();
-    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accounts_are_added_and_removed_while_the_product_runs() {
     let configuration = vec![
@@ -120,11 +114,11 @@ async fn accounts_are_added_and_removed_while_the_product_runs() {
     let before = until(&scene, 8, 2, &[("svc2", 2), ("svc3", 2)]).await;
     assert_eq!(scene.count("select count(*) from application_log where event_id = 4934").await, 1);
     wait_for("the gauge", async || {
-        let shown = metric(&scene, "kommuneklient_mailboxes_not_covered").await;
+        let shown = scene.metric("kommuneklient_mailboxes_not_covered").await;
         if shown == Some(2.0) { Ok(()) } else { Err(format!("{shown:?}")) }
     })
     .await;
-    assert_eq!(metric(&scene, r#"kommuneklient_account_groups_free{account="1"}"#).await, Some(0.0));
+    assert_eq!(scene.metric(r#"kommuneklient_account_groups_free{account="1"}"#).await, Some(0.0));
 
     add_account(&scene, "svc4");
     let after = until(&scene, 10, 0, &[("svc2", 2), ("svc3", 2), ("svc4", 1)]).await;

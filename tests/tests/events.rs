@@ -7,15 +7,8 @@ use serde_json::json;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
 
-/// The value of a line of /metrics.
-async fn metric(scene: &Scene, name: &str) -> Option<f64> {
-    let url = format!("{}/metrics", scene.service.as_ref().unwrap().url);
-    let text = kommuneklient::demo::http::text(&url).await.unwrap();
-    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
-}
-
 async fn until_metric(scene: &Scene, name: &str, value: f64) {
-    wait_for(&format!("{name} being {value}"), async || match metric(scene, name).await {
+    wait_for(&format!("{name} being {value}"), async || match scene.metric(name).await {
         Some(found) if found >= value && (value > 0.0 || found == 0.0) => Ok(()),
         found => Err(format!("{found:?}; {}", scene.log_end())),
     })
@@ -37,7 +30,7 @@ const ALERT: &str = "kommuneklient_alert_active{code=\"6901\"}";
 async fn an_outage_of_planner_alerts_when_it_lasts_and_is_over_when_planner_answers() {
     let configuration = vec![("planner", "retry_initial", "\"50ms\""), ("planner", "retry_cap", "\"200ms\"")];
     let mut scene = Scene::ready(PROGRAM, Setting { configuration, ..Setting::default() }).await;
-    assert_eq!(metric(&scene, ALERT).await, Some(0.0), "there from the start");
+    assert_eq!(scene.metric(ALERT).await, Some(0.0), "there from the start");
     let fails = |next: u32| json!({"kind": {"http-status": {"status": 503}}, "operation": "CreateEvents", "next": next});
 
     // three failures, then a success: nobody is called
@@ -46,7 +39,7 @@ async fn an_outage_of_planner_alerts_when_it_lasts_and_is_over_when_planner_answ
     scene.until_in_step().await;
     assert_eq!(scene.count_raised(6901, "").await, 3, "{:?}", scene.codes_raised().await);
     assert_eq!(scene.count_raised(6901, "\"alert\": true").await, 0);
-    assert_eq!(metric(&scene, ALERT).await, Some(0.0));
+    assert_eq!(scene.metric(ALERT).await, Some(0.0));
 
     // and one that lasts
     scene.planner_fault(fails(1_000)).await;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use end_to_end::scene::Part;
 use end_to_end::{Scene, Setting, mailbox, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
 const MAILBOXES: u32 = 6;
@@ -112,6 +113,48 @@ async fn work_is_shared_evenly_and_handed_over_at_once_when_one_ends() {
     create_everywhere(&scene, 3).await;
     assert_eq!(scene.until_in_step().await.len(), 3 * MAILBOXES as usize);
     assert_eq!(scene.count("select count(*) from instance").await, 1, "who ended has taken leave");
+    scene.assert_no_violations().await;
+}
+
+/// SIGTERM while a call to Planner is not answered: what has nothing in flight goes to the others at once, the call is waited
+/// for so long and no longer, and its key is sent again after its own deadline.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_ends_while_planner_does_not_answer_hands_the_rest_over_and_leaves_the_call() {
+    // a fifth: it waits for 4 s instead of 20
+    let pace: &[&str] = &["KOMMUNEKLIENT_PACE=5"];
+    let mut scene = Scene::new(PROGRAM, setting()).await;
+    scene.configure("planner", "call_timeout", "\"15s\"");
+    let ([mut first, _second], [_, of_second]) = two(&scene, [pace, pace]).await;
+    create_everywhere(&scene, 1).await;
+    scene.until_in_step().await;
+    let rule = json!({"kind": {"hold-before": {"seconds": 600.0}}, "operation": "CreateEvents", "next": 1});
+    scene.planner_fault(rule).await;
+    let held = scene.appointment("HELD", 5);
+    scene.outlook.create(&mailbox(1), held).await.unwrap();
+    wait_for("the call", async || match scene.count("select count(*) from key_in_flight").await {
+        0 => Err("none".to_owned()),
+        _ => Ok(()),
+    })
+    .await;
+    let began = Instant::now();
+    let listening = async {
+        wait_for("the other one listening and qualifying", async || {
+            let shares = shares(&scene).await;
+            if shares.get(&of_second) == Some(&(2, 4)) { Ok(()) } else { Err(format!("{shares:?}")) }
+        })
+        .await;
+        began.elapsed()
+    };
+    let ((), took) = tokio::join!(first.stop(), listening);
+    let ended = began.elapsed();
+    println!("handed over after {took:?}, ended after {ended:?}");
+    assert!(took < Duration::from_secs(2), "a lease lives for 2 s: {took:?}");
+    assert!(ended >= Duration::from_secs(4), "the answer might have come: {ended:?}");
+    assert!(ended < Duration::from_secs(10), "{ended:?}");
+    assert!(first.log().contains("\"event_id\":9016"), "{}", first.log_end());
+    // everything else goes on at once, and the key in its own time
+    create_everywhere(&scene, 2).await;
+    assert_eq!(scene.until_in_step().await.len(), 2 * MAILBOXES as usize + 1);
     scene.assert_no_violations().await;
 }
 

@@ -3,9 +3,10 @@
 //! real roles, beside both simulators.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
+use end_to_end::command::operate;
 use end_to_end::scene::quote;
 use end_to_end::{Scene, Setting, mailbox};
 use secrecy::ExposeSecret;
@@ -13,22 +14,10 @@ use store::rights::RUNTIME_ROLE;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
 
+/// The status, and all that was said.
 async fn run(configuration: &Path, line: &str) -> (i32, String) {
-    let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
-    let configuration = configuration.to_owned();
-    let output = tokio::task::spawn_blocking(move || {
-        Command::new(PROGRAM)
-            .args(arguments)
-            .env_clear()
-            .env("KOMMUNEKLIENT_CONFIG", configuration)
-            .env("USER", "somebody")
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .output()
-            .unwrap()
-    });
-    let output = output.await.unwrap();
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-    (output.status.code().unwrap(), said)
+    let ended = operate(PROGRAM, configuration, line).await;
+    (ended.status, ended.out + &ended.err)
 }
 
 /// The role belongs to the cluster that all tests share: whoever needs it makes it, and it stays.
@@ -88,6 +77,10 @@ async fn the_service_and_its_commands_run_as_a_role_that_cannot_change_the_schem
     scene.configure("database", "migrate", "true");
     let (status, said) = run(&scene.configuration, "migrate").await;
     assert!(status == 1 && said.contains("permission denied for schema public"), "{said}");
+    assert!(
+        said.contains("names the role that owns the schema") && said.contains("database.migrate = false"),
+        "{said}"
+    );
     scene.stop_service().await;
     let lines = std::fs::read_to_string(&log).unwrap();
     assert!(lines.contains("the schema is up to date") || lines.contains("affinity group begins"), "{lines}");
@@ -117,4 +110,29 @@ async fn a_service_that_lacks_a_right_waits_says_which_and_goes_on_when_it_was_g
     assert!(waiting.log().contains("\"event_id\":9310"), "{}", waiting.log_end());
     assert_eq!(run(&owner, "migrate").await.0, 0);
     waiting.until_ready().await;
+}
+
+/// The server that this process started ends with it: that is no database that went away (8901), nor anything else to be
+/// looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ordinary_end_with_an_embedded_database_raises_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    // the server's account must be able to enter
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut scene = Scene::new(PROGRAM, Setting::default()).await;
+    let data = folder.path().join("data");
+    scene.configure("database", "url", &quote("embedded"));
+    scene.configure("database", "data_dir", &quote(data.to_str().unwrap()));
+    scene.start_service().await;
+    scene.until_ready().await;
+    scene.outlook.create(&mailbox(1), scene.appointment("UID-1", 3)).await.unwrap();
+    assert_eq!(scene.until_in_step().await.len(), 1);
+    let before = scene.log().lines().count();
+    scene.stop_service().await;
+    let log = scene.log();
+    let end: Vec<&str> = log.lines().skip(before).collect();
+    assert!(end.iter().any(|line| line.contains("ending in order")), "{end:#?}");
+    let raised: Vec<&&str> =
+        end.iter().filter(|line| line.contains("\"WARN\"") || line.contains("\"ERROR\"")).collect();
+    assert!(raised.is_empty(), "{raised:#?}");
 }

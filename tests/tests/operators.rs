@@ -6,23 +6,16 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use end_to_end::command::operate;
 use end_to_end::scene::quote;
-use end_to_end::{Scene, Setting, mailbox, wait_for};
+use end_to_end::{Ended, Scene, Setting, mailbox, wait_for};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use store::outbox::testing::{decide, resource, slot, sql};
 use store::testing::TestDatabase;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
-
-#[derive(Debug)]
-struct Ended {
-    status: i32,
-    out: String,
-    err: String,
-}
 
 /// A database without a service, and the configuration that names it.
 struct Desk {
@@ -69,21 +62,7 @@ impl Desk {
 
 /// Runs a command; words in the line are parted by blanks, `_` stands for a blank within a word.
 async fn run(configuration: &Path, line: &str) -> Ended {
-    let arguments: Vec<String> = line.split(' ').map(|word| word.replace('_', " ")).collect();
-    let configuration = configuration.to_owned();
-    let output = tokio::task::spawn_blocking(move || {
-        Command::new(PROGRAM)
-            .args(arguments)
-            .env_clear()
-            .env("KOMMUNEKLIENT_CONFIG", configuration)
-            .env("USER", "somebody")
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .output()
-            .unwrap()
-    });
-    let output = output.await.unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ended { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    operate(PROGRAM, configuration, line).await
 }
 
 fn answer(ended: Ended) -> Value {
@@ -162,12 +141,15 @@ async fn a_mistyped_mailbox_on_the_whitelist_is_told_and_that_nobody_is_left() {
     for name in ["anna@x.dk", "bo@x.dk"] {
         resource(&desk.database.store, name).await;
     }
-    let text = desk.text("whitelist add ana@x.dk").await;
+    desk.refused("whitelist add ana@x.dk", &["2 of 2 resources would not be used any more", "--yes"]).await;
+    assert_eq!(desk.json("whitelist list").await, json!([]), "what is refused changes nothing");
+    let text = desk.text("whitelist add ana@x.dk --yes").await;
     assert!(text.starts_with("added 1 entry; 2 not used any more"), "{text}");
     assert!(text.contains("Planner never listed ana@x.dk") && text.contains("nobody is used now"), "{text}");
     let text = desk.text("whitelist add anna@x.dk").await;
     assert_eq!(text, "added 1 entry; 0 not used any more, 1 used again; the whitelist has 2 entries now\n");
-    let text = desk.text("whitelist remove anna@x.dk").await;
+    desk.refused("whitelist remove anna@x.dk", &["1 of 1 resource would not be used any more"]).await;
+    let text = desk.text("whitelist remove anna@x.dk --yes").await;
     assert!(text.contains("nobody is used now") && !text.contains("never listed"), "{text}");
 }
 
@@ -288,7 +270,7 @@ async fn what_is_withheld_is_shown_and_confirmed_or_rejected_by_one_command() {
     assert_eq!(shown["items"][0]["origin_id"], "K1");
 
     let text = desk.text("withheld confirm L1 --by kim").await;
-    assert_eq!(text, "run L1 is confirmed: 2 resources not used any more\n");
+    assert_eq!(text, "run L1 is confirmed: 2 resources not used any more (operation 1)\n");
     assert_eq!(
         count(
             &desk.database,
@@ -299,7 +281,16 @@ async fn what_is_withheld_is_shown_and_confirmed_or_rejected_by_one_command() {
     );
     desk.refused("withheld reject L1", &["run L1 does not wait any more, it is confirmed"]).await;
     let settled = desk.json("withheld confirm 1 --by kim").await;
-    assert_eq!(settled, json!({ "run": "1", "state": "confirmed", "count": 2 }));
+    assert_eq!(settled, json!({ "run": "1", "state": "confirmed", "count": 2, "operation": 2 }));
+    let followed = desk.json("operations").await;
+    let seen: Vec<_> = followed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (&one["kind"], &one["run"], &one["asked_by"]))
+        .collect();
+    let kind = json!("confirmation");
+    assert_eq!(seen, [(&kind, &json!("1"), &json!("kim")), (&kind, &json!("L1"), &json!("kim"))]);
     assert_eq!(count(&desk.database, "select count(*) from calendar_event where not wanted").await, 2);
     desk.refused("withheld confirm 1", &["run 1 does not wait any more, it is confirmed"]).await;
     for unknown in ["withheld confirm 9", "withheld show L9", "withheld reject L9"] {
@@ -323,6 +314,8 @@ async fn a_rejected_run_keeps_what_it_would_have_deleted() {
     );
     assert_eq!(count(&desk.database, "select count(*) from calendar_event where not wanted").await, 0);
     assert_eq!(desk.json("withheld list --settled").await[0]["state"], "rejected");
+    let followed = desk.json("operations").await;
+    assert_eq!((&followed[0]["kind"], &followed[0]["run"]), (&json!("rejection"), &json!("1")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -223,7 +223,8 @@ async fn an_old_and_a_new_version_run_side_by_side_across_a_migration() {
     scene.stop_service().await;
     people.change(&scene).await;
     assert_eq!(scene.until_in_step().await.len(), 16);
-    assert!(scene.count("select count(*) from of_a_newer_version").await >= 10);
+    // the nine that were made when the schema was the newer one for certain; the one made meanwhile may be one of them
+    assert!(scene.count("select count(*) from of_a_newer_version").await >= 9);
     assert!(!new.log().contains("panicked at"), "{}", new.log_end());
     scene.assert_no_violations().await;
 }

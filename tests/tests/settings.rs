@@ -4,10 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use end_to_end::scene::{PASSWORD, USER, quote};
-use end_to_end::{Scene, Setting, mailbox};
+use end_to_end::{Ended, Scene, Setting, mailbox};
 use jiff::ToSpan;
 use proto_ews::{CalendarItem, FreeBusy, TimeZoneDefinition};
 use secrecy::ExposeSecret;
@@ -18,24 +17,8 @@ use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
 
-#[derive(Debug)]
-struct Ended {
-    status: i32,
-    out: String,
-    err: String,
-}
-
 fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
-    let output = Command::new(PROGRAM)
-        .args(arguments)
-        .env_clear()
-        .env("USER", "somebody")
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .envs(environment.iter().copied())
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ended { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    end_to_end::command::run(PROGRAM, arguments, environment)
 }
 
 /// The three files of an installation of the original.
@@ -285,7 +268,11 @@ async fn lists_of_the_original_are_taken_over_whole_or_not_at_all() {
     assert_eq!(rehearsed["invalid"][0]["line"], 5);
     assert_eq!(desk.json(&["blacklist", "list"]).await, json!([]));
 
-    let text = desk.good(&["lists", "import", file, "--skip-invalid", "--by", "kim"]).await;
+    let refused = desk.run(&["lists", "import", file, "--skip-invalid"]).await;
+    assert_eq!(refused.status, 1, "it begins a whitelist that lacks somebody: {refused:?}");
+    assert!(refused.err.contains("1 of 3 resources would not be used any more"), "{refused:?}");
+    assert_eq!(desk.json(&["blacklist", "list"]).await, json!([]));
+    let text = desk.good(&["lists", "import", file, "--skip-invalid", "--yes", "--by", "kim"]).await;
     assert!(text.contains("added 2 entries to the whitelist") && text.contains("line 5:"), "{text}");
     let blocked = desk.json(&["blacklist", "list"]).await;
     assert_eq!(

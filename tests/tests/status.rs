@@ -4,39 +4,18 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
 use std::path::Path;
-use std::process::Command;
 
+use end_to_end::command::operate;
 use end_to_end::scene::quote;
-use end_to_end::{Scene, Setting, mailbox, wait_for};
+use end_to_end::{Ended, Scene, Setting, mailbox, wait_for};
 use serde_json::{Value, json};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
 const TOKEN: &str = "marked-token-5d0f6a1b2c3d4e5f60718293";
 
-#[derive(Debug)]
-struct Ended {
-    status: i32,
-    out: String,
-    err: String,
-}
-
 /// Runs a command; words are parted by blanks, `_` stands for a blank within a word.
 async fn run(configuration: &Path, line: &str) -> Ended {
-    let arguments: Vec<String> = line.split(' ').map(|word| word.replace('_', " ")).collect();
-    let configuration = configuration.to_owned();
-    let output = tokio::task::spawn_blocking(move || {
-        Command::new(PROGRAM)
-            .args(arguments)
-            .env_clear()
-            .env("KOMMUNEKLIENT_CONFIG", configuration)
-            .env("USER", "somebody")
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .output()
-            .unwrap()
-    });
-    let output = output.await.unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ended { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    operate(PROGRAM, configuration, line).await
 }
 
 async fn json_of(scene: &Scene, line: &str) -> Value {
@@ -96,6 +75,25 @@ async fn a_running_service_is_seen_and_a_mailbox_is_understood() {
     assert!(story.contains("Planner holds it") && story.contains("nothing is to be sent"), "{story}");
     let shown = json_of(&scene, &format!("mailbox show {anna}")).await;
     assert_eq!((&shown["appointments"]["held"], &shown["subscribed"]), (&json!(1), &json!(true)));
+
+    // the same in Danish; JSON stays as it is
+    for (line, words) in [
+        (format!("explain {anna} UID-1"), "kvittering 0 for oprettelsen af UID-1"),
+        (format!("mailbox show {anna}"), "lyttet til siden"),
+        ("mailbox list".to_owned(), "POSTKASSE"),
+        ("diff".to_owned(), "intet skal sendes"),
+        (format!("erase {anna} --dry-run"), "ville blive fjernet:"),
+        ("operations".to_owned(), "der er endnu ikke bestilt noget"),
+    ] {
+        let page = text_of(&scene, &format!("{line} --language da")).await;
+        assert!(page.contains(words), "{line}: {words:?} is missing in\n{page}");
+        let [mut danish, mut english] =
+            [json_of(&scene, &format!("{line} --language da")).await, json_of(&scene, &line).await];
+        for answer in [&mut danish, &mut english].into_iter().filter_map(Value::as_object_mut) {
+            answer.remove("since"); // of the moment of asking
+        }
+        assert_eq!(danish, english, "{line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -121,6 +119,13 @@ async fn what_is_withdrawn_leaves_planner_and_an_erased_person_does_not_come_bac
         if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
     })
     .await;
+    // nobody listens to it any more, and nothing says that somebody does
+    let shown = json_of(&scene, &format!("mailbox show {anna}")).await;
+    assert_eq!((&shown["in_use"], &shown["listened_to_since"]), (&json!(false), &Value::Null), "{shown}");
+    let page = text_of(&scene, &format!("mailbox show {anna}")).await;
+    assert!(page.contains("not in use since") && !page.contains("listened to since"), "{page}");
+    let page = text_of(&scene, &format!("mailbox show {bo}")).await;
+    assert!(page.contains("listened to since"), "{page}");
     // a change of it is not sent any more, and nobody else is touched
     scene.outlook.create(&anna, scene.appointment("UID-9", 9)).await.unwrap();
     scene.outlook.create(&bo, scene.appointment("UID-9", 9)).await.unwrap();

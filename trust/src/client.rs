@@ -1,10 +1,10 @@
-//! The client side of a connection: roots and, where the other side asks for one, a certificate.
+//! Whom a client trusts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::provider::provider;
+use crate::provider::{VERSIONS, provider};
 use crate::{TrustError, pem};
 
 /// Which certificate authorities are trusted.
@@ -22,58 +22,47 @@ pub enum Roots {
     Nobody,
 }
 
-/// The certificate that this side shows, as two PEM files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCertificate {
-    /// The certificate, followed by its intermediates.
-    pub cert_pem: PathBuf,
-    /// The private key, not encrypted (protect the file instead).
-    pub key_pem: PathBuf,
-}
-
-/// What a TLS client needs to know.
+/// What a TLS client that shows no certificate needs to know. One that does is [`MutualTls`](crate::MutualTls).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientTls {
     /// Which authorities are trusted.
     pub roots: Roots,
-    /// What is shown when the server asks for a certificate.
-    pub client_certificate: Option<ClientCertificate>,
 }
 
 impl ClientTls {
     /// Reads the files and builds the configuration: TLS 1.2 and 1.3, host names verified, aws-lc-rs.
     ///
     /// # Errors
-    /// A [`TrustError`] that names the file: not readable, not PEM, without what is needed, or a key
-    /// that does not belong to its certificate.
+    /// A [`TrustError`] that names the file: not readable, not PEM or without what is needed.
     pub fn client_config(&self) -> Result<ClientConfig, TrustError> {
         let builder = ClientConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(|source| TrustError::Protocol { source })?
-            .with_root_certificates(self.root_store()?);
-        let Some(certificate) = &self.client_certificate else {
-            return Ok(builder.with_no_client_auth());
-        };
-        let chain = pem::certificates(&certificate.cert_pem, "client certificate")?;
-        let key = pem::private_key(&certificate.key_pem)?;
-        builder.with_client_auth_cert(chain, key).map_err(|source| TrustError::ClientCertificate {
-            certificate: certificate.cert_pem.clone(),
-            key: certificate.key_pem.clone(),
-            source,
-        })
+            .with_protocol_versions(VERSIONS)
+            .map_err(|source| TrustError::Protocol { source })?;
+        Ok(builder.with_root_certificates(self.roots.store()?).with_no_client_auth())
+    }
+}
+
+impl Roots {
+    /// The file that this depends on.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::SystemAnd(path) | Self::Only(path) => Some(path),
+            Self::System | Self::Nobody => None,
+        }
     }
 
-    fn root_store(&self) -> Result<RootCertStore, TrustError> {
+    /// Reads them.
+    pub(crate) fn store(&self) -> Result<RootCertStore, TrustError> {
         let mut store = RootCertStore::empty();
-        match &self.roots {
-            Roots::System => add_system(&mut store, true)?,
-            Roots::SystemAnd(path) => {
+        match self {
+            Self::System => add_system(&mut store, true)?,
+            Self::SystemAnd(path) => {
                 // The file alone may be enough: a container without public roots is no error then.
                 add_system(&mut store, false)?;
                 add_file(&mut store, path)?;
             }
-            Roots::Only(path) => add_file(&mut store, path)?,
-            Roots::Nobody => {}
+            Self::Only(path) => add_file(&mut store, path)?,
+            Self::Nobody => {}
         }
         Ok(store)
     }
@@ -93,7 +82,7 @@ fn add_system(store: &mut RootCertStore, required: bool) -> Result<(), TrustErro
     Ok(())
 }
 
-fn add_file(store: &mut RootCertStore, path: &std::path::Path) -> Result<(), TrustError> {
+fn add_file(store: &mut RootCertStore, path: &Path) -> Result<(), TrustError> {
     // An operator who names a file means every certificate in it: one that cannot be used is an error.
     for (index, certificate) in pem::certificates(path, "root certificate")?.into_iter().enumerate() {
         store.add(certificate).map_err(|source| TrustError::Root {

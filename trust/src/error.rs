@@ -70,16 +70,102 @@ pub enum TrustError {
         /// What the search answered.
         reason: String,
     },
-    /// Certificate and key do not belong together, or the key's kind is not supported.
-    #[error("the client certificate {} cannot be used with the key {}", certificate.display(), key.display())]
-    ClientCertificate {
-        /// The certificate's file.
-        certificate: PathBuf,
+    /// A certificate in the file is no X.509 certificate.
+    #[error("certificate number {number} in {} cannot be read", path.display())]
+    Unreadable {
+        /// Counted from 1.
+        number: usize,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file with more certificates or keys than one can mean.
+    #[error("{} holds more than {limit} certificates or keys", path.display())]
+    TooMany {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        limit: usize,
+    },
+    /// The PKCS #12 file cannot be read.
+    #[error("{} is no readable PKCS #12 file", path.display())]
+    Pkcs12 {
+        /// The file.
+        path: PathBuf,
+        /// Why; its words hold neither key nor password.
+        #[source]
+        source: Box<p12_keystore::error::Error>,
+    },
+    /// The password is not there or is no text.
+    #[error("no password can be read from {origin}")]
+    PasswordForm {
+        /// The file or the variable.
+        origin: String,
+    },
+    /// The password does not open the file, or the file has been changed.
+    #[error("the key in {} does not open with the password given, or the file is damaged", path.display())]
+    Password {
+        /// The file.
+        path: PathBuf,
+    },
+    /// None of the certificates has the serial number.
+    #[error("no certificate in {} has the serial number {wanted} in its subject; it holds {there}", path.display())]
+    NoneMatches {
+        /// The configured serial number.
+        wanted: String,
+        /// Those of the file.
+        there: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// More than one certificate fits.
+    #[error("several certificates in {} fit ({there}); name one by the serial number in its subject", path.display())]
+    SeveralMatch {
+        /// Their serial numbers.
+        there: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key belongs to another certificate.
+    #[error("the key in {} does not belong to the certificate", path.display())]
+    KeyOfAnother {
         /// The key's file.
-        key: PathBuf,
+        path: PathBuf,
+    },
+    /// The certificate is over.
+    #[error("the certificate of {subject} in {} expired at {end}; it must be renewed", path.display())]
+    Expired {
+        /// Its subject.
+        subject: String,
+        /// When.
+        end: jiff::Timestamp,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The certificate has not begun.
+    #[error("the certificate of {subject} in {} is valid only from {from}; is this machine's clock right?", path.display())]
+    NotYetValid {
+        /// Its subject.
+        subject: String,
+        /// When it begins.
+        from: jiff::Timestamp,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Certificate and key do not work together, or the key's kind is not supported.
+    #[error("the certificate in {} cannot be used with its key", path.display())]
+    OwnCertificate {
+        /// The certificate's file.
+        path: PathBuf,
         /// Why.
         #[source]
         source: rustls::Error,
+    },
+    /// The roots cannot verify anybody.
+    #[error("nobody can be verified with the configured roots")]
+    Verifier {
+        /// Why.
+        #[source]
+        source: rustls::server::VerifierBuilderError,
     },
     /// The crypto provider refuses the protocol versions: a build without TLS 1.2 or 1.3.
     #[error("the crypto provider does not support TLS 1.2 and 1.3")]

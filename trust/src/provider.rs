@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use rustls::SupportedProtocolVersion;
 use rustls::crypto::CryptoProvider;
+
+/// The versions that are spoken, by both sides.
+pub(crate) const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
 
 /// Makes aws-lc-rs the provider for every TLS user in this process that asks for the default one
 /// (reqwest and the OTLP exporters do). Call it first thing in `main`; calling it again does nothing.

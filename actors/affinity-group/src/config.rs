@@ -12,6 +12,9 @@ use tokio::sync::watch;
 /// (4933).
 pub type Accounts = watch::Receiver<Option<BTreeSet<AccountId>>>;
 
+/// Groups of one account, unless said otherwise (B12).
+const GROUPS_PER_ACCOUNT: usize = 3;
+
 /// Limits and pauses of one affinity group.
 #[derive(Debug, Clone, Copy)]
 pub struct GroupOptions {
@@ -43,6 +46,9 @@ pub struct GroupOptions {
     pub journal_capacity: usize,
     /// Longest time that ending the subscriptions of a group takes when it stops.
     pub stop_patience: Duration,
+    /// Most groups of one service account at work at one time, over all instances
+    /// ([`ListenerOptions::subscription_groups_per_credential`]).
+    pub groups_per_account: usize,
 }
 
 impl Default for GroupOptions {
@@ -60,6 +66,7 @@ impl Default for GroupOptions {
             folder_catch_up_interval: Duration::from_secs(10),
             journal_capacity: 500,
             stop_patience: Duration::from_secs(8),
+            groups_per_account: GROUPS_PER_ACCOUNT,
         }
     }
 }
@@ -90,7 +97,7 @@ impl Default for ListenerOptions {
         Self {
             subscriber_update_time_interval: Duration::from_secs(600),
             mailboxes_per_subscription_group: 200,
-            subscription_groups_per_credential: 3,
+            subscription_groups_per_credential: GROUPS_PER_ACCOUNT,
             deactivate_solving_of_group_affinity: false,
             locate_again: Backoff::doubling(Duration::from_secs(30), Duration::from_secs(3_600)),
             locate_at_once: 1_000,

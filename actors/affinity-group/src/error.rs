@@ -19,6 +19,15 @@ pub enum ListenerError {
     /// The groups or resources could not be read.
     #[error("reading groups and resources")]
     Read(#[source] StoreError),
+    /// The slot of the service account could not be asked for.
+    #[error("taking a slot of service account {account}")]
+    Slot {
+        /// Which account.
+        account: i64,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
     /// The groups or the state of mailboxes could not be written.
     #[error("writing groups and the state of mailboxes")]
     Write(#[source] StoreError),
@@ -28,7 +37,10 @@ impl ListenerError {
     /// What to do about it.
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Lease { source, .. } | Self::Read(source) | Self::Write(source) => source.disposition(),
+            Self::Lease { source, .. }
+            | Self::Slot { source, .. }
+            | Self::Read(source)
+            | Self::Write(source) => source.disposition(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The actor of one affinity group: performs what [`policy`](crate::policy) decides.
 //!
-//! Life: acquire the group's lease → read the members → begin. Storing runs as a task on the
+//! Life: acquire the group's lease, and with it a slot of its account (`beginning`) → read the members → begin. Storing runs as a task on the
 //! runtime, the stream is an actor beside this one (`stream`) that serves the orders placed here; both report
 //! through one bounded channel. When the lease is lost the actor fails at once; its
 //! supervisor starts it anew and it waits for the lease. When it is told to stop it ends the subscriptions of all its
@@ -19,16 +19,13 @@ use calendar::{MailAddress, codes};
 use mailbox_subscriber::{
     CatchUpNow, FromMailbox, GroupAffinity, MailboxSubscriber, Place, SubscriptionLost, Tools,
 };
-use store::duty;
 use store::lease::{Fence, Lease, LeaseBook};
-use store::shares::group_lease;
 use store::subscriptions::{GroupId, StoredGroup};
 use supervision::{ChildContext, ChildId, ChildRef, ChildSpec, Stop, SupervisorError, SupervisorRef};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::GroupOptions;
-use crate::error::ListenerError;
 use crate::folder_watch::FolderWatch;
 use crate::journal::{Journal, JournalTask};
 use crate::messages::{FromTask, Heard, MembersChanged};
@@ -36,6 +33,7 @@ use crate::order::{Desk, Order, Orders};
 use crate::outage::OutageWatch;
 use crate::policy::{Directive, Event, Policy};
 
+mod beginning;
 mod ending;
 mod tell;
 
@@ -74,6 +72,8 @@ pub struct GroupActor {
     /// It was told that no stream can be opened.
     told_away: bool,
     owned: Option<Owned>,
+    /// Its members changed before it began.
+    told_before: bool,
     members: BTreeMap<MailAddress, Member>,
     /// Where the stream's actor finds what is wanted.
     orders: Desk,
@@ -129,6 +129,7 @@ impl GroupActor {
             open: None,
             told_away: false,
             owned: None,
+            told_before: false,
             members: BTreeMap::new(),
             orders: orders.desk(),
             timer: None,
@@ -138,21 +139,16 @@ impl GroupActor {
 
     fn acquire(&self, ctx: &mut Context<Self>) {
         let (tools, child, id) = (Arc::clone(&self.tools), self.child.clone(), self.id);
-        let task = AbortOnDropHandle::new(self.tools.mailboxes.runtime.spawn(async move {
-            let key = group_lease(id);
-            let lease = duty::hold(&tools.leases, &key, || child.ready(true))
-                .await
-                .map_err(|source| ListenerError::Lease { key, source })?;
-            let group = read_group(&tools, id).await?;
-            Ok::<_, ListenerError>((lease, group))
-        }));
+        let task = AbortOnDropHandle::new(
+            self.tools
+                .mailboxes
+                .runtime
+                .spawn(async move { beginning::own(&tools, id, || child.ready(true)).await }),
+        );
         ctx.spawn(wrap_future::<_, Self>(task).map(|outcome, actor, ctx| match outcome {
-            Ok(Ok((lease, Some(group)))) => actor.begin(lease, group, ctx),
+            Ok(Ok(Some((lease, group)))) => actor.begin(lease.keep(), group, ctx),
             // dissolved meanwhile: this actor is about to be ended
-            Ok(Ok((lease, None))) => {
-                actor.child.ready(true);
-                actor.tools.mailboxes.runtime.spawn(duty::give_back(lease));
-            }
+            Ok(Ok(None)) => actor.child.ready(true),
             Ok(Err(error)) => {
                 tracing::error!(
                     event_id = codes::SUBSCRIPTIONS_READ_FAILED.id,
@@ -197,6 +193,10 @@ impl GroupActor {
             Some(Owned { lease, fence, location, account, affinity, journal, journal_task, reports });
         tracing::info!(group = self.id.get(), members = group.members.len(), "affinity group begins");
         self.take_members(group, ctx);
+        if std::mem::take(&mut self.told_before) {
+            // what was read may be from before
+            self.reload(ctx);
+        }
     }
 
     fn take_members(&mut self, group: StoredGroup, ctx: &mut Context<Self>) {
@@ -212,14 +212,14 @@ impl GroupActor {
     }
 
     /// Reads the members anew.
-    fn reload(&self, ctx: &mut Context<Self>) {
+    fn reload(&mut self, ctx: &mut Context<Self>) {
         if self.owned.is_none() {
-            // it reads them when it begins
+            self.told_before = true;
             return;
         }
         let (tools, id) = (Arc::clone(&self.tools), self.id);
         let task = AbortOnDropHandle::new(
-            self.tools.mailboxes.runtime.spawn(async move { read_group(&tools, id).await }),
+            self.tools.mailboxes.runtime.spawn(async move { beginning::read(&tools, id).await }),
         );
         ctx.spawn(wrap_future::<_, Self>(task).map(|outcome, actor, ctx| match outcome {
             Ok(Ok(Some(group))) => actor.take_members(group, ctx),
@@ -428,6 +428,8 @@ impl GroupActor {
 
     fn heard(&mut self, stream: u64, heard: Heard, ctx: &mut Context<Self>) {
         let group = self.id.get();
+        // what was replaced meanwhile is no fault any more
+        let current = self.policy.is_current(stream);
         match heard {
             Heard::Opened => {
                 tracing::debug!(succeeded = codes::success::STREAM_OPEN, group, stream, "stream open");
@@ -438,13 +440,9 @@ impl GroupActor {
             Heard::Closed => self.event(Event::Closed(stream), ctx),
             Heard::Missed(subscriptions) => self.event(Event::Missed { stream, subscriptions }, ctx),
             Heard::Bad { subscriptions, code } => {
-                tracing::warn!(
-                    event_id = codes::SUBSCRIPTION_ATTACH_FAILED.id,
-                    group,
-                    code,
-                    subscriptions = subscriptions.len(),
-                    "subscriptions are not served"
-                );
+                if current {
+                    self.tell_not_served(&subscriptions, &code);
+                }
                 self.event(Event::Bad { stream, subscriptions }, ctx);
             }
             Heard::Away(error) => {
@@ -455,7 +453,9 @@ impl GroupActor {
                 self.event(Event::Away(stream), ctx);
             }
             Heard::Failed(error) => {
-                if self.open == Some(stream) {
+                if !current {
+                    tracing::debug!(group, stream, code = error.code, "a stream that was replaced ended");
+                } else if self.open == Some(stream) {
                     self.tell_fault(&error.code, "a stream failed");
                 } else {
                     self.tell_not_opened(&error.code);
@@ -477,10 +477,6 @@ impl GroupActor {
             }
         }
     }
-}
-
-async fn read_group(tools: &GroupTools, id: GroupId) -> Result<Option<StoredGroup>, ListenerError> {
-    tools.mailboxes.store.affinity_group(id).await.map_err(ListenerError::Read)
 }
 
 fn child_id(mailbox: &MailAddress) -> ChildId {

@@ -26,6 +26,7 @@ pub mod messages;
 pub mod policy;
 pub mod tree;
 
+mod ended;
 mod journal;
 mod order;
 mod outage;

@@ -10,6 +10,8 @@
 //! * Every other end, also one of ours to add members, may have lost what was on its way: the mailboxes that were
 //!   on the stream catch up when the next one is open. (B7 would let a planned close pass; but what the server had
 //!   written when we closed is gone, and a catch-up costs little.)
+//! * A stream that complains about subscriptions which the group ended itself (a mailbox left) is opened anew
+//!   without them, quietly.
 //! * A subscription that nobody heard for longer than `no_gap_within` catches up, too.
 //! * Growth: while members are being subscribed the stream is opened anew after `growth_pause`, then after twice
 //!   that and so on up to `growth_pause_max`, and once more when all are there.
@@ -32,6 +34,7 @@ use calendar::MailAddress;
 use calendar::ids::SubscriptionId;
 
 use crate::config::GroupOptions;
+use crate::ended::EndedHere;
 
 #[cfg(test)]
 mod tests;
@@ -202,6 +205,7 @@ pub struct Policy {
     /// When all mailboxes caught up last because no stream could be opened.
     deaf_since: Option<Instant>,
     opened_once: bool,
+    ended: EndedHere,
 }
 
 impl Policy {
@@ -218,6 +222,7 @@ impl Policy {
             growths: 0,
             deaf_since: None,
             opened_once: false,
+            ended: EndedHere::new(),
         }
     }
 
@@ -292,6 +297,16 @@ impl Policy {
         self.members.iter().filter_map(live).take(STREAM_IDS).collect()
     }
 
+    /// Is this the last stream that was wanted?
+    pub const fn is_current(&self, stream: u64) -> bool {
+        self.number == stream
+    }
+
+    /// How many of these subscriptions were not ended here: only those are lost.
+    pub fn lost_among(&self, subscriptions: &[SubscriptionId]) -> usize {
+        self.ended.others_among(subscriptions)
+    }
+
     fn live_ids(&self) -> BTreeSet<SubscriptionId> {
         self.live_subscriptions().into_iter().map(|(_, id)| id).collect()
     }
@@ -313,6 +328,9 @@ impl Policy {
                     State::Live(id) => Some(id),
                     _ => None,
                 };
+                if let Some(id) = &subscription {
+                    self.ended.remember(id);
+                }
                 out.push(Directive::End(mail, subscription));
             }
         }
@@ -351,21 +369,24 @@ impl Policy {
     ) {
         let Some(member) = self.members.get_mut(mailbox) else {
             // it left meanwhile
+            self.ended.remember(&subscription);
             out.push(Directive::Unsubscribe(mailbox.clone(), subscription));
             return;
         };
-        if let State::Live(old) = &member.state
-            && *old != subscription
-        {
-            // its actor was restarted and knows nothing of the old one
-            out.push(Directive::Unsubscribe(mailbox.clone(), old.clone()));
-        }
-        member.state = State::Live(subscription);
+        let replaced = match std::mem::replace(&mut member.state, State::Live(subscription.clone())) {
+            State::Live(old) if old != subscription => Some(old),
+            _ => None,
+        };
         member.downs = 0;
         member.own_fault = false;
         // its own catch-up follows the subscription
         member.gap = false;
         member.unheard_since = now;
+        if let Some(old) = replaced {
+            // its actor was restarted and knows nothing of the old one
+            self.ended.remember(&old);
+            out.push(Directive::Unsubscribe(mailbox.clone(), old));
+        }
         let affinity = match (&self.anchored, cookie) {
             (None, cookie) => Some((mailbox.clone(), cookie)),
             (Some((anchor, known)), Some(cookie)) if known.as_ref() != Some(&cookie) => {
@@ -449,6 +470,15 @@ impl Policy {
             .filter(|(_, id)| subscriptions.contains(id))
             .map(|(mail, _)| mail)
             .collect();
+        let lost = self.lost_among(subscriptions);
+        self.ended.excuse(subscriptions);
+        if bad.is_empty() && lost == 0 && !subscriptions.is_empty() {
+            // ended here: a stream without them, at once
+            out.push(Directive::Close);
+            self.end_stream(now, true);
+            self.stream = Stream::Pausing { at: now };
+            return;
+        }
         if bad.is_empty() {
             // the server complains about what it was not asked for: nothing to drop, so do not hurry
             out.push(Directive::Close);

@@ -39,6 +39,8 @@ pub(crate) struct Pump {
 pub(crate) enum End {
     /// As planned.
     Closed,
+    /// Some of its subscriptions are not served; the group wants another stream now.
+    Bad,
     /// It could not be opened, by an outage; the service may have said how long to wait.
     Away(Option<Duration>),
     /// By a fault with this code.
@@ -119,8 +121,13 @@ impl Pump {
             self.tell(heard).await;
         }
         let closed = told.contains(&Heard::Closed);
+        let bad = told.iter().any(|heard| matches!(heard, Heard::Bad { .. }));
         for heard in told {
             self.tell(heard).await;
+        }
+        if bad {
+            // the server ends it now, which is no fault on top of what was told
+            return Some(End::Bad);
         }
         match broken {
             Some(error) => Some(self.broke(error, *opened).await),

@@ -3,6 +3,7 @@
 //! Life: read what the group wants ([`Orders`]) → open the stream and serve it ([`Pump`]) → again. What ends a
 //! stream, and what follows:
 //! * the server's planned end: told, and the same incarnation serves the group's next order;
+//! * subscriptions that are not served: told, and the next order is served, which is without them;
 //! * the group wants something else: the connection is closed and the new order is served;
 //! * an opening that fails by an outage (Exchange is away, busy, or answers nonsense): told, and tried again by this
 //!   incarnation after a pause. An outage concerns all streams, restarting one helps nobody, and hours of it
@@ -123,6 +124,10 @@ impl Serving {
             match end {
                 End::Closed => {
                     base::crash::point("listener.stream-closed");
+                    self.orders.ended(number);
+                    outages = 0;
+                }
+                End::Bad => {
                     self.orders.ended(number);
                     outages = 0;
                 }

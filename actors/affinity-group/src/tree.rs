@@ -37,7 +37,7 @@ use store::subscriptions::GroupId;
 use store::wake::Wake;
 use supervision::{ChildId, ChildRef, ChildSpec, Intensity, Strategy, SupervisorRef, SupervisorSpec};
 
-use crate::config::{Accounts, ListenerOptions};
+use crate::config::{Accounts, GroupOptions, ListenerOptions};
 use crate::group::{GroupActor, GroupTools};
 use crate::keeper::Keeper;
 use crate::listener::Listener;
@@ -58,8 +58,8 @@ const STREAM_FAULTS: Intensity = Intensity { max_restarts: 6, window: Duration::
 /// Restarts of a group.
 const GROUP_FAULTS: Intensity = tolerant(10);
 
-/// The listener as a child of the root. `tools.options` is replaced by `options.group`; of the groups, those run here
-/// that `shares` gives to this instance.
+/// The listener as a child of the root. `tools.options` is replaced by `options.group`, with the groups of an account
+/// that `options` allow; of the groups, those run here that `shares` gives to this instance.
 pub fn listener_spec(
     reference: &ChildRef<Listener>,
     tools: GroupTools,
@@ -68,7 +68,9 @@ pub fn listener_spec(
     wake: Wake,
     shares: Shares,
 ) -> ChildSpec {
-    let tools = Arc::new(GroupTools { options: options.group, ..tools });
+    let group =
+        GroupOptions { groups_per_account: options.subscription_groups_per_credential, ..options.group };
+    let tools = Arc::new(GroupTools { options: group, ..tools });
     let keeper = ChildRef::new();
     let sharing = sharing(&keeper, &tools, options, &wake, shares);
     let forming = ChildSpec::actor("forming", reference, move |child| {

@@ -13,6 +13,7 @@ use supervision::{
     ChildContext, ChildId, ChildRef, ChildSpec, Intensity, Restart, Stop, Strategy, SupervisorRef,
     SupervisorSpec,
 };
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::batch::{PlannerBatch, Report};
@@ -23,6 +24,11 @@ use crate::messages::{BatchEnded, Looked, News, Observe, Observed, OfDuty};
 use crate::plan::Picker;
 use crate::policy::{Directive, Ended, Event, Limits, Look, Policy};
 use crate::send::{Duty, Work};
+
+/// How long answers that have come are still being recorded when the others are left.
+const RECORD_PATIENCE: Duration = Duration::from_secs(2);
+/// How long handing the lease back may take.
+const HAND_BACK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Turns decisions into calls.
 #[derive(Debug)]
@@ -36,6 +42,10 @@ pub struct PlannerBatcher {
     picker: Option<Picker>,
     lease: Option<Lease>,
     next_batch: u64,
+    /// Cancelled when the end waits no longer for calls in flight.
+    leave: CancellationToken,
+    /// Cancelled when no new work is to be taken.
+    stop: CancellationToken,
     timer: Option<SpawnHandle>,
     look: Option<AbortOnDropHandle<()>>,
     /// Keeps the duty; waits for news.
@@ -60,6 +70,8 @@ impl PlannerBatcher {
             picker: Some(Picker::default()),
             lease: None,
             next_batch: 0,
+            leave: CancellationToken::new(),
+            stop: CancellationToken::new(),
             timer: None,
             look: None,
             watches: Vec::new(),
@@ -67,12 +79,13 @@ impl PlannerBatcher {
     }
 
     /// The batcher and the supervisor of its batches, below one supervisor `planner-batcher`. The batches
-    /// are stopped after the batcher, which waits for them: calls in flight are ended in order.
+    /// are stopped after the batcher, which waits for them: calls in flight are ended in order, or left after
+    /// [`BatcherOptions::stop_patience`].
     pub fn supervisor(deps: &Deps, options: &BatcherOptions, reference: &ChildRef<Self>) -> SupervisorSpec {
         let batches = SupervisorRef::new();
         let calls = deps.book.limits().simultaneous_calls as usize;
         let intensity = Intensity { max_restarts: 5, window: Duration::from_secs(60) };
-        let patience = options.lifetime() + Duration::from_secs(1);
+        let patience = options.stop_patience + RECORD_PATIENCE + HAND_BACK_PATIENCE;
         let pool = SupervisorSpec::new("batches", Strategy::OneForOne, intensity)
             .max_children(calls.saturating_add(1))
             .reference(&batches);
@@ -132,8 +145,9 @@ impl PlannerBatcher {
             picker.forget_live();
         }
         let (deps, options, address) = (self.deps.clone(), self.options.clone(), context.address());
+        let stop = self.stop.clone();
         let look = self.child.guarded("a look", async move {
-            let found = look::look(&deps, &options, &fence, &mut picker, size).await;
+            let found = look::look(&deps, &options, &fence, &mut picker, size, &stop).await;
             // a batcher that is gone has a successor with a lease of its own
             let _ = address.send(Looked { picker, found }).await;
         });
@@ -150,6 +164,7 @@ impl PlannerBatcher {
         let id = ChildId::from(format!("planner-batch/{}", self.next_batch));
         let report = Report { batcher: context.address(), summary: None };
         let (deps, options) = (self.deps.clone(), self.options.clone());
+        let leave = self.leave.clone();
         let mut once = Some((work, report));
         let batcher: Addr<Self> = context.address();
         let spec = ChildSpec::actor(id.clone(), &ChildRef::new(), move |child| {
@@ -157,7 +172,7 @@ impl PlannerBatcher {
                 Some((work, report)) => (Some(work), report),
                 None => (None, Report { batcher: batcher.clone(), summary: None }),
             };
-            PlannerBatch::new(child, deps.clone(), options.clone(), work, report)
+            PlannerBatch::new(child, deps.clone(), options.clone(), work, report, leave.clone())
         })
         .restart(Restart::Temporary)
         .without_bearing_on_readiness()
@@ -272,7 +287,7 @@ impl Handler<Looked> for PlannerBatcher {
             Err(error) => return self.escalate(&BatcherError::Look(error)),
         };
         if let (Some((reserved, slot, began)), Some(lease)) = (found.call, &self.lease) {
-            let duty = Duty::of(lease);
+            let duty = Duty::of(lease, self.leave.clone());
             self.start_batch(Work { reserved, slot, began, duty }, context);
         }
         self.tell(Event::Looked(found.look), context);
@@ -316,6 +331,12 @@ impl Handler<Stop> for PlannerBatcher {
             context.stop();
             return;
         }
+        self.stop.cancel();
+        context.run_later(self.options.stop_patience, |actor, context| {
+            // their connections are closed before the lease goes back: the successor need not count them
+            actor.leave.cancel();
+            context.run_later(RECORD_PATIENCE, Self::finish);
+        });
         self.tell(Event::Stop, context);
     }
 }

@@ -2,6 +2,7 @@
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler};
 use supervision::{ChildContext, Stop};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::actor::PlannerBatcher;
@@ -17,6 +18,8 @@ pub struct PlannerBatch {
     options: BatcherOptions,
     work: Option<Work>,
     report: Report,
+    /// Cancelled when the end of the service waits no longer.
+    leave: CancellationToken,
     task: Option<AbortOnDropHandle<()>>,
 }
 
@@ -41,8 +44,9 @@ impl PlannerBatch {
         options: BatcherOptions,
         work: Option<Work>,
         report: Report,
+        leave: CancellationToken,
     ) -> Self {
-        Self { child, deps, options, work, report, task: None }
+        Self { child, deps, options, work, report, leave, task: None }
     }
 }
 
@@ -77,6 +81,11 @@ impl Handler<Sent> for PlannerBatch {
 impl Handler<Stop> for PlannerBatch {
     type Result = ();
 
-    /// A call in flight is not given up: it ends by its own deadline, and so does this.
-    fn handle(&mut self, _: Stop, _: &mut Self::Context) {}
+    /// A call in flight is not given up, it ends by its own deadline, and so does this; except when the batcher waits no
+    /// longer.
+    fn handle(&mut self, _: Stop, context: &mut Self::Context) {
+        if self.leave.is_cancelled() {
+            context.stop();
+        }
+    }
 }

@@ -22,6 +22,9 @@ pub struct BatcherOptions {
     pub call_timeout: Duration,
     /// How much longer its keys stay in flight, so that the answer can be recorded.
     pub answer_grace: Duration,
+    /// How long the end of the service waits for the answers of calls in flight; then they are left, and their keys wait
+    /// for their deadline (B9).
+    pub stop_patience: Duration,
     /// Pauses: of a key whose receipt said "not now" or that brought none, and of all sending while calls
     /// fail (`planner.retry_initial`, `planner.retry_cap`).
     pub retry: Backoff,
@@ -41,6 +44,7 @@ impl Default for BatcherOptions {
             update_interval: Duration::from_secs(20),
             call_timeout: Duration::from_secs(60),
             answer_grace: base::pace::scaled(Duration::from_secs(5)),
+            stop_patience: base::pace::scaled(Duration::from_secs(20)),
             retry: Backoff::doubling(Duration::from_secs(1), Duration::from_secs(300)),
             attempts_max: 50,
             adopt_after_unknown_outcome: Duration::from_secs(60),

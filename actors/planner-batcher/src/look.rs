@@ -9,6 +9,7 @@ use store::StoreError;
 use store::calls::{Class, Permit, Slot};
 use store::lease::Fence;
 use store::outbox::{PageSize, Reserved};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{BatcherOptions, Deps};
 use crate::plan::{Picker, Walk};
@@ -30,16 +31,21 @@ pub(crate) struct Found {
     pub(crate) call: Option<(Reserved, Slot, std::time::Instant)>,
 }
 
-/// Looks for work. Returns the picker with what is planned beyond the reserved call.
+/// Looks for work, unless `stop` comes before there is room for a call. Returns the picker with what is planned beyond the reserved call.
 pub(crate) async fn look(
     deps: &Deps,
     options: &BatcherOptions,
     fence: &Fence,
     picker: &mut Picker,
     size: usize,
+    stop: &CancellationToken,
 ) -> Result<Found, StoreError> {
     // The slot comes first: what is sent is decided when it can be sent.
-    let slot = deps.book.slot().await;
+    let slot = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Ok(Found { look: Look::Unfinished, call: None }),
+        slot = deps.book.slot() => slot,
+    };
     let as_of = expire(deps, options, fence).await?;
     let mut search = Search { deps, options, fence, picker, size, pages: PAGES_MAX, stale: STALE_MAX };
     // Each class has room of its own: that one finds none says nothing of the other.

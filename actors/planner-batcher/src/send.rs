@@ -14,6 +14,7 @@ use store::StoreError;
 use store::calls::{CallEnd, Slot};
 use store::lease::{Fence, Lease};
 use store::outbox::{Answer, KeyAnswer, Operation, Outcome, PendingKey, Reserved};
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span, field};
 
 use crate::config::{BatcherOptions, Deps};
@@ -40,12 +41,14 @@ pub(crate) struct Work {
 pub(crate) struct Duty {
     fence: Fence,
     lost: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Cancelled when the end of the service waits no longer for the answer.
+    leave: CancellationToken,
 }
 
 impl Duty {
-    /// The duty that this lease gives.
-    pub(crate) fn of(lease: &Lease) -> Self {
-        Self { fence: lease.fence(), lost: Box::pin(lease.lost_signal()) }
+    /// The duty that this lease gives, until `leave` is cancelled.
+    pub(crate) fn of(lease: &Lease, leave: CancellationToken) -> Self {
+        Self { fence: lease.fence(), lost: Box::pin(lease.lost_signal()), leave }
     }
 }
 
@@ -67,9 +70,10 @@ pub(crate) struct Summary {
 /// Makes the call and records what came of it.
 ///
 /// A call whose duty is lost is cut off at once: its connection is closed before a successor can take the lease,
-/// so the successor need not count it as in flight ([`store::calls`]). Its keys wait for their deadline.
+/// so the successor need not count it as in flight ([`store::calls`]). Its keys wait for their deadline. The same becomes
+/// of a call that the end of the service does not wait for any longer.
 pub(crate) async fn send(deps: &Deps, options: &BatcherOptions, work: Work) -> Summary {
-    let Work { reserved, slot, began, duty: Duty { fence, lost } } = work;
+    let Work { reserved, slot, began, duty: Duty { fence, lost, leave } } = work;
     let batch = batch_span(&reserved);
     let spans: Vec<Span> = reserved.keys.iter().map(|key| member_span(key, &batch)).collect();
     let trace = spans.first().and_then(telemetry::trace::of);
@@ -82,6 +86,15 @@ pub(crate) async fn send(deps: &Deps, options: &BatcherOptions, work: Work) -> S
                 mailbox = %reserved.mail,
                 call_id = %reserved.call_id,
                 "a call to planner was cut off, its duty was lost"
+            );
+            return Summary { ended: Ended::Lost, unrecorded: None };
+        }
+        () = leave.cancelled() => {
+            tracing::warn!(
+                event_id = codes::CALLS_LEFT.id,
+                mailbox = %reserved.mail,
+                call_id = %reserved.call_id,
+                "a call to planner is left unanswered at the end"
             );
             return Summary { ended: Ended::Lost, unrecorded: None };
         }
@@ -104,8 +117,9 @@ pub(crate) async fn send(deps: &Deps, options: &BatcherOptions, work: Work) -> S
     }
     // The member spans end here, at the receipt; recording it is the batch's business.
     drop(spans);
+    let give_up = GiveUp { at: began + options.lifetime(), leave };
     let unrecorded =
-        record(deps, options, &fence, &answer, reserved.operation, began).instrument(batch).await.err();
+        record(deps, &give_up, &fence, &answer, reserved.operation).instrument(batch).await.err();
     base::crash::point("communicator.answer-recorded");
     drop(slot);
     look_for_new_codes(deps, &answer).await;
@@ -352,16 +366,22 @@ fn tell_taken(reserved: &Reserved, answer: &Answer) {
     );
 }
 
-/// Records the answer, again and again while the database is away, until the keys have expired anyway.
+/// Until when an answer is tried to be recorded.
+struct GiveUp {
+    /// Its keys have expired then.
+    at: Instant,
+    /// The service ends.
+    leave: CancellationToken,
+}
+
+/// Records the answer, again and again while the database is away, until it is time to give up.
 async fn record(
     deps: &Deps,
-    options: &BatcherOptions,
+    give_up: &GiveUp,
     fence: &Fence,
     answer: &Answer,
     operation: Operation,
-    began: Instant,
 ) -> Result<(), StoreError> {
-    let give_up = began + options.lifetime();
     loop {
         let error = match deps.book.answer(fence, answer, operation == Operation::Delete).await {
             Ok(found) if found as usize == answer.keys.len() => return Ok(()),
@@ -372,7 +392,8 @@ async fn record(
             }
             Err(error) => error,
         };
-        let again = error.disposition().is_retry() && deps.clock.monotonic() + RECORD_AGAIN < give_up;
+        let in_time = deps.clock.monotonic() + RECORD_AGAIN < give_up.at && !give_up.leave.is_cancelled();
+        let again = error.disposition().is_retry() && in_time;
         tracing::error!(
             event_id = codes::COMMUNICATOR_DATABASE_FAILED.id,
             call_id = %answer.call_id,

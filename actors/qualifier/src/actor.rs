@@ -196,8 +196,7 @@ impl Shard {
             Arc::clone(&self.options),
             self.services.clone(),
             incumbency.lease.fence(),
-            Arc::clone(&self.shared.full_read_calls),
-            Arc::clone(&self.shared.together),
+            &self.shared,
         );
         self.incumbency = Some((incumbency, Arc::new(office)));
         self.look_at_schedule(ctx);
@@ -330,8 +329,10 @@ impl Shard {
         let few_full = matches!(batch, Batch::Full(_))
             && self.more_full
             && self.schedule.full_waiting() <= FULL_READS_AHEAD / 2;
-        if few_full || self.schedule.room() <= CLAIM_MAX {
+        if self.schedule.room() <= CLAIM_MAX {
             self.claim(ctx);
+        } else if few_full {
+            self.claim_full_reads(ctx);
         }
     }
 

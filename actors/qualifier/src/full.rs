@@ -7,7 +7,7 @@
 //! reading names as unreadable is left as it is. A key that cannot be stored is left out, with an event, and
 //! the others are stored.
 //!
-//! While one mailbox is stored the next is read: only the calls to the source are limited by
+//! While one mailbox is stored or its answer decoded the next is read: only the calls to the source are limited by
 //! `simultaneous_calls_at_full_pull`.
 //!
 //! Cost: one reading, and of the database a few round trips for what is known and one short transaction, however
@@ -19,10 +19,10 @@ use std::sync::Arc;
 use base::TraceContext;
 use calendar::reconcile::{Change, Covered, Decision, Reason, Reconciled, Scene, also_to_read, reconcile};
 use calendar::source::{Reading, WindowReading};
-use calendar::{Appointment, ItemId, Known, MailAddress, SourceError, Window, codes};
+use calendar::{Appointment, ItemId, Known, MailAddress, Policy, SourceError, Window, codes};
 use jiff::Timestamp;
 use store::decisions::{Applied, Effect, Guarded, GuardedRun, KeyQuery, Series, is_refusal};
-use store::full_reads::FullReadFacts;
+use store::full_reads::{Beginning, FullReadFacts};
 use store::notification_queue::{Claimed, Finished};
 use store::withheld::WithheldKey;
 use tracing::Instrument;
@@ -40,7 +40,7 @@ use crate::work::{
 pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, QualifierError> {
     let mut report = Report::default();
     let notifications = &batch.notifications;
-    let target = office.services.store.target_of_full_read(&batch.mail).await?;
+    let Beginning { target, is_new } = office.beginnings.of(&office.services.store, &batch.mail).await?;
     let Some((mailbox, looked_up_at)) =
         office.mailbox(target, &batch.mail, notifications.iter(), &mut report).await?
     else {
@@ -57,8 +57,10 @@ pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, Qualif
     );
     continue_traces(&span, &traces(notifications.iter()));
     let reader = office.reader(&mailbox, batch.failures);
-    for _ in 0..CONFLICTS_MAX {
-        let done = once(office, &reader, looked_up_at, notifications).instrument(span.clone()).await?;
+    for attempt in 0..CONFLICTS_MAX {
+        // After a conflict something is known, whatever was found before.
+        let begun = Begun { looked_up_at, is_new: is_new && attempt == 0 };
+        let done = once(office, &reader, begun, notifications).instrument(span.clone()).await?;
         if let Some(done) = done {
             report.add(done);
             return Ok(report);
@@ -66,6 +68,15 @@ pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, Qualif
     }
     let failure = |notification| Failure { notification, error: CONTENDED.to_owned(), own: true };
     office.fail(&batch.mail, notifications.iter().map(failure).collect()).await
+}
+
+/// What was known of the mailbox when its full read began.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    /// By the database's clock.
+    looked_up_at: Timestamp,
+    /// Nothing.
+    is_new: bool,
 }
 
 struct Facts {
@@ -84,11 +95,11 @@ struct Facts {
 async fn once(
     office: &Office,
     reader: &Reader<'_>,
-    looked_up_at: Timestamp,
+    begun: Begun,
     notifications: &[Claimed],
 ) -> Result<Option<Report>, QualifierError> {
     let mailbox = reader.mailbox;
-    let facts = match gather(office, reader).await? {
+    let facts = match gather(office, reader, begun.is_new).await? {
         Ok(facts) => facts,
         Err(error) => {
             tracing::Span::current().record("outcome", "failed");
@@ -105,7 +116,7 @@ async fn once(
     effect.bulk = true;
     effect.full_read = true;
     effect.fresh = facts.known.is_empty() && facts.withheld.is_empty();
-    effect.full_read_began_db = Some(looked_up_at);
+    effect.full_read_began_db = Some(begun.looked_up_at);
     effect.full_read_whole = facts.reading.unreadable.is_empty();
     effect.guarded = guarded;
     let news = plan::series_news(&facts.readings, &facts.found, &facts.series);
@@ -187,15 +198,16 @@ fn told(facts: &Facts, guarded: &Guarded, tally: Tally) -> String {
     text
 }
 
-/// Reads the window and what else it takes; the inner error says that the window cannot be read.
-async fn gather(office: &Office, reader: &Reader<'_>) -> Result<Result<Facts, SourceError>, QualifierError> {
+/// Reads the window and what else it takes; the inner error says that the window cannot be read. Of a mailbox that
+/// `is_new` there is nothing to load.
+async fn gather(
+    office: &Office,
+    reader: &Reader<'_>,
+    is_new: bool,
+) -> Result<Result<Facts, SourceError>, QualifierError> {
     let policy = &office.options.policy;
     let mail = &reader.mailbox.address;
-    let turn = office.turn_to_read().await;
-    let began = office.now();
-    let window = policy.window(began);
-    let reading = reader.window(window.slot()).await;
-    drop(turn);
+    let (window, began, reading) = office.read_window(reader).await;
     let mut reading = match reading.map_err(QualifierError::Source)? {
         Ok(reading) => reading,
         Err(error) => {
@@ -210,12 +222,12 @@ async fn gather(office: &Office, reader: &Reader<'_>) -> Result<Result<Facts, So
         }
     };
     let mut found = std::mem::take(&mut reading.found);
-    let query = KeyQuery {
-        uids: found.iter().filter_map(|item| item.uid.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
-        origin_ids: plan::names_of(&found, policy),
-        item_ids: found.iter().map(|item| item.item_id.clone()).collect(),
+    let stored = if is_new {
+        FullReadFacts::default()
+    } else {
+        let query = query_of(&found, policy);
+        office.services.store.full_read_facts(mail, window.slot(), &query, began).await?
     };
-    let stored = office.services.store.full_read_facts(mail, window.slot(), &query, began).await?;
     let mut readings = Readings::new();
     let more: Vec<ItemId> = also_to_read(office.now(), policy, &stored.known, &found).into_iter().collect();
     let turn = if more.is_empty() { None } else { Some(office.turn_to_read().await) };
@@ -228,6 +240,15 @@ async fn gather(office: &Office, reader: &Reader<'_>) -> Result<Result<Facts, So
     let covered = Covered { slot: window.slot(), began, reason: Reason::FullRead };
     let FullReadFacts { known, series, withheld } = stored;
     Ok(Ok(Facts { began, window, covered, readings, found, reading, known, series, withheld }))
+}
+
+/// The keys that what was found may belong to.
+fn query_of(found: &[Appointment], policy: &Policy) -> KeyQuery {
+    KeyQuery {
+        uids: found.iter().filter_map(|item| item.uid.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
+        origin_ids: plan::names_of(found, policy),
+        item_ids: found.iter().map(|item| item.item_id.clone()).collect(),
+    }
 }
 
 /// Stores the decisions one by one, because the database refused something in them, and then the rest of

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod actor;
+mod beginnings;
 pub mod coalesce;
 pub mod config;
 pub mod error;

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base::Turns;
 use calendar::codes;
 use store::StoreError;
 use store::duty;
@@ -17,19 +18,26 @@ use store::wake::Channel;
 use supervision::ChildContext;
 use tokio::sync::Semaphore;
 
+use crate::beginnings::Beginnings;
 use crate::config::{QualifierOptions, Services};
-use crate::together::Together;
+use crate::together::{MAILBOXES_MAX, Together};
 
-/// Full reads whose mailbox has been read and which are decided about and stored while the next ones are read.
-pub(crate) const STORED_MEANWHILE: usize = 16;
+/// Full reads whose mailbox has been read and which are decided about and stored while the next ones are read: a group that
+/// is being stored, and the one that gathers after it.
+pub(crate) const STORED_MEANWHILE: usize = 2 * MAILBOXES_MAX;
 
 /// What the shards of a process share.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
     /// One permit for each full read in hand: being read, or what was read being stored.
     pub(crate) full_reads: Arc<Semaphore>,
-    /// One permit for each mailbox that is being read in full (`simultaneous_calls_at_full_pull`).
-    pub(crate) full_read_calls: Arc<Semaphore>,
+    /// One for each mailbox whose window is being read: twice as many as there may be calls, so that a call is under way
+    /// while the answer to another is decoded; not more, since what a reading says holds from its begin on.
+    pub(crate) windows: Turns,
+    /// One for each call of full reads (`simultaneous_calls_at_full_pull`).
+    pub(crate) full_read_calls: Turns,
+    /// Where they begin.
+    pub(crate) beginnings: Arc<Beginnings>,
     /// Where they are stored.
     pub(crate) together: Arc<Together>,
     /// Shards that have been in office since the process started: for them the pull at start is done.
@@ -40,7 +48,9 @@ impl Shared {
     pub(crate) fn new(options: &QualifierOptions) -> Self {
         Self {
             full_reads: Arc::new(Semaphore::new(options.simultaneous_full_reads + STORED_MEANWHILE)),
-            full_read_calls: Arc::new(Semaphore::new(options.simultaneous_full_reads)),
+            windows: Turns::new(2 * options.simultaneous_full_reads),
+            full_read_calls: Turns::new(options.simultaneous_full_reads),
+            beginnings: Arc::new(Beginnings::new()),
             together: Arc::new(Together::new()),
             started: Arc::default(),
         }

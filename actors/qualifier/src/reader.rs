@@ -10,6 +10,7 @@
 //! A service that is "away" again and again for one mailbox, though the mailbox can be reached, may be choking
 //! on one of its items: from some failures in a row on ([`Reader::suspicious`]) that is looked for too.
 
+use base::Turns;
 use calendar::source::{Mailbox, Reading, SourceErrorKind, WindowReading};
 use calendar::{CalendarSource, ItemId, Slot, SourceError};
 
@@ -128,9 +129,22 @@ impl Reader<'_> {
         match self.source.read_window(self.mailbox, window).await {
             Ok(reading) => Ok(Ok(reading)),
             Err(error) if self.ends(&error) => Err(error),
+            Err(error) => self.must_be_reachable().await.map(|()| Err(error)),
+        }
+    }
+
+    /// The same for a full read, whose calls are made by turns.
+    pub(crate) async fn window_by_turns(
+        &self,
+        window: Slot,
+        turns: &Turns,
+    ) -> Result<Result<WindowReading, SourceError>, SourceError> {
+        match self.source.read_window_by_turns(self.mailbox, window, turns).await {
+            Ok(reading) => Ok(Ok(reading)),
+            Err(error) if self.ends(&error) => Err(error),
             Err(error) => {
-                self.must_be_reachable().await?;
-                Ok(Err(error))
+                let _turn = turns.take().await;
+                self.must_be_reachable().await.map(|()| Err(error))
             }
         }
     }

@@ -117,13 +117,8 @@ impl Kit {
         let source = Arc::new(FakeCalendar::default());
         let services = services(&database, &source).await;
         let lease = services.leases.acquire("qualifier/0", Duration::from_secs(5)).await.unwrap();
-        let office = Office::new(
-            Arc::new(options),
-            services.clone(),
-            lease.fence(),
-            Arc::new(tokio::sync::Semaphore::new(1)),
-            Arc::new(crate::together::Together::new()),
-        );
+        let shared = crate::office::Shared::new(&options);
+        let office = Office::new(Arc::new(options), services.clone(), lease.fence(), &shared);
         let claim = AtomicI64::new(services.store.new_claim().await.unwrap());
         Self { database, source, services, office, claim, _lease: lease }
     }

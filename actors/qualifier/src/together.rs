@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use store::decisions::{Applied, Done, Effect};
+use store::decisions::{Applied, DECISIONS_TOGETHER_MAX, Done, Effect};
 use store::lease::Fence;
 use store::{Store, StoreError};
 use tokio::sync::oneshot::error::TryRecvError;
@@ -20,14 +20,11 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 mod tests;
 
 /// Most mailboxes in one transaction.
-const MAILBOXES_MAX: usize = 16;
+pub(crate) const MAILBOXES_MAX: usize = 16;
 /// So many need not wait for more.
-const ENOUGH: usize = 16;
+const ENOUGH: usize = MAILBOXES_MAX;
 /// Longest wait for others.
 const LINGER: Duration = Duration::from_millis(40);
-/// Most decisions in one transaction of several mailboxes.
-const DECISIONS_MAX: usize = 2_000;
-
 /// Those who wait to be stored.
 #[derive(Debug)]
 pub(crate) struct Together {
@@ -78,13 +75,17 @@ impl Together {
         UnderWay(self)
     }
 
-    /// Stores the effect of a full read, together with others if there are any. Each mailbox at most once at one time.
+    /// Stores the effect of a full read, together with others if there are any and it can be. Each mailbox at most once at
+    /// one time.
     pub(crate) async fn apply(
         &self,
         store: &Store,
         fence: &Fence,
         effect: &Arc<Effect>,
     ) -> Result<Applied, StoreError> {
+        if !effect.is_plain() {
+            return store.apply(fence, effect).await;
+        }
         let (stored, mut is_stored) = oneshot::channel();
         self.lock().push(Waiting { fence: fence.clone(), effect: Arc::clone(effect), stored });
         self.news.notify_one();
@@ -153,7 +154,7 @@ fn take(waiting: &mut Vec<Waiting>) -> Vec<Waiting> {
     let mut decisions = 0;
     let fits = |one: &Waiting| {
         decisions += one.effect.decisions.len();
-        decisions <= DECISIONS_MAX
+        decisions <= DECISIONS_TOGETHER_MAX
     };
     let n = waiting.iter().take(MAILBOXES_MAX).map(fits).take_while(|fits| *fits).count();
     waiting.drain(..n.max(1).min(waiting.len())).collect()

@@ -4,19 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::TraceContext;
-use calendar::source::Mailbox;
+use base::{TraceContext, Turn, Turns};
+use calendar::source::{Mailbox, WindowReading};
 use calendar::zone::unknown_marks;
-use calendar::{Appointment, ItemId, MailAddress, SourceError, codes};
+use calendar::{Appointment, ItemId, MailAddress, SourceError, Window, codes};
 use jiff::Timestamp;
 use store::decisions::{Effect, Guarded, Series, to_stored_precision};
 use store::full_reads::Target;
 use store::lease::Fence;
 use store::notification_queue::{Claimed, Failed, Finished};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::beginnings::Beginnings;
 use crate::config::{QualifierOptions, Services};
 use crate::error::QualifierError;
+use crate::office::Shared;
 use crate::plan::SeriesNews;
 use crate::reader::{Blame, Reader, blame_of_item};
 use crate::together::Together;
@@ -27,7 +28,11 @@ pub struct Office {
     pub(crate) options: Arc<QualifierOptions>,
     pub(crate) services: Services,
     pub(crate) fence: Fence,
-    full_read_calls: Arc<Semaphore>,
+    /// Who reads the window of a mailbox in full holds one of them.
+    windows: Turns,
+    /// Who reads a mailbox in full holds one of them while it asks the source.
+    full_read_calls: Turns,
+    pub(crate) beginnings: Arc<Beginnings>,
     pub(crate) together: Arc<Together>,
 }
 
@@ -60,21 +65,38 @@ pub(crate) const CONFLICTS_MAX: usize = 3;
 pub(crate) const CONTENDED: &str = "the keys kept changing while they were decided about";
 
 impl Office {
-    /// An office of the shard that holds `fence`. `full_read_calls` is shared by all shards of the process: who reads
-    /// a mailbox in full holds a permit of it while it asks the source; and so is `together`, where it is stored.
+    /// An office of the shard that holds `fence`, with what the shards of the process share.
     pub(crate) fn new(
         options: Arc<QualifierOptions>,
         services: Services,
         fence: Fence,
-        full_read_calls: Arc<Semaphore>,
-        together: Arc<Together>,
+        shared: &Shared,
     ) -> Self {
-        Self { options, services, fence, full_read_calls, together }
+        Self {
+            options,
+            services,
+            fence,
+            windows: shared.windows.clone(),
+            full_read_calls: shared.full_read_calls.clone(),
+            beginnings: Arc::clone(&shared.beginnings),
+            together: Arc::clone(&shared.together),
+        }
     }
 
     /// Waits for the turn to ask the source for a full read (`simultaneous_calls_at_full_pull`).
-    pub(crate) async fn turn_to_read(&self) -> SemaphorePermit<'_> {
-        self.full_read_calls.acquire().await.expect("nobody closes the semaphore")
+    pub(crate) async fn turn_to_read(&self) -> Turn<'_> {
+        self.full_read_calls.take().await
+    }
+
+    /// Reads the window of a full read that begins now; says when that was.
+    pub(crate) async fn read_window(
+        &self,
+        reader: &Reader<'_>,
+    ) -> (Window, Timestamp, Result<Result<WindowReading, SourceError>, SourceError>) {
+        let _window = self.windows.take().await;
+        let began = self.now();
+        let window = self.options.policy.window(began);
+        (window, began, reader.window_by_turns(window.slot(), &self.full_read_calls).await)
     }
 
     /// The present, as the store keeps it.

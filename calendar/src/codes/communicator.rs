@@ -96,8 +96,8 @@ codes! {
         "ressourcelisten nævner noget, der ikke er en mailadresse; det springes over"
         RESOURCES .react(InvestigateInPlanner) .quiet();
     RESOURCE_DROP_WITHHELD = 9202 PCS Error
-        "the resource list would drop more than 10 and more than 10 % of the resources, the drops are withheld"
-        "ressourcelisten ville fjerne mere end 10 og mere end 10 % af ressourcerne; fjernelserne er tilbageholdt"
+        "the resource list would drop more than 10 and more than 10 % of the resources, the drops are withheld until an operator confirms or rejects them (kommuneklient withheld)"
+        "ressourcelisten ville fjerne mere end 10 og mere end 10 % af ressourcerne; fjernelserne er tilbageholdt, til en operatør bekræfter eller afviser dem (kommuneklient withheld)"
         WITHHELD .react(Decide) .is_a_state();
     KEY_SET_ASIDE = 9203 PCS Error
         "an appointment cannot be brought to Planner as decided and was set aside"
@@ -142,8 +142,8 @@ codes! {
         "det, Planner har for en postkasse, kan ikke gemmes; de andre fortsætter"
         COMPARE .per("mailbox");
     COMPARISON_WITHHELD = 9404 PCS Error
-        "Planner holds so many appointments that are not to be there that their deletions are withheld, an operator confirms or rejects them"
-        "Planner har så mange aftaler, der ikke skal være der, at sletningerne er tilbageholdt; en operatør bekræfter eller afviser dem"
+        "Planner holds so many appointments that are not to be there that their deletions are withheld until an operator confirms or rejects them (kommuneklient withheld)"
+        "Planner har så mange aftaler, der ikke skal være der, at sletningerne er tilbageholdt, til en operatør bekræfter eller afviser dem (kommuneklient withheld)"
         WITHHELD .react(Decide) .is_a_state();
     COMPARISON_BEGAN = 9405 PCS Information
         "a comparison of all mailboxes began: by its schedule, at start, or made up because it was missed"

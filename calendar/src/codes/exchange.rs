@@ -68,4 +68,26 @@ codes! {
         "the back-offs of service accounts could not be shared with other instances"
         "servicekontienes ventetider kunne ikke deles med andre instanser"
         DATABASE .quiet();
+
+    // 9640-9659: logging on, and whom it is told to
+    LOGIN_WEAKENED = 9640 ELS Error
+        "Exchange, or somebody between, asks for a weaker login than NTLMv2; nothing made of the password was sent"
+        "Exchange, eller nogen imellem, beder om et svagere login end NTLMv2; intet afledt af adgangskoden blev sendt"
+        LOGON .react(InvestigateInExchange) .critical() .per("account") .ends_on(EXCHANGE_ANSWER);
+    LOGIN_NOT_OFFERED = 9641 ELS Error
+        "Exchange does not offer the way to log on that exchange.authentication names"
+        "Exchange tilbyder ikke den loginmetode, som exchange.authentication angiver"
+        LOGON .react(CorrectConfiguration) .critical() .per("account") .ends_on(EXCHANGE_ANSWER);
+    TOKEN_REFUSED = 9642 ELS Error
+        "the token service refuses the service account (client id, secret, scope or consent)"
+        "tokentjenesten afviser servicekontoen (klient-id, hemmelighed, scope eller samtykke)"
+        LOGON .react(CorrectConfiguration) .critical() .per("account") .ends_on(EXCHANGE_ANSWER);
+    TOKEN_UNAVAILABLE = 9643 ELS Warning
+        "no token could be had from the token service"
+        "der kunne ikke hentes et token fra tokentjenesten"
+        LOGON .in_a_row(3) .per("account") .ends_on(EXCHANGE_ANSWER);
+    ANY_CERTIFICATE = 9644 ALL Error
+        "the certificates of Exchange are not verified: whoever is in between can read and change everything"
+        "Exchanges certifikater kontrolleres ikke: enhver imellem kan læse og ændre alt"
+        LOGON .react(CorrectConfiguration) .critical();
 }

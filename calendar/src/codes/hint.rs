@@ -102,6 +102,22 @@ hints! {
         "The file of the sealing key: whose it is, who may read it, and whether it is the key that the secrets were sealed under."
         "Filen med forseglingsnøglen: hvem der ejer den, hvem der må læse den, og om det er den nøgle, hemmelighederne er forseglet med."
         ["kommuneklient secrets status", "kommuneklient credential test"];
+    RENEWAL =
+        "Order a new function certificate in time (STAR's approval can take a month), and replace the files: they are read again without a restart. Of STAR's own certificates get the new ones from STAR."
+        "Bestil et nyt funktionscertifikat i god tid (STARs godkendelse kan tage en måned), og udskift filerne: de læses igen uden genstart. STARs egne certifikater fås fra STAR."
+        ["kommuneklient doctor"];
+    CERTIFICATES =
+        "The files of planner.client_certificate, its key and its password: do they belong together, is the certificate valid, and has STAR approved it? The log line says what is wrong."
+        "Filerne i planner.client_certificate, nøglen og adgangskoden: hører de sammen, er certifikatet gyldigt, og har STAR godkendt det? Loglinjen siger, hvad der er galt."
+        ["kommuneklient doctor"];
+    SERVER_CERTIFICATE =
+        "Planner's certificate is from another authority, for another name, expired, or not the pinned one. If STAR has announced a new one, put it into planner.server_pin_file or its root into planner.root_certificates; otherwise somebody stands in between."
+        "Planners certifikat er fra en anden udsteder, til et andet navn, udløbet eller ikke det fastlåste. Har STAR varslet et nyt, så læg det i planner.server_pin_file eller dets rod i planner.root_certificates; ellers står der nogen imellem."
+        ["kommuneklient doctor"];
+    SIGNATURE =
+        "The log line says what is wrong with the signature. If STAR has announced a new signing certificate, add it to planner.answer_certificates; check this machine's clock; otherwise somebody changes answers on the way. What was sent is compared with Planner before anything is repeated."
+        "Loglinjen siger, hvad der er galt med signaturen. Har STAR varslet et nyt signeringscertifikat, så tilføj det i planner.answer_certificates; kontrollér maskinens ur; ellers ændrer nogen svar undervejs. Det sendte sammenlignes med Planner, før noget gentages."
+        ["kommuneklient doctor", "kommuneklient status"];
     MIGRATION =
         "Apply the migrations of this version with the account that owns the schema; the service goes on by itself."
         "Udfør denne versions migreringer med den konto, der ejer skemaet; tjenesten fortsætter selv."

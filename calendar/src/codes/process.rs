@@ -59,8 +59,8 @@ codes! {
 
     // 901x: many instances
     SHARDS_DIFFER = 9010 EPS Warning
-        "qualifier.shards is another number than the instances that run have agreed on, theirs is used"
-        "qualifier.shards er et andet tal, end de kørende instanser er enige om; deres tal bruges"
+        "qualifier.shards is another number than the instances that run have agreed on, theirs is used; to change it stop all that qualify, set it for all, and start them"
+        "qualifier.shards er et andet tal, end de kørende instanser er enige om; deres tal bruges. For at ændre det: stop alle, der kvalificerer, sæt tallet for dem alle, og start dem"
         INSTANCES .react(CorrectConfiguration);
     LEASE_LOST = 9011 ALL Warning
         "another instance took what this one owned, it stops and competes anew"
@@ -70,6 +70,22 @@ codes! {
         "the clock of this machine differs from the database's, which counts for all instances"
         "uret på denne maskine afviger fra databasens, som gælder for alle instanser"
         INSTANCES;
+    ACCOUNT_SLOT_AWAITED = 9014 ELS Information
+        "an affinity group waits until its service account has room, another one is still being ended"
+        "en affinitetsgruppe venter på, at dens servicekonto får plads; en anden er ved at blive afsluttet"
+        NOTHING;
+    POOL_SILENT = 9015 ALL Error
+        "this instance renews its leases and cannot use its other connections to the database: it ends, so that others take over"
+        "denne instans fornyer sine lejemål, men kan ikke bruge sine andre forbindelser til databasen; den slutter, så andre kan overtage"
+        DATABASE .critical();
+    CALLS_LEFT = 9016 PCS Warning
+        "calls to Planner were left unanswered at the end of the service, their appointments are sent again after their deadline"
+        "kald til Planner blev forladt uden svar, da tjenesten sluttede; deres aftaler sendes igen efter deres frist"
+        NOTHING .quiet();
+    MIGRATION_AWAITED = 9017 ALL Warning
+        "another process holds the lock of the migrations, it is waited for"
+        "en anden proces holder migreringernes lås; der ventes på den"
+        MIGRATION;
     SHARE_CHANGED = 9012 ALL Information
         "instances came or went, the share of this one changed"
         "instanser kom til eller faldt fra; denne instans' andel blev ændret"

@@ -89,8 +89,8 @@ codes! {
         "tidszone, antal måneder eller optaget-statusser er ændret; alt besluttes på ny"
         NOTHING;
     DELETES_WITHHELD = 9106 EPS Error
-        "a full read lacks so many appointments that their deletions are withheld, an operator confirms or rejects them"
-        "en fuld læsning mangler så mange aftaler, at sletningerne er tilbageholdt; en operatør bekræfter eller afviser dem"
+        "a full read lacks so many appointments that their deletions are withheld until an operator confirms or rejects them (kommuneklient withheld)"
+        "en fuld læsning mangler så mange aftaler, at sletningerne er tilbageholdt, til en operatør bekræfter eller afviser dem (kommuneklient withheld)"
         WITHHELD .react(Decide) .is_a_state();
     WITHHELD_SEEN_AGAIN = 9107 EPS Information
         "appointments whose deletion was withheld or rejected stand in the calendar again"

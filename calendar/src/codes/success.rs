@@ -35,6 +35,10 @@ pub const EXCHANGE_ANSWER: &str = "exchange_answer";
 pub const DATABASE: &str = "database";
 /// A daily schedule was kept.
 pub const SCHEDULE: &str = "schedule";
+/// A certificate (field `certificate`) is valid for long enough.
+pub const CERTIFICATE: &str = "certificate";
+/// The files with certificates can be used.
+pub const CERTIFICATE_FILES: &str = "certificate_files";
 
 /// All of them, with what they mean to an operator.
 pub const ALL: &[(&str, base::event_entry::Bilingual)] = &[
@@ -57,6 +61,14 @@ pub const ALL: &[(&str, base::event_entry::Bilingual)] = &[
     (LISTENER_ROUND, both("the listener goes on", "lytteren fortsætter")),
     (COVERAGE, both("every mailbox has a service account", "alle postkasser har en servicekonto")),
     (NOTIFICATIONS_STORED, both("notifications are stored again", "notifikationer bliver gemt igen")),
+    (
+        CERTIFICATE,
+        both("the certificate is valid for more than 60 days", "certifikatet gælder i mere end 60 dage"),
+    ),
+    (
+        CERTIFICATE_FILES,
+        both("the files with certificates can be used", "filerne med certifikater kan bruges"),
+    ),
     (EXCHANGE_ANSWER, both("Exchange answers the account", "Exchange svarer kontoen")),
     (DATABASE, both("the database answers", "databasen svarer")),
     (SCHEDULE, both("the schedule is kept again", "tidsplanen bliver overholdt igen")),

@@ -17,11 +17,16 @@ use base64::Engine;
 use calendar::ids::AccountId;
 use calendar::source::SourceErrorKind;
 use calendar::{MailAddress, SourceError};
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, ClientBuilder};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::classify::own;
+use crate::config::Authentication;
+use crate::insecure;
+use crate::ntlm::Connections;
+use crate::oauth::Tokens;
+use crate::sending::{Clients, Lane, Sent, USER_AGENT_VALUE, Wire};
 use crate::throttle::{Common, Throttle};
 use crate::{ExchangeError, ExchangeOptions};
 
@@ -48,12 +53,24 @@ impl Account {
         Self { id: AccountId::DEFAULT, user: user.into(), password }
     }
 
-    /// What goes into the header of every request.
-    fn authorization(&self) -> Result<HeaderValue, ExchangeError> {
-        let setting = |key, reason| Err(ExchangeError::Setting { key, reason });
+    /// Refuses a name that cannot be sent. A colon ends it in Basic authentication, and no directory allows one.
+    fn check(&self) -> Result<(), ExchangeError> {
         if self.user.is_empty() || self.user.contains(':') {
-            return setting("user", "it must not be empty and must not hold a colon (basic authentication)");
+            let reason = "it must not be empty and must not hold a colon";
+            return Err(ExchangeError::Setting { key: "user", reason });
         }
+        Ok(())
+    }
+
+    /// Is it used in the same way?
+    fn is_same(&self, other: &Self) -> bool {
+        let secret = |one: &Self| one.password.expose_secret().to_owned();
+        self.id == other.id && self.user == other.user && secret(self) == secret(other)
+    }
+
+    /// What goes into the header of every request with Basic authentication.
+    fn basic(&self) -> Result<HeaderValue, ExchangeError> {
+        let setting = |key, reason| Err(ExchangeError::Setting { key, reason });
         let pair = format!("{}:{}", self.user, self.password.expose_secret());
         let text = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
         let Ok(mut value) = HeaderValue::try_from(text) else {
@@ -66,15 +83,30 @@ impl Account {
 
 /// One account with its connections.
 pub(crate) struct Line {
-    pub(crate) calls: Client,
-    pub(crate) streams: Client,
-    pub(crate) authorization: HeaderValue,
+    account: Account,
+    wire: Wire,
     pub(crate) throttle: Throttle,
+}
+
+impl Line {
+    /// Posts a body. The answer may have any status.
+    pub(crate) async fn send(
+        &self,
+        operation: &'static str,
+        lane: Lane,
+        endpoint: &str,
+        headers: HeaderMap,
+        body: String,
+    ) -> Result<Sent, SourceError> {
+        self.wire.send(self.account.id, operation, lane, endpoint, headers, body).await
+    }
 }
 
 /// Makes lines.
 pub(crate) struct Maker {
     tls: trust::ClientTls,
+    any_certificate: bool,
+    authentication: Authentication,
     common: Common,
     request_timeout: Duration,
     idle_max: usize,
@@ -84,34 +116,70 @@ impl Maker {
     pub(crate) fn new(options: &ExchangeOptions, common: Common) -> Self {
         Self {
             tls: options.tls.clone(),
+            any_certificate: options.danger_accept_invalid_certificates,
+            authentication: options.authentication.clone(),
             common,
             request_timeout: options.request_timeout,
             idle_max: options.simultaneous_calls,
         }
     }
 
-    /// A client for an account that is made now; reads the certificates that it trusts.
+    /// The TLS of an account that is made now; reads the certificates that it trusts.
+    fn tls(&self) -> Result<rustls::ClientConfig, ExchangeError> {
+        let mut tls = self.tls.client_config().map_err(ExchangeError::Trust)?;
+        if self.any_certificate {
+            insecure::accept_any_certificate(&mut tls);
+        }
+        Ok(tls)
+    }
+
+    fn connect_timeout(&self) -> Duration {
+        self.request_timeout.min(Duration::from_secs(20))
+    }
+
     fn client(&self) -> Result<ClientBuilder, ExchangeError> {
-        let tls = self.tls.client_config().map_err(ExchangeError::Trust)?;
         let builder = Client::builder()
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(self.tls()?)
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(self.request_timeout.min(Duration::from_secs(20)))
+            .connect_timeout(self.connect_timeout())
             .tcp_keepalive(Duration::from_secs(30))
-            .user_agent(concat!("Kommuneklient/", env!("CARGO_PKG_VERSION")));
+            .user_agent(USER_AGENT_VALUE);
         Ok(builder)
     }
 
-    fn line(&self, account: &Account) -> Result<Line, ExchangeError> {
-        let calls = self.client()?.timeout(self.request_timeout).pool_max_idle_per_host(self.idle_max);
+    fn clients(&self) -> Result<Clients, ExchangeError> {
+        let calls = self.client()?.pool_max_idle_per_host(self.idle_max);
         let streams = self.client()?.pool_max_idle_per_host(0);
-        Ok(Line {
+        Ok(Clients {
             calls: calls.build().map_err(ExchangeError::Client)?,
             streams: streams.build().map_err(ExchangeError::Client)?,
-            authorization: account.authorization()?,
-            throttle: Throttle::new(account.id, self.common.clone()),
         })
+    }
+
+    fn line(&self, account: &Account) -> Result<Line, ExchangeError> {
+        let clock = self.common.clock.clone();
+        let wire = match &self.authentication {
+            Authentication::Basic => {
+                Wire::Basic { clients: self.clients()?, authorization: account.basic()? }
+            }
+            Authentication::Ntlm => Wire::Ntlm(Arc::new(Connections::new(
+                &account.user,
+                account.password.clone(),
+                self.tls()?,
+                self.connect_timeout(),
+                self.idle_max,
+                clock,
+            ))),
+            Authentication::OAuth(options) => {
+                let client = self.client()?.timeout(self.request_timeout);
+                let client = client.build().map_err(ExchangeError::Client)?;
+                let tokens = Box::new(Tokens::new(account, client, options.clone(), clock));
+                Wire::Bearer { clients: self.clients()?, tokens }
+            }
+        };
+        let throttle = Throttle::new(account.id, self.common.clone());
+        Ok(Line { account: account.clone(), wire, throttle })
     }
 }
 
@@ -127,8 +195,8 @@ impl Pool {
     pub(crate) fn with(&self, accounts: &[Account], maker: &Maker) -> Result<Self, ExchangeError> {
         let mut lines = BTreeMap::new();
         for account in accounts {
-            let authorization = account.authorization()?;
-            let known = self.lines.get(&account.id).filter(|line| line.authorization == authorization);
+            account.check()?;
+            let known = self.lines.get(&account.id).filter(|line| line.account.is_same(account));
             let line = match known {
                 Some(line) => Arc::clone(line),
                 None => Arc::new(maker.line(account)?),

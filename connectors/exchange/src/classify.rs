@@ -26,6 +26,20 @@ pub(crate) const MALFORMED: &str = "malformed";
 /// Our own code for an answer that is larger than `answer_limit_bytes`.
 pub(crate) const OVERSIZED: &str = "oversized";
 
+/// Our own code for a server that asks for a weaker login than NTLMv2.
+pub const LOGIN_WEAKENED: &str = "ntlm downgrade";
+/// Our own code for a server that does not offer the configured way to log on.
+pub const LOGIN_NOT_OFFERED: &str = "login not offered";
+/// Our own code for a token service that refuses the account.
+pub const TOKEN_REFUSED: &str = "token refused";
+/// Our own code for a token that could not be had for now.
+pub const TOKEN_UNAVAILABLE: &str = "no token";
+
+/// Does the code say that the account cannot log on, so that its calls to the service have to wait?
+pub fn refuses_logon(code: &str) -> bool {
+    matches!(code, "HTTP 401" | LOGIN_WEAKENED | LOGIN_NOT_OFFERED | TOKEN_REFUSED)
+}
+
 /// The class of a response code.
 pub fn kind_of(code: &str) -> SourceErrorKind {
     use SourceErrorKind as K;

@@ -9,6 +9,26 @@ use url::Url;
 use crate::ExchangeError;
 use crate::accounts::Account;
 
+/// How service accounts log on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authentication {
+    /// Name and password in each request.
+    Basic,
+    /// NTLMv2, connection by connection.
+    Ntlm,
+    /// A token in each request; the account's name is the client's id, its password the client's secret.
+    OAuth(OAuth),
+}
+
+/// Where tokens come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuth {
+    /// The token service: `https`, or `http` on loopback.
+    pub token_url: Url,
+    /// What is asked for.
+    pub scope: String,
+}
+
 /// How to reach Exchange.
 #[derive(Debug, Clone)]
 pub struct ExchangeOptions {
@@ -26,8 +46,12 @@ pub struct ExchangeOptions {
     pub use_impersonation: bool,
     /// `RequestServerVersion`.
     pub server_version: String,
-    /// Roots and client certificate.
+    /// Roots.
     pub tls: trust::ClientTls,
+    /// How accounts log on.
+    pub authentication: Authentication,
+    /// Take any certificate of a server on this machine: for demonstrations. Those of other servers are refused then.
+    pub danger_accept_invalid_certificates: bool,
     /// Longest time of one ordinary call, and of opening a stream.
     pub request_timeout: Duration,
     /// When the server ends a stream as planned: 1 to 30 minutes.
@@ -54,6 +78,8 @@ impl ExchangeOptions {
             use_impersonation: true,
             server_version: "Exchange2013_SP1".to_owned(),
             tls: trust::ClientTls::default(),
+            authentication: Authentication::Basic,
+            danger_accept_invalid_certificates: false,
             request_timeout: Duration::from_secs(60),
             stream_timeout_minutes: 30,
             simultaneous_calls: 10,
@@ -75,6 +101,12 @@ impl ExchangeOptions {
         if self.autodiscover_url.as_ref().is_some_and(|url| !is_http(url)) {
             return setting("autodiscover_url", "it must begin with https:// or http://");
         }
+        if let Authentication::OAuth(oauth) = &self.authentication
+            && !(oauth.token_url.scheme() == "https"
+                || is_http(&oauth.token_url) && is_loopback(&oauth.token_url))
+        {
+            return setting("oauth_token_url", "it must begin with https:// (the secret goes there)");
+        }
         if !(1..=30).contains(&self.stream_timeout_minutes) {
             return setting("exchange_connection_timeout", "it must lie from 1 to 30 minutes");
         }
@@ -85,6 +117,16 @@ impl ExchangeOptions {
             return setting("answer_limit_bytes", "it must be 64 KiB or more");
         }
         Ok(())
+    }
+}
+
+/// Does nothing that is sent there leave this machine?
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

@@ -11,8 +11,9 @@ use proto_ews::{
 };
 
 use crate::classify::{self, own};
+use crate::reply::broken;
 use crate::request;
-use crate::transport::{Route, Transport, broken};
+use crate::transport::{Route, Transport};
 
 #[cfg(test)]
 mod tests;
@@ -38,16 +39,17 @@ pub(crate) async fn listen(
         mailbox: &affinity.anchor,
         account: None,
         affinity: Some(affinity),
+        turns: None,
     };
     let account = affinity.account;
     let asked = request::stream(ids, transport.options.stream_timeout_minutes);
-    let mut response = transport.open_stream(route, asked).await?;
+    let mut sent = transport.open_stream(route, asked).await?;
     let transport = Arc::clone(transport);
     let limits = transport.limits();
     Ok(Box::pin(async_stream::stream! {
         let mut splitter = StreamSplitter::new(transport.options.answer_limit_bytes);
         loop {
-            let piece = match response.chunk().await {
+            let piece = match sent.response.chunk().await {
                 Ok(Some(piece)) => piece,
                 Ok(None) => {
                     yield Err(ended(splitter.is_inside()));

@@ -11,6 +11,8 @@
 //! * Streams have a client of their own without a total timeout and do not count against the limit of
 //!   ordinary calls. Watching for silence is the caller's business.
 //! * Several service accounts ([`accounts`]); calls about subscriptions are made by the account that owns them.
+//! * An account logs on with each request (Basic; a bearer token of OAuth: `oauth`) or connection by connection
+//!   (`ntlm`), as the options say for all of them.
 //! * One back-off for a whole account ([`throttle`]): when the server is busy every call of it waits; where a service
 //!   refuses its password, calls to that service do ([`refusals`]).
 //! * Requests ask for identifiers and times only (B6; `request`); a test on the wire holds that.
@@ -30,17 +32,22 @@ pub mod throttle;
 mod appointment;
 mod folders;
 mod hints;
+mod insecure;
 mod locate;
+mod ntlm;
+mod oauth;
 mod reading;
+mod reply;
 mod request;
 #[cfg(test)]
 mod scripted;
+mod sending;
 mod source;
 mod transport;
 mod window;
 
 pub use accounts::Account;
-pub use config::ExchangeOptions;
+pub use config::{Authentication, ExchangeOptions, OAuth};
 pub use error::ExchangeError;
 pub use source::Exchange;
 pub use throttle::{BackOff, Reason, Refusal};

@@ -1,7 +1,7 @@
 //! The port, call by call.
 
 use async_trait::async_trait;
-use base::SharedClock;
+use base::{SharedClock, Turns};
 use calendar::ids::{FolderId, SubscriptionId, SyncState};
 use calendar::source::{
     Affinity, CalendarFolder, ChangePage, HintStream, Location, Mailbox, Reading, SourceErrorKind,
@@ -81,6 +81,7 @@ pub(crate) const fn ordinary(mailbox: &Mailbox) -> Route<'_> {
         mailbox: &mailbox.address,
         account: mailbox.account,
         affinity: None,
+        turns: None,
     }
 }
 
@@ -91,6 +92,7 @@ const fn within<'a>(mailbox: &'a Mailbox, affinity: &'a Affinity) -> Route<'a> {
         mailbox: &mailbox.address,
         account: mailbox.account,
         affinity: Some(affinity),
+        turns: None,
     }
 }
 
@@ -221,6 +223,15 @@ impl CalendarSource for Exchange {
     }
 
     async fn read_window(&self, mailbox: &Mailbox, window: Slot) -> Result<WindowReading, SourceError> {
-        window::read_window(self, mailbox, window).await
+        window::read_window(self, mailbox, window, None).await
+    }
+
+    async fn read_window_by_turns(
+        &self,
+        mailbox: &Mailbox,
+        window: Slot,
+        turns: &Turns,
+    ) -> Result<WindowReading, SourceError> {
+        window::read_window(self, mailbox, window, Some(turns)).await
     }
 }

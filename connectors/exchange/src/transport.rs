@@ -5,9 +5,9 @@
 //! the client; the one that matters (`X-BackEndOverrideCookie`) belongs to a group and is handed in and out.
 
 use std::sync::{Arc, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use base::SharedClock;
+use base::{SharedClock, Turn, Turns};
 use calendar::ids::AccountId;
 use calendar::source::{Affinity, SourceErrorKind};
 use calendar::{MailAddress, SourceError};
@@ -20,6 +20,8 @@ use url::Url;
 
 use crate::accounts::{Account, Line, Maker, Pool};
 use crate::classify::{self, own};
+use crate::reply::{chain, check_status, read, redirect_target};
+use crate::sending::{Lane, Sent};
 use crate::throttle::{BackOff, Common, Refusal, StillClosed, Throttle};
 use crate::{ExchangeError, ExchangeOptions};
 
@@ -46,6 +48,8 @@ pub(crate) struct Route<'a> {
     pub(crate) account: Option<AccountId>,
     /// The group whose back end is to answer; `None` for ordinary calls.
     pub(crate) affinity: Option<&'a Affinity>,
+    /// A call has one of them until its answer is there, if any.
+    pub(crate) turns: Option<&'a Turns>,
 }
 
 /// An answer with the affinity cookie that it set.
@@ -154,12 +158,16 @@ impl Transport {
         async {
             let line = self.line(operation, &route)?;
             let service = service_of(route.endpoint);
+            let turn = match route.turns {
+                Some(turns) => Some(turns.take().await),
+                None => None,
+            };
             let pass =
                 line.throttle.pass(&service).await.map_err(|closed| still_closed(operation, closed))?;
             let sent = line.throttle.now();
             let body = self.encode(&route, request)?;
-            let headers = headers(&line, &route, telemetry::trace::current());
-            let outcome = self.exchange(&line, operation, route.endpoint, headers, body).await;
+            let headers = headers(&route, telemetry::trace::current());
+            let outcome = self.exchange(&line, operation, route.endpoint, headers, body, turn).await;
             let told = outcome.as_ref().map(|answer| answer_problem(&answer.response));
             learn(&line.throttle, &service, sent, told);
             drop(pass);
@@ -186,26 +194,20 @@ impl Transport {
         let line = self.pool().any(operation, &service)?;
         let pass = line.throttle.pass(&service).await.map_err(|closed| still_closed(operation, closed))?;
         let sent = line.throttle.now();
-        let outcome = async {
+        let posting = async {
             let mut headers = HeaderMap::new();
-            add_common(&line, &mut headers, telemetry::trace::current());
-            let response = line
-                .calls
-                .post(url.clone())
-                .headers(headers)
-                .body(body)
-                .send()
-                .await
-                .map_err(|error| broken(operation, &error))?;
-            if let Some(target) = redirect_target(&response) {
+            add_common(&mut headers, telemetry::trace::current());
+            let mut sent = line.send(operation, Lane::Calls, url.as_str(), headers, body).await?;
+            if let Some(target) = redirect_target(&sent.response) {
                 return Ok(Posted::Redirect(target));
             }
-            let status = response.status();
-            check_status(operation, &response)?;
-            let body = read(operation, response, self.options.answer_limit_bytes).await?;
+            let status = sent.response.status();
+            check_status(operation, &sent.response)?;
+            let body = read(operation, &mut sent.response, self.options.answer_limit_bytes).await?;
+            sent.was_read();
             Ok(Posted::Answer { status, body })
-        }
-        .await;
+        };
+        let outcome = self.in_time(operation, posting).await;
         if self.is_elsewhere(url) {
             return outcome.map_err(not_accepted_elsewhere);
         }
@@ -220,11 +222,7 @@ impl Transport {
     }
 
     /// Opens a stream: returns when the server has answered with its headers.
-    pub(crate) async fn open_stream(
-        &self,
-        route: Route<'_>,
-        request: Request,
-    ) -> Result<reqwest::Response, SourceError> {
+    pub(crate) async fn open_stream(&self, route: Route<'_>, request: Request) -> Result<Sent, SourceError> {
         let operation = request.name();
         let span = span_of(operation, route.mailbox);
         async {
@@ -234,7 +232,7 @@ impl Transport {
             let pass = pass.map_err(|closed| still_closed(operation, closed))?;
             let sent = line.throttle.now();
             let body = self.encode(&route, request)?;
-            let headers = headers(&line, &route, telemetry::trace::current());
+            let headers = headers(&route, telemetry::trace::current());
             let outcome = self.open(&line, operation, route.endpoint, headers, body).await;
             learn(&line.throttle, &service, sent, outcome.as_ref().map(|_| None));
             drop(pass);
@@ -252,27 +250,35 @@ impl Transport {
         endpoint: &str,
         headers: HeaderMap,
         body: String,
-    ) -> Result<reqwest::Response, SourceError> {
-        let sending = line.streams.post(endpoint).headers(headers).body(body).send();
-        let response = tokio::time::timeout(self.options.request_timeout, sending)
-            .await
-            .map_err(|_| {
-                own(operation, SourceErrorKind::Unavailable, "timeout", "no answer to opening a stream")
-            })?
-            .map_err(|error| broken(operation, &error))?;
-        check_status(operation, &response)?;
-        if response.status().is_success() {
-            return Ok(response);
+    ) -> Result<Sent, SourceError> {
+        let sending = line.send(operation, Lane::Streams, endpoint, headers, body);
+        let mut sent = self.in_time(operation, sending).await?;
+        check_status(operation, &sent.response)?;
+        if sent.response.status().is_success() {
+            return Ok(sent);
         }
-        let read = read(operation, response, self.options.answer_limit_bytes);
-        let bytes = tokio::time::timeout(self.options.request_timeout, read)
-            .await
-            .map_err(|_| own(operation, SourceErrorKind::Unavailable, "timeout", "reading a fault"))??;
+        let reading = read(operation, &mut sent.response, self.options.answer_limit_bytes);
+        let bytes = self.in_time(operation, reading).await?;
         match decode(operation, &bytes, self.limits(), StatusCode::INTERNAL_SERVER_ERROR) {
             Ok(_) => {
                 Err(own(operation, SourceErrorKind::BadAnswer, "HTTP 500", "status 500 without a fault"))
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// A call, or a part of one, in the longest time that it may take.
+    async fn in_time<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, SourceError>>,
+    ) -> Result<T, SourceError> {
+        match tokio::time::timeout(self.options.request_timeout, work).await {
+            Ok(outcome) => outcome,
+            Err(_elapsed) => {
+                let text = "no complete answer in time";
+                Err(own(operation, SourceErrorKind::Unavailable, "timeout", text))
+            }
         }
     }
 
@@ -283,19 +289,20 @@ impl Transport {
         endpoint: &str,
         headers: HeaderMap,
         body: String,
+        turn: Option<Turn<'_>>,
     ) -> Result<Answer, SourceError> {
-        let response = line
-            .calls
-            .post(endpoint)
-            .headers(headers)
-            .body(body)
-            .send()
-            .await
-            .map_err(|error| broken(operation, &error))?;
-        let status = response.status();
-        check_status(operation, &response)?;
-        let cookie = affinity_cookie(response.headers());
-        let bytes = read(operation, response, self.options.answer_limit_bytes).await?;
+        let calling = async {
+            let mut sent = line.send(operation, Lane::Calls, endpoint, headers, body).await?;
+            let status = sent.response.status();
+            check_status(operation, &sent.response)?;
+            let cookie = affinity_cookie(sent.response.headers());
+            let bytes = read(operation, &mut sent.response, self.options.answer_limit_bytes).await?;
+            sent.was_read();
+            Ok((status, cookie, bytes))
+        };
+        let (status, cookie, bytes) = self.in_time(operation, calling).await?;
+        // the next may ask while this answer is decoded
+        drop(turn);
         let response = decode(operation, &bytes, self.limits(), status)?;
         if response.name() != operation {
             return Err(own(
@@ -356,7 +363,7 @@ fn learn(
     };
     let holds =
         classify::holds_for_account(&error.code) || matches!(error.code.as_str(), "HTTP 503" | "HTTP 429");
-    if error.code == "HTTP 401" {
+    if classify::refuses_logon(&error.code) {
         throttle.refused(service, sent);
     } else if holds {
         throttle.busy(sent, error.after);
@@ -385,9 +392,9 @@ fn not_accepted_elsewhere(error: SourceError) -> SourceError {
     }
 }
 
-fn headers(line: &Line, route: &Route<'_>, trace: Option<base::TraceContext>) -> HeaderMap {
+fn headers(route: &Route<'_>, trace: Option<base::TraceContext>) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    add_common(line, &mut headers, trace);
+    add_common(&mut headers, trace);
     let anchor = route.affinity.map_or(route.mailbox, |affinity| &affinity.anchor);
     // an address has no control characters, so this holds for every address
     if let Ok(value) = HeaderValue::from_bytes(anchor.as_str().as_bytes()) {
@@ -404,74 +411,12 @@ fn headers(line: &Line, route: &Route<'_>, trace: Option<base::TraceContext>) ->
     headers
 }
 
-fn add_common(line: &Line, headers: &mut HeaderMap, trace: Option<base::TraceContext>) {
-    headers.insert(header::AUTHORIZATION, line.authorization.clone());
+fn add_common(headers: &mut HeaderMap, trace: Option<base::TraceContext>) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
     headers.insert(header::ACCEPT, HeaderValue::from_static("text/xml"));
     if let Some(Ok(value)) = trace.map(|trace| HeaderValue::try_from(trace.as_str())) {
         headers.insert(TRACE_PARENT, value);
     }
-}
-
-/// Where a redirect leads, bounded; `None` for anything else.
-fn redirect_target(response: &reqwest::Response) -> Option<String> {
-    const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
-    if !REDIRECTS.contains(&response.status().as_u16()) {
-        return None;
-    }
-    let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
-    Some(location.trim().chars().take(2_048).collect())
-}
-
-/// Statuses that tell all there is to know; 200 and 500 are left to the decoder.
-fn check_status(operation: &'static str, response: &reqwest::Response) -> Result<(), SourceError> {
-    use SourceErrorKind as K;
-    let status = response.status();
-    let (kind, text) = match status.as_u16() {
-        200 | 500 => return Ok(()),
-        401 | 403 => (K::Credentials, "user name or password not accepted, or the account may not use ews"),
-        300..=399 => (K::Unavailable, "redirected, as exchange does when it is out of order"),
-        404 | 405 | 410 | 421 => (K::Rediscover, "there is no exchange at this address"),
-        413 => (K::TooMuch, "the request is too large for the server"),
-        429 | 502..=504 => (K::Unavailable, "the server or a proxy before it is busy or away"),
-        _ => (K::BadAnswer, "a status that exchange does not use"),
-    };
-    let mut error = own(operation, kind, &format!("HTTP {}", status.as_u16()), text);
-    error.after = retry_after(response.headers());
-    Err(error)
-}
-
-/// `Retry-After` in seconds, at most an hour.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    (seconds > 0).then(|| Duration::from_secs(seconds.min(3_600)))
-}
-
-/// Reads a body, at most `limit` bytes.
-async fn read(
-    operation: &'static str,
-    mut response: reqwest::Response,
-    limit: usize,
-) -> Result<Vec<u8>, SourceError> {
-    let oversized = || {
-        own(
-            operation,
-            SourceErrorKind::BadAnswer,
-            classify::OVERSIZED,
-            "the answer is larger than answer_limit_bytes",
-        )
-    };
-    if response.content_length().is_some_and(|length| length > limit as u64) {
-        return Err(oversized());
-    }
-    let mut bytes = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(|error| broken(operation, &error))? {
-        if bytes.len() + piece.len() > limit {
-            return Err(oversized());
-        }
-        bytes.extend_from_slice(&piece);
-    }
-    Ok(bytes)
 }
 
 fn decode(
@@ -505,27 +450,6 @@ fn answer_problem(response: &Response) -> Option<SourceError> {
     problems
         .find(|problem| classify::holds_for_account(problem.effective_code().as_str()))
         .map(|problem| classify::of_problem(operation, problem))
-}
-
-/// A connection that failed or broke, or ran into the timeout. The words hold no address and no content.
-pub(crate) fn broken(operation: &'static str, error: &reqwest::Error) -> SourceError {
-    let (code, text) = if error.is_timeout() {
-        ("timeout", "no complete answer in time".to_owned())
-    } else if error.is_connect() {
-        ("no connection", chain(error))
-    } else {
-        ("broken connection", chain(error))
-    };
-    own(operation, SourceErrorKind::Unavailable, code, &text)
-}
-
-/// The innermost reason; the outer layers only repeat the address.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
 
 fn still_closed(operation: &'static str, closed: StillClosed) -> SourceError {

@@ -20,6 +20,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use base::Turns;
 use calendar::source::{Mailbox, Reading, SourceErrorKind, Unreadable, WindowReading};
 use calendar::{Appointment, AppointmentKind, ItemId, Slot, SourceError, codes};
 use jiff::Timestamp;
@@ -28,6 +29,7 @@ use proto_ews::{Item, Response};
 
 use crate::classify::{self, MALFORMED, OVERSIZED, own};
 use crate::source::{Exchange, only, ordinary, unexpected};
+use crate::transport::Route;
 use crate::{appointment, reading, request};
 
 #[cfg(test)]
@@ -54,10 +56,11 @@ pub(crate) async fn read_window(
     exchange: &Exchange,
     mailbox: &Mailbox,
     window: Slot,
+    turns: Option<&Turns>,
 ) -> Result<WindowReading, SourceError> {
-    let mut collected = collect(exchange, mailbox, window).await?;
+    let mut collected = collect(exchange, mailbox, window, turns).await?;
     collected.unreadable.retain(|id, _| !collected.found.contains_key(id));
-    second_look(exchange, mailbox, &mut collected).await?;
+    second_look(exchange, mailbox, &mut collected, turns).await?;
     let mut found: Vec<Appointment> = collected.found.into_values().collect();
     found.sort_by(|a, b| (a.slot.start, &a.item_id).cmp(&(b.slot.start, &b.item_id)));
     let identified = collected.unreadable.into_iter();
@@ -80,7 +83,12 @@ struct Collected {
     hidden: Vec<Unreadable>,
 }
 
-async fn collect(exchange: &Exchange, mailbox: &Mailbox, window: Slot) -> Result<Collected, SourceError> {
+async fn collect(
+    exchange: &Exchange,
+    mailbox: &Mailbox,
+    window: Slot,
+    turns: Option<&Turns>,
+) -> Result<Collected, SourceError> {
     let mut parts = pieces(window);
     // the last is taken first: keep the order of time
     parts.reverse();
@@ -92,7 +100,7 @@ async fn collect(exchange: &Exchange, mailbox: &Mailbox, window: Slot) -> Result
             let text = "the window holds too much";
             return Err(own(OPERATION, SourceErrorKind::TooMuch, "too many items", text));
         }
-        let error = match read_part(exchange, mailbox, part).await? {
+        let error = match read_part(exchange, mailbox, part, turns).await? {
             Part::Read(spoiled) => {
                 good += 1;
                 match collected.take(spoiled, part) {
@@ -167,9 +175,14 @@ struct Spoiled {
     hidden: Option<SourceError>,
 }
 
-async fn read_part(exchange: &Exchange, mailbox: &Mailbox, part: Slot) -> Result<Part, SourceError> {
+async fn read_part(
+    exchange: &Exchange,
+    mailbox: &Mailbox,
+    part: Slot,
+    turns: Option<&Turns>,
+) -> Result<Part, SourceError> {
     let asked = request::view(exchange.calendar(mailbox), part);
-    let answer = match exchange.transport.call(ordinary(mailbox), asked).await {
+    let answer = match exchange.transport.call(Route { turns, ..ordinary(mailbox) }, asked).await {
         Ok(answer) => answer,
         Err(error) => return part_failed(error),
     };
@@ -228,6 +241,7 @@ async fn second_look(
     exchange: &Exchange,
     mailbox: &Mailbox,
     collected: &mut Collected,
+    turns: Option<&Turns>,
 ) -> Result<(), SourceError> {
     let lacking = collected
         .found
@@ -238,6 +252,10 @@ async fn second_look(
     if asked.is_empty() {
         return Ok(());
     }
+    let _turn = match turns {
+        Some(turns) => Some(turns.take().await),
+        None => None,
+    };
     let readings = match reading::read_items(exchange, mailbox, &asked).await {
         Ok(readings) => readings,
         Err(error) if is_of_the_whole(&error) => return Err(error),

@@ -11,11 +11,13 @@ use proto_planner::{
     Request, RequestEnvelope, ResourcesAnswer, Response, WireError, WireTime,
 };
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use trust::{LiveTls, Refresh, Watched};
 use url::Url;
 use uuid::Uuid;
 
 use crate::receipts;
-use crate::{PlannerError, PlannerOptions};
+use crate::security::Messages;
+use crate::{PlannerError, PlannerOptions, Security};
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +42,9 @@ struct Inner {
     client_name: String,
     answer_limit_bytes: usize,
     time: WireTime,
+    tls: LiveTls,
+    /// Where messages are signed.
+    messages: Option<Messages>,
     clock: SharedClock,
 }
 
@@ -70,8 +75,15 @@ impl Planner {
     /// # Errors
     /// [`PlannerError::Tls`] and [`PlannerError::Client`]: faults of configuration.
     pub fn new(options: PlannerOptions, clock: SharedClock) -> Result<Self, PlannerError> {
+        let tls = options.tls.open(clock.now())?;
+        let messages = match options.security {
+            Security::Mtls => None,
+            Security::MtlsWss { tolerance } => {
+                Some(Messages::new(&tls, tolerance, options.answer_limit_bytes)?)
+            }
+        };
         let mut http = reqwest::Client::builder()
-            .tls_backend_preconfigured(options.tls.client_config()?)
+            .tls_backend_preconfigured(tls.client_config())
             .connect_timeout(options.connect_timeout)
             .redirect(reqwest::redirect::Policy::none());
         if is_this_machine(&options.service_url) {
@@ -88,9 +100,33 @@ impl Planner {
                 client_name: options.client_name,
                 answer_limit_bytes: options.answer_limit_bytes,
                 time: WireTime::in_zone(options.zone),
+                tls,
+                messages,
                 clock,
             }),
         })
+    }
+
+    /// Looks at the files with certificates and takes them when they have changed: new connections and new
+    /// messages use them. Answers whether anything changed. Reads files: not for a thread that must not wait.
+    ///
+    /// # Errors
+    /// [`PlannerError::Tls`], [`PlannerError::Keys`] when the new files cannot be used: told once for each
+    /// content of the files.
+    pub fn refresh_certificates(&self) -> Result<bool, PlannerError> {
+        match self.inner.tls.refresh(self.inner.clock.now()) {
+            Refresh::Unchanged => Ok(false),
+            Refresh::Refused(error) => Err(error.into()),
+            Refresh::Changed => {
+                self.inner.messages.as_ref().map_or(Ok(()), |messages| messages.refresh(&self.inner.tls))?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// The certificates in use whose end is to be watched.
+    pub fn certificates(&self) -> Vec<Watched> {
+        self.inner.tls.watched()
     }
 
     /// Creates, updates or deletes appointments (of one mailbox, B9).
@@ -155,11 +191,29 @@ impl Planner {
         if self.inner.clock.monotonic() >= call.deadline {
             return Err(PlannerError::TooLate { operation });
         }
+        let asked = self.inner.clock.now();
+        let message = match &self.inner.messages {
+            None => message,
+            Some(messages) => messages
+                .sign(&message, asked, call.id)
+                .map_err(|source| PlannerError::Unsigned { operation, source })?,
+        };
         let exchange = self.exchange(call, operation, message);
         let deadline = tokio::time::Instant::from_std(call.deadline);
         let (status, body) = match tokio::time::timeout_at(deadline, exchange).await {
             Ok(result) => result?,
             Err(_) => return Err(PlannerError::Timeout { operation }),
+        };
+        let body = match &self.inner.messages {
+            None => body,
+            Some(messages) => match messages.verify(&body, self.inner.clock.now(), asked) {
+                Ok(signed) => signed.into_bytes(),
+                // a page, not a message: the status says what happened
+                Err(refused) if refused.is_no_message() && !status.is_success() => {
+                    return Err(PlannerError::Http { operation, status: status.as_u16() });
+                }
+                Err(source) => return Err(PlannerError::Refused { operation, source }),
+            },
         };
         let answer = proto_planner::decode_response(operation, &body, &self.inner.time);
         match answer {
@@ -222,7 +276,9 @@ impl Planner {
             .body(message);
         let broken = |source: reqwest::Error| {
             let source = source.without_url();
-            if source.is_connect() || source.is_builder() {
+            if let Some(whose) = trust::refused_certificate(&source) {
+                PlannerError::Certificate { operation, whose, source }
+            } else if source.is_connect() || source.is_builder() {
                 PlannerError::Connect { operation, source }
             } else {
                 PlannerError::Broken { operation, source }

@@ -20,8 +20,10 @@ pub struct PlannerOptions {
     pub connect_timeout: Duration,
     /// The longest answer that is read, in bytes (`planner.answer_limit_bytes`).
     pub answer_limit_bytes: usize,
-    /// Whom to trust, and the certificate to show.
-    pub tls: trust::ClientTls,
+    /// Whom to trust, the certificate to show and what the other one must be.
+    pub tls: trust::MutualTls,
+    /// Are messages signed beside TLS (`planner.security`)?
+    pub security: crate::Security,
     /// Where a time without offset is (`calendar.zone`), and the zone in which times are written.
     pub zone: TimeZone,
 }

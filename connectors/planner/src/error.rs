@@ -3,6 +3,8 @@
 use base::{Disposition, EventCode};
 use calendar::codes;
 use proto_planner::{Operation, WireError};
+use proto_wsse::WsseError;
+use trust::RefusedCertificate;
 
 /// What is known about the change that a failed call asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,6 +27,41 @@ pub enum PlannerError {
     /// The TLS files cannot be used.
     #[error("the TLS configuration for planner cannot be used")]
     Tls(#[from] trust::TrustError),
+    /// Signed messages are asked for and there is no certificate to sign with.
+    #[error("planner.security asks for signed messages and planner has no client certificate to sign with")]
+    NoSigningCertificate,
+    /// The certificates cannot sign or verify messages.
+    #[error("the certificates cannot sign or verify messages with planner")]
+    Keys(#[source] WsseError),
+    /// The request could not be signed.
+    #[error("{operation}: the request could not be signed")]
+    Unsigned {
+        /// The operation.
+        operation: Operation,
+        /// Why.
+        #[source]
+        source: WsseError,
+    },
+    /// A certificate was refused while connecting.
+    #[error("{operation}: {}", refused_words(*whose))]
+    Certificate {
+        /// The operation.
+        operation: Operation,
+        /// Whose.
+        whose: RefusedCertificate,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// An answer whose signature is refused: who answered, and what, is not known.
+    #[error("{operation}: the answer of planner is not signed as it must be")]
+    Refused {
+        /// The operation.
+        operation: Operation,
+        /// Why.
+        #[source]
+        source: WsseError,
+    },
     /// These appointments (by position) have values that the service's schema refuses.
     #[error("{operation}: {} of the appointments cannot be sent", positions.len())]
     Unsendable {
@@ -148,12 +185,26 @@ fn advice_on_fault(code: &str) -> &'static str {
     }
 }
 
+fn refused_words(whose: RefusedCertificate) -> &'static str {
+    match whose {
+        RefusedCertificate::Theirs => {
+            "the certificate of planner is refused: check planner.root_certificates and planner.server_pin_file"
+        }
+        RefusedCertificate::Ours => "planner refuses our certificate: check planner.client_certificate",
+    }
+}
+
 impl PlannerError {
     /// What is known about the change.
     pub const fn outcome(&self) -> CallOutcome {
         match self {
             Self::Client(_)
             | Self::Tls(_)
+            | Self::NoSigningCertificate
+            | Self::Keys(_)
+            | Self::Unsigned { .. }
+            // a handshake failed: the other side reads nothing before it has verified our certificate
+            | Self::Certificate { .. }
             | Self::Unsendable { .. }
             | Self::TooLate { .. }
             | Self::Connect { .. } => CallOutcome::NotApplied,
@@ -164,6 +215,7 @@ impl PlannerError {
             | Self::Broken { .. }
             | Self::TooLarge { .. }
             | Self::Answer { .. }
+            | Self::Refused { .. }
             | Self::ReceiptCount { .. }
             | Self::ReceiptMismatch { .. } => CallOutcome::Unknown,
         }
@@ -172,8 +224,15 @@ impl PlannerError {
     /// The event that operators know it by (B13).
     pub const fn event(&self) -> EventCode {
         match self {
-            Self::Client(_) | Self::Tls(_) => codes::COMMUNICATOR_SETUP_FAILED,
-            Self::Unsendable { .. } | Self::TooLate { .. } | Self::Http { .. } => codes::PLANNER_CALL_FAILED,
+            Self::Client(_) | Self::Tls(_) | Self::NoSigningCertificate | Self::Keys(_) => {
+                codes::COMMUNICATOR_SETUP_FAILED
+            }
+            Self::Certificate { whose: RefusedCertificate::Theirs, .. } => codes::PLANNER_CERTIFICATE_REFUSED,
+            Self::Certificate { whose: RefusedCertificate::Ours, .. } => codes::OWN_CERTIFICATE_REFUSED,
+            Self::Refused { .. } => codes::PLANNER_SIGNATURE_REFUSED,
+            Self::Unsigned { .. } | Self::Unsendable { .. } | Self::TooLate { .. } | Self::Http { .. } => {
+                codes::PLANNER_CALL_FAILED
+            }
             Self::Fault { detailed: false, .. } => codes::PLANNER_FAULT,
             Self::Fault { detailed: true, .. } => codes::PLANNER_FAULT_DETAILED,
             Self::Timeout { .. } => codes::PLANNER_TIMEOUT,
@@ -189,7 +248,9 @@ impl PlannerError {
     /// how soon, and after what, is the caller's knowledge (B9).
     pub const fn disposition(&self) -> Disposition {
         match self {
-            Self::Client(_) | Self::Tls(_) => Disposition::Escalate,
+            Self::Client(_) | Self::Tls(_) | Self::NoSigningCertificate | Self::Keys(_) => {
+                Disposition::Escalate
+            }
             Self::Unsendable { .. } => Disposition::SetAside,
             _ => Disposition::RETRY,
         }

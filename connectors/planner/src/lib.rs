@@ -8,6 +8,11 @@
 //! id as `X-Correlation-Id`, its name and the client's in `UserFullName`, and the trace as `traceparent`. A
 //! call ends by its deadline, whatever happens; an answer longer than the limit is not read to its end.
 //!
+//! With [`Security::MtlsWss`] each request is signed and each answer must be (`proto-wsse`): what is read is what
+//! was signed, and an answer that is refused leaves the call's outcome unknown, whatever stood in it. Only what
+//! is no SOAP message at all, a page that came with an HTTP status, is judged by that status. The files with
+//! certificates may change: [`Planner::refresh_certificates`] takes them.
+//!
 //! **Failure.** A [`PlannerError`] answers three questions: what is known about the change
 //! ([`PlannerError::outcome`]), which event it is ([`PlannerError::event`]), and what to do
 //! ([`PlannerError::disposition`]). Receipts carry no mail address: they are matched by position, and one
@@ -18,6 +23,7 @@ mod client;
 mod config;
 mod error;
 mod receipts;
+mod security;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
@@ -28,3 +34,4 @@ pub use proto_planner::{
     CalendarEvent, CalendarEventReceipt, CalendarResource, EventsAnswer, Operation, ResourcesAnswer,
     SERVICE_PATH, WorkingHours,
 };
+pub use security::Security;

@@ -78,8 +78,12 @@ pub struct Seen {
     pub user_full_name: Option<String>,
 }
 
-#[derive(Debug, Default)]
+/// Changes an answer before it leaves.
+type Seal = Box<dyn FnMut(String) -> String + Send>;
+
+#[derive(Default)]
 struct State {
+    seal: Option<Seal>,
     held: BTreeMap<Key, Slot>,
     resources: Vec<CalendarResource>,
     script: VecDeque<Behaviour>,
@@ -94,12 +98,17 @@ struct State {
 }
 
 /// The fake. Ends with its value.
-#[derive(Debug)]
 pub struct FakePlanner {
     state: Arc<Mutex<State>>,
     calls: watch::Receiver<usize>,
     url: Url,
     server: JoinHandle<()>,
+}
+
+impl std::fmt::Debug for FakePlanner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FakePlanner").field("url", &self.url.as_str()).finish_non_exhaustive()
+    }
 }
 
 impl Drop for FakePlanner {
@@ -167,6 +176,11 @@ impl FakePlanner {
         self.lock().held.insert((mail.to_owned(), origin_id.to_owned()), slot);
     }
 
+    /// Changes every answer before it leaves: signs it, or spoils what was signed.
+    pub fn seal(&self, seal: impl FnMut(String) -> String + Send + 'static) {
+        self.lock().seal = Some(Box::new(seal));
+    }
+
     /// Takes an appointment out behind the product's back.
     pub fn lose(&self, mail: &str, origin_id: &str) {
         self.lock().held.remove(&(mail.to_owned(), origin_id.to_owned()));
@@ -223,7 +237,8 @@ pub fn options(service_url: Url) -> PlannerOptions {
         client_name: "kommuneklient test".into(),
         connect_timeout: Duration::from_secs(2),
         answer_limit_bytes: 100_000,
-        tls: trust::ClientTls::default(),
+        tls: trust::MutualTls::default(),
+        security: crate::Security::Mtls,
         zone: TimeZone::get("Europe/Copenhagen").unwrap_or(TimeZone::UTC),
     }
 }
@@ -248,6 +263,10 @@ async fn serve(mut socket: TcpStream, state: Arc<Mutex<State>>, counted: Arc<wat
         if let Some(pause) = pause {
             tokio::time::sleep(pause).await;
         }
+        let reply = match reply {
+            Reply::Message(status, body) => Reply::Message(status, sealed(&state, body)),
+            other => other,
+        };
         let sent = match reply {
             Reply::Message(status, body) => write_reply(&mut socket, status, &body, body.len()).await,
             Reply::Cut(body) => {
@@ -270,6 +289,14 @@ async fn serve(mut socket: TcpStream, state: Arc<Mutex<State>>, counted: Arc<wat
         if !sent {
             return;
         }
+    }
+}
+
+fn sealed(state: &Mutex<State>, body: Vec<u8>) -> Vec<u8> {
+    match (&mut lock(state).seal, String::from_utf8(body)) {
+        (Some(seal), Ok(text)) => seal(text).into_bytes(),
+        (None, Ok(text)) => text.into_bytes(),
+        (_, Err(error)) => error.into_bytes(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{Error, TYPES_NS};
 
 /// A time.
 pub(crate) fn read_time(reader: &mut Reader<'_>, element: &Element) -> Result<Timestamp, Error> {
-    let text = reader.text(element)?;
+    let text = reader.content(element)?;
     Ok(parse_timestamp(&text).ok_or_else(|| element.value_error())?)
 }
 

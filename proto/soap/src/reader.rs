@@ -9,19 +9,19 @@ use std::borrow::Cow;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use quick_xml::NsReader;
+use quick_xml::Reader as XmlReader;
 use quick_xml::events::{BytesStart, Event};
-use quick_xml::name::ResolveResult;
+use quick_xml::name::PrefixDeclaration;
 use smol_str::SmolStr;
 
+use self::scope::Scope;
 use crate::{Error, Limits};
 
 pub(crate) mod escape;
+mod scope;
 #[cfg(test)]
 mod tests;
 
-/// How many namespace names a reader keeps shared; messages here use about five.
-const NAMESPACES_KEPT: usize = 16;
 /// Longest name of an element or attribute, in bytes.
 const NAME_BYTES_MAX: usize = 1024;
 
@@ -120,11 +120,11 @@ enum Step<'i> {
 /// The pull reader over one message.
 #[derive(Debug)]
 pub struct Reader<'i> {
-    xml: NsReader<&'i [u8]>,
+    xml: XmlReader<&'i [u8]>,
     limits: Limits,
     depth: usize,
     elements: usize,
-    namespaces: Vec<Arc<str>>,
+    scope: Scope,
 }
 
 impl<'i> Reader<'i> {
@@ -139,12 +139,12 @@ impl<'i> Reader<'i> {
         if begins_with_chunk_length(text) {
             return Err(Error::BrokenProxy);
         }
-        let mut xml = NsReader::from_str(text);
+        let mut xml = XmlReader::from_str(text);
         let config = xml.config_mut();
         config.expand_empty_elements = true;
         config.check_end_names = true;
         let limits = Limits { depth: limits.depth.min(Limits::DEPTH_MAX), ..limits };
-        Ok(Self { xml, limits, depth: 0, elements: 0, namespaces: Vec::new() })
+        Ok(Self { xml, limits, depth: 0, elements: 0, scope: Scope::new() })
     }
 
     /// The document's root element.
@@ -204,11 +204,22 @@ impl<'i> Reader<'i> {
     /// The text of `element`, without that of elements inside it; afterwards `element` is over. White
     /// space is kept.
     pub fn text(&mut self, element: &Element) -> Result<String, Error> {
+        self.content(element).map(Cow::into_owned)
+    }
+
+    /// The same, without a copy where it stands in one piece.
+    pub fn content(&mut self, element: &Element) -> Result<Cow<'i, str>, Error> {
         self.close_below(element.depth)?;
-        let mut text = String::new();
+        let mut text = Cow::Borrowed("");
         while self.depth >= element.depth {
             match self.step()? {
-                Step::Text(piece) if self.depth == element.depth => self.append(&mut text, &piece)?,
+                Step::Text(piece) if self.depth == element.depth => {
+                    if text.is_empty() {
+                        text = piece;
+                    } else {
+                        self.append(text.to_mut(), &piece)?;
+                    }
+                }
                 Step::Open(_) | Step::Close | Step::Text(_) => {}
                 Step::End => return Err(self.malformed("the document ends inside an element")),
             }
@@ -218,12 +229,12 @@ impl<'i> Reader<'i> {
 
     /// The text of `element` read as a `T`; surrounding white space does not count.
     pub fn parse<T: FromStr>(&mut self, element: &Element) -> Result<T, Error> {
-        self.text(element)?.trim().parse().map_err(|_| element.value_error())
+        self.content(element)?.trim().parse().map_err(|_| element.value_error())
     }
 
     /// The text of `element` as an XML boolean: `true`, `false`, `1`, `0`.
     pub fn boolean(&mut self, element: &Element) -> Result<bool, Error> {
-        match self.text(element)?.trim() {
+        match self.content(element)?.trim() {
             "true" | "1" => Ok(true),
             "false" | "0" => Ok(false),
             _ => Err(element.value_error()),
@@ -240,11 +251,7 @@ impl<'i> Reader<'i> {
     /// still hold right after its [`text`](Self::text) was read, until the reader goes on.
     pub fn resolve<'n>(&self, name: &'n str) -> (Option<String>, &'n str) {
         let Some((prefix, local)) = name.split_once(':') else { return (None, name) };
-        let probe = format!("{prefix}:x");
-        match self.xml.resolver().resolve_element(quick_xml::name::QName(&probe)).0 {
-            ResolveResult::Bound(namespace) => (Some(namespace.into_inner().to_owned()), local),
-            ResolveResult::Unbound | ResolveResult::Unknown(_) => (None, local),
-        }
+        (self.scope.of_prefix(prefix).map(|namespace| namespace.to_string()), local)
     }
 
     /// Byte offset of the reader in the message.
@@ -287,6 +294,7 @@ impl<'i> Reader<'i> {
 
     /// The next step; everything that is refused is refused here, also in parts that are skipped.
     fn step(&mut self) -> Result<Step<'i>, Error> {
+        self.scope.end_below(self.depth);
         loop {
             let event = match self.xml.read_event() {
                 Ok(event) => event,
@@ -344,18 +352,20 @@ impl<'i> Reader<'i> {
         if name.into_inner().len() > NAME_BYTES_MAX {
             return Err(self.over("bytes in a name", NAME_BYTES_MAX));
         }
-        let (resolved, local) = self.xml.resolver().resolve_element(name);
-        let namespace = match bound(&resolved) {
-            Some(namespace) => intern(&mut self.namespaces, namespace, at)?,
-            None => return Err(self.malformed("undeclared prefix of an element")),
+        // most elements have none
+        let attributes = if start.attributes_raw().is_empty() { Vec::new() } else { self.attributes(start)? };
+        let (local, prefix) = name.decompose();
+        let Some(namespace) = self.scope.of_element(prefix.map(|prefix| prefix.into_inner())) else {
+            return Err(self.malformed("undeclared prefix of an element"));
         };
-        let local = local.into_inner().into();
-        let attributes = self.attributes(start)?;
-        Ok(Element { namespace, local, attributes, depth: self.depth, at })
+        Ok(Element { namespace, local: local.into_inner().into(), attributes, depth: self.depth, at })
     }
 
+    /// The attributes of a start, and what it declares.
     fn attributes(&mut self, start: &BytesStart<'_>) -> Result<Vec<Attribute>, Error> {
         let mut attributes = Vec::new();
+        // those with a prefix, which may be declared after them
+        let mut prefixed: Vec<(usize, SmolStr)> = Vec::new();
         for (number, attribute) in start.attributes().enumerate() {
             if number >= self.limits.attributes {
                 return Err(self.over("attributes", self.limits.attributes));
@@ -367,16 +377,28 @@ impl<'i> Reader<'i> {
             if attribute.value.len() > self.limits.text {
                 return Err(self.over("bytes in an attribute", self.limits.text));
             }
-            if attribute.key.as_namespace_binding().is_some() {
+            let declared = match attribute.key.as_namespace_binding() {
+                Some(PrefixDeclaration::Default) => Some(None),
+                Some(PrefixDeclaration::Named(prefix)) => Some(Some(prefix)),
+                None => None,
+            };
+            if let Some(prefix) = declared {
+                self.scope.declare(prefix, &attribute.value, self.depth, self.xml.buffer_position())?;
                 continue;
             }
-            let (resolved, local) = self.xml.resolver().resolve_attribute(attribute.key);
-            let namespace = match bound(&resolved) {
-                Some(namespace) => intern(&mut self.namespaces, namespace, self.xml.buffer_position())?,
-                None => return Err(self.malformed("undeclared prefix of an attribute")),
-            };
+            let (local, prefix) = attribute.key.decompose();
+            if let Some(prefix) = prefix {
+                prefixed.push((attributes.len(), prefix.into_inner().into()));
+            }
             let value = escape::attribute_value(&attribute.value, self.at())?.into();
+            let namespace = self.scope.none();
             attributes.push(Attribute { namespace, local: local.into_inner().into(), value });
+        }
+        for (number, prefix) in prefixed {
+            let Some(namespace) = self.scope.of_prefix(&prefix) else {
+                return Err(self.malformed("undeclared prefix of an attribute"));
+            };
+            attributes[number].namespace = namespace;
         }
         Ok(attributes)
     }
@@ -409,7 +431,6 @@ impl<'i> Reader<'i> {
             quick_xml::Error::IllFormed(_) => "ill-formed XML",
             quick_xml::Error::InvalidAttr(_) => "malformed attribute",
             quick_xml::Error::Escape(_) => "malformed reference",
-            quick_xml::Error::Namespace(_) => "malformed namespace declaration",
             _ => "unreadable XML",
         };
         Error::Malformed { what, at: self.xml.error_position() }
@@ -420,32 +441,6 @@ impl<'i> Reader<'i> {
 pub(crate) enum Piece<'i> {
     Child(Element),
     Text(Cow<'i, str>),
-}
-
-/// The namespace that a name is in, empty for none; `None` for an undeclared prefix.
-fn bound<'n>(resolved: &'n ResolveResult<'_>) -> Option<&'n str> {
-    match resolved {
-        ResolveResult::Bound(namespace) => Some(namespace.0),
-        ResolveResult::Unbound => Some(""),
-        ResolveResult::Unknown(_) => None,
-    }
-}
-
-/// One shared copy of a namespace name, as long as there are few of them. The parser gives the name as it
-/// was written, with its references.
-fn intern(kept: &mut Vec<Arc<str>>, raw: &str, at: u64) -> Result<Arc<str>, Error> {
-    let namespace = match raw.contains('&') {
-        true => Cow::Owned(escape::attribute_value(raw, at)?),
-        false => Cow::Borrowed(raw),
-    };
-    if let Some(found) = kept.iter().find(|n| ***n == *namespace) {
-        return Ok(Arc::clone(found));
-    }
-    let namespace: Arc<str> = namespace.into();
-    if kept.len() < NAMESPACES_KEPT {
-        kept.push(Arc::clone(&namespace));
-    }
-    Ok(namespace)
 }
 
 fn is_blank(text: &str) -> bool {

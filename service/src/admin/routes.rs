@@ -22,6 +22,16 @@ const SHOWN: u32 = 20;
 /// The longest name of somebody who asks, in characters.
 const BY_MAX: usize = 100;
 
+/// The calls that there are, for who asks for another.
+const CALLS: [&str; 6] = [
+    "POST /admin/operations",
+    "GET /admin/operations",
+    "GET /admin/operations/{id}",
+    "GET /admin/withheld",
+    "POST /admin/withheld/{run}/confirm",
+    "POST /admin/withheld/{run}/reject",
+];
+
 /// Puts the calls on the pages; without an [`Admin`] there are none.
 pub(crate) fn mount(admin: Option<Arc<Admin>>, app: &mut web::ServiceConfig) {
     let Some(admin) = admin else { return };
@@ -29,10 +39,25 @@ pub(crate) fn mount(admin: Option<Arc<Admin>>, app: &mut web::ServiceConfig) {
         web::scope("/admin")
             .app_data(web::Data::from(admin))
             .app_data(web::PayloadConfig::new(BODY_MAX))
-            .service(web::resource("/operations").route(web::get().to(operations)).route(web::post().to(ask)))
-            .service(web::resource("/operations/{id}").route(web::get().to(operation)))
-            .service(web::resource("/withheld").route(web::get().to(runs)))
-            .service(web::resource("/withheld/{run}/{verdict}").route(web::post().to(settle)))
+            .service(
+                web::resource("/operations")
+                    .route(web::get().to(operations))
+                    .route(web::post().to(ask))
+                    .default_service(web::to(other_method)),
+            )
+            .service(
+                web::resource("/operations/{id}")
+                    .route(web::get().to(operation))
+                    .default_service(web::to(other_method)),
+            )
+            .service(
+                web::resource("/withheld").route(web::get().to(runs)).default_service(web::to(other_method)),
+            )
+            .service(
+                web::resource("/withheld/{run}/{verdict}")
+                    .route(web::post().to(settle))
+                    .default_service(web::to(other_method)),
+            )
             .default_service(web::to(elsewhere)),
     );
 }
@@ -50,6 +75,10 @@ enum Refusal {
     TooLarge,
     /// The command is none.
     UnknownCommand(String),
+    /// There is no call with this path.
+    NoSuchCall,
+    /// There is one, but not with this method.
+    OtherMethod,
     /// There is no such thing.
     Missing(String),
     /// It was refused or failed.
@@ -71,7 +100,8 @@ impl Refusal {
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Wrong(_) | Self::UnknownCommand(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Missing(_) => StatusCode::NOT_FOUND,
+            Self::Missing(_) | Self::NoSuchCall => StatusCode::NOT_FOUND,
+            Self::OtherMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Slow => StatusCode::GATEWAY_TIMEOUT,
             Self::Command(error) => match error {
                 CommandError::Store(_) | CommandError::Schema(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -88,6 +118,8 @@ impl Refusal {
             Self::Unknown => "the header Authorization: Bearer TOKEN is missing or wrong".to_owned(),
             Self::TooMany(seconds) => format!("too many calls; try again in {seconds} s"),
             Self::Wrong(text) | Self::UnknownCommand(text) | Self::Missing(text) => text.clone(),
+            Self::NoSuchCall => "there is no such admin call".to_owned(),
+            Self::OtherMethod => "there is no such admin call with this method".to_owned(),
             Self::TooLarge => format!("the body is larger than {BODY_MAX} bytes"),
             // what the database says stays in the log
             Self::Command(error) => error.to_string(),
@@ -103,7 +135,8 @@ impl Refusal {
                 event_id = codes::ADMIN_CALL_REFUSED.id,
                 "an admin call without the right token was refused"
             ),
-            Self::UnknownCommand(text) => {
+            Self::UnknownCommand(_) | Self::NoSuchCall | Self::OtherMethod => {
+                let text = self.text();
                 tracing::error!(event_id = codes::COMMAND_UNKNOWN.id, error = %text, "unknown admin call");
             }
             Self::Command(error @ (CommandError::Store(_) | CommandError::Schema(_))) => tracing::error!(
@@ -130,7 +163,11 @@ impl Refusal {
             }
             _ => {}
         }
-        finish(answer, &json!({ "error": self.text() }))
+        let mut body = json!({ "error": self.text() });
+        if matches!(self, Self::NoSuchCall | Self::OtherMethod) {
+            body["calls"] = json!(CALLS);
+        }
+        finish(answer, &body)
     }
 }
 
@@ -341,11 +378,9 @@ async fn runs(request: HttpRequest, admin: web::Data<Admin>) -> HttpResponse {
 }
 
 async fn elsewhere(request: HttpRequest, admin: web::Data<Admin>) -> HttpResponse {
-    perform(&request, admin, |_admin| async {
-        Err(Refusal::UnknownCommand(
-            "there is no such admin call; there are POST /admin/operations, GET /admin/operations/{id} and others"
-                .to_owned(),
-        ))
-    })
-    .await
+    perform(&request, admin, |_admin| async { Err(Refusal::NoSuchCall) }).await
+}
+
+async fn other_method(request: HttpRequest, admin: web::Data<Admin>) -> HttpResponse {
+    perform(&request, admin, |_admin| async { Err(Refusal::OtherMethod) }).await
 }

@@ -191,6 +191,34 @@ async fn what_is_wrong_is_said() {
     assert_eq!(desk.count("select count(*) from operation").await, 0, "what is refused leaves no row");
 }
 
+/// Whoever has the token and misses the call is told which there are; whoever has none learns nothing.
+#[tokio::test]
+async fn a_call_that_is_none_is_answered_with_the_list_of_those_there_are() {
+    let desk = Desk::new().await;
+    for (method, path, status) in [
+        ("GET", "/admin", 404),
+        ("GET", "/admin/", 404),
+        ("POST", "/admin/full-pull", 404),
+        ("GET", "/admin/operations/1/more", 404),
+        ("DELETE", "/admin/operations/1", 405),
+        ("PUT", "/admin/operations", 405),
+        ("POST", "/admin/withheld", 405),
+        ("GET", "/admin/withheld/1/confirm", 405),
+    ] {
+        let refused = desk.call(method, path, Some(TOKEN), b"").await;
+        assert_eq!(refused.status, status, "{method} {path}: {}", refused.body);
+        assert!(refused.body["error"].as_str().unwrap().starts_with("there is no such admin call"));
+        let calls: Vec<&str> =
+            refused.body["calls"].as_array().unwrap().iter().map(|call| call.as_str().unwrap()).collect();
+        assert!(
+            calls.contains(&"POST /admin/operations") && calls.contains(&"POST /admin/withheld/{run}/reject"),
+            "{calls:?}"
+        );
+    }
+    let unknown = desk.call("GET", "/admin/full-pull", None, b"").await;
+    assert_eq!((unknown.status, unknown.body.get("calls")), (401, None));
+}
+
 #[tokio::test]
 async fn what_the_configuration_rules_out_is_refused() {
     let database = database().await;

@@ -18,4 +18,7 @@ pub struct CodesArgs {
     /// Answer with docs/event-codes.md.
     #[arg(long, conflicts_with_all = ["json", "id"])]
     pub markdown: bool,
+    /// Answer with the alert rules for Prometheus (an object PrometheusRule of its operator, in YAML).
+    #[arg(long, conflicts_with_all = ["json", "id", "markdown"])]
+    pub alert_rules: bool,
 }

@@ -55,8 +55,8 @@ Example:
         /// Remove it although it carries groups.
         #[arg(long)]
         force: bool,
+        /// Who acts.
         #[command(flatten)]
-        #[allow(missing_docs, reason = "told by the type")]
         who: Who,
         /// Print JSON.
         #[arg(long)]

@@ -7,6 +7,7 @@ use store::operations::Scope;
 use super::tools::ToolCommand;
 use super::{ConfigFile, ListsCommand};
 use crate::config::HumanDuration;
+use crate::texts::LanguageArg;
 
 /// What operators ask of a running service. All of it goes through the database that `run` uses.
 #[derive(Debug, Subcommand)]
@@ -34,8 +35,8 @@ Examples:
   kommuneklient adopt --all --config kommuneklient.toml --wait
   kommuneklient adopt anna@kommune.dk --config kommuneklient.toml")]
     Adopt(AskArgs),
+    /// The tools to look at the service and at single mailboxes.
     #[command(flatten)]
-    #[allow(missing_docs, reason = "the commands of the other type")]
     Tool(ToolCommand),
     /// Show what was asked for, by whom, and how far it is.
     #[command(after_help = "\
@@ -71,6 +72,8 @@ pub struct Common {
     /// Answer in JSON, for programs.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub(crate) language: LanguageArg,
 }
 
 /// Who acts.

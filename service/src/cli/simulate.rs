@@ -22,6 +22,17 @@ Example:
     Planner(simulator_planner::Options),
 }
 
+/// A way to log on to the Exchange simulator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SimulatedLogin {
+    /// Name and password in each request.
+    Basic,
+    /// NTLM, connection by connection.
+    Ntlm,
+    /// Bearer tokens.
+    Oauth,
+}
+
 /// How the Exchange simulator runs.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = "\
@@ -66,6 +77,12 @@ pub struct SimulateExchangeArgs {
     /// Write every SOAP message to DIR, one envelope a file.
     #[arg(long, value_name = "DIR")]
     pub capture: Option<PathBuf>,
+    /// Ways to log on: basic, ntlm, oauth (tokens come from /oauth2/v2.0/token).
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "basic")]
+    pub logins: Vec<SimulatedLogin>,
+    /// Speak TLS, with a certificate for 127.0.0.1 and localhost of a new authority; its root is written to FILE, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub tls_root: Option<PathBuf>,
     /// Seconds between the heartbeats of a stream.
     #[arg(long, value_name = "N", default_value_t = 45, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub heartbeat_seconds: u64,

@@ -5,7 +5,6 @@ use clap::{Args, Subcommand};
 
 use super::operators::{AskArgs, Common, Who};
 use crate::config::HumanDuration;
-use crate::texts::LanguageArg;
 
 /// The tools.
 #[derive(Debug, Subcommand)]
@@ -73,8 +72,6 @@ pub struct StatusArgs {
     /// Show it anew this often, until interrupted.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "2s")]
     pub watch: Option<HumanDuration>,
-    #[command(flatten)]
-    pub(crate) language: LanguageArg,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -227,8 +224,6 @@ pub struct DoctorArgs {
     /// Do not try whether Exchange and Planner can be reached over the network.
     #[arg(long)]
     pub offline: bool,
-    #[command(flatten)]
-    pub(crate) language: LanguageArg,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -1,14 +1,16 @@
 //! `diff`: what Planner is to be told and was not yet, appointment by appointment, with what each waits for. With
 //! `planner.dry_run` this is what would be sent.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::inspect::{Hold, Unsent};
 use store::operations::Scope;
 use store::outbox::Operation;
 
-use super::show::{moment, table};
+use super::show::{moment, table_in, times};
 use super::{CommandError, Desk};
 use crate::cli::tools::DiffArgs;
+use crate::texts::{Language, Text, diff as t, words as w};
 
 /// Shows the differences.
 pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError> {
@@ -27,16 +29,17 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
         "appointments": page.keys.iter().map(value).collect::<Vec<_>>(),
     });
     desk.answer(&value, || {
-        let headings = ["MAILBOX", "WOULD", "START", "END", "PLANNER HOLDS", "WAITS FOR", "ORIGIN ID"];
-        let rows = page.keys.iter().map(|key| row(key, dry_run)).collect();
-        let mut text = table(&headings, rows, "Planner holds what it should: nothing is to be sent");
+        let language = desk.language;
+        let headings = [w::MAILBOX, t::WOULD, w::START, w::END, t::PLANNER_HOLDS, t::WAITS_FOR, w::ORIGIN_ID];
+        let rows = page.keys.iter().map(|key| row(key, dry_run, language)).collect();
+        let mut lines = vec![table_in(language, &headings, rows, t::NOTHING)];
         if page.total > page.keys.len() as u64 {
-            text.push_str(&format!("\n\n{} of {}; --limit shows more", page.keys.len(), page.total));
+            lines.push(t::MORE.fill(language, &[("n", &page.keys.len()), ("all", &page.total)]));
         }
         if dry_run {
-            text.push_str("\n\nplanner.dry_run is set: nothing is sent");
+            lines.push(t::DRY_RUN.say(language).to_owned());
         }
-        text
+        lines.join("\n\n")
     });
     Ok(())
 }
@@ -49,33 +52,46 @@ const fn verb(operation: Operation) -> &'static str {
     }
 }
 
-fn row(key: &Unsent, dry_run: bool) -> Vec<String> {
+fn row(key: &Unsent, dry_run: bool, language: Language) -> Vec<String> {
     let held = match (&key.held, key.operation) {
-        (Some(slot), _) => format!("{} to {}", moment(slot.start), moment(slot.end)),
-        (None, Operation::Create) => "nothing".to_owned(),
-        (None, _) => "not known".to_owned(),
+        (Some(slot), _) => times(language, slot),
+        (None, Operation::Create) => t::HELD_NOTHING.say(language).to_owned(),
+        (None, _) => t::HELD_UNKNOWN.say(language).to_owned(),
+    };
+    let would = match key.operation {
+        Operation::Create => t::CREATE,
+        Operation::Update => t::UPDATE,
+        Operation::Delete => t::DELETE,
     };
     vec![
         key.mail.clone(),
-        verb(key.operation).to_owned(),
+        would.say(language).to_owned(),
         moment(key.slot.start),
         moment(key.slot.end),
         held,
-        waits(key.hold, dry_run),
+        waits(key.hold, dry_run, language),
         key.origin_id.to_string(),
     ]
 }
 
 /// What a key waits for, in words.
-pub(crate) fn waits(hold: Hold, dry_run: bool) -> String {
+pub(crate) fn waits(hold: Hold, dry_run: bool, language: Language) -> String {
+    match hold_text(hold, dry_run) {
+        (text, Some(until)) => text.fill(language, &[("until", &moment(until))]),
+        (text, None) => text.say(language).to_owned(),
+    }
+}
+
+/// The text for what a key waits for, and the time that belongs into it as `until`.
+pub(crate) const fn hold_text(hold: Hold, dry_run: bool) -> (Text, Option<Timestamp>) {
     match hold {
-        Hold::NotInUse => "never sent: the mailbox is not in use".to_owned(),
-        Hold::NotAdopted => "the adoption of its mailbox".to_owned(),
-        Hold::NotRead => "the full read of its mailbox".to_owned(),
-        Hold::InFlight => "the answer to a call".to_owned(),
-        Hold::Pauses(until) => format!("another try at {}", moment(until)),
-        Hold::InTurn if dry_run => "the end of dry_run".to_owned(),
-        Hold::InTurn => "its turn".to_owned(),
+        Hold::NotInUse => (w::HOLD_NOT_IN_USE, None),
+        Hold::NotAdopted => (w::HOLD_NOT_ADOPTED, None),
+        Hold::NotRead => (w::HOLD_NOT_READ, None),
+        Hold::InFlight => (w::HOLD_IN_FLIGHT, None),
+        Hold::Pauses(until) => (w::HOLD_PAUSES, Some(until)),
+        Hold::InTurn if dry_run => (w::HOLD_DRY_RUN, None),
+        Hold::InTurn => (w::HOLD_IN_TURN, None),
     }
 }
 

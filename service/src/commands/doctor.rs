@@ -61,24 +61,35 @@ impl Verdict {
 pub(super) struct Said {
     text: Text,
     values: Vec<(&'static str, String)>,
+    /// Values that are themselves said in a language.
+    words: Vec<(&'static str, Said)>,
 }
 
 impl Said {
     fn words(&self, language: Language) -> String {
+        let words: Vec<(&str, String)> =
+            self.words.iter().map(|(name, said)| (*name, said.words(language))).collect();
+        let plain = self.values.iter().map(|(name, value)| (*name, value as &dyn Display));
         let values: Vec<(&str, &dyn Display)> =
-            self.values.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
+            plain.chain(words.iter().map(|(name, value)| (*name, value as &dyn Display))).collect();
         self.text.fill(language, &values)
+    }
+
+    /// The same with a value that is itself said in a language.
+    pub(super) fn with(mut self, name: &'static str, words: Self) -> Self {
+        self.words.push((name, words));
+        self
     }
 }
 
 /// A text without values.
 pub(super) const fn plain(text: Text) -> Said {
-    Said { text, values: Vec::new() }
+    Said { text, values: Vec::new(), words: Vec::new() }
 }
 
 /// A text with these values.
 pub(super) fn said<const N: usize>(text: Text, values: [(&'static str, String); N]) -> Said {
-    Said { text, values: values.into() }
+    Said { text, values: values.into(), words: Vec::new() }
 }
 
 /// One step.
@@ -115,7 +126,8 @@ impl Step {
 }
 
 /// Goes through the steps. Status 1 where one fails.
-pub(crate) async fn doctor(desk: Desk, args: &DoctorArgs, language: Language) -> Result<(), CommandError> {
+pub(crate) async fn doctor(desk: Desk, args: &DoctorArgs) -> Result<(), CommandError> {
+    let language = desk.language;
     let steps = match &args.mailbox {
         Some(mail) => mailbox::steps(&desk, mail).await?,
         None => ready::steps(&desk, args.offline).await,

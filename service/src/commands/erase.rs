@@ -1,14 +1,13 @@
 //! `erase`: removes a person's data, leaves a tombstone, and reports what it removed.
 
-use std::io::{BufRead, IsTerminal, Write};
-
 use calendar::MailAddress;
 use serde_json::{Value, json};
 use store::erasure::{self, Erasure};
 
-use super::show::{counted, table};
-use super::{CommandError, Desk};
+use super::show::{counted, counted_in, table_in};
+use super::{CommandError, Desk, confirm};
 use crate::cli::tools::EraseArgs;
+use crate::texts::{Language, erase as t, words as w};
 
 /// Erases a mailbox, or says what that would remove.
 pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandError> {
@@ -16,14 +15,14 @@ pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandErr
     if args.undo {
         return undo(&desk, mail, &by).await;
     }
-    let now = desk.now();
+    let (now, language) = (desk.now(), desk.language);
     let would = desk.store.erase(mail, &by, args.leave_in_planner, false, now).await?;
     if args.dry_run {
-        desk.answer(&value(&would), || format!("would be removed:\n{}", text(&would)));
+        desk.answer(&value(&would), || format!("{}\n{}", t::WOULD.say(language), text(&would, language)));
         return Ok(());
     }
     allowed(mail, &would, args)?;
-    if !args.yes && !confirmed(mail, &would)? {
+    if !args.yes && !confirmed(mail, &would, language) {
         return Err(CommandError::NotSure {
             consequence: format!(
                 "everything that is stored of {mail} would be removed, and it would not be listed again"
@@ -39,11 +38,8 @@ pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandErr
     let rows: u64 = done.rows.iter().map(|(_, count)| count).sum();
     desk.record(&by, "erase", json!({ "address_sha256_begins": mark, "rows": rows })).await;
     desk.answer(&value(&done), || {
-        format!(
-            "{mail} is erased, and the next resource list does not bring it back:\n{}\n\nbackups of the database, log files \
-             and traces of this time still name it",
-            text(&done)
-        )
+        let head = t::DONE.fill(language, &[("mailbox", mail)]);
+        format!("{head}\n{}\n\n{}", text(&done, language), t::ELSEWHERE.say(language))
     });
     Ok(())
 }
@@ -77,37 +73,26 @@ async fn undo(desk: &Desk, mail: &MailAddress, by: &str) -> Result<(), CommandEr
         desk.record(by, "erase --undo", json!({ "mailbox": mail.as_str() })).await;
     }
     desk.answer(&json!({ "mailbox": mail.as_str(), "undone": undone }), || {
-        if undone {
-            format!("{mail} may be listed again; `kommuneklient resources refresh` brings it back if Planner lists it")
-        } else {
-            format!("{mail} was not erased")
-        }
+        let outcome = if undone { t::UNDONE } else { t::NOT_ERASED };
+        outcome.fill(desk.language, &[("mailbox", mail)])
     });
     Ok(())
 }
 
 /// Asks a person; where there is none, nobody is sure.
-fn confirmed(mail: &MailAddress, would: &Erasure) -> Result<bool, CommandError> {
-    let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
-    if !stdin.is_terminal() {
-        return Ok(false);
-    }
-    let question =
-        format!("{}\n\nErase {mail}? This cannot be taken back. Write its address to go on: ", text(would));
-    let asked = stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush());
-    let mut answer = String::new();
-    let answered = asked.and_then(|()| stdin.lock().read_line(&mut answer));
-    Ok(answered.is_ok() && MailAddress::parse(&answer).is_ok_and(|typed| typed == *mail))
+fn confirmed(mail: &MailAddress, would: &Erasure, language: Language) -> bool {
+    let asked = t::QUESTION.fill(language, &[("mailbox", mail)]);
+    let question = format!("{}\n\n{asked}", text(would, language));
+    let typed = confirm::answer(&question).and_then(|answer| MailAddress::parse(&answer).ok());
+    typed.is_some_and(|typed| typed == *mail)
 }
 
-fn text(erasure: &Erasure) -> String {
+fn text(erasure: &Erasure, language: Language) -> String {
     let rows = erasure.rows.iter().map(|(name, count)| vec![(*name).to_owned(), count.to_string()]).collect();
-    let mut text = table(&["TABLE", "ROWS"], rows, "nothing is stored of it");
+    let mut text = table_in(language, &[t::TABLE, t::ROWS], rows, t::NOTHING);
     if erasure.held_by_planner > 0 {
-        text.push_str(&format!(
-            "\n\nPlanner holds, or is to hold, {} of it",
-            counted(erasure.held_by_planner, "appointment", "appointments")
-        ));
+        let held = counted_in(language, erasure.held_by_planner, w::ONE_APPOINTMENT, w::APPOINTMENTS);
+        text.push_str(&format!("\n\n{}", t::HELD.fill(language, &[("appointments", &held)])));
     }
     text
 }

@@ -10,6 +10,7 @@ use crate::ServiceError;
 use crate::cli::CodesArgs;
 use crate::texts::{Language, Text, alerts, codes as text, in_language};
 
+mod alert_rules;
 mod markdown;
 
 /// Codes that are named when one is not known.
@@ -23,6 +24,7 @@ pub(crate) fn show(args: &CodesArgs) -> Result<(), ServiceError> {
     let language = args.language.language();
     let answer = match args.id {
         _ if args.markdown => markdown::document().trim_end().to_owned(),
+        _ if args.alert_rules => alert_rules::document().trim_end().to_owned(),
         None if args.json => Value::from(sorted().into_iter().map(value).collect::<Vec<_>>()).to_string(),
         None => listing(language),
         Some(id) => {

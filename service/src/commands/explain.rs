@@ -9,9 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::inspect::{Entry, HistoryQuery, KeyState, Planner};
 
-use super::show::{moment, table};
+use super::show::{moment, table_in};
 use super::{CommandError, Desk, mailbox};
 use crate::cli::tools::ExplainArgs;
+use crate::texts::{Language, explain as t};
 
 /// Tells the story.
 pub(crate) async fn explain(desk: Desk, args: &ExplainArgs) -> Result<(), CommandError> {
@@ -36,23 +37,19 @@ pub(crate) async fn explain(desk: Desk, args: &ExplainArgs) -> Result<(), Comman
         value["now"] = key.as_ref().map_or(Value::Null, key_value);
     }
     desk.answer(&value, || {
-        let rows =
-            history.entries.iter().map(|entry| vec![moment(entry.at), words::of(&entry.what)]).collect();
-        let mut text =
-            table(&["WHEN", "WHAT"], rows, "nothing is recorded in this time; --since goes further back");
+        let language = desk.language;
+        let row = |entry: &Entry| vec![moment(entry.at), words::of(&entry.what, language)];
+        let rows = history.entries.iter().map(row).collect();
+        let mut text = table_in(language, &[t::WHEN, t::WHAT], rows, t::NOTHING);
         if history.more {
-            text.insert_str(0, &format!("only the latest {} entries; --limit shows more\n\n", args.limit));
+            text.insert_str(0, &format!("{}\n\n", t::MORE.fill(language, &[("n", &args.limit)])));
         }
         let now = match (&args.origin_id, &key) {
-            (None, _) => mailbox::state(&facts),
-            (Some(_), None) => {
-                "nothing is known of such an appointment: it was never decided about, or it was removed \
-                                after its time"
-                    .to_owned()
-            }
-            (Some(_), Some(key)) => words::standing(key, &facts),
+            (None, _) => mailbox::state_of(&facts, language),
+            (Some(_), None) => t::UNKNOWN.say(language).to_owned(),
+            (Some(_), Some(key)) => words::standing(key, &facts, language),
         };
-        format!("{text}\n\nnow: {now}")
+        format!("{text}\n\n{}", t::NOW.fill(language, &[("state", &now)]))
     });
     Ok(())
 }
@@ -60,7 +57,7 @@ pub(crate) async fn explain(desk: Desk, args: &ExplainArgs) -> Result<(), Comman
 fn entry_value(entry: &Entry) -> Value {
     let mut value = words::fields(&entry.what);
     value["at"] = json!(entry.at.to_string());
-    value["text"] = json!(words::of(&entry.what));
+    value["text"] = json!(words::of(&entry.what, Language::En));
     value
 }
 

@@ -2,11 +2,13 @@
 
 use calendar::MailAddress;
 use serde_json::{Value, json};
+use store::StoreError;
 use store::resource_list::lists::{Edited, ListEdit, ListEntry};
 
 use super::show::{counted, moment, table};
-use super::{CommandError, Desk};
+use super::{CommandError, Desk, confirm};
 use crate::cli::operators::{BlacklistAddArgs, BlacklistRemoveArgs, WhitelistArgs, Who};
+use crate::texts::mailbox as t;
 
 /// Shows the whitelist.
 pub(crate) async fn whitelist(desk: Desk) -> Result<(), CommandError> {
@@ -62,31 +64,47 @@ fn show(desk: &Desk, entries: &[ListEntry], reasons: bool, empty: &str) {
 /// Puts mailboxes on the whitelist.
 pub(crate) async fn add_to_whitelist(desk: Desk, args: &WhitelistArgs) -> Result<(), CommandError> {
     let by = args.who.name();
-    let edited = desk.store.add_to_whitelist(&args.mailboxes, &by, args.yes, desk.now()).await?;
-    whitelist_edited(&desk, edited, "added", "whitelist add", &by, args).await
+    let edited = meant(args.yes, async |sure| {
+        desk.store.add_to_whitelist(&args.mailboxes, &by, sure, desk.now()).await
+    });
+    whitelist_edited(&desk, edited.await?, "added", "whitelist add", &by, args).await
 }
 
 /// Takes mailboxes off the whitelist.
 pub(crate) async fn remove_from_whitelist(desk: Desk, args: &WhitelistArgs) -> Result<(), CommandError> {
     let by = args.who.name();
-    let edited = desk.store.remove_from_whitelist(&args.mailboxes, &by, args.yes, desk.now()).await?;
-    whitelist_edited(&desk, edited, "removed", "whitelist remove", &by, args).await
+    let edited = meant(args.yes, async |sure| {
+        desk.store.remove_from_whitelist(&args.mailboxes, &by, sure, desk.now()).await
+    });
+    whitelist_edited(&desk, edited.await?, "removed", "whitelist remove", &by, args).await
+}
+
+/// Lets `edit` do it; where that would surprise, only when somebody says that it is meant.
+///
+/// # Errors
+/// [`CommandError::NotSure`], with what it would do, or the database.
+pub(crate) async fn meant(
+    sure: bool,
+    edit: impl AsyncFn(bool) -> Result<Edited, StoreError>,
+) -> Result<ListEdit, CommandError> {
+    let would = match edit(sure).await? {
+        Edited::Done(edit) => return Ok(edit),
+        Edited::Refused(would) => would,
+    };
+    confirm::sure(consequence(&would))?;
+    match edit(true).await? {
+        Edited::Done(edit) | Edited::Refused(edit) => Ok(edit),
+    }
 }
 
 async fn whitelist_edited(
     desk: &Desk,
-    edited: Edited,
+    edit: ListEdit,
     verb: &str,
     act: &str,
     by: &str,
     args: &WhitelistArgs,
 ) -> Result<(), CommandError> {
-    let edit = match edited {
-        Edited::Refused(edit) => {
-            return Err(CommandError::NotSure { consequence: consequence(&edit) });
-        }
-        Edited::Done(edit) => edit,
-    };
     let unlisted = if verb == "added" { never_listed(desk, args).await? } else { Vec::new() };
     let blocked = if verb == "added" { blocked(desk, args).await? } else { Vec::new() };
     if edit.entries > 0 {
@@ -142,18 +160,20 @@ async fn blocked(desk: &Desk, args: &WhitelistArgs) -> Result<Vec<(String, Strin
     Ok(entries.into_iter().filter(is_meant).map(reason).collect())
 }
 
-pub(crate) fn consequence(edit: &ListEdit) -> String {
+fn consequence(edit: &ListEdit) -> String {
     if edit.entries_now == 0 {
         return format!(
             "the whitelist would be empty, and so everybody be used ({} again)",
             counted(edit.revived, "resource", "resources")
         );
     }
-    format!(
-        "{} of {} would not be used any more (their appointments stay in Planner)",
-        edit.dropped,
-        counted(edit.in_use_before, "resource", "resources")
-    )
+    not_used_any_more(edit.dropped, edit.in_use_before)
+}
+
+/// What a change of the lists would end.
+pub(super) fn not_used_any_more(dropped: u64, in_use_before: u64) -> String {
+    let of = counted(in_use_before, "resource", "resources");
+    format!("{dropped} of {of} would not be used any more (their appointments stay in Planner)")
 }
 
 fn edit_value(edit: &ListEdit) -> Value {
@@ -178,12 +198,12 @@ pub(crate) async fn block_mailbox(
     let was_used = edit.dropped > 0;
     let value = json!({ "mailbox": mail.as_str(), "new": edit.entries > 0, "was_in_use": was_used });
     desk.answer(&value, || {
-        let effect = match (edit.entries > 0, was_used) {
-            (_, true) => "it is not used any more; its appointments stay in Planner",
-            (true, false) => "it was not in use",
-            (false, false) => "it was blocked already, the reason is the new one",
+        let outcome = match (edit.entries > 0, was_used) {
+            (_, true) => t::BLOCKED_DROPPED,
+            (true, false) => t::BLOCKED_UNUSED,
+            (false, false) => t::BLOCKED_AGAIN,
         };
-        format!("{mail} is blocked: {effect}")
+        outcome.fill(desk.language, &[("mailbox", mail)])
     });
     Ok(())
 }
@@ -210,13 +230,8 @@ pub(crate) async fn unblock_mailbox(
         desk.record(&by, "blacklist remove", fields).await;
     }
     desk.answer(&json!({ "mailbox": mail.as_str(), "removed": removed }), || {
-        if removed {
-            format!(
-                "{mail} is not blocked any more; the resource list is asked for, with which it comes back if Planner lists it"
-            )
-        } else {
-            format!("{mail} was not blocked")
-        }
+        let outcome = if removed { t::UNBLOCKED } else { t::NOT_BLOCKED };
+        outcome.fill(desk.language, &[("mailbox", mail)])
     });
     Ok(())
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use store::resource_list::import::{ListImport, ListImportEnd, ListImported};
 
 use super::show::counted;
-use super::{CommandError, Desk};
+use super::{CommandError, Desk, confirm, lists as edits};
 use crate::cli::ListsImportArgs;
 use crate::lists_file::{self, FILE_BYTES_MAX, InvalidRow, Lists, Reading};
 
@@ -22,26 +22,25 @@ pub(crate) async fn import(desk: Desk, args: &ListsImportArgs) -> Result<(), Com
         return Err(CommandError::InvalidRows { count: lists.invalid.len(), rows });
     }
     let by = args.who.name();
-    let import = ListImport {
-        whitelist: &lists.whitelist,
-        blacklist: &lists.blacklist,
-        by: &by,
-        sure: args.yes,
-        rehearsal: args.dry_run,
-        now: desk.now(),
+    let take = async |sure| {
+        let import = ListImport {
+            whitelist: &lists.whitelist,
+            blacklist: &lists.blacklist,
+            by: &by,
+            sure,
+            rehearsal: args.dry_run,
+            now: desk.now(),
+        };
+        desk.store.import_lists(&import).await
     };
-    let (done, rehearsed) = match desk.store.import_lists(&import).await? {
-        ListImportEnd::Done(done) => (done, false),
+    let mut end = take(args.yes).await?;
+    if let ListImportEnd::Refused(would) = &end {
+        confirm::sure(edits::not_used_any_more(would.dropped, would.in_use_before))?;
+        end = take(true).await?;
+    }
+    let (done, rehearsed) = match end {
+        ListImportEnd::Done(done) | ListImportEnd::Refused(done) => (done, false),
         ListImportEnd::Rehearsed(done) => (done, true),
-        ListImportEnd::Refused(would) => {
-            return Err(CommandError::NotSure {
-                consequence: format!(
-                    "{} of {} would not be used any more (their appointments stay in Planner)",
-                    would.dropped,
-                    counted(would.in_use_before, "resource", "resources")
-                ),
-            });
-        }
     };
     if !rehearsed && done.whitelisted + done.blocked > 0 {
         let fields = json!({

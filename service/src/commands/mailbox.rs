@@ -4,14 +4,14 @@ use calendar::MailAddress;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::inspect::{MailboxFacts, Planner};
-use store::resource_list::lists::Edited;
 use store::resource_list::withdrawal::Withdrawal;
 
-use super::show::{counted, maybe, moment, pairs};
+use super::show::{counted_in, maybe, moment, pairs};
 use super::{CommandError, Desk, lists, resources};
 use crate::cli::tools::{
     MailboxAllowArgs, MailboxBlockArgs, MailboxListArgs, MailboxShowArgs, MailboxUnblockArgs,
 };
+use crate::texts::{Language, Text, mailbox as t};
 
 /// Shows mailboxes.
 pub(crate) async fn list(desk: Desk, args: &MailboxListArgs) -> Result<(), CommandError> {
@@ -46,19 +46,15 @@ pub(crate) async fn block(desk: Desk, args: &MailboxBlockArgs) -> Result<(), Com
         "to_send": done.to_send,
         "adopted": done.adopted,
     });
-    desk.answer(&value, || withdrawn_text(&args.mailbox, &done));
+    desk.answer(&value, || withdrawn_text(&args.mailbox, &done, desk.language));
     Ok(())
 }
 
-fn withdrawn_text(mail: &MailAddress, done: &Withdrawal) -> String {
-    let mut text = format!(
-        "{mail} is blocked; {} to be deleted in Planner, `kommuneklient diff {mail}` shows what is left of it",
-        counted(done.to_send, "appointment is", "appointments are")
-    );
+fn withdrawn_text(mail: &MailAddress, done: &Withdrawal, language: Language) -> String {
+    let text = if done.to_send == 1 { t::WITHDRAWN_ONE } else { t::WITHDRAWN_MANY };
+    let mut text = text.fill(language, &[("mailbox", mail), ("n", &done.to_send)]);
     if !done.adopted {
-        text.push_str(
-            "\nwhat Planner holds for it was never taken over: appointments that are not known here stay there",
-        );
+        text.push_str(&format!("\n{}", t::WITHDRAWN_UNKNOWN.say(language)));
     }
     text
 }
@@ -72,33 +68,31 @@ pub(crate) async fn unblock(desk: Desk, args: &MailboxUnblockArgs) -> Result<(),
 pub(crate) async fn allow(desk: Desk, args: &MailboxAllowArgs) -> Result<(), CommandError> {
     let by = args.who.name();
     let mail = &args.mailbox;
-    let edited = desk.store.add_to_whitelist(std::slice::from_ref(mail), &by, args.yes, desk.now()).await?;
-    let edit = match edited {
-        Edited::Refused(edit) => {
-            return Err(CommandError::NotSure { consequence: lists::consequence(&edit) });
-        }
-        Edited::Done(edit) => edit,
-    };
+    let edit = lists::meant(args.yes, async |sure| {
+        desk.store.add_to_whitelist(std::slice::from_ref(mail), &by, sure, desk.now()).await
+    })
+    .await?;
     if let Some(reason) = &args.reason {
         desk.store.note_whitelist_reason(mail, reason).await?;
     }
     let facts = desk.store.mailbox_facts(mail).await?;
     let fields = json!({ "mailbox": mail.as_str(), "reason": args.reason, "dropped": edit.dropped });
     desk.record(&by, "mailbox allow", fields).await;
-    let state = facts.as_ref().map_or_else(|| "Planner never listed it".to_owned(), state);
+    let language = desk.language;
+    let state = facts.as_ref();
+    let state =
+        state.map_or_else(|| t::NEVER_LISTED.say(language).to_owned(), |facts| state_of(facts, language));
     let value = json!({
         "mailbox": mail.as_str(), "new": edit.entries > 0, "dropped": edit.dropped, "revived": edit.revived,
         "in_use": facts.as_ref().map(|facts| facts.deleted_date.is_none()),
     });
     desk.answer(&value, || {
-        let new = if edit.entries > 0 { "is on the whitelist now" } else { "was on the whitelist already" };
+        let new = if edit.entries > 0 { t::ALLOWED_NOW } else { t::ALLOWED_BEFORE };
         let others = match edit.dropped {
             0 => String::new(),
-            dropped => {
-                format!("; {} not used any more", counted(dropped, "other mailbox is", "other mailboxes are"))
-            }
+            dropped => counted_in(language, dropped, t::OTHER_DROPPED, t::OTHERS_DROPPED),
         };
-        format!("{mail} {new}{others}; {state}")
+        format!("{}{others}; {state}", new.fill(language, &[("mailbox", mail)]))
     });
     Ok(())
 }
@@ -109,7 +103,7 @@ pub(crate) async fn show(desk: Desk, args: &MailboxShowArgs) -> Result<(), Comma
     let Some(facts) = desk.store.mailbox_facts(mail).await? else {
         return Err(unknown(&desk, mail).await?);
     };
-    desk.answer(&value(&facts), || text(&facts));
+    desk.answer(&value(&facts), || text(&facts, desk.language));
     Ok(())
 }
 
@@ -123,147 +117,142 @@ pub(crate) async fn unknown(desk: &Desk, mail: &MailAddress) -> Result<CommandEr
 }
 
 /// In use or not, and why.
-pub(crate) fn state(facts: &MailboxFacts) -> String {
-    match (facts.deleted_date, &facts.deleted_reason, &facts.error_code) {
-        (Some(since), reason, _) => {
-            format!("not in use since {}: {}", moment(since), reason.as_deref().unwrap_or("no reason given"))
-        }
-        (None, _, Some(error)) => format!("in use, cannot be listened to: {error}"),
-        (None, _, None) => "in use".to_owned(),
-    }
+pub(crate) fn state_of(facts: &MailboxFacts, language: Language) -> String {
+    let (reason, error) = (facts.deleted_reason.as_deref(), facts.error_code.as_deref());
+    resources::use_state(facts.deleted_date, reason, error, language)
 }
 
-fn text(facts: &MailboxFacts) -> String {
-    let mut lines: Vec<(&str, String)> = vec![
-        ("mailbox", facts.mail.clone()),
-        ("name", facts.name.clone()),
-        ("kind", if facts.is_case_worker { "case worker" } else { "room" }.to_owned()),
-        ("state", state(facts)),
+fn text(facts: &MailboxFacts, language: Language) -> String {
+    let mut lines: Vec<(Text, String)> = vec![
+        (t::LABEL_MAILBOX, facts.mail.clone()),
+        (t::LABEL_NAME, facts.name.clone()),
+        (t::LABEL_KIND, resources::kind_text(facts.is_case_worker).say(language).to_owned()),
+        (t::LABEL_STATE, state_of(facts, language)),
     ];
-    lines.extend(use_lines(facts));
-    lines.extend(listening_lines(facts));
-    lines.extend(planner_lines(facts));
-    lines.extend(last_lines(facts));
+    lines.extend(use_lines(facts, language));
+    lines.extend(listening_lines(facts, language));
+    lines.extend(planner_lines(facts, language));
+    lines.extend(last_lines(facts, language));
     lines.retain(|(_, value)| !value.is_empty());
+    let lines: Vec<(&str, String)> =
+        lines.into_iter().map(|(label, value)| (label.say(language), value)).collect();
     pairs(&lines)
 }
 
-fn use_lines(facts: &MailboxFacts) -> Vec<(&'static str, String)> {
-    let blocked = facts.blacklisted.as_ref();
+fn use_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)> {
     let whitelist = match (facts.whitelist_in_use, facts.whitelisted) {
-        (false, _) => "no whitelist: everybody is used",
-        (true, true) => "on it",
-        (true, false) => "not on it",
+        (false, _) => t::NO_WHITELIST,
+        (true, true) => t::ON_WHITELIST,
+        (true, false) => t::OFF_WHITELIST,
     };
+    let blocked = facts
+        .blacklisted
+        .as_ref()
+        .map(|(why, by, at)| t::BLOCKED.fill(language, &[("why", why), ("by", by), ("at", &moment(*at))]));
+    let withdrawn = facts.withdrawn.as_ref();
+    let withdrawn =
+        withdrawn.map(|(at, by)| t::WITHDRAWN.fill(language, &[("by", by), ("at", &moment(*at))]));
     vec![
-        (
-            "blocked",
-            blocked.map(|(why, by, at)| format!("{why} (by {by}, {})", moment(*at))).unwrap_or_default(),
-        ),
-        (
-            "withdrawn",
-            facts.withdrawn.as_ref().map(|(at, by)| format!("by {by}, {}", moment(*at))).unwrap_or_default(),
-        ),
-        ("whitelist", whitelist.to_owned()),
-        ("listed since", maybe(facts.created_at)),
+        (t::LABEL_BLOCKED, blocked.unwrap_or_default()),
+        (t::LABEL_WITHDRAWN, withdrawn.unwrap_or_default()),
+        (t::LABEL_WHITELIST, whitelist.say(language).to_owned()),
+        (t::LABEL_LISTED, maybe(facts.created_at)),
     ]
 }
 
-fn listening_lines(facts: &MailboxFacts) -> Vec<(&'static str, String)> {
+/// Since when it has been listened to; nothing where it is not used any more, whenever that once began.
+fn listened_since(facts: &MailboxFacts) -> Option<Timestamp> {
+    facts.last_success.filter(|_| facts.deleted_date.is_none())
+}
+
+fn listening_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)> {
     let error = facts.error_code.as_ref().map(|code| {
-        let tried = match facts.retry_at {
-            Some(at) => format!("tried again at {}", moment(at)),
-            None => "tried again at once".to_owned(),
+        let next = match facts.retry_at {
+            Some(at) => t::TRIED_AT.fill(language, &[("at", &moment(at))]),
+            None => t::TRIED_NOW.say(language).to_owned(),
         };
-        format!(
-            "{code}: {} ({} in a row, last at {}, {tried})",
-            facts.error_description.as_deref().unwrap_or_default(),
-            facts.error_count,
-            maybe(facts.error_date),
-        )
+        let text = facts.error_description.as_deref().unwrap_or_default();
+        let (n, at) = (facts.error_count, maybe(facts.error_date));
+        t::ERROR.fill(language, &[("code", code), ("text", &text), ("n", &n), ("at", &at), ("next", &next)])
     });
     let subscription = match (facts.group, facts.subscribed) {
-        (None, _) => "no group".to_owned(),
-        (Some(group), true) => format!("group {group}, subscribed"),
-        (Some(group), false) => format!("group {group}, not subscribed"),
+        (None, _) => t::NO_GROUP.say(language).to_owned(),
+        (Some(group), true) => t::SUBSCRIBED.fill(language, &[("group", &group)]),
+        (Some(group), false) => t::NOT_SUBSCRIBED.fill(language, &[("group", &group)]),
     };
-    let doubt = if facts.location_doubted { ", in doubt" } else { "" };
     let place = facts.endpoint.as_ref().map(|endpoint| {
-        format!(
-            "{endpoint} ({}{doubt}), found {}",
-            facts.grouping_value.as_deref().unwrap_or_default(),
-            maybe(facts.located_at)
-        )
+        let place = if facts.location_doubted { t::PLACE_DOUBTED } else { t::PLACE };
+        let (group, at) = (facts.grouping_value.as_deref().unwrap_or_default(), maybe(facts.located_at));
+        place.fill(language, &[("endpoint", endpoint), ("group", &group), ("at", &at)])
     });
     vec![
-        ("lives at", place.unwrap_or_else(|| "not located yet".to_owned())),
-        ("subscription", subscription),
-        ("listened to since", maybe(facts.last_success)),
-        ("changes read to the end", maybe(facts.caught_up_at)),
-        ("error", error.unwrap_or_default()),
+        (t::LABEL_PLACE, place.unwrap_or_else(|| t::NOT_LOCATED.say(language).to_owned())),
+        (t::LABEL_SUBSCRIPTION, subscription),
+        (t::LABEL_LISTENED, maybe(listened_since(facts))),
+        (t::LABEL_CAUGHT_UP, maybe(facts.caught_up_at)),
+        (t::LABEL_ERROR, error.unwrap_or_default()),
     ]
 }
 
-fn planner_lines(facts: &MailboxFacts) -> Vec<(&'static str, String)> {
+fn planner_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)> {
     let counts = &facts.counts;
-    let whole = match facts.full_read_whole {
-        Some(false) => " (some appointments could not be read)",
-        _ => "",
-    };
     let appointments = [
-        (counts.there, "there"),
-        (counts.held, "held by Planner"),
-        (counts.unsent, "to be sent"),
-        (counts.in_flight, "in a call"),
-        (counts.set_aside, "set aside"),
-        (counts.refused, "refused"),
-        (counts.planner_own, "Planner's own"),
-        (counts.withheld, "with their deletion withheld"),
+        (counts.there, t::N_THERE),
+        (counts.held, t::N_HELD),
+        (counts.unsent, t::N_UNSENT),
+        (counts.in_flight, t::N_IN_CALL),
+        (counts.set_aside, t::N_ASIDE),
+        (counts.refused, t::N_REFUSED),
+        (counts.planner_own, t::N_OWN),
+        (counts.withheld, t::N_WITHHELD),
     ];
-    let told = |all: &[(u64, &str)]| {
-        let some = all.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
-        some.collect::<Vec<_>>().join(", ")
+    let told = |all: &[(u64, Text)]| {
+        let some = all.iter().filter(|(count, _)| *count > 0);
+        some.map(|(count, what)| what.fill(language, &[("n", count)])).collect::<Vec<_>>().join(", ")
     };
     let notifications =
-        told(&[(counts.notifications, "waiting"), (counts.notifications_set_aside, "set aside")]);
+        told(&[(counts.notifications, t::N_WAITING), (counts.notifications_set_aside, t::N_ASIDE)]);
+    let not_yet = || t::NOT_YET.say(language).to_owned();
+    let read = facts.last_full_sync.map(|at| match facts.full_read_whole {
+        Some(false) => t::READ_PARTLY.fill(language, &[("at", &moment(at))]),
+        _ => moment(at),
+    });
     vec![
-        ("adopted", facts.adopted_at.map_or_else(|| "not yet".to_owned(), moment)),
-        (
-            "read in full",
-            facts.last_full_sync.map_or_else(|| "not yet".to_owned(), |at| format!("{}{whole}", moment(at))),
-        ),
-        ("compared", maybe(facts.compared_at)),
-        ("compared next", maybe(facts.compare_due_at)),
-        ("appointments", told(&appointments)),
-        ("notifications", notifications),
+        (t::LABEL_ADOPTED, facts.adopted_at.map_or_else(not_yet, moment)),
+        (t::LABEL_READ, read.unwrap_or_else(not_yet)),
+        (t::LABEL_COMPARED, maybe(facts.compared_at)),
+        (t::LABEL_COMPARED_NEXT, maybe(facts.compare_due_at)),
+        (t::LABEL_APPOINTMENTS, told(&appointments)),
+        (t::LABEL_NOTIFICATIONS, notifications),
     ]
 }
 
-fn last_lines(facts: &MailboxFacts) -> Vec<(&'static str, String)> {
+fn last_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)> {
     let notification = facts.last_notification.as_ref().map(|(at, kind, outcome)| {
-        format!("{} {kind}: {}", moment(*at), outcome.as_deref().unwrap_or("waits"))
+        let outcome = outcome.as_deref().unwrap_or(t::STILL_WAITS.say(language));
+        format!("{} {kind}: {outcome}", moment(*at))
     });
     let decision = facts.last_decision.as_ref().map(|key| {
-        let what = if key.wanted == Some(true) { "there" } else { "absent" };
-        format!("{} {what}, {}", maybe(key.decided_at), key.origin_id)
+        let what = if key.wanted == Some(true) { t::DECIDED_THERE } else { t::DECIDED_ABSENT };
+        what.fill(language, &[("at", &maybe(key.decided_at)), ("origin", &key.origin_id)])
     });
     let call = facts.last_call.as_ref().map(|(at, call, success)| {
         let how = match success {
-            None => "under way",
-            Some(true) => "worked",
-            Some(false) => "failed",
+            None => t::UNDER_WAY,
+            Some(true) => t::WORKED,
+            Some(false) => t::FAILED,
         };
-        format!("{} {call}: {how}", moment(*at))
+        how.fill(language, &[("at", &moment(*at)), ("call", call)])
     });
     let receipt = facts.last_receipt.as_ref().map(|(at, code, outcome)| {
-        let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());
-        format!("{} code {code}: {outcome}", moment(*at))
+        let code = code.map_or_else(|| t::NO_CODE.say(language).to_owned(), |code| code.to_string());
+        t::RECEIPT.fill(language, &[("at", &moment(*at)), ("code", &code), ("outcome", outcome)])
     });
     vec![
-        ("last notification", notification.unwrap_or_default()),
-        ("last decision", decision.unwrap_or_default()),
-        ("last call", call.unwrap_or_default()),
-        ("last receipt", receipt.unwrap_or_default()),
+        (t::LABEL_LAST_NOTIFICATION, notification.unwrap_or_default()),
+        (t::LABEL_LAST_DECISION, decision.unwrap_or_default()),
+        (t::LABEL_LAST_CALL, call.unwrap_or_default()),
+        (t::LABEL_LAST_RECEIPT, receipt.unwrap_or_default()),
     ]
 }
 
@@ -290,7 +279,7 @@ pub(crate) fn value(facts: &MailboxFacts) -> Value {
         "location_doubted": facts.location_doubted,
         "group": facts.group,
         "subscribed": facts.subscribed,
-        "listened_to_since": at(facts.last_success),
+        "listened_to_since": at(listened_since(facts)),
         "caught_up_at": at(facts.caught_up_at),
         "error": facts.error_code.as_ref().map(|code| json!({
             "code": code, "text": facts.error_description, "since": at(facts.error_date),

@@ -6,13 +6,13 @@ use std::time::Duration;
 use base::{Clock, SystemClock};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use store::Store;
 use store::operations::{Operation, OperationKind, Progress, Scope};
 
-use super::show::{counted, moment, table};
+use super::show::{counted_in, moment, table_in};
 use super::{CommandError, Desk, LOOK_EVERY};
 use crate::acts::{self, state, value, words};
 use crate::cli::operators::{AskArgs, Follow, Who};
+use crate::texts::{Language, operations as t, words as w};
 
 /// How many operations are shown.
 const SHOWN: u32 = 20;
@@ -34,45 +34,38 @@ async fn begin(
     who: &Who,
     follow: &Follow,
 ) -> Result<(), CommandError> {
-    let store = &desk.store;
+    let (store, language) = (&desk.store, desk.language);
     let operation = acts::ask(store, desk.allowed(), kind, &scope, &who.name(), desk.now()).await?;
     let nobody = store.live_instances().await? == 0;
     if nobody {
-        say("no instance of the service is running; it is done when one starts");
+        say(t::NOBODY_RUNS.say(language));
     }
     if !follow.wait {
         let progress = store.operation_progress(&operation).await?;
         desk.answer(&value(&operation, &progress), || {
-            format!(
-                "operation {} is asked for: {} ({}); `kommuneklient operations {}` shows how far it is",
-                operation.id,
-                words(kind),
-                meant(&operation, &progress),
-                operation.id
-            )
+            let of = meant(&operation, &progress, language);
+            let what = words(kind).say(language);
+            t::ASKED.fill(language, &[("id", &operation.id), ("what", &what), ("of", &of)])
         });
         return Ok(());
     }
-    say(&format!("operation {} is asked for; who stops waiting here does not stop it", operation.id));
-    let progress = wait_for(store, &operation, follow.timeout.get()).await?;
+    say(&t::FOLLOWED.fill(language, &[("id", &operation.id)]));
+    let progress = wait_for(&desk, &operation, follow.timeout.get()).await?;
     desk.answer(&value(&operation, &progress), || {
         let outcome = progress.outcome.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
-        format!(
-            "operation {} is done: {} ({}){outcome}",
-            operation.id,
-            words(kind),
-            meant(&operation, &progress)
-        )
+        let of = meant(&operation, &progress, language);
+        let what = words(kind).say(language);
+        t::IS_DONE.fill(language, &[("id", &operation.id), ("what", &what), ("of", &of)]) + &outcome
     });
     Ok(())
 }
 
 /// Follows an operation until it is done.
-async fn wait_for(store: &Store, operation: &Operation, timeout: Duration) -> Result<Progress, CommandError> {
+async fn wait_for(desk: &Desk, operation: &Operation, timeout: Duration) -> Result<Progress, CommandError> {
     let began = SystemClock.monotonic();
-    let mut follower = Follower::new();
+    let mut follower = Follower::new(desk.language);
     loop {
-        let progress = store.operation_progress(operation).await?;
+        let progress = desk.store.operation_progress(operation).await?;
         follower.show(&progress);
         if progress.is_done() {
             return Ok(progress);
@@ -94,17 +87,18 @@ async fn wait_for(store: &Store, operation: &Operation, timeout: Duration) -> Re
 struct Follower {
     bar: Option<ProgressBar>,
     last: String,
+    language: Language,
 }
 
 impl Follower {
-    fn new() -> Self {
+    fn new(language: Language) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{elapsed_precise} {bar:30} {pos} of {len} {msg}");
             let bar = ProgressBar::new(1).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Self { bar, last: String::new() }
+        Self { bar, last: String::new(), language }
     }
 
     fn show(&mut self, progress: &Progress) {
@@ -119,7 +113,7 @@ impl Follower {
                 }
             }
             None => {
-                let line = format!("{} of {} {text}", progress.done, progress.of);
+                let line = format!("{} {text}", done_of(progress, self.language));
                 if line != self.last {
                     say(line.trim_end());
                     self.last = line;
@@ -142,19 +136,24 @@ fn keeps(progress: &Progress) -> String {
     outcome.or(reason).unwrap_or_default()
 }
 
-fn meant(operation: &Operation, progress: &Progress) -> String {
+fn done_of(progress: &Progress, language: Language) -> String {
+    w::OF.fill(language, &[("n", &progress.done), ("all", &progress.of)])
+}
+
+fn meant(operation: &Operation, progress: &Progress, language: Language) -> String {
     if let Some(run) = &operation.subject {
-        return format!("run {run}");
+        return w::RUN.fill(language, &[("run", run)]);
     }
     match &operation.scope {
-        _ if operation.kind == OperationKind::ResourceList => "from Planner".to_owned(),
+        _ if operation.kind == OperationKind::ResourceList => t::FROM_PLANNER.say(language).to_owned(),
         Scope::One(mail) => mail.to_string(),
-        Scope::All => counted(progress.of, "mailbox", "mailboxes"),
+        Scope::All => counted_in(language, progress.of, w::ONE_MAILBOX, w::MAILBOXES),
     }
 }
 
 /// Shows one operation, or the latest.
 pub(crate) async fn show(desk: Desk, id: Option<i64>) -> Result<(), CommandError> {
+    let language = desk.language;
     let operations = match id {
         Some(id) => {
             let found = desk.store.operation(id).await?;
@@ -168,38 +167,45 @@ pub(crate) async fn show(desk: Desk, id: Option<i64>) -> Result<(), CommandError
     for operation in &operations {
         let progress = desk.store.operation_progress(operation).await?;
         values.push(value(operation, &progress));
-        rows.push(row(operation, &progress));
+        rows.push(row(operation, &progress, language));
         if id.is_some() {
-            let reason = |text: &Option<String>| text.clone().unwrap_or_else(|| "in turn".into());
+            let reason =
+                |text: &Option<String>| text.clone().unwrap_or_else(|| t::IN_TURN.say(language).into());
             waiting.extend(progress.waiting.iter().map(|one| vec![one.mail.clone(), reason(&one.reason)]));
         }
     }
     let answer = if id.is_some() { values.pop().unwrap_or(Value::Null) } else { Value::from(values) };
     desk.answer(&answer, || {
-        let headings = ["ID", "WHAT", "MAILBOXES", "DONE", "STATE", "ASKED AT", "BY"];
-        let mut text = table(&headings, rows, "nothing was asked for yet");
+        let headings = [t::ID, t::WHAT, t::MAILBOXES, t::DONE, w::STATE, t::ASKED_AT, w::BY];
+        let mut text = table_in(language, &headings, rows, t::EMPTY);
         if !waiting.is_empty() {
-            text.push_str(&format!("\n\n{}", table(&["WAITING", "WHY"], waiting, "")));
+            text.push_str(&format!("\n\n{}", table_in(language, &[t::WAITING, t::WHY], waiting, t::EMPTY)));
         }
         text
     });
     Ok(())
 }
 
-fn row(operation: &Operation, progress: &Progress) -> Vec<String> {
+fn row(operation: &Operation, progress: &Progress, language: Language) -> Vec<String> {
+    let word = match state(operation, progress) {
+        "failed" => t::STATE_FAILED,
+        "done" => t::STATE_DONE,
+        _ => t::STATE_WAITING,
+    };
+    let word = word.say(language);
     let state = match (&operation.error, &progress.outcome) {
-        (Some(error), _) => format!("failed: {error}"),
-        (None, Some(outcome)) => format!("{}: {outcome}", state(operation, progress)),
-        (None, None) => state(operation, progress).to_owned(),
+        (Some(text), _) | (None, Some(text)) => format!("{word}: {text}"),
+        (None, None) => word.to_owned(),
+    };
+    let of = match (&operation.subject, operation.scope.mail()) {
+        (Some(run), _) => w::RUN.fill(language, &[("run", run)]),
+        (None, mail) => mail.unwrap_or(t::EVERY_MAILBOX.say(language)).to_owned(),
     };
     vec![
         operation.id.to_string(),
-        words(operation.kind).to_owned(),
-        operation
-            .subject
-            .as_ref()
-            .map_or_else(|| operation.scope.mail().unwrap_or("all").to_owned(), |run| format!("run {run}")),
-        format!("{} of {}", progress.done, progress.of),
+        words(operation.kind).say(language).to_owned(),
+        of,
+        done_of(progress, language),
         state,
         moment(operation.asked_at),
         operation.asked_by.clone(),

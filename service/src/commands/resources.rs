@@ -1,12 +1,14 @@
 //! `resources list`: the case workers and rooms that Planner lists or listed.
 
 use calendar::MailAddress;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::Store;
 use store::resource_list::lists::ResourceRow;
 
-use super::show::{counted, maybe, moment, table};
+use super::show::{counted_in, maybe, moment, table_in};
 use super::{CommandError, Desk};
+use crate::texts::{Language, Text, mailbox as t, words as w};
 
 /// Shows all resources.
 pub(crate) async fn list(desk: Desk) -> Result<(), CommandError> {
@@ -20,39 +22,60 @@ pub(crate) async fn list_where(desk: Desk, shown: impl Fn(&ResourceRow) -> bool)
     rows.retain(shown);
     let values: Vec<Value> = rows.iter().map(value).collect();
     desk.answer(&Value::from(values), || {
+        let language = desk.language;
         let used = rows.iter().filter(|row| row.deleted_date.is_none()).count() as u64;
-        let headings = ["MAILBOX", "KIND", "STATE", "LISTENED TO SINCE", "ADOPTED", "READ IN FULL"];
+        let headings =
+            [w::MAILBOX, t::KIND, w::STATE, t::LISTENED_HEADING, t::ADOPTED_HEADING, t::READ_HEADING];
         let lines = rows.iter().map(|row| {
             vec![
                 row.mail.clone(),
-                kind(row).to_owned(),
-                state(row),
-                maybe(row.last_success),
+                kind_text(row.is_case_worker).say(language).to_owned(),
+                state(row, language),
+                maybe(listened_since(row)),
                 maybe(row.adopted_at),
                 maybe(row.last_full_sync),
             ]
         });
-        let empty = if known == 0 { "Planner has listed nobody yet" } else { "there is none" };
-        let text = table(&headings, lines.collect(), empty);
-        format!("{text}\n\n{} in use, {} in all", counted(used, "resource", "resources"), rows.len())
+        let empty = if known == 0 { t::NOBODY_LISTED } else { t::THERE_IS_NONE };
+        let text = table_in(language, &headings, lines.collect(), empty);
+        let used = counted_in(language, used, w::ONE_RESOURCE, w::RESOURCES);
+        format!("{text}\n\n{}", t::SUM.fill(language, &[("used", &used), ("all", &rows.len())]))
     });
     Ok(())
+}
+
+/// Since when it has been listened to; nothing where it is not used any more.
+fn listened_since(row: &ResourceRow) -> Option<Timestamp> {
+    row.last_success.filter(|_| row.deleted_date.is_none())
 }
 
 fn kind(row: &ResourceRow) -> &'static str {
     if row.is_case_worker { "case worker" } else { "room" }
 }
 
-fn state(row: &ResourceRow) -> String {
-    let blocked = if row.blacklisted { "blocked, " } else { "" };
-    match (row.deleted_date, &row.deleted_reason, &row.error_code) {
-        (Some(since), reason, _) => format!(
-            "{blocked}not in use since {}: {}",
-            moment(since),
-            reason.as_deref().unwrap_or("no reason given")
-        ),
-        (None, _, Some(error)) => format!("{blocked}in use, cannot be listened to: {}", trouble(error)),
-        (None, _, None) => format!("{blocked}in use"),
+/// A case worker or a room.
+pub(crate) const fn kind_text(is_case_worker: bool) -> Text {
+    if is_case_worker { t::CASE_WORKER } else { t::ROOM }
+}
+
+fn state(row: &ResourceRow, language: Language) -> String {
+    let error = row.error_code.as_deref().map(trouble);
+    let state = use_state(row.deleted_date, row.deleted_reason.as_deref(), error.as_deref(), language);
+    if row.blacklisted { t::BLOCKED_PREFIX.fill(language, &[("state", &state)]) } else { state }
+}
+
+/// In use or not, and why.
+pub(crate) fn use_state(
+    deleted: Option<Timestamp>,
+    reason: Option<&str>,
+    error: Option<&str>,
+    language: Language,
+) -> String {
+    let reason = reason.unwrap_or(w::NO_REASON.say(language));
+    match (deleted, error) {
+        (Some(since), _) => w::NOT_IN_USE.fill(language, &[("at", &moment(since)), ("why", &reason)]),
+        (None, Some(error)) => w::NOT_LISTENED.fill(language, &[("error", &error)]),
+        (None, None) => w::IN_USE.say(language).to_owned(),
     }
 }
 

@@ -1,8 +1,11 @@
 //! Tables and words for people.
 
+use calendar::Slot;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+
+use crate::texts::{Language, Text, words as w};
 
 /// Words up to this length are never broken, however narrow the terminal is.
 const WORD_MAX: usize = 40;
@@ -37,6 +40,12 @@ pub(crate) fn table(headings: &[&str], rows: Vec<Vec<String>>, empty: &str) -> S
     lines.join("\n")
 }
 
+/// [`table`] with its words in a language.
+pub(crate) fn table_in(language: Language, headings: &[Text], rows: Vec<Vec<String>>, empty: Text) -> String {
+    let headings: Vec<&str> = headings.iter().map(|heading| heading.say(language)).collect();
+    table(&headings, rows, empty.say(language))
+}
+
 /// Names and their values, one a line.
 pub(crate) fn pairs(lines: &[(&str, String)]) -> String {
     let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
@@ -57,6 +66,16 @@ pub(crate) fn maybe(at: Option<Timestamp>) -> String {
 /// "1 mailbox", "2 mailboxes": a number with the word that goes with it.
 pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// The text for one, or the one for many, with the number `n`.
+pub(crate) fn counted_in(language: Language, n: u64, one: Text, many: Text) -> String {
+    if n == 1 { one } else { many }.fill(language, &[("n", &n)])
+}
+
+/// From when to when.
+pub(crate) fn times(language: Language, slot: &Slot) -> String {
+    w::FROM_TO.fill(language, &[("start", &moment(slot.start)), ("end", &moment(slot.end))])
 }
 
 #[cfg(test)]

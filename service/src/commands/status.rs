@@ -15,7 +15,6 @@ use store::inspect::{Unsent, Work};
 use super::diff::hold_name;
 use super::{CommandError, Desk};
 use crate::cli::tools::StatusArgs;
-use crate::texts::Language;
 use judge::Stage;
 
 /// Everything that is shown.
@@ -44,10 +43,13 @@ pub(crate) struct Limits {
     pub(crate) groups: usize,
     /// Is nothing sent?
     pub(crate) dry_run: bool,
+    /// Are certificates of Exchange not verified?
+    pub(crate) any_certificate: bool,
 }
 
 /// Shows how the service stands, once or again and again.
-pub(crate) async fn status(desk: Desk, args: &StatusArgs, language: Language) -> Result<(), CommandError> {
+pub(crate) async fn status(desk: Desk, args: &StatusArgs) -> Result<(), CommandError> {
+    let language = desk.language;
     loop {
         let picture = look(&desk).await?;
         if args.watch.is_some() && !desk.json && std::io::stdout().is_terminal() {
@@ -73,6 +75,7 @@ pub(crate) async fn look(desk: &Desk) -> Result<Picture, CommandError> {
             simultaneous: planner.simultaneous_calls,
             groups: desk.config.listener.subscription_groups_per_credential,
             dry_run: planner.dry_run,
+            any_certificate: desk.config.exchange.danger_accept_invalid_certificates,
         },
     })
 }

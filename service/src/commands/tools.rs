@@ -19,16 +19,10 @@ pub(super) fn perform(tool: &Tool) -> Result<(), ServiceError> {
             with("rediscover", &args.common, |desk| operations::ask(desk, Rediscovery, args))
         }
         Tool::Resend(args) => with("resend", &args.common, |desk| operations::ask(desk, Resend, args)),
-        Tool::Status(args) => {
-            let language = args.language.language();
-            with("status", &args.common, |desk| status::status(desk, args, language))
-        }
+        Tool::Status(args) => with("status", &args.common, |desk| status::status(desk, args)),
         Tool::Mailbox(command) => of_mailbox(command),
         Tool::Explain(args) => with("explain", &args.common, |desk| explain::explain(desk, args)),
-        Tool::Doctor(args) => {
-            let language = args.language.language();
-            with("doctor", &args.common, |desk| doctor::doctor(desk, args, language))
-        }
+        Tool::Doctor(args) => with("doctor", &args.common, |desk| doctor::doctor(desk, args)),
         Tool::Diff(args) => with("diff", &args.common, |desk| diff::diff(desk, args)),
         Tool::Erase(args) => with("erase", &args.common, |desk| erase::erase(desk, args)),
     }

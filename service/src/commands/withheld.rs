@@ -169,7 +169,8 @@ async fn mailbox_run(desk: &Desk, number: i64) -> Result<Option<WithheldRun>, Co
 struct Told {
     run: RunId,
     count: u64,
-    error: Option<String>,
+    /// What it can be followed by, or why it was left as it is.
+    settled: Result<i64, String>,
 }
 
 /// Confirms or rejects runs, one after the other: one that cannot be settled does not keep the others.
@@ -181,28 +182,30 @@ pub(crate) async fn settle(desk: Desk, args: &SettleArgs, confirm: bool) -> Resu
     let (mut told, mut last) = (Vec::new(), None);
     for run in runs {
         match acts::settle(&desk.store, run, confirm, &by, desk.now()).await {
-            Ok((_operation, count)) => {
+            Ok((operation, count)) => {
                 desk.record(&by, act, json!({ "run": run.to_string(), "count": count })).await;
-                told.push(Told { run, count, error: None });
+                told.push(Told { run, count, settled: Ok(operation.id) });
             }
             // without the database the others cannot be settled either
             Err(error @ (CommandError::Store(_) | CommandError::Schema(_))) => return Err(error),
             Err(error) => {
-                told.push(Told { run, count: 0, error: Some(error.to_string()) });
+                told.push(Told { run, count: 0, settled: Err(error.to_string()) });
                 last = Some(error);
             }
         }
     }
-    let failed = told.iter().filter(|one| one.error.is_some()).count();
+    let failed = told.iter().filter(|one| one.settled.is_err()).count();
     // one run: its own error is all that there is to say
     if let ([_], Some(error)) = (&told[..], last) {
         return Err(error);
     }
     let value = |one: &Told| {
         let run = one.run.to_string();
-        match &one.error {
-            None => json!({ "run": run, "state": state, "count": one.count }),
-            Some(error) => json!({ "run": run, "state": "not settled", "count": 0, "error": error }),
+        match &one.settled {
+            Ok(operation) => {
+                json!({ "run": run, "state": state, "count": one.count, "operation": operation })
+            }
+            Err(error) => json!({ "run": run, "state": "not settled", "count": 0, "error": error }),
         }
     };
     let answer = match &told[..] {
@@ -242,15 +245,16 @@ async fn mailbox_runs(desk: &Desk, settled: bool) -> Result<Vec<WithheldRun>, Co
 
 fn outcome(one: &Told, confirm: bool) -> String {
     let run = one.run;
-    if let Some(error) = &one.error {
-        return format!("run {run} is left as it is: {error}");
-    }
+    let operation = match &one.settled {
+        Ok(operation) => operation,
+        Err(error) => return format!("run {run} is left as it is: {error}"),
+    };
     let (single, many) = match run {
         RunId::List(_) => ("resource", "resources"),
         RunId::Mailbox(_) => ("appointment", "appointments"),
     };
     let counted = counted(one.count, single, many);
-    match (confirm, run) {
+    let outcome = match (confirm, run) {
         (true, RunId::List(_)) => format!("run {run} is confirmed: {counted} not used any more"),
         (true, RunId::Mailbox(_)) => format!("run {run} is confirmed: {counted} deleted in Planner"),
         (false, RunId::List(_)) => {
@@ -259,5 +263,6 @@ fn outcome(one: &Told, confirm: bool) -> String {
         (false, RunId::Mailbox(_)) => {
             format!("run {run} is rejected: {counted} stay until deleted in the calendar, or over")
         }
-    }
+    };
+    format!("{outcome} (operation {operation})")
 }

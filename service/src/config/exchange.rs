@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use connector_exchange::config::is_loopback;
+use connector_exchange::{Authentication, OAuth};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use trust::ClientTls;
@@ -28,6 +30,13 @@ pub struct ExchangeConfig {
     pub password: Option<SecretString>,
     /// A file that holds the password instead.
     pub password_file: Option<PathBuf>,
+    /// How service accounts log on: one of [`AUTHENTICATIONS`].
+    pub authentication: String,
+    /// The token service, with `oauth`.
+    #[serde(deserialize_with = "address::optional")]
+    pub oauth_token_url: Option<Url>,
+    /// What is asked of it.
+    pub oauth_scope: String,
     /// Log on with the identity of the process, as on Windows. Only `false` is possible here.
     pub use_default_credentials: bool,
     /// Find the Autodiscover address in Active Directory. Only `false` is possible here.
@@ -38,6 +47,8 @@ pub struct ExchangeConfig {
     pub use_impersonation: bool,
     /// A PEM file with certificate authorities that are trusted besides the system's.
     pub root_certificates: Option<PathBuf>,
+    /// Take any certificate of a server on this machine: for the demo.
+    pub danger_accept_invalid_certificates: bool,
     /// The longest time of one ordinary call.
     pub request_timeout: HumanDuration,
     /// Minutes (1-30) after which the server ends a stream as planned.
@@ -56,6 +67,9 @@ pub struct RequiredExchange {
     /// Its password.
     pub password: SecretString,
 }
+
+/// The ways to log on.
+const AUTHENTICATIONS: &[&str] = &["basic", "ntlm", "oauth"];
 
 /// The versions that know streaming notifications.
 const SERVER_VERSIONS: &[&str] =
@@ -87,11 +101,15 @@ impl Default for ExchangeConfig {
             user: None,
             password: None,
             password_file: None,
+            authentication: "basic".to_owned(),
+            oauth_token_url: None,
+            oauth_scope: "https://outlook.office365.com/.default".to_owned(),
             use_default_credentials: false,
             enable_scp_lookup: false,
             ews_trace_flags: vec!["None".to_owned()],
             use_impersonation: true,
             root_certificates: None,
+            danger_accept_invalid_certificates: false,
             request_timeout: HumanDuration::seconds(60),
             exchange_connection_timeout: 2,
             simultaneous_calls: 10,
@@ -103,8 +121,19 @@ impl Default for ExchangeConfig {
 impl ExchangeConfig {
     /// Whom the connection trusts.
     pub fn tls(&self) -> ClientTls {
-        let urls = [self.service_url.as_ref(), self.autodiscover_url.as_ref()];
-        ClientTls { roots: roots(&urls, self.root_certificates.as_deref()), client_certificate: None }
+        let urls = [self.service_url.as_ref(), self.autodiscover_url.as_ref(), self.oauth_token_url.as_ref()];
+        ClientTls { roots: roots(&urls, self.root_certificates.as_deref()) }
+    }
+
+    /// How service accounts log on. The values have been checked.
+    pub fn authentication(&self) -> Authentication {
+        match (self.authentication.as_str(), &self.oauth_token_url) {
+            ("ntlm", _) => Authentication::Ntlm,
+            ("oauth", Some(token_url)) => {
+                Authentication::OAuth(OAuth { token_url: token_url.clone(), scope: self.oauth_scope.clone() })
+            }
+            _ => Authentication::Basic,
+        }
     }
 
     /// Shall calls to Exchange be logged?
@@ -148,6 +177,38 @@ impl ExchangeConfig {
     }
 }
 
+impl ExchangeConfig {
+    fn check_login(&self, check: &mut Problems) {
+        if !AUTHENTICATIONS.contains(&self.authentication.as_str()) {
+            check.add("authentication", format!("must be one of {}", AUTHENTICATIONS.join(", ")));
+        }
+        check.web_address("oauth_token_url", self.oauth_token_url.as_ref());
+        check.not_empty("oauth_scope", &self.oauth_scope);
+        match &self.oauth_token_url {
+            None if self.authentication == "oauth" => check.add(
+                "oauth_token_url",
+                "is missing, and exchange.authentication is oauth; write it like \
+                 \"https://login.microsoftonline.com/TENANT/oauth2/v2.0/token\"",
+            ),
+            Some(url) if url.scheme() != "https" && !is_loopback(url) => {
+                check
+                    .add("oauth_token_url", "must begin with https://: the secret of the account goes there");
+            }
+            _ => {}
+        }
+        let elsewhere = [&self.service_url, &self.autodiscover_url, &self.oauth_token_url];
+        if self.danger_accept_invalid_certificates
+            && elsewhere.into_iter().flatten().any(|url| !is_loopback(url))
+        {
+            check.add(
+                "danger_accept_invalid_certificates",
+                "must be false: it is for a demo whose servers are all on this machine; give the authority of \
+                 Exchange in exchange.root_certificates",
+            );
+        }
+    }
+}
+
 impl Section for ExchangeConfig {
     const NAME: &'static str = "exchange";
 
@@ -173,6 +234,7 @@ impl Section for ExchangeConfig {
         check.range("request_timeout", self.request_timeout, second..=hour);
         check.range("exchange_connection_timeout", self.exchange_connection_timeout, 1..=30);
         check.range("simultaneous_calls", self.simultaneous_calls, 1..=100);
+        self.check_login(check);
         if self.use_default_credentials {
             check.add("use_default_credentials", format!("must be false: {}", original::WINDOWS));
         }

@@ -345,8 +345,8 @@ pub(crate) const LOG_DATABASE: &str =
 pub(crate) const DATABASE: &str = "it names an SQL Server; Kommuneklient keeps its data in PostgreSQL: write its address, or a file with it in \
      database.url_file";
 /// Why certificates are not taken over.
-pub(crate) const CERTIFICATE: &str = "it lies in the Windows certificate store: export it with its key, turn it into PEM, and name the files in \
-     planner.client_certificate and planner.client_key";
+pub(crate) const CERTIFICATE: &str = "it lies in the Windows certificate store: export it with its key as PKCS #12 (.pfx) and name the file in \
+     planner.client_certificate";
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

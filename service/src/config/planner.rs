@@ -1,12 +1,13 @@
 //! `[planner]`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use trust::{ClientCertificate, ClientTls};
+use trust::{CertificateFiles, Fingerprint, MutualTls, OwnCertificate, Password, Pins, Roots};
 use url::Url;
 
-use super::{DailyTime, HumanDuration, Problems, Section, address, roots};
+use super::{DailyTime, HumanDuration, Problems, Section, address, secret};
 
 /// The Jobcenter Planner that appointments go to (PCS; B9, B10).
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -55,12 +56,43 @@ pub struct PlannerConfig {
     pub compare_after_unknown_outcome: HumanDuration,
     /// Decide, adopt and compare, but send nothing.
     pub dry_run: bool,
-    /// A PEM file with certificate authorities that are trusted besides the system's.
+    /// How calls are secured.
+    pub security: PlannerSecurity,
+    /// A PEM file with the certificate authorities that are trusted; absent = the system's.
     pub root_certificates: Option<PathBuf>,
-    /// A PEM file with the certificate that is shown to Planner.
+    /// The certificate that is shown to Planner: a PEM file, or a PKCS #12 file (`.p12`, `.pfx`) with its key.
     pub client_certificate: Option<PathBuf>,
     /// A PEM file with its key.
     pub client_key: Option<PathBuf>,
+    /// The serial number in the certificate's subject, where the file holds several.
+    pub client_certificate_serial_number: Option<String>,
+    /// What opens the key.
+    #[serde(deserialize_with = "secret::optional", serialize_with = "secret::hidden")]
+    pub client_certificate_password: Option<SecretString>,
+    /// A file that holds that password instead.
+    pub client_certificate_password_file: Option<PathBuf>,
+    /// A PEM file with certificates of which one must be Planner's or its issuer's.
+    pub server_pin_file: Option<PathBuf>,
+    /// The same as SHA-256 fingerprints.
+    pub server_pins: Vec<String>,
+    /// A PEM file with the certificates that answers may be signed with.
+    pub answer_certificates: Option<PathBuf>,
+    /// How much Planner's clock may differ in signed messages.
+    pub clock_tolerance: HumanDuration,
+    /// How often the files with certificates are looked at.
+    pub certificate_check_interval: HumanDuration,
+}
+
+/// How calls to Planner are secured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub enum PlannerSecurity {
+    /// By TLS with the certificates of both sides.
+    #[default]
+    #[serde(rename = "mtls")]
+    Mtls,
+    /// And by signatures over requests and answers (WS-Security).
+    #[serde(rename = "mtls+wss")]
+    MtlsWss,
 }
 
 /// What `run` needs of this section.
@@ -98,24 +130,116 @@ impl Default for PlannerConfig {
             attempts_max: 50,
             compare_after_unknown_outcome: HumanDuration::seconds(60),
             dry_run: false,
+            security: PlannerSecurity::default(),
             root_certificates: None,
             client_certificate: None,
             client_key: None,
+            client_certificate_serial_number: None,
+            client_certificate_password: None,
+            client_certificate_password_file: None,
+            server_pin_file: None,
+            server_pins: Vec::new(),
+            answer_certificates: None,
+            clock_tolerance: HumanDuration::minutes(5),
+            certificate_check_interval: HumanDuration::minutes(1),
         }
     }
 }
 
 impl PlannerConfig {
-    /// Whom the connection trusts and what it shows.
-    pub fn tls(&self) -> ClientTls {
-        let roots = roots(&[self.service_url.as_ref()], self.root_certificates.as_deref());
-        let client_certificate = match (&self.client_certificate, &self.client_key) {
-            (Some(certificate), Some(key)) => {
-                Some(ClientCertificate { cert_pem: certificate.clone(), key_pem: key.clone() })
-            }
-            _ => None,
+    /// Whom the connection trusts, what it shows and what the other side must be.
+    pub fn tls(&self) -> MutualTls {
+        let roots = match (&self.root_certificates, &self.service_url) {
+            (Some(file), _) => Roots::Only(file.clone()),
+            (None, Some(url)) if url.scheme() == "https" => Roots::System,
+            // plain http to a simulator, on a machine without certificates
+            (None, _) => Roots::Nobody,
         };
-        ClientTls { roots, client_certificate }
+        // the check of the section has refused what is no fingerprint
+        let fingerprints = self.server_pins.iter().filter_map(|text| text.parse().ok()).collect();
+        let pins = Pins { file: self.server_pin_file.clone(), fingerprints };
+        MutualTls {
+            roots,
+            certificate: self.own_certificate(),
+            pins,
+            signers: self.answer_certificates.clone(),
+        }
+    }
+
+    fn own_certificate(&self) -> Option<OwnCertificate> {
+        let certificate = self.client_certificate.clone()?;
+        let files = match self.client_key.clone() {
+            Some(key) => CertificateFiles::Pem { certificate, key },
+            None => CertificateFiles::Pkcs12 { file: certificate },
+        };
+        let password = match (&self.client_certificate_password_file, &self.client_certificate_password) {
+            (Some(file), _) => Password::File(file.clone()),
+            (None, Some(password)) => Password::Given(password.clone()),
+            (None, None) => Password::None,
+        };
+        Some(OwnCertificate { files, password, serial_number: self.client_certificate_serial_number.clone() })
+    }
+
+    /// How messages are secured.
+    pub fn message_security(&self) -> connector_planner::Security {
+        match self.security {
+            PlannerSecurity::Mtls => connector_planner::Security::Mtls,
+            PlannerSecurity::MtlsWss => {
+                connector_planner::Security::MtlsWss { tolerance: self.clock_tolerance.get() }
+            }
+        }
+    }
+
+    fn check_certificates(&self, check: &mut Problems) {
+        let is_pkcs12 =
+            self.client_certificate.as_deref().and_then(Path::extension).is_some_and(|extension| {
+                ["p12", "pfx"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+            });
+        match (&self.client_certificate, &self.client_key) {
+            (Some(_), Some(_)) if is_pkcs12 => {
+                check.add("client_key", "is not used: a PKCS #12 file holds its key");
+            }
+            (Some(_), None) if !is_pkcs12 => {
+                let reason = "and client_key go together, unless it is a PKCS #12 file (.p12, .pfx): give both or neither";
+                check.add("client_certificate", reason);
+            }
+            (None, Some(_)) => {
+                check.add("client_certificate", "and client_key go together: give both or neither");
+            }
+            _ => {}
+        }
+        if self.client_certificate_password.is_some() && self.client_certificate_password_file.is_some() {
+            check.add(
+                "client_certificate_password",
+                "and client_certificate_password_file exclude each other",
+            );
+        }
+        for pin in &self.server_pins {
+            if let Err(error) = pin.parse::<Fingerprint>() {
+                check.add("server_pins", format!("{error}: {pin:?}"));
+            }
+        }
+        if self.security == PlannerSecurity::MtlsWss {
+            if self.client_certificate.is_none() {
+                check.add("client_certificate", "is missing: security = \"mtls+wss\" signs with it");
+            }
+            if self.answer_certificates.is_none() {
+                check.add(
+                    "answer_certificates",
+                    "is missing: security = \"mtls+wss\" verifies answers with it",
+                );
+            }
+            if self.service_url.as_ref().is_some_and(|url| url.scheme() != "https") {
+                check.add("security", "mtls+wss asks for an https address in service_url");
+            }
+        }
+        check.range(
+            "clock_tolerance",
+            self.clock_tolerance,
+            HumanDuration::millis(0)..=HumanDuration::minutes(15),
+        );
+        let (second, hour) = (HumanDuration::seconds(1), HumanDuration::minutes(60));
+        check.range("certificate_check_interval", self.certificate_check_interval, second..=hour);
     }
 
     pub(super) fn required(&self, problems: &mut Problems) -> Option<RequiredPlanner> {
@@ -198,10 +322,7 @@ impl Section for PlannerConfig {
             }
         }
         check.not_empty("client_name", &self.client_name);
-        if self.client_certificate.is_some() != self.client_key.is_some() {
-            let reason = "go together: give both or neither";
-            check.add("client_certificate", format!("and client_key {reason}"));
-        }
+        self.check_certificates(check);
         check.schedule("resource_update_schedule", &self.resource_update_schedule);
         check.schedule("calendar_synchronization_schedule", &self.calendar_synchronization_schedule);
         self.check_limits(check);

@@ -200,6 +200,53 @@ fn what_windows_alone_can_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn ways_to_log_on_are_checked() {
+    use connector_exchange::Authentication;
+    let way = |text: &str| parse_with(text, &[]).unwrap().exchange.authentication();
+    assert_eq!(way(""), Authentication::Basic);
+    assert_eq!(way("[exchange]\nauthentication = \"ntlm\"\n"), Authentication::Ntlm);
+    let oauth =
+        "[exchange]\nauthentication = \"oauth\"\noauth_token_url = \"https://login.example.dk/token\"\n";
+    let Authentication::OAuth(given) = way(oauth) else { panic!("oauth") };
+    assert_eq!(
+        (given.token_url.as_str(), given.scope.as_str()),
+        ("https://login.example.dk/token", "https://outlook.office365.com/.default")
+    );
+    for (text, words) in [
+        ("authentication = \"kerberos\"\n", "authentication: must be one of basic, ntlm, oauth"),
+        ("authentication = \"oauth\"\n", "oauth_token_url: is missing"),
+        ("oauth_token_url = \"http://login.example.dk/token\"\n", "the secret of the account goes there"),
+        ("oauth_scope = \"\"\n", "oauth_scope"),
+    ] {
+        let said = problems(&format!("[exchange]\n{text}"));
+        assert!(said.len() == 1 && said[0].contains(words), "{said:?}");
+    }
+}
+
+/// Certificates go unverified in a demo alone, and everybody is told.
+#[test]
+fn any_certificate_is_for_this_machine_alone() {
+    let with = |address: &str| {
+        format!("[exchange]\ndanger_accept_invalid_certificates = true\nservice_url = \"{address}\"\n")
+    };
+    for address in ["https://127.0.0.1:8443/EWS/Exchange.asmx", "https://localhost/EWS/Exchange.asmx"] {
+        let config = parse_with(&with(address), &[]).unwrap();
+        let told = "exchange.danger_accept_invalid_certificates is true";
+        assert!(config.warnings().iter().any(|one| one.starts_with(told)), "{:?}", config.warnings());
+    }
+    let said = problems(&with("https://mail.example.dk/EWS/Exchange.asmx"));
+    assert!(
+        said.len() == 1 && said[0].contains("danger_accept_invalid_certificates: must be false"),
+        "{said:?}"
+    );
+    let said = problems(&format!(
+        "{}autodiscover_url = \"https://mail.example.dk/autodiscover/autodiscover.svc\"\n",
+        with("https://localhost/EWS/Exchange.asmx")
+    ));
+    assert_eq!(said.len(), 1, "one address elsewhere is enough: {said:?}");
+}
+
+#[test]
 fn an_unknown_key_is_told_without_its_value() {
     let said = problems("[exchange]\npasword = \"marked\"\n[exchnage]\npassword = \"marked\"\n");
     assert!(said.iter().all(|one| !one.contains("marked")), "{said:?}");

@@ -21,6 +21,13 @@ pub async fn read_bounded(mut answer: reqwest::Response, limit: usize) -> Result
     Ok(bytes)
 }
 
+/// A client that trusts these; nobody where nothing is encrypted.
+pub(crate) fn client(roots: trust::Roots) -> Result<reqwest::ClientBuilder, String> {
+    let tls = trust::ClientTls { roots };
+    let tls = tls.client_config().map_err(|error| telemetry::chain(&error).to_string())?;
+    Ok(reqwest::Client::builder().tls_backend_preconfigured(tls))
+}
+
 /// A simulator's admin side.
 #[derive(Debug, Clone)]
 pub struct Admin {
@@ -31,7 +38,13 @@ pub struct Admin {
 impl Admin {
     /// The admin side of the simulator at `base_url`.
     pub fn new(base_url: &str) -> Result<Self, DemoError> {
-        let http = reqwest::Client::builder()
+        Self::trusting(base_url, trust::Roots::Nobody)
+    }
+
+    /// The same over TLS.
+    pub fn trusting(base_url: &str, roots: trust::Roots) -> Result<Self, DemoError> {
+        let http = client(roots)
+            .map_err(|reason| DemoError::Admin { path: base_url.to_owned(), reason })?
             .timeout(Duration::from_secs(60))
             .build()
             .map_err(|error| DemoError::Admin { path: base_url.to_owned(), reason: error.to_string() })?;

@@ -30,7 +30,18 @@ pub struct Outlook {
 impl Outlook {
     /// A client that logs on as `user`, who may impersonate everybody.
     pub fn new(base_url: &str, user: &str, password: &str) -> Result<Self, DemoError> {
-        let http = reqwest::Client::builder()
+        Self::trusting(base_url, user, password, trust::Roots::Nobody)
+    }
+
+    /// The same over TLS.
+    pub fn trusting(
+        base_url: &str,
+        user: &str,
+        password: &str,
+        roots: trust::Roots,
+    ) -> Result<Self, DemoError> {
+        let http = super::http::client(roots)
+            .map_err(|reason| DemoError::Exchange { what: reason, source: None })?
             .timeout(Duration::from_secs(20))
             .pool_max_idle_per_host(8)
             .build()

@@ -249,8 +249,7 @@ impl Carrying {
             _ => None,
         };
         if let Some(reason) = refused {
-            self.warnings.insert(format!("{name} is True ({whose}): {reason}"));
-            return self.leave(whose, Some(key), name, reason);
+            return self.leave(whose, Some(key), &format!("{name} = True"), reason);
         }
         self.given.entry(key).or_default().push(Given {
             whose: whose.to_owned(),

@@ -88,7 +88,7 @@ fn what_is_not_taken_over_is_told_with_the_next_step() {
     let outcome = all_three();
     for (name, words) in [
         ("ExchangeServiceUserPassword (ELS, EPS)", "exchange.password_file"),
-        ("EnableScpLookup (ELS)", "exchange.autodiscover_url"),
+        ("EnableScpLookup = True (ELS)", "exchange.autodiscover_url"),
         ("MinimumAgingForChanging (ELS)", "never used"),
         (
             "connectionStrings/ECSClientExchangeDbEntities (ELS, EPS, PCS)",
@@ -109,7 +109,23 @@ fn what_is_not_taken_over_is_told_with_the_next_step() {
         assert!(outcome.toml.contains(line), "{line} is missing in\n{}", outcome.toml);
     }
     let warned = outcome.warnings.join("\n");
-    assert!(warned.contains("OCES2") && warned.contains("EnableScpLookup is True (ELS)"), "{warned}");
+    assert!(warned.contains("OCES2"), "{warned}");
+    assert_eq!(outcome.report().matches("EnableScpLookup").count(), 1, "told once: {}", outcome.report());
+}
+
+#[test]
+fn a_file_that_was_given_twice_is_refused_however_it_is_written() {
+    let (els, pcs) = (original("ELS.exe.config"), original("PCS.exe.config"));
+    let again = els.parent().unwrap().join("../original/ELS.exe.config");
+    let refused = import(&[els.clone(), pcs.clone(), again], false).unwrap_err();
+    assert!(matches!(&refused, ImportError::Repeated { first, .. } if *first == els), "{refused:?}");
+    let text = refused.to_string();
+    assert!(text.contains("is the same file as") && text.contains("give each file once"), "{text}");
+    // another file with the same name is another file
+    let folder = TempDir::new().unwrap();
+    let copy = folder.path().join("PCS.exe.config");
+    fs::copy(&pcs, &copy).unwrap();
+    assert!(import(&[els, copy], false).is_ok());
 }
 
 #[test]

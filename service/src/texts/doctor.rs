@@ -63,13 +63,19 @@ texts! {
     PROGRAM_IS = "doctor.program.is" { en "version {version}" da "version {version}" }
 
     CERTIFICATE = "doctor.certificate" { en "certificate installed and readable" da "certifikat installeret og læsbart" }
-    CERTIFICATE_OK = "doctor.certificate.ok" { en "{file} and its key can be read" da "{file} og dets nøgle kan læses" }
+    CERTIFICATE_OK = "doctor.certificate.ok" {
+        en "{subject} is valid until {end}, {days} days" da "{subject} gælder til {end}, {days} dage"
+    }
+    CERTIFICATE_RENEW = "doctor.certificate.renew" {
+        en "order a new one in time (STAR's approval can take a month) and replace the files; no restart is needed"
+        da "bestil et nyt i god tid (STARs godkendelse kan tage en måned), og udskift filerne; genstart er ikke nødvendig"
+    }
     CERTIFICATE_NONE = "doctor.certificate.none" {
         en "planner.client_certificate is not set" da "planner.client_certificate er ikke sat"
     }
     CERTIFICATE_NONE_NEXT = "doctor.certificate.none.next" {
-        en "set planner.client_certificate and planner.client_key; without them only a simulator answers"
-        da "sæt planner.client_certificate og planner.client_key; uden dem svarer kun en simulator"
+        en "set planner.client_certificate (and planner.client_key); without them only a simulator answers"
+        da "sæt planner.client_certificate (og planner.client_key); uden dem svarer kun en simulator"
     }
     CERTIFICATE_BROKEN = "doctor.certificate.broken" { en "cannot be used: {why}" da "kan ikke bruges: {why}" }
     CERTIFICATE_NEXT = "doctor.certificate.next" {

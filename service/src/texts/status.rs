@@ -167,17 +167,18 @@ texts! {
     R_CALLS_FAIL_NEXT = "status.r.calls_fail.next" {
         en "kommuneklient doctor; Planner's support if it lasts" da "kommuneklient doctor; Planners support, hvis det varer ved"
     }
+    R_ANY_CERTIFICATE = "status.r.any_certificate" {
+        en "exchange.danger_accept_invalid_certificates is set: no certificate of Exchange is verified"
+        da "exchange.danger_accept_invalid_certificates er sat: Exchanges certifikater kontrolleres ikke"
+    }
+    R_ANY_CERTIFICATE_NEXT = "status.r.any_certificate.next" {
+        en "take it out, and give the authority of Exchange in exchange.root_certificates"
+        da "fjern den, og angiv Exchanges certifikatudsteder i exchange.root_certificates"
+    }
     R_DRY_RUN = "status.r.dry_run" {
         en "planner.dry_run is set: nothing is sent" da "planner.dry_run er sat: intet sendes"
     }
     R_DRY_RUN_NEXT = "status.r.dry_run.next" {
         en "kommuneklient diff shows what would be sent" da "kommuneklient diff viser, hvad der ville blive sendt"
     }
-
-    H_NOT_IN_USE = "status.h.not_in_use" { en "the mailbox is not in use" da "postkassen er ikke i brug" }
-    H_NOT_ADOPTED = "status.h.not_adopted" { en "the adoption of the mailbox" da "overtagelsen af postkassen" }
-    H_NOT_READ = "status.h.not_read" { en "the full read of the mailbox" da "den fulde læsning af postkassen" }
-    H_IN_FLIGHT = "status.h.in_flight" { en "the answer to a call" da "svaret på et kald" }
-    H_PAUSES = "status.h.pauses" { en "another try at {until}" da "et nyt forsøg {until}" }
-    H_IN_TURN = "status.h.in_turn" { en "its turn" da "sin tur" }
 }

@@ -28,7 +28,7 @@ fn whole(roles: &str) -> SupervisorSpec {
     let text = format!("[node]\nroles = [{roles}]\n{TEXT}");
     let config = Config::parse(Path::new("test.toml"), &text, []).unwrap();
     let required = config.for_run().unwrap();
-    let tls = trust::ClientTls { roots: trust::Roots::Nobody, client_certificate: None };
+    let tls = trust::ClientTls { roots: trust::Roots::Nobody };
     let store = Store::open(StoreOptions {
         url: "postgres://u:p@127.0.0.1:1/none".to_owned().into(),
         pool_size: 2,
@@ -48,6 +48,7 @@ fn whole(roles: &str) -> SupervisorSpec {
         tree: Arc::new(OnceLock::new()),
         start: Arc::new(Start::new(config.node.names())),
         usable: tokio::sync::watch::Sender::new(false),
+        broken: tokio::sync::watch::Sender::new(None),
     };
     let wake = Wake::start(store);
     let mut spec = root(&config, &shared);

@@ -303,6 +303,7 @@ async fn meter(service: web::Data<Service>) -> HttpResponse {
         "subscriptions_streamed": streamed,
         "streams": world.hub.streams().count(),
         "streams_by_account": by_account,
+        "logons": service.logons.counts(),
     }))
 }
 

@@ -15,6 +15,7 @@ use simulator_kit::reply;
 
 use crate::faults::{Fault, PLAIN_AUTODISCOVER};
 use crate::ids::MailboxKey;
+use crate::logon;
 use crate::mailbox::{Access, Discovery, Mailbox};
 use crate::server::{self, REQUEST_BYTES_MAX};
 use crate::service::Service;
@@ -31,8 +32,8 @@ pub async fn get_user_settings(
     body: web::Bytes,
     service: web::Data<Service>,
 ) -> HttpResponse {
-    if server::account(&service, &request).is_none() {
-        return server::unauthorized();
+    if let Err(answer) = logon::account(&service, &request) {
+        return *answer;
     }
     let asked = decode_request(&body, Limits::standard().with_bytes(REQUEST_BYTES_MAX));
     let Ok(asked) = asked else { return send(&Err(internal_fault())) };
@@ -60,8 +61,8 @@ pub async fn get_user_settings(
 
 /// `POST /autodiscover/autodiscover.xml`. Errors come with 200 (field note 43).
 pub async fn plainly(request: HttpRequest, body: web::Bytes, service: web::Data<Service>) -> HttpResponse {
-    if server::account(&service, &request).is_none() {
-        return server::unauthorized();
+    if let Err(answer) = logon::account(&service, &request) {
+        return *answer;
     }
     let asked = pox::decode_request(&body, Limits::standard().with_bytes(REQUEST_BYTES_MAX));
     let address = asked.as_deref().unwrap_or_default();
@@ -98,7 +99,7 @@ async fn spoiled(service: &Service, operation: &str, concerned: &[&str]) -> Spoi
         Some(Fault::Slow { delay_ms }) => tokio::time::sleep(Duration::from_millis(delay_ms)).await,
         Some(Fault::Http503) => return Spoiled::By(server::http_503()),
         Some(Fault::NotFound) => return Spoiled::By(HttpResponse::NotFound().finish()),
-        Some(Fault::Unauthorized) => return Spoiled::By(server::unauthorized()),
+        Some(Fault::Unauthorized) => return Spoiled::By(logon::offers(service)),
         Some(Fault::Disconnect | Fault::DisconnectAfter) => return Spoiled::By(server::cut()),
         Some(Fault::Malformed) => {
             return Spoiled::By(reply::xml(StatusCode::OK, "<s:Envelope xmlns:s=\"http"));
@@ -109,12 +110,14 @@ async fn spoiled(service: &Service, operation: &str, concerned: &[&str]) -> Spoi
 }
 
 /// The endpoint of a mailbox, for who asked at `asked` (with its port): that of its own host where it has one.
-fn endpoint(asked: &str, mailbox: &Mailbox) -> String {
-    match (&mailbox.host, asked.rsplit_once(':')) {
-        (Some(own), Some((_, port))) => format!("http://{own}:{port}/EWS/Exchange.asmx"),
-        (Some(own), None) => format!("http://{own}/EWS/Exchange.asmx"),
-        (None, _) => format!("http://{asked}/EWS/Exchange.asmx"),
-    }
+fn endpoint(service: &Service, asked: &str, mailbox: &Mailbox) -> String {
+    let host = match (&mailbox.host, asked.rsplit_once(':')) {
+        (Some(own), Some((_, port))) => format!("{own}:{port}"),
+        (Some(own), None) => own.clone(),
+        (None, _) => asked.to_owned(),
+    };
+    let scheme = if service.options.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{host}/EWS/Exchange.asmx")
 }
 
 /// What the plain service says about a mailbox; `None` for one that it does not know.
@@ -127,8 +130,8 @@ fn plain_settings(service: &Service, host: &str, address: &str) -> Option<PoxRes
         Discovery::RedirectUrl(to) => PoxResponse::RedirectUrl(to.clone()),
         Discovery::NoEndpoint => PoxResponse::Settings(PoxSettings::default()),
         Discovery::Full | Discovery::NoEndpointInSoap => PoxResponse::Settings(PoxSettings {
-            external_ews_url: Some(endpoint(host, mailbox)),
-            internal_ews_url: Some(endpoint(host, mailbox)),
+            external_ews_url: Some(endpoint(service, host, mailbox)),
+            internal_ews_url: Some(endpoint(service, host, mailbox)),
             grouping_information: Some(service.options.grouping(mailbox.group)),
         }),
     })
@@ -154,7 +157,7 @@ fn settings(service: &Service, host: &str, address: &str, asked: &[String]) -> U
         Discovery::NoEndpoint | Discovery::NoEndpointInSoap => false,
     };
     let value = |name: &str| match name {
-        EXTERNAL_EWS_URL | INTERNAL_EWS_URL => named.then(|| endpoint(host, mailbox)),
+        EXTERNAL_EWS_URL | INTERNAL_EWS_URL => named.then(|| endpoint(service, host, mailbox)),
         GROUPING_INFORMATION => Some(service.options.grouping(mailbox.group)),
         "UserDisplayName" => Some(mailbox.address().to_owned()),
         _ => None,

@@ -31,12 +31,18 @@ pub const OPERATIONS: &[&str] = &[
     "MoveItem",
     "GetUserSettings",
     PLAIN_AUTODISCOVER,
+    TOKEN,
+    LOGON,
     NOTIFY,
     DELIVER,
 ];
 
 /// The pseudo operation of asking Autodiscover plainly, without SOAP.
 pub const PLAIN_AUTODISCOVER: &str = "Autodiscover";
+/// The pseudo operation of asking the token service.
+pub const TOKEN: &str = "Token";
+/// The pseudo operation of logging on with NTLM or a token.
+pub const LOGON: &str = "Logon";
 /// The pseudo operation of giving an action's events to subscriptions.
 pub const NOTIFY: &str = "Notify";
 /// The pseudo operation of sending an envelope with events.
@@ -112,6 +118,13 @@ pub enum Fault {
         /// How much of them.
         what: Lost,
     },
+    /// A challenge of NTLM asks for less than NTLMv2, as somebody in the middle would have it.
+    WeakLogin {
+        /// For LAN Manager's kind, not only for NTLMv1.
+        lm: bool,
+    },
+    /// A bearer token is withdrawn before its time.
+    TokenWithdrawn,
     /// The events come twice.
     Duplicate,
     /// The subscriptions of the mailbox end.
@@ -134,7 +147,7 @@ impl FaultKind for Fault {
     fn check(&self, operation: Option<&str>) -> Result<(), String> {
         match (self.event_operation(), operation) {
             (Some(own), named) if named == Some(own) => Ok(()),
-            (None, Some(NOTIFY | DELIVER)) => Err("this fault is met by SOAP operations".into()),
+            (None, Some(NOTIFY | DELIVER | LOGON)) => Err("this fault is met by SOAP operations".into()),
             (None, _) => Ok(()),
             (Some(_), _) => Err("this fault is met by events and names no operation".into()),
         }
@@ -192,6 +205,11 @@ impl Faults {
         self.events.draw(NOTIFY, &[mailbox])
     }
 
+    /// The fault that a login meets.
+    pub fn of_logon(&self) -> Option<Fault> {
+        self.events.draw(LOGON, &[])
+    }
+
     /// The fault that an envelope with events meets.
     pub fn of_delivery(&self) -> Option<Fault> {
         self.events.draw(DELIVER, &[])
@@ -208,6 +226,7 @@ impl Fault {
             | Self::PageOnStream
             | Self::CutEnvelope
             | Self::OversizedEnvelope { .. } => Some(DELIVER),
+            Self::WeakLogin { .. } | Self::TokenWithdrawn => Some(LOGON),
             Self::Lose { .. } | Self::Duplicate | Self::Expire => Some(NOTIFY),
             _ => None,
         }
@@ -235,6 +254,8 @@ impl Fault {
             Self::CutEnvelope => "cut_envelope",
             Self::OversizedEnvelope { .. } => "oversized_envelope",
             Self::Lose { .. } => "lose",
+            Self::WeakLogin { .. } => "weak_login",
+            Self::TokenWithdrawn => "token_withdrawn",
             Self::Duplicate => "duplicate",
             Self::Expire => "expire",
         }

@@ -27,6 +27,7 @@ pub mod hub;
 pub mod ics;
 pub mod ids;
 pub mod item;
+pub mod logon;
 pub mod mailbox;
 pub mod ops;
 pub mod options;
@@ -41,5 +42,6 @@ pub mod zone;
 
 pub use error::SimulatorError;
 pub use faults::{Act, Fault, Lost};
+pub use logon::Logins;
 pub use options::Options;
 pub use simulator::{Simulator, run};

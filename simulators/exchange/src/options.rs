@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use base::{SharedClock, SystemClock};
-use simulator_kit::FaultRule;
+use simulator_kit::{FaultRule, Tls};
 
 use crate::faults::Fault;
+use crate::logon::Logins;
 
 /// How the simulator is to be. The default is one for tests: a free port on loopback, no mailboxes, one
 /// account, the limits of Exchange.
@@ -55,6 +56,12 @@ pub struct Options {
     pub workers: usize,
     /// End on SIGINT and SIGTERM? For a process of its own, not for a test.
     pub ends_by_signal: bool,
+    /// TLS; plain HTTP without it.
+    pub tls: Option<Tls>,
+    /// Which logins it takes.
+    pub logins: Logins,
+    /// How long a token holds that it gives.
+    pub token_life: Duration,
     /// Tells the time.
     pub clock: SharedClock,
 }
@@ -83,6 +90,9 @@ impl Default for Options {
             seed: 1,
             workers: 2,
             ends_by_signal: false,
+            tls: None,
+            logins: Logins::BASIC,
+            token_life: Duration::from_secs(3_600),
             clock: SystemClock::shared(),
         }
     }

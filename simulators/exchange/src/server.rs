@@ -12,11 +12,13 @@ use proto_ews::{
     Error as WireError, Fault as SoapFault, Limits, Problem, Request, RequestEnvelope, Response,
     ResponseCode, ResponseEnvelope, ServerVersion, StreamMessage, decode_request, encode_response,
 };
-use simulator_kit::{CaptureNumber, Credentials, reply};
+use simulator_kit::login::ConnectionLogin;
+use simulator_kit::{CaptureNumber, reply};
 
 use crate::affinity::{BackEnd, OVERRIDE_COOKIE, Route, Wish, route};
 use crate::faults::Fault;
 use crate::ids::MailboxKey;
+use crate::logon;
 use crate::mailbox::Access;
 use crate::ops;
 use crate::service::{Caller, Service, World};
@@ -25,8 +27,6 @@ use crate::zone::Zone;
 
 /// The largest request: a CreateItem of a thousand items fits.
 pub const REQUEST_BYTES_MAX: usize = 16 << 20;
-/// The name in `WWW-Authenticate`.
-const REALM: &str = "exchange simulator";
 
 /// The version that this server says it is: Exchange Server SE.
 pub fn server_version() -> ServerVersion {
@@ -37,21 +37,6 @@ pub fn server_version() -> ServerVersion {
         minor_build: 17,
         version: Some("V2017_07_11".into()),
     }
-}
-
-/// The account of a request with good credentials. The domain of `DOMAIN\user` is not looked at.
-pub fn account(service: &Service, request: &HttpRequest) -> Option<usize> {
-    let given = Credentials::of(request)?;
-    if given.password != service.options.password {
-        return None;
-    }
-    let user = given.user.rsplit('\\').next().unwrap_or_default();
-    service.accounts.iter().position(|account| account.eq_ignore_ascii_case(user))
-}
-
-/// The answer to a request without good credentials.
-pub fn unauthorized() -> HttpResponse {
-    Credentials::refused(REALM)
 }
 
 /// An answer whose connection is cut in its body.
@@ -71,7 +56,10 @@ pub fn http_503() -> HttpResponse {
 /// `POST /EWS/Exchange.asmx`.
 pub async fn ews(request: HttpRequest, body: Bytes, service: web::Data<Service>) -> HttpResponse {
     let service = service.into_inner();
-    let Some(account) = account(&service, &request) else { return unauthorized() };
+    let account = match logon::account(&service, &request) {
+        Ok(account) => account,
+        Err(answer) => return *answer,
+    };
     let capture = service.capture.as_ref().map(|capture| {
         let number = capture.begin();
         capture.request(number, &body);
@@ -99,7 +87,10 @@ pub async fn ews(request: HttpRequest, body: Bytes, service: web::Data<Service>)
         Some(Fault::Slow { delay_ms }) => tokio::time::sleep(Duration::from_millis(*delay_ms)).await,
         Some(Fault::Http503) => return http_503(),
         Some(Fault::NotFound) => return HttpResponse::NotFound().finish(),
-        Some(Fault::Unauthorized) => return unauthorized(),
+        Some(Fault::Unauthorized) => {
+            ConnectionLogin::forget(&request);
+            return logon::offers(&service);
+        }
         Some(Fault::Disconnect) => return cut(),
         Some(Fault::ServerBusy { back_off_ms }) => return exchange.fault(busy(*back_off_ms)),
         Some(Fault::Code { code }) => return exchange.uncaptured().fault(injected(code)),

@@ -18,6 +18,7 @@ use crate::event::Event;
 use crate::faults::{Act, Fault, Faults, Lost};
 use crate::hub::{Delivery, Hub};
 use crate::ids::{FolderKind, ItemKey, MailboxKey};
+use crate::logon::Logons;
 use crate::mailbox::{Access, Mailbox};
 use crate::ops;
 use crate::options::Options;
@@ -62,6 +63,8 @@ pub struct Service {
     pub accounts: Vec<String>,
     /// Faults that wait.
     pub faults: Faults,
+    /// Who logged on, and how.
+    pub logons: Logons,
     /// Where messages are written to.
     pub capture: Option<Capture>,
     world: Mutex<World>,
@@ -99,7 +102,8 @@ impl Service {
         let faults = Faults::new(options.seed);
         faults.add(options.faults.clone())?;
         let accounts = options.account_names();
-        let service = Self { zone, accounts, faults, capture, world: Mutex::default(), options };
+        let logons = Logons::new(&options);
+        let service = Self { zone, accounts, faults, logons, capture, world: Mutex::default(), options };
         for number in 1..=service.options.mailboxes {
             service.add_mailbox(&service.options.mailbox(number), None)?;
         }

@@ -15,7 +15,7 @@ use crate::ids::FolderKind;
 use crate::options::Options;
 use crate::server::REQUEST_BYTES_MAX;
 use crate::service::Service;
-use crate::{SimulatorError, discover, ics, server};
+use crate::{SimulatorError, discover, ics, logon, server};
 
 /// The simulator's name in its ready line.
 const NAME: &str = "exchange simulator";
@@ -79,6 +79,11 @@ impl Simulator {
         format!("{}/autodiscover/autodiscover.xml", self.url)
     }
 
+    /// The token service.
+    pub fn token_url(&self) -> String {
+        format!("{}/oauth2/v2.0/token", self.url)
+    }
+
     /// What it holds, for tests in the same process.
     pub fn service(&self) -> &Arc<Service> {
         &self.service
@@ -112,6 +117,7 @@ async fn serve(
         body_bytes_max: REQUEST_BYTES_MAX,
         workers: service.options.workers,
         ends_by_signal: false,
+        tls: service.options.tls.as_ref().map(|tls| tls.config.clone()),
         clock: Arc::clone(&service.options.clock),
     };
     let data = web::Data::from(Arc::clone(service));
@@ -122,6 +128,7 @@ async fn serve(
             .app_data(commands.clone())
             .route("/EWS/Exchange.asmx", web::post().to(server::ews))
             .route("/ews/exchange.asmx", web::post().to(server::ews))
+            .route("/oauth2/v2.0/token", web::post().to(logon::token))
             .route("/autodiscover/autodiscover.svc", web::post().to(discover::get_user_settings))
             .route("/autodiscover/autodiscover.xml", web::post().to(discover::plainly));
         admin::routes(config);

@@ -36,6 +36,18 @@ pub enum KitError {
         #[source]
         source: std::io::Error,
     },
+    /// A test certificate cannot be made or used.
+    #[error("making a test certificate")]
+    Certificate(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A test certificate cannot be written.
+    #[error("writing the test certificate {}", path.display())]
+    WriteCertificate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A fault rule that can never mean anything.
     #[error("taking a fault rule: {reason}")]
     FaultRule {
@@ -51,7 +63,11 @@ impl KitError {
     /// Nothing here gets better by trying again without a change from outside.
     pub const fn disposition(&self) -> Disposition {
         match self {
-            Self::Listen { .. } | Self::Serve { .. } | Self::Capture { .. } => Disposition::Escalate,
+            Self::Listen { .. }
+            | Self::Serve { .. }
+            | Self::Capture { .. }
+            | Self::Certificate(_)
+            | Self::WriteCertificate { .. } => Disposition::Escalate,
             Self::FaultRule { .. } | Self::FaultSyntax(_) => Disposition::SetAside,
         }
     }

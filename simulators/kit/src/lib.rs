@@ -16,15 +16,18 @@
 #![forbid(unsafe_code)]
 
 pub mod auth;
+pub mod authority;
 pub mod capture;
 pub mod error;
 pub mod fault;
+pub mod login;
 pub mod reply;
 pub mod requests;
 pub mod ring;
 pub mod server;
 
 pub use auth::Credentials;
+pub use authority::{Authority, Clients, Issued, Tls, Wanted};
 pub use capture::{Capture, CaptureNumber};
 pub use error::KitError;
 pub use fault::{FaultKind, FaultPlan, FaultRule, FaultStatus};

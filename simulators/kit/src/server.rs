@@ -11,6 +11,7 @@ use actix_web::{App, HttpServer, web};
 use base::SharedClock;
 use tokio::sync::oneshot;
 
+use crate::login::ConnectionLogin;
 use crate::requests::{self, REQUESTS_KEPT, RequestLog};
 use crate::{KitError, Ring};
 
@@ -36,6 +37,8 @@ pub struct ServerOptions {
     pub workers: usize,
     /// End on SIGINT and SIGTERM? For a process of its own, not for a test.
     pub ends_by_signal: bool,
+    /// TLS; plain HTTP without it.
+    pub tls: Option<rustls::ServerConfig>,
     /// Tells the time in the log of requests.
     pub clock: SharedClock,
 }
@@ -45,6 +48,7 @@ pub struct ServerOptions {
 pub struct Server {
     name: &'static str,
     address: SocketAddr,
+    scheme: &'static str,
     handle: ServerHandle,
     ended: Option<oneshot::Receiver<std::io::Result<()>>>,
 }
@@ -63,6 +67,7 @@ impl Server {
         let listen_failed = |source| KitError::Listen { address: options.listen, source };
         let listener = TcpListener::bind(options.listen).map_err(listen_failed)?;
         let address = listener.local_addr().map_err(listen_failed)?;
+        let scheme = if options.tls.is_some() { "https" } else { "http" };
         let (begun, has_begun) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let serve = move || {
@@ -73,7 +78,7 @@ impl Server {
         let thread = std::thread::Builder::new().name(name.replace(' ', "-"));
         thread.spawn(serve).map_err(|source| KitError::Serve { name, source })?;
         match has_begun.await {
-            Ok(handle) => Ok(Self { name, address, handle, ended: Some(ended) }),
+            Ok(handle) => Ok(Self { name, address, scheme, handle, ended: Some(ended) }),
             Err(_) => Err(KitError::Serve { name, source: outcome(ended).await.err().unwrap_or_else(lost) }),
         }
     }
@@ -83,7 +88,7 @@ impl Server {
         self.address
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at its end. An unspecified address is reached by loopback.
+    /// `http://127.0.0.1:PORT` (`https` with TLS), without a slash at its end. An unspecified address is reached by loopback.
     pub fn url(&self) -> String {
         let mut reachable = self.address;
         if reachable.ip().is_unspecified() {
@@ -92,7 +97,7 @@ impl Server {
                 SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
             });
         }
-        format!("http://{reachable}")
+        format!("{}://{reachable}", self.scheme)
     }
 
     /// The line that says on standard output that the simulator is ready:
@@ -169,7 +174,14 @@ where
     .shutdown_timeout(1)
     // A client that gives up closes its connection; its handler is to notice, not to go on unheard.
     .h1_allow_half_closed(false)
-    .listen(listener)?;
+    // What a connection's earlier requests told of who it is.
+    .on_connect(|_stream, connection| {
+        connection.insert(ConnectionLogin::default());
+    });
+    let server = match options.tls {
+        None => server.listen(listener)?,
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+    };
     let server = if options.ends_by_signal { server } else { server.disable_signals() }.run();
     // The caller may have given up meanwhile; then the server ends with its handle.
     if begun.send(server.handle()).is_err() {

@@ -15,6 +15,9 @@ pub enum SimulatorError {
         /// What is wrong with its value.
         reason: String,
     },
+    /// The certificates that were made cannot sign.
+    #[error("signing messages of the planner simulator")]
+    Keys(#[source] proto_wsse::WsseError),
     /// Serving, capture or a fault rule failed.
     #[error("running the planner simulator")]
     Kit(#[from] KitError),
@@ -24,7 +27,7 @@ impl SimulatorError {
     /// Nothing here gets better by trying again without a change from outside.
     pub const fn disposition(&self) -> Disposition {
         match self {
-            Self::Option { .. } => Disposition::Escalate,
+            Self::Option { .. } | Self::Keys(_) => Disposition::Escalate,
             Self::Kit(error) => error.disposition(),
         }
     }

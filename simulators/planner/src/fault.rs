@@ -76,6 +76,16 @@ pub enum Fault {
     MalformedAnswer,
     /// The answer is well-formed and larger than 5 MiB. Applied.
     OversizedAnswer,
+    /// The answer is not signed (means something only where messages are signed, as all that follow). Applied.
+    UnsignedAnswer,
+    /// The answer is signed with the certificate of another authority. Applied.
+    StrangersSignature,
+    /// The Body is changed after it was signed. Applied.
+    AlteredAnswer,
+    /// The answer was signed an hour ago. Applied.
+    ExpiredSignature,
+    /// The answer before comes a second time, with its signature. Applied.
+    ReplayedAnswer,
 }
 
 impl Fault {

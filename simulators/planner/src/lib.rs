@@ -20,6 +20,11 @@
 //! form of [`simulator_kit::fault`]. Answers that a fault spoils on purpose are not captured, so that what
 //! is captured is what the real schemas allow.
 //!
+//! **Security** ([`security`]). With `--tls DIR` the service is served over TLS to clients with a certificate of a
+//! test authority that is made at the start, and the admin paths (with the reading calls, for observers) on a second,
+//! plain listener of loopback; with
+//! `--signed` requests must be signed (WS-Security) and answers are.
+//!
 //! **Admin paths** (JSON, see [`admin`]): `GET /admin/events`, `POST /admin/events`, `DELETE /admin/events`,
 //! `GET /admin/meter`, `DELETE /admin/meter`, `GET /admin/log?after=SEQ`, `GET /admin/calls?after=SEQ`, `GET` and `POST /admin/resources`,
 //! `/admin/faults`, `GET /admin/requests`.
@@ -35,6 +40,7 @@ mod fault;
 pub mod meter;
 mod model;
 mod options;
+pub mod security;
 mod service;
 mod shared;
 mod simulator;

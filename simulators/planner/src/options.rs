@@ -62,6 +62,12 @@ pub struct Options {
     /// How many entries the log of changes keeps
     #[arg(long, value_name = "N", default_value_t = Options::LOG_ENTRIES)]
     pub log_entries: usize,
+    /// Serve over TLS and demand a certificate of clients; DIR takes the files of a test authority made at the start
+    #[arg(long, value_name = "DIR")]
+    pub tls: Option<PathBuf>,
+    /// Demand signed requests (WS-Security) and sign answers; needs --tls
+    #[arg(long, requires = "tls")]
+    pub signed: bool,
     /// How long a minute of the two limits is: less where all timings are scaled down.
     #[arg(skip = WINDOW)]
     pub minute: Duration,
@@ -138,6 +144,9 @@ impl Options {
         if self.mailboxes > Self::MAILBOXES_MAX {
             return refuse("mailboxes", "more than a million");
         }
+        if self.signed && self.tls.is_none() {
+            return refuse("signed", "needs tls: its certificates sign");
+        }
         if !proto_planner::is_mail_address(&format!("m0001@{}", self.domain)) {
             return refuse("domain", "makes no mail address");
         }
@@ -165,6 +174,8 @@ impl Default for Options {
             seed: Self::SEED,
             capture: None,
             log_entries: Self::LOG_ENTRIES,
+            tls: None,
+            signed: false,
             minute: WINDOW,
             clock: SystemClock::shared(),
         }

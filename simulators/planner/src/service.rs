@@ -34,7 +34,22 @@ pub(crate) async fn describe(http: HttpRequest) -> HttpResponse {
 
 /// `POST`: a call.
 pub(crate) async fn call(shared: web::Data<Shared>, http: HttpRequest, body: Bytes) -> HttpResponse {
-    let shared = shared.into_inner();
+    carry_out(shared.into_inner(), http, body, Door::Service).await
+}
+
+/// `POST` on the admin listener: a call that only reads, for whoever observes; never signed.
+pub(crate) async fn observe(shared: web::Data<Shared>, http: HttpRequest, body: Bytes) -> HttpResponse {
+    carry_out(shared.into_inner(), http, body, Door::Observers).await
+}
+
+/// Where a call came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Service,
+    Observers,
+}
+
+async fn carry_out(shared: Arc<Shared>, http: HttpRequest, body: Bytes, door: Door) -> HttpResponse {
     if !is_soap(&http) {
         shared.meter().refused();
         return HttpResponse::UnsupportedMediaType().finish();
@@ -43,18 +58,18 @@ pub(crate) async fn call(shared: web::Data<Shared>, http: HttpRequest, body: Byt
     if let Some((capture, number)) = exchange {
         capture.request(number, &body);
     }
-    let reply = match accept(&shared, &http, &body) {
+    let reply = match accept(&shared, &http, &body, door) {
         Ok(request) => {
             let correlation_id = http.headers().get(CORRELATION_ID).and_then(|value| value.to_str().ok());
             let flight = InFlight::enter(&shared, &request, correlation_id);
-            let reply = answer(&shared, request).await;
+            let reply = answer(&shared, request, door).await;
             flight.answered();
             reply
         }
         Err(fault) => {
             tracing::debug!(?fault, "refused a call");
             shared.meter().refused();
-            fault_reply(&fault)
+            sealed(&shared, fault_reply(&fault), None, door)
         }
     };
     if let (Some((capture, number)), Reply::Message { text, spoiled: false, .. }) = (exchange, &reply) {
@@ -71,15 +86,32 @@ fn is_soap(http: &HttpRequest) -> bool {
 }
 
 /// The request, when it can be read, its action fits and its headers allow it.
-fn accept(shared: &Shared, http: &HttpRequest, body: &[u8]) -> Result<Request, Box<PlannerFault>> {
+fn accept(
+    shared: &Shared,
+    http: &HttpRequest,
+    body: &[u8],
+    door: Door,
+) -> Result<Request, Box<PlannerFault>> {
     let client_fault = |text: String| Box::new(PlannerFault { code: FaultCode::Client, text, details: None });
     let action = http.headers().get("soapaction").and_then(|value| value.to_str().ok());
     let action = action.and_then(Operation::from_soap_action);
     let action = action.ok_or_else(|| client_fault("SOAPAction names none of the operations".to_owned()))?;
-    let envelope = decode_request(body, &shared.time).map_err(|error| {
-        let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-        client_fault(format!("the message cannot be read: {reason}"))
-    })?;
+    let decode = |message: &[u8]| {
+        decode_request(message, &shared.time).map_err(|error| {
+            let reason =
+                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            client_fault(format!("the message cannot be read: {reason}"))
+        })
+    };
+    let mut envelope = decode(body)?;
+    if door == Door::Observers && envelope.request.operation().is_change() {
+        return Err(client_fault("changes are taken by the service itself".to_owned()));
+    }
+    if let Some(messages) = shared.messages.as_ref().filter(|_| door == Door::Service) {
+        // the header blocks are not signed; what is done is what was signed
+        let refused = |error| client_fault(format!("the signature is refused: {error}"));
+        envelope.request = decode(messages.verify(body).map_err(refused)?.as_bytes())?.request;
+    }
     if envelope.request.operation() != action {
         return Err(client_fault("SOAPAction and body name different operations".to_owned()));
     }
@@ -88,13 +120,13 @@ fn accept(shared: &Shared, http: &HttpRequest, body: &[u8]) -> Result<Request, B
 }
 
 /// Answers a call in its time.
-async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
+async fn answer(shared: &Arc<Shared>, request: Request, door: Door) -> Reply {
     let fault = shared.faults.draw(request.operation().name(), &mailboxes(&request));
     let delay = shared.options.answer_delay();
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
-    match fault {
+    let reply = match fault {
         Some(Fault::HoldBefore { seconds }) => {
             tokio::time::sleep(held_for(seconds)).await;
             Reply::Page { status: 503 }
@@ -115,7 +147,16 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
             });
             answer.await.unwrap_or(Reply::Page { status: 503 })
         }
-        other => shared.reply(&request, other.as_ref()),
+        ref other => shared.reply(&request, other.as_ref()),
+    };
+    sealed(shared, reply, fault.as_ref(), door)
+}
+
+/// Signed where messages are.
+fn sealed(shared: &Shared, reply: Reply, fault: Option<&Fault>, door: Door) -> Reply {
+    match &shared.messages {
+        Some(messages) if door == Door::Service => messages.seal(reply, fault),
+        _ => reply,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::admin::LogEntry;
 use crate::calls::{CallEntry, CallStep};
 use crate::meter::{CallFacts, Ending, Meter};
 use crate::model::{Planner, folded};
+use crate::security::{Certificates, Messages};
 use crate::{Fault, Options, SimulatorError};
 
 /// One simulator's state and settings.
@@ -23,14 +24,20 @@ pub(crate) struct Shared {
     pub(crate) log: Ring<LogEntry>,
     pub(crate) calls: Ring<CallEntry>,
     pub(crate) capture: Option<Capture>,
+    /// Where messages are signed.
+    pub(crate) messages: Option<Messages>,
     planner: Mutex<Planner>,
     meter: Mutex<Meter>,
 }
 
 impl Shared {
     /// The state at start: the resources by number, no appointment, the rules of the options.
-    pub(crate) fn new(options: Options) -> Result<Self, SimulatorError> {
+    pub(crate) fn new(options: Options, certificates: Option<&Certificates>) -> Result<Self, SimulatorError> {
         options.check()?;
+        let certificates = certificates.filter(|_| options.signed);
+        let messages = certificates
+            .map(|certificates| Messages::new(certificates, Arc::clone(&options.clock)))
+            .transpose()?;
         let faults = FaultPlan::new(Fault::OPERATIONS, options.seed);
         options.faults.iter().try_for_each(|rule| faults.add_json(rule.as_bytes()))?;
         let mut planner = Planner::default();
@@ -47,6 +54,7 @@ impl Shared {
             log: Ring::new(options.log_entries),
             calls: Ring::new(options.log_entries),
             capture: options.capture.as_deref().map(Capture::open).transpose()?,
+            messages,
             planner: Mutex::new(planner),
             meter: Mutex::new(Meter::new(options.allowed())),
             options,

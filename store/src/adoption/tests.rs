@@ -400,7 +400,7 @@ async fn a_full_read_waits_while_an_adoption_is_being_stored() {
     tx.execute("select from planner_resource for update", &[]).await.unwrap();
     let reading = {
         let store = store.clone();
-        tokio::spawn(async move { store.target_of_full_read(&mail()).await })
+        tokio::spawn(async move { store.begin_full_reads(&[&mail()]).await })
     };
     let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     let deadline = tokio::time::Instant::now() + AFTER;
@@ -414,12 +414,16 @@ async fn a_full_read_waits_while_an_adoption_is_being_stored() {
     // live changes do not wait
     let found = store.target(&mail()).await.unwrap();
     tx.execute("update planner_resource set error_count = 1", &[]).await.unwrap();
+    let key = "insert into calendar_event (mail, origin_id) values ($1, 'learned')";
+    tx.execute(key, &[&MAIL]).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(std::mem::discriminant(&reading.await.unwrap().unwrap()), std::mem::discriminant(&found));
+    let begun = reading.await.unwrap().unwrap().remove(0);
+    assert_eq!(std::mem::discriminant(&begun.target), std::mem::discriminant(&found));
+    assert!(!begun.is_new, "it sees what was learned while it waited");
     // other writers of the row do not make it wait
     let tx = other.transaction().await.unwrap();
     tx.execute("update planner_resource set error_count = 2", &[]).await.unwrap();
-    store.target_of_full_read(&mail()).await.unwrap();
+    store.begin_full_reads(&[&mail()]).await.unwrap();
     tx.rollback().await.unwrap();
 }
 

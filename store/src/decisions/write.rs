@@ -15,6 +15,7 @@ use tokio_postgres::types::ToSql;
 
 use super::Effect;
 use crate::StoreError;
+use crate::conflict::HELD;
 use crate::notification_queue::{self, Finished};
 use crate::wake::{self, Channel};
 
@@ -168,10 +169,10 @@ macro_rules! insert {
     };
 }
 
-const CREATE: &str = insert!();
+pub(super) const CREATE: &str = insert!();
 
 /// Compare-and-set: a row of another version than expected, or decided by a later reading, is left as it is.
-const DECIDE: &str = concat!(
+pub(super) const DECIDE: &str = concat!(
     insert!(),
     " on conflict (mail, origin_id) do update set \
           uid = excluded.uid, recurrence_time = excluded.recurrence_time, item_id = excluded.item_id, \
@@ -243,19 +244,31 @@ pub(super) async fn refresh(
 }
 
 /// What follows the decisions: series, ends of notifications, full reads that are done, the sender woken. None of these
-/// needs the answer of another: they go out together.
+/// needs the answer of another: they go out together, and of errors the first one counts.
 pub(super) async fn conclude(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), StoreError> {
     let finished: Vec<(&Finished, Timestamp)> = effects
         .iter()
         .flat_map(|effect| effect.finished.iter().map(|finished| (finished, effect.decided_at)))
         .collect();
     tokio::try_join!(
+        biased;
         update_series(tx, effects),
         notification_queue::finish(tx, &finished),
         note_full_reads(tx, effects),
         announce(tx, effects),
     )?;
     Ok(())
+}
+
+/// What is asked to note full reads.
+pub(super) fn note_full_reads_sql() -> String {
+    format!(
+        "{HELD} update planner_resource r set full_read_began_at = d.began, last_full_sync = d.decided, \
+                full_read_whole = d.whole, full_read_began_db = d.began_db \
+         from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::boolean[], $5::timestamptz[]) \
+              as d (mail, began, decided, whole, began_db) join held using (mail) \
+         where r.mail = d.mail"
+    )
 }
 
 async fn note_full_reads(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), StoreError> {
@@ -265,16 +278,7 @@ async fn note_full_reads(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<()
     }
     full.sort_by_key(|effect| effect.mail());
     let operation = "note full reads";
-    let statement = tx
-        .prepare_cached(
-            "update planner_resource r set full_read_began_at = d.began, last_full_sync = d.decided, \
-                    full_read_whole = d.whole, full_read_began_db = d.began_db \
-             from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::boolean[], $5::timestamptz[]) \
-                  as d (mail, began, decided, whole, began_db) \
-             where r.mail = d.mail",
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
+    let statement = tx.prepare_cached(&note_full_reads_sql()).await.map_err(StoreError::query(operation))?;
     let mails: Vec<&str> = full.iter().map(|effect| effect.mail()).collect();
     let began: Vec<Timestamp> = full.iter().map(|effect| effect.reading_began).collect();
     let decided: Vec<Timestamp> = full.iter().map(|effect| effect.decided_at).collect();
@@ -292,6 +296,10 @@ async fn announce(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), Store
     }
     Ok(())
 }
+
+/// What is asked to learn series.
+pub(super) const LEARN_SERIES: &str = "insert into series (mail, uid, item_id) select * from unnest($1::text[], $2::text[], $3::text[]) \
+         on conflict (mail, uid) do update set item_id = excluded.item_id";
 
 /// Forgets masters that are gone, then learns the new ones.
 async fn update_series(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), StoreError> {
@@ -325,12 +333,6 @@ async fn update_series(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), 
     let mails: Vec<&str> = learned.iter().map(|(mail, _, _)| *mail).collect();
     let uids: Vec<&str> = learned.iter().map(|(_, uid, _)| *uid).collect();
     let items: Vec<&str> = learned.iter().map(|(_, _, item)| *item).collect();
-    let statement = tx
-        .prepare_cached(
-            "insert into series (mail, uid, item_id) select * from unnest($1::text[], $2::text[], $3::text[]) \
-             on conflict (mail, uid) do update set item_id = excluded.item_id",
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
+    let statement = tx.prepare_cached(LEARN_SERIES).await.map_err(StoreError::query(operation))?;
     tx.execute(&statement, &[&mails, &uids, &items]).await.map(drop).map_err(StoreError::query(operation))
 }

@@ -66,6 +66,27 @@ async fn targets() {
     let client = database.store.client("test").await.unwrap();
     let row = client.query_one("select $1 <= clock_timestamp()", &[&looked_up_at]).await.unwrap();
     assert!(row.get::<_, bool>(0));
+    // several at once: in their order, and who is asked about twice is answered twice
+    for (table, columns, n) in [
+        ("calendar_event", "(mail, origin_id) values ($1, 'a key')", 1),
+        ("series", "(mail, uid, item_id) values ($1, 'U', 'M')", 2),
+    ] {
+        client.execute(&format!("insert into {table} {columns}"), &[&mail(n).as_str()]).await.unwrap();
+    }
+    let asked: Vec<MailAddress> = [4, 3, 2, 1, 3].map(mail).into();
+    let begun = database.store.begin_full_reads(&asked.iter().collect::<Vec<_>>()).await.unwrap();
+    let told = |one: &Beginning| (std::mem::discriminant(&one.target), one.is_new);
+    let located = Target::Located { endpoint: String::new(), account: None, looked_up_at };
+    let expected = [
+        (Target::Unknown, true),
+        (Target::NotInUse, true),
+        (Target::NotLocated, false),
+        (located, false),
+        (Target::NotInUse, true),
+    ];
+    let expected = expected.map(|(target, is_new)| (std::mem::discriminant(&target), is_new));
+    assert_eq!(begun.iter().map(told).collect::<Vec<_>>(), expected);
+    assert!(database.store.begin_full_reads(&[]).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

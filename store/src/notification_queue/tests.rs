@@ -275,6 +275,32 @@ async fn the_first_full_read_of_a_mailbox_does_not_wait_for_the_end_of_a_pull() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_takes_those_first_who_were_not_read_for_longest() {
+    let database = database().await;
+    let shard = Shard::new(&database).await;
+    let client = database.store.client("test").await.unwrap();
+    for (n, began) in [(1, 30), (2, 10), (3, 40), (4, 20)] {
+        client
+            .execute(
+                "insert into planner_resource \
+                     (mail, bucket, name, rid, is_case_worker, last_full_sync, full_read_began_at) \
+                 values ($1, $2, 'n', 'r', true, $3, $3)",
+                &[&mail(n).as_str(), &i16::from(mail(n).bucket()), &at(began)],
+            )
+            .await
+            .unwrap();
+    }
+    database.store.ask_for_full_reads(&Scope::All, at(50)).await.unwrap();
+    let mut order = Vec::new();
+    for _ in 0..4 {
+        let request = ClaimRequest { limit: 1, ..shard.request(Class::Bulk, &[]) };
+        order.extend(items(&database.store.claim(&ClaimRequest { now: at(60), ..request }).await.unwrap()));
+    }
+    let expected = [2, 4, 1, 3].map(|n| format!("all of {}", mail(n)));
+    assert_eq!(order, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_set_aside_can_be_looked_at_and_tried_again() {
     let database = database().await;
     let shard = Shard::new(&database).await;

@@ -1,6 +1,7 @@
 //! Asking the listener and the sender: places to be found anew, and another try for what waits.
 
 use super::Scope;
+use crate::conflict::HELD_SCOPE;
 use crate::wake::{self, Channel};
 use crate::{Store, StoreError};
 
@@ -16,9 +17,11 @@ impl Store {
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         let asked = tx
             .execute(
-                "update planner_resource set retry_at = null, \
-                        location_doubted_at = case when endpoint is not null then clock_timestamp() end \
-                 where deleted_date is null and ($1::text is null or mail = $1)",
+                &format!(
+                    "{HELD_SCOPE} update planner_resource r set retry_at = null, \
+                            location_doubted_at = case when endpoint is not null then clock_timestamp() end \
+                     from held where r.mail = held.mail and r.deleted_date is null"
+                ),
                 &[&scope.mail()],
             )
             .await

@@ -6,6 +6,7 @@ use calendar::{MailAddress, OriginId};
 use uuid::Uuid;
 
 use crate::calls::{self, CallBook, CallEnd};
+use crate::conflict;
 use crate::lease::{self, Fence};
 use crate::{Store, StoreError};
 
@@ -180,6 +181,10 @@ impl CallBook {
     /// [`StoreError::LeaseLost`] when `fence` is not the current one: the successor waits out the deadline
     /// of this call's keys.
     pub async fn answer(&self, fence: &Fence, answer: &Answer, deletes: bool) -> Result<u64, StoreError> {
+        conflict::again(|| self.answer_once(fence, answer, deletes)).await
+    }
+
+    async fn answer_once(&self, fence: &Fence, answer: &Answer, deletes: bool) -> Result<u64, StoreError> {
         let operation = "record the answer of Planner";
         let mut client = self.store().client(operation).await?;
         let statement = client.prepare_cached(ANSWER).await.map_err(StoreError::query(operation))?;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{END, OPERATION, Operation, PendingKey, SENDABLE, START};
 use crate::calls::{self, CallBook, Class, Permit};
+use crate::conflict;
 use crate::lease::{self, Fence};
 use crate::{Store, StoreError};
 
@@ -153,6 +154,15 @@ impl Store {
     /// the database. What Planner did with them is unknown; their mailboxes are compared with
     /// what it holds within `adopt_after`.
     pub async fn expire_calls(
+        &self,
+        fence: &Fence,
+        event_id: u16,
+        adopt_after: Duration,
+    ) -> Result<Expired, StoreError> {
+        conflict::again(|| self.expire_once(fence, event_id, adopt_after)).await
+    }
+
+    async fn expire_once(
         &self,
         fence: &Fence,
         event_id: u16,

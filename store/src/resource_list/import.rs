@@ -9,7 +9,7 @@
 use calendar::MailAddress;
 use jiff::Timestamp;
 
-use super::lists::{TEXT_MAX, apply_whitelist, many, sizes};
+use super::lists::{Effect, TEXT_MAX, apply_whitelist, sizes, surprises};
 use super::lock;
 use crate::operations::clean;
 use crate::wake::{self, Channel};
@@ -74,7 +74,7 @@ impl Store {
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(&failed)?;
         lock(&tx).await?;
-        let (_, in_use_before) = sizes(&tx).await?;
+        let (entries_before, in_use_before) = sizes(&tx).await?;
         let by = clean(import.by, TEXT_MAX);
         let mut done = ListImported { in_use_before, ..ListImported::default() };
         let black: Vec<&str> = import.blacklist.iter().map(|(mail, _)| mail.as_str()).collect();
@@ -131,7 +131,8 @@ impl Store {
         if import.rehearsal {
             return Ok(ListImportEnd::Rehearsed(done));
         }
-        if !import.sure && many(done.dropped, in_use_before) {
+        let (entries_now, dropped) = (done.whitelist_now, done.dropped);
+        if !import.sure && surprises(&Effect { entries_before, entries_now, dropped, in_use_before }) {
             return Ok(ListImportEnd::Refused(done));
         }
         if done.dropped + done.revived > 0 {

@@ -7,7 +7,7 @@
 //! which is asked for at once, since only Planner knows whether it still lists them.
 //!
 //! A change that would end or begin the use of many at once is refused unless the operator says that this is
-//! meant: the first whitelist entry excludes everybody else, and the removal of the last one admits everybody.
+//! meant ([`surprises`]): the first whitelist entry excludes everybody else, and the removal of the last one admits everybody.
 //!
 //! Failure: an error means that nothing was changed (or that this is unknown); doing it again is harmless.
 
@@ -90,10 +90,29 @@ pub struct ResourceRow {
     pub last_full_sync: Option<Timestamp>,
 }
 
-/// Would a change of so many among so many be many at once?
-pub(super) fn many(count: u64, in_use: u64) -> bool {
+/// What decides whether an operator has to say that a change of the lists is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Effect {
+    /// Entries of the whitelist before.
+    pub(super) entries_before: u64,
+    /// Entries of the whitelist now.
+    pub(super) entries_now: u64,
+    /// Resources that are not used any more.
+    pub(super) dropped: u64,
+    /// Resources in use before.
+    pub(super) in_use_before: u64,
+}
+
+/// Would this surprise whoever did not think of it? It does where it begins a whitelist and so excludes anybody, empties it,
+/// drops more than half of those in use, or goes beyond what the guard of the resource list lets through (B8).
+pub(super) fn surprises(effect: &Effect) -> bool {
+    let Effect { entries_before, entries_now, dropped, in_use_before } = *effect;
     let number = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    judge(number(count), number(in_use), &GuardLimits::DEFAULT) == Judgement::Withhold
+    let begun = entries_before == 0 && entries_now > 0 && dropped > 0;
+    let emptied = entries_before > 0 && entries_now == 0;
+    let most = dropped.saturating_mul(2) > in_use_before;
+    let many = judge(number(dropped), number(in_use_before), &GuardLimits::DEFAULT) == Judgement::Withhold;
+    begun || emptied || most || many
 }
 
 impl Store {
@@ -141,7 +160,8 @@ impl Store {
         rows.iter().map(entry).collect::<Result<_, _>>().map_err(StoreError::query(operation))
     }
 
-    /// Puts addresses on the whitelist. Without `sure` it is refused where many would not be used any more.
+    /// Puts addresses on the whitelist. Without `sure` it is refused where it begins the list and somebody would not be
+    /// used any more by that, and where many would not.
     pub async fn add_to_whitelist(
         &self,
         mails: &[MailAddress],
@@ -183,15 +203,14 @@ impl Store {
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lock(&tx).await?;
         let mails: Vec<&str> = mails.iter().map(MailAddress::as_str).collect();
-        let (before, in_use_before) = sizes(&tx).await?;
+        let (entries_before, in_use_before) = sizes(&tx).await?;
         let by = clean(by, TEXT_MAX);
         let entries =
             tx.execute(statement, &[&mails, &by, &now]).await.map_err(StoreError::query(operation))?;
         let (entries_now, _) = sizes(&tx).await?;
         let (dropped, revived) = if entries > 0 { apply_whitelist(&tx, now).await? } else { (0, 0) };
         let edit = ListEdit { entries, dropped, revived, in_use_before, entries_now };
-        let emptied = before > 0 && entries_now == 0;
-        if !sure && (many(dropped, in_use_before) || emptied) {
+        if !sure && surprises(&Effect { entries_before, entries_now, dropped, in_use_before }) {
             return Ok(Edited::Refused(edit));
         }
         if dropped + revived > 0 {

@@ -91,6 +91,18 @@ fn a_wrong_filter_is_refused() {
     assert!(error.to_string().contains("info,store=loud"), "{error}");
 }
 
+/// The library of NTLM logins shows whole messages at its lower levels: what is made of the password stands in them.
+#[test]
+fn no_filter_lets_the_messages_of_a_login_through() {
+    for filter in ["trace", "info,sspi=trace"] {
+        let (text, _) = logged(LogFormat::Text, filter, || {
+            tracing::error!(target: "sspi::ntlm", "a message");
+            tracing::info!("shown");
+        });
+        assert!(text.contains("shown") && !text.contains("a message"), "{filter}: {text}");
+    }
+}
+
 #[test]
 fn long_values_and_many_fields_are_cut() {
     let long = "æ".repeat(5_000);

@@ -92,7 +92,7 @@ impl Observer {
             Admin::new(url).map_err(|error| ObserverError::Simulator { reason: error.to_string() })
         };
         let (exchange, planner) = (admin(&config.exchange_url)?, admin(&config.planner_url)?);
-        let tls = trust::ClientTls { roots: trust::Roots::Nobody, client_certificate: None };
+        let tls = trust::ClientTls { roots: trust::Roots::Nobody };
         let store = Store::open(StoreOptions {
             url: config.database.clone(),
             pool_size: 2,

@@ -43,6 +43,14 @@ impl Met<'_> {
             }
         })
         .await;
+        // a call that was begun when fewer of them waited may still be trying to get through
+        wait_for("no call with a part of them", async || {
+            match scene.count("select count(*) from key_in_flight").await {
+                count if count == 0 || count == waiting => Ok(()),
+                count => Err(format!("{count} in flight")),
+            }
+        })
+        .await;
         let words = format!("{operation}: {}", self.words);
         let before = scene.count_raised(self.event, &words).await;
         next(scene, &self.kind, operation).await;

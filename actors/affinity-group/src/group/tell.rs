@@ -1,5 +1,6 @@
 //! What a group tells operators: its stream's faults, and outages once for all of its mailboxes.
 
+use calendar::ids::SubscriptionId;
 use calendar::{MailAddress, codes};
 
 use super::GroupActor;
@@ -8,6 +9,27 @@ use crate::outage::Report;
 impl GroupActor {
     pub(super) fn tell_fault(&self, code: &str, what: &str) {
         tracing::error!(event_id = codes::STREAM_FAILED.id, group = self.id.get(), code, "{what}");
+    }
+
+    /// Subscriptions are not served. Those that were ended here are no news.
+    pub(super) fn tell_not_served(&self, subscriptions: &[SubscriptionId], code: &str) {
+        let (group, lost) = (self.id.get(), self.policy.lost_among(subscriptions));
+        if lost == 0 {
+            tracing::debug!(
+                group,
+                code,
+                subscriptions = subscriptions.len(),
+                "subscriptions ended as asked for"
+            );
+            return;
+        }
+        tracing::warn!(
+            event_id = codes::SUBSCRIPTION_ATTACH_FAILED.id,
+            group,
+            code,
+            subscriptions = lost,
+            "subscriptions are not served"
+        );
     }
 
     pub(super) fn tell_not_opened(&self, code: &str) {

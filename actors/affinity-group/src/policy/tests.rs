@@ -271,6 +271,38 @@ fn a_complaint_about_subscriptions_that_nobody_knows_does_not_make_a_loop() {
     assert_eq!(policy.wake_at(), Some(start + Duration::from_millis(250)));
 }
 
+/// `mailbox block` or a narrower whitelist: Exchange says on the stream what the group asked for itself.
+#[test]
+fn a_stream_that_says_that_a_mailbox_which_left_is_not_served_is_opened_anew_quietly() {
+    let (mut policy, start) = listening();
+    let now = start + s(100);
+    let left = policy.on(members(&[1, 3]), now, 0.0);
+    assert_eq!(left, [Directive::End(mail(2), Some(sub(2))), Directive::Close, open(2, &[1, 3])]);
+    // where the stream was so young that it is still the old one
+    let (mut policy, start) = listening();
+    policy.on(members(&[1, 3]), start, 0.0);
+    let bad = [sub(2)];
+    assert_eq!(policy.lost_among(&bad), 0, "it was ended here");
+    let said = Event::Bad { stream: 1, subscriptions: bad.to_vec() };
+    assert_eq!(policy.on(said, start, 0.0), [Directive::Close, open(2, &[1, 3])]);
+    assert_eq!(policy.on(Event::Opened(2), start, 0.0), [catch_up(1, true), catch_up(3, true)]);
+    // one that says so again and again is not asked at once
+    assert_eq!(policy.lost_among(&bad), 1);
+    let again = Event::Bad { stream: 2, subscriptions: bad.to_vec() };
+    assert_eq!(policy.on(again, start, 0.0), [Directive::Close]);
+    assert_eq!(policy.wake_at(), Some(start + Duration::from_millis(250)));
+}
+
+#[test]
+fn a_subscription_that_is_lost_beside_one_that_was_ended_is_told_and_made_anew() {
+    let (mut policy, start) = listening();
+    policy.on(members(&[1, 3]), start, 0.0);
+    let both = vec![sub(2), sub(3)];
+    assert_eq!(policy.lost_among(&both), 1);
+    let directives = policy.on(Event::Bad { stream: 1, subscriptions: both }, start, 0.0);
+    assert_eq!(directives, [Directive::Close, Directive::Resubscribe(mail(3)), open(2, &[1])]);
+}
+
 #[test]
 fn missed_events_make_those_mailboxes_catch_up_and_keep_the_stream() {
     let (mut policy, start) = listening();

@@ -129,6 +129,48 @@ fn when_all_subscriptions_are_lost_together_the_group_is_set_up_anew() {
     });
 }
 
+/// What the group ends itself is no fault: neither told as one, nor a restart of the stream's actor, of which a few within
+/// half a minute would restart the group.
+#[test]
+fn mailboxes_that_leave_one_after_the_other_are_no_fault_of_their_stream() {
+    run(|runtime| async {
+        let mut world = World::new(runtime, Options { mailboxes: 10, ..Options::default() }).await;
+        // so that the stream still holds who has just left
+        world.options.group.growth_pause = Duration::from_secs(2);
+        for n in 1..=10 {
+            world.add_resource(n).await;
+        }
+        world.start();
+        world.wait_listened(10).await;
+        for n in 2..=9 {
+            let ended = world.requests("Unsubscribe");
+            world.drop_resource(n).await;
+            world
+                .until("the end of a subscription", || async {
+                    let now = world.requests("Unsubscribe");
+                    if now > ended { Ok(()) } else { Err(format!("{now}")) }
+                })
+                .await;
+        }
+        let item = world.create(10).await;
+        world.wait_for_item(10, &item, ANY).await;
+        world
+            .until("a stream of those that stayed", || async {
+                let now = world.streamed();
+                if now == 2 { Ok(()) } else { Err(format!("{now}")) }
+            })
+            .await;
+        assert_eq!(world.tree().restarts_total(), 0);
+        // one that is really lost is made anew
+        let mailbox = Some(World::mail(10).to_string());
+        let subscribed = world.requests("Subscribe");
+        assert_eq!(world.act(Act::ExpireSubscriptions { mailbox, count: None }), 1);
+        let unheard = world.create(10).await;
+        world.wait_for_item(10, &unheard, ANY).await;
+        assert_eq!(world.requests("Subscribe"), subscribed + 1);
+    });
+}
+
 #[test]
 fn missed_events_and_unexplained_folder_events_make_the_mailbox_catch_up() {
     run(|runtime| async {

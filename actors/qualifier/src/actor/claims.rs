@@ -20,6 +20,21 @@ use crate::work::Office;
 impl Shard {
     /// Claims what there is, as far as there is room.
     pub(super) fn claim(&mut self, ctx: &mut Ctx) {
+        let live_max = self.schedule.room().min(CLAIM_MAX);
+        self.claim_up_to(ctx, live_max);
+    }
+
+    /// Claims the next full reads, and nothing else: no news of live changes came.
+    pub(super) fn claim_full_reads(&mut self, ctx: &mut Ctx) {
+        if self.claiming {
+            // That one may have had no room for full reads when it began.
+            self.claim_again = true;
+        } else {
+            self.claim_up_to(ctx, 0);
+        }
+    }
+
+    fn claim_up_to(&mut self, ctx: &mut Ctx, live_max: usize) {
         let Some((incumbency, office)) = &self.incumbency else { return };
         if self.leaving {
             return;
@@ -28,7 +43,6 @@ impl Shard {
             self.claim_again = true;
             return;
         }
-        let live_max = self.schedule.room().min(CLAIM_MAX);
         let full_max = FULL_READS_AHEAD.saturating_sub(self.schedule.full_waiting());
         self.claiming = true;
         self.claim_again = false;

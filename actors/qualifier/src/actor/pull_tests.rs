@@ -69,6 +69,28 @@ fn a_run_missed_while_down_is_made_up_once() {
     });
 }
 
+/// Regression: a shard that ran out of full reads while a claim was under way that had had no room for any waited for the
+/// poll, again and again.
+#[test]
+fn a_pull_goes_on_without_the_poll() {
+    system(async {
+        let database = database().await;
+        resources(&database, 400).await;
+        let source = Arc::new(FakeCalendar::default());
+        let services = services(&database, &source).await;
+        let options = QualifierOptions {
+            shards: 1,
+            full_read_at_start: true,
+            simultaneous_full_reads: 8,
+            poll_interval: Duration::from_secs(3_600),
+            ..options()
+        };
+        let tree = start(&services, options);
+        until_reads(&source, 400).await;
+        tree.shutdown().await;
+    });
+}
+
 #[test]
 fn the_database_is_asked_when_a_time_came_and_when_nobody_knows() {
     let zone = options().policy.zones.configured().clone();

@@ -122,13 +122,8 @@ async fn a_reading_that_does_not_work_for_long_is_tried_until_it_does() {
     let unreadable = UnreadableWindow(Arc::clone(&kit.source));
     let mut services = kit.services.clone();
     services.source = Arc::new(unreadable);
-    let office = Office::new(
-        Arc::new(options()),
-        services,
-        kit.office.fence.clone(),
-        Arc::new(tokio::sync::Semaphore::new(1)),
-        Arc::new(crate::together::Together::new()),
-    );
+    let shared = crate::office::Shared::new(&options());
+    let office = Office::new(Arc::new(options()), services, kit.office.fence.clone(), &shared);
     // nothing is sent for a new mailbox before: setting it aside would silence the mailbox
     for attempt in 1..=options().attempts + 2 {
         let batch = FullBatch { mail: mail(1), notifications: kit.claim().await, failures: 0 };

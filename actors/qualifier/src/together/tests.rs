@@ -152,8 +152,8 @@ async fn a_group_has_its_limits() {
         (take(&mut line).len(), line.len())
     };
     assert_eq!(sizes(&[1; MAILBOXES_MAX + 3]), (MAILBOXES_MAX, 3));
-    assert_eq!(sizes(&[DECISIONS_MAX, 1, 1]), (1, 2));
-    assert_eq!(sizes(&[DECISIONS_MAX + 1, 1]), (1, 1), "one alone goes, however large");
-    assert_eq!(sizes(&[1, DECISIONS_MAX, 1]), (1, 2), "nobody is passed by");
+    assert_eq!(sizes(&[DECISIONS_TOGETHER_MAX, 1, 1]), (1, 2));
+    assert_eq!(sizes(&[DECISIONS_TOGETHER_MAX + 1, 1]), (1, 1), "one alone goes, however large");
+    assert_eq!(sizes(&[1, DECISIONS_TOGETHER_MAX, 1]), (1, 2), "nobody is passed by");
     assert_eq!(sizes(&[]), (0, 0));
 }

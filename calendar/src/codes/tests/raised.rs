@@ -53,7 +53,8 @@ fn without_tests(text: &str) -> String {
 }
 
 fn names() -> BTreeMap<&'static str, u16> {
-    let tables = [LISTENER_NAMES, QUALIFIER_NAMES, COMMUNICATOR_NAMES, EXCHANGE_NAMES, PROCESS_NAMES];
+    let tables =
+        [LISTENER_NAMES, QUALIFIER_NAMES, COMMUNICATOR_NAMES, EXCHANGE_NAMES, PROCESS_NAMES, TRUST_NAMES];
     tables.into_iter().flatten().copied().collect()
 }
 

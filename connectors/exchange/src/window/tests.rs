@@ -68,6 +68,31 @@ async fn a_truncated_window_is_asked_for_in_halves_and_edges_count_once() {
 }
 
 #[tokio::test]
+async fn each_call_of_a_reading_by_turns_has_one() {
+    let server = Scripted::start((0..8).map(|_| view(vec![], true))).await;
+    let (exchange, mailbox) = (server.exchange(), server.mailbox("m1@sim.test"));
+    let turns = Turns::new(1);
+    let window = |day: i64| Slot { start: at(day * DAY), end: at((day + 1) * DAY) };
+    let turn = turns.take().await;
+    let by_turns = exchange.read_window_by_turns(&mailbox, window(9), &turns);
+    let others = async {
+        // begun after the one that waits, and answered one after the other
+        for day in 0..5 {
+            exchange.read_window(&mailbox, window(day)).await.unwrap();
+        }
+        let asked = windows_asked(&server).len();
+        drop(turn);
+        asked
+    };
+    let (read, asked) = tokio::join!(by_turns, others);
+    assert!(read.unwrap().found.is_empty());
+    assert_eq!(asked, 5, "none was made without a turn");
+    assert_eq!(windows_asked(&server).len(), 6);
+    // and it was given back
+    drop(turns.take().await);
+}
+
+#[tokio::test]
 async fn too_many_as_an_error_is_cut_as_well() {
     let too_many = ResponseMessage::error(ResponseCode::EXCEEDED_FIND_COUNT_LIMIT, "");
     let server = Scripted::start([

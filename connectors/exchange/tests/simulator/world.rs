@@ -70,6 +70,15 @@ impl World {
     }
 
     pub(crate) async fn start_as(options: Options, impersonate: bool) -> Self {
+        Self::start_with(options, impersonate, |_, _| {}).await
+    }
+
+    /// The same with other options of the connector; both sides trust its roots.
+    pub(crate) async fn start_with(
+        options: Options,
+        impersonate: bool,
+        change: impl FnOnce(&Simulator, &mut ExchangeOptions),
+    ) -> Self {
         trust::install_provider();
         let simulator = Simulator::start(options).await.unwrap();
         let mut options = ExchangeOptions::new("svc", "pw".to_owned().into());
@@ -78,8 +87,15 @@ impl World {
         options.request_timeout = Duration::from_secs(2);
         options.answer_limit_bytes = 4 << 20;
         options.back_off = Backoff::doubling(Duration::from_millis(20), Duration::from_millis(200));
+        change(&simulator, &mut options);
+        let client = match simulator.url().starts_with("https") {
+            false => reqwest::Client::builder(),
+            true => {
+                reqwest::Client::builder().tls_backend_preconfigured(options.tls.client_config().unwrap())
+            }
+        };
+        let client = client.http1_only().build().unwrap();
         let exchange = Exchange::new(options, SystemClock::shared()).unwrap();
-        let client = reqwest::Client::builder().http1_only().build().unwrap();
         Self { simulator, exchange, client, impersonate }
     }
 

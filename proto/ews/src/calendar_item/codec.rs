@@ -23,7 +23,8 @@ impl CalendarItem {
             if child.namespace() != TYPES_NS {
                 return Ok(());
             }
-            if !self.read_item_field(reader, child)? && !self.read_event_field(reader, child)? {
+            // what appointments are asked for most comes first
+            if !self.read_event_field(reader, child)? && !self.read_item_field(reader, child)? {
                 self.read_series_field(reader, child)?;
             }
             Ok(())

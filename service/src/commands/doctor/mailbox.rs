@@ -4,7 +4,7 @@ use calendar::MailAddress;
 use store::inspect::{MailboxFacts, Tombstone, Unsent};
 use store::operations::Scope;
 
-use super::super::diff::waits;
+use super::super::diff::hold_text;
 use super::super::show::{maybe, moment};
 use super::super::{CommandError, Desk};
 use super::{Step, Verdict, plain, said};
@@ -221,13 +221,13 @@ fn sent(found: &Found) -> Step {
         return Step::new(t::SENT, Verdict::Warn, said(t::SENT_STOPPED, values), next);
     }
     if let Some(oldest) = &found.oldest {
-        let values = [
-            ("count", counts.unsent.to_string()),
-            ("at", moment(oldest.decided_at)),
-            ("hold", waits(oldest.hold, found.dry_run)),
-        ];
+        let values = [("count", counts.unsent.to_string()), ("at", moment(oldest.decided_at))];
+        let hold = match hold_text(oldest.hold, found.dry_run) {
+            (text, Some(until)) => said(text, [("until", moment(until))]),
+            (text, None) => plain(text),
+        };
         let next = said(t::SENT_UNSENT_NEXT, mailbox());
-        return Step::new(t::SENT, Verdict::Warn, said(t::SENT_UNSENT, values), next);
+        return Step::new(t::SENT, Verdict::Warn, said(t::SENT_UNSENT, values).with("hold", hold), next);
     }
     match &facts.last_receipt {
         Some((at, code, outcome)) => {

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use base::{Clock as _, SystemClock};
 use jiff::Timestamp;
 use store::inspect::{DatabaseFacts, Work};
 use store::{Store, StoreError};
+use trust::ExpiryStep;
 use url::Url;
 
 use super::super::Desk;
@@ -36,7 +38,7 @@ pub(super) async fn steps(desk: &Desk, offline: bool) -> Vec<Step> {
         account(config, work.as_ref(), credentials),
         machine(&Host::here(&config.database.data_dir)),
         Step::ok(t::PROGRAM, said(t::PROGRAM_IS, [("version", env!("CARGO_PKG_VERSION").to_owned())])),
-        certificate(config),
+        certificate(config, SystemClock.now()),
     ];
     steps.extend(database_steps(&database));
     steps.push(registered());
@@ -109,23 +111,44 @@ fn machine(host: &Host) -> Step {
     }
 }
 
-fn certificate(config: &Config) -> Step {
-    let Some(file) = &config.planner.client_certificate else {
+fn certificate(config: &Config, now: Timestamp) -> Step {
+    if config.planner.client_certificate.is_none() {
         return Step::new(
             t::CERTIFICATE,
             Verdict::Warn,
             plain(t::CERTIFICATE_NONE),
             plain(t::CERTIFICATE_NONE_NEXT),
         );
+    }
+    let watched = match config.planner.tls().open(now) {
+        Ok(live) => live.watched(),
+        Err(error) => {
+            return Step::new(
+                t::CERTIFICATE,
+                Verdict::Fail,
+                said(t::CERTIFICATE_BROKEN, [("why", telemetry::chain(&error).to_string())]),
+                plain(t::CERTIFICATE_NEXT),
+            );
+        }
     };
-    match config.planner.tls().client_config() {
-        Ok(_) => Step::ok(t::CERTIFICATE, said(t::CERTIFICATE_OK, [("file", file.display().to_string())])),
-        Err(error) => Step::new(
-            t::CERTIFICATE,
-            Verdict::Fail,
-            said(t::CERTIFICATE_BROKEN, [("why", telemetry::chain(&error).to_string())]),
-            plain(t::CERTIFICATE_NEXT),
-        ),
+    // the one that ends first
+    let Some(first) = watched.iter().min_by_key(|one| one.facts.not_after) else {
+        return Step::open(t::CERTIFICATE, plain(t::CERTIFICATE_NONE));
+    };
+    let evidence = said(
+        t::CERTIFICATE_OK,
+        [
+            ("subject", first.facts.subject.clone()),
+            ("end", moment(first.facts.not_after)),
+            ("days", first.facts.days_left(now).to_string()),
+        ],
+    );
+    match ExpiryStep::of(first.facts.left(now)) {
+        None => Step::ok(t::CERTIFICATE, evidence),
+        Some(ExpiryStep::Expired) => {
+            Step::new(t::CERTIFICATE, Verdict::Fail, evidence, plain(t::CERTIFICATE_RENEW))
+        }
+        Some(_) => Step::new(t::CERTIFICATE, Verdict::Warn, evidence, plain(t::CERTIFICATE_RENEW)),
     }
 }
 

@@ -49,7 +49,13 @@ fn the_listing_puts_codes_together_that_mean_the_same() {
 fn an_unknown_code_names_its_neighbours() {
     let text = unknown(4939, Language::En);
     assert!(text.contains("4939") && text.contains("4936, 4937, 4938"), "{text}");
-    let args = CodesArgs { id: Some(1), language: Default::default(), json: false, markdown: false };
+    let args = CodesArgs {
+        id: Some(1),
+        language: Default::default(),
+        json: false,
+        markdown: false,
+        alert_rules: false,
+    };
     assert!(show(&args).unwrap_err().to_string().contains("codes"));
 }
 

@@ -1,199 +1,237 @@
 //! What happened, in words. Pure.
 
-use calendar::Slot;
+use std::fmt::Display;
+
 use serde_json::{Value, json};
 use store::inspect::{Happening, KeyState, MailboxFacts, Planner};
+use store::operations::OperationKind;
 use store::outbox::Operation;
 
-use super::super::show::moment;
+use super::super::show::{moment, times};
+use crate::acts;
+use crate::texts::{Language, Text, explain as t, words as w};
 
-fn times(slot: &Slot) -> String {
-    format!("{} to {}", moment(slot.start), moment(slot.end))
-}
+/// Says texts in one language.
+#[derive(Clone, Copy)]
+struct Voice(Language);
 
-const fn asked(operation: Option<Operation>) -> &'static str {
-    match operation {
-        Some(Operation::Create) => "the creation",
-        Some(Operation::Update) => "the update",
-        Some(Operation::Delete) => "the deletion",
-        None => "a call",
+impl Voice {
+    fn say(self, text: Text) -> String {
+        text.say(self.0).to_owned()
     }
-}
 
-/// What kind of notification, for people.
-fn kind(kind: &str) -> String {
-    let words = match kind {
-        "CreatedEvent" => "Exchange: an item is new",
-        "ModifiedEvent" => "Exchange: an item changed",
-        "DeletedEvent" => "Exchange: an item is gone",
-        "MovedEvent" => "Exchange: an item moved",
-        "CopiedEvent" => "Exchange: an item was copied",
-        "FreeBusyChangedEvent" => "Exchange: the free/busy time of an item changed",
-        "SyncChange" => "catch-up: an item is new or changed",
-        "SyncDelete" => "catch-up: an item is gone",
-        "SyncCheck" => "catch-up: an item is to be checked",
-        "FullRead" => "the whole window is to be read",
-        other => return format!("a notification of the kind {other}"),
-    };
-    words.to_owned()
+    fn fill(self, text: Text, values: &[(&str, &dyn Display)]) -> String {
+        text.fill(self.0, values)
+    }
+
+    fn asked(self, operation: Option<Operation>) -> &'static str {
+        let text = match operation {
+            Some(Operation::Create) => t::THE_CREATION,
+            Some(Operation::Update) => t::THE_UPDATE,
+            Some(Operation::Delete) => t::THE_DELETION,
+            None => t::A_CALL,
+        };
+        text.say(self.0)
+    }
+
+    /// What kind of notification, for people.
+    fn kind(self, kind: &str) -> String {
+        self.say(match kind {
+            "CreatedEvent" => t::NEW_ITEM,
+            "ModifiedEvent" => t::CHANGED_ITEM,
+            "DeletedEvent" => t::GONE_ITEM,
+            "MovedEvent" => t::MOVED_ITEM,
+            "CopiedEvent" => t::COPIED_ITEM,
+            "FreeBusyChangedEvent" => t::FREE_BUSY,
+            "SyncChange" => t::CAUGHT_CHANGE,
+            "SyncDelete" => t::CAUGHT_DELETE,
+            "SyncCheck" => t::CAUGHT_CHECK,
+            "FullRead" => t::FULL_READ,
+            other => return self.fill(t::OTHER_KIND, &[("kind", &other)]),
+        })
+    }
+
+    /// What a receipt led to, for people.
+    fn outcome(self, outcome: &str) -> String {
+        self.say(match outcome {
+            "acknowledged" => t::ACCEPTED,
+            "converted" => t::CONVERTED,
+            "own" => t::OWN,
+            "transient" => t::NOT_NOW,
+            "refused" => t::REFUSED,
+            "set_aside" => t::SET_ASIDE,
+            "unknown" => t::OPEN,
+            "unsure" => t::UNSURE,
+            "unsent" => t::UNSENT,
+            other => return other.to_owned(),
+        })
+    }
 }
 
 fn with(text: Option<&String>) -> String {
     text.filter(|text| !text.is_empty()).map(|text| format!(": {text}")).unwrap_or_default()
 }
 
-/// What a receipt led to, for people.
-fn outcome(outcome: &str) -> &str {
-    match outcome {
-        "acknowledged" => "accepted",
-        "converted" => "the other way round it is asked next (create or update)",
-        "own" => "it is Planner's own appointment, never sent again",
-        "transient" => "not now, it is sent again",
-        "refused" => "refused, not sent again until the decision changes",
-        "set_aside" => "set aside",
-        "unknown" => "nobody knows whether it was done, it is sent again",
-        "unsure" => "it was hardly done, it is sent again",
-        "unsent" => "it never reached Planner",
-        other => other,
-    }
-}
-
 /// In words.
-pub(super) fn of(what: &Happening) -> String {
+pub(super) fn of(what: &Happening, language: Language) -> String {
     use Happening as H;
+    let voice = Voice(language);
     match what {
-        H::Listed => "Planner listed the mailbox for the first time".to_owned(),
+        H::Listed => voice.say(t::LISTED),
         H::NotInUse { reason } => {
-            format!("not used any more: {}", reason.as_deref().unwrap_or("no reason given"))
+            let why = reason.as_deref().unwrap_or(w::NO_REASON.say(language));
+            voice.fill(t::NOT_USED, &[("why", &why)])
         }
-        H::Withdrawn { by } => format!("{by} withdrew its appointments from Planner"),
-        H::Located { endpoint } => format!("located at {endpoint}"),
-        H::ListenedTo => "listening began (the last time)".to_owned(),
+        H::Withdrawn { by } => voice.fill(t::WITHDRAWN, &[("by", by)]),
+        H::Located { endpoint } => voice.fill(t::LOCATED, &[("endpoint", endpoint)]),
+        H::ListenedTo => voice.say(t::LISTENED),
         H::CannotBeListenedTo { code, text, count } => {
-            format!("cannot be listened to, {count} times in a row: {code}{}", with(text.as_ref()))
+            voice.fill(t::NOT_LISTENED, &[("n", count), ("code", code)]) + &with(text.as_ref())
         }
-        H::Adopted => "what Planner holds was taken over".to_owned(),
-        H::ReadInFull { whole: Some(false) } => {
-            "the whole window was read, but some appointments in it could not be read".to_owned()
-        }
-        H::ReadInFull { .. } => "the whole window was read".to_owned(),
-        H::Compared => "compared with what Planner holds".to_owned(),
-        H::Asked { id, kind, by, all } => {
-            let of = if *all { " of all mailboxes" } else { "" };
-            format!("{by} asked for: {}{of} (operation {id})", kind.replace('_', " "))
-        }
-        H::Event { event_id, severity, message } => format!("event {event_id} ({severity}): {message}"),
-        H::Withheld { run, source, keys, there, state } => format!(
-            "{keys} of {there} deletions found by a {} were withheld (run {run}, {state})",
-            source.replace('_', " ")
-        ),
-        H::Notified { .. } | H::Handled { .. } | H::Failing { .. } => notification(what),
+        H::Adopted => voice.say(t::ADOPTED),
+        H::ReadInFull { whole: Some(false) } => voice.say(t::READ_PARTLY),
+        H::ReadInFull { .. } => voice.say(t::READ),
+        H::Compared => voice.say(t::COMPARED),
+        H::Asked { .. } | H::Event { .. } | H::Withheld { .. } => acted(what, voice),
+        H::Notified { .. } | H::Handled { .. } | H::Failing { .. } => notification(what, voice),
         H::Decided { .. }
         | H::Called { .. }
         | H::CallEnded { .. }
         | H::InFlight { .. }
-        | H::Answered { .. } => sending(what),
+        | H::Answered { .. } => sending(what, voice),
     }
 }
 
-fn notification(what: &Happening) -> String {
+fn acted(what: &Happening, voice: Voice) -> String {
     match what {
-        Happening::Notified { id, kind: sort } => format!("{} (notification {id})", kind(sort)),
-        Happening::Handled { id, outcome, text, attempts, .. } => {
-            let tries = if *attempts > 0 { format!(" after {attempts} failures") } else { String::new() };
-            format!("notification {id} handled{tries}: {outcome}{}", with(text.as_ref()))
+        Happening::Asked { id, kind, by, all } => {
+            let known = OperationKind::named(kind).map(acts::words);
+            let what = known.map_or_else(|| kind.replace('_', " "), |text| voice.say(text));
+            let text = if *all { t::ASKED_ALL } else { t::ASKED };
+            voice.fill(text, &[("by", by), ("what", &what), ("id", id)])
         }
-        Happening::Failing { id, attempts, error, set_aside, .. } => {
-            let then = if *set_aside { "set aside" } else { "tried again" };
-            format!("notification {id} failed {attempts} times, {then}{}", with(error.as_ref()))
+        Happening::Event { event_id, severity, message } => {
+            voice.fill(t::EVENT, &[("id", event_id), ("severity", severity), ("message", message)])
+        }
+        Happening::Withheld { run, source, keys, there, state } => {
+            let source = match source.as_str() {
+                "full_read" => t::A_FULL_READ.say(voice.0),
+                "comparison" => t::A_COMPARISON.say(voice.0),
+                other => other,
+            };
+            let values: [(&str, &dyn Display); 5] =
+                [("n", keys), ("all", there), ("source", &source), ("run", run), ("state", state)];
+            voice.fill(t::WITHHELD, &values)
         }
         _ => String::new(),
     }
 }
 
-fn sending(what: &Happening) -> String {
+fn notification(what: &Happening, voice: Voice) -> String {
+    match what {
+        Happening::Notified { id, kind } => {
+            voice.fill(t::NOTIFIED, &[("what", &voice.kind(kind)), ("id", id)])
+        }
+        Happening::Handled { id, outcome, text, attempts, .. } => {
+            let handled = if *attempts > 0 { t::HANDLED_LATE } else { t::HANDLED };
+            voice.fill(handled, &[("id", id), ("n", attempts), ("outcome", outcome)]) + &with(text.as_ref())
+        }
+        Happening::Failing { id, attempts, error, set_aside, .. } => {
+            let failing = if *set_aside { t::ASIDE } else { t::FAILING };
+            voice.fill(failing, &[("id", id), ("n", attempts)]) + &with(error.as_ref())
+        }
+        _ => String::new(),
+    }
+}
+
+fn sending(what: &Happening, voice: Voice) -> String {
     match what {
         Happening::Decided { origin_id, version, wanted, slot, bulk, .. } => {
-            let by = if *bulk { "a full read or comparison" } else { "a live change" };
-            let at = slot.as_ref().map(|slot| format!(", {}", times(slot))).unwrap_or_default();
-            let verdict = if *wanted { "Planner is to hold it" } else { "Planner is not to hold it" };
-            format!("decided by {by}: {verdict}{at} ({origin_id}, version {version})")
+            let by = voice.say(if *bulk { t::BY_PULL } else { t::BY_CHANGE });
+            let at = slot.as_ref().map(|slot| format!(", {}", times(voice.0, slot))).unwrap_or_default();
+            let verdict = voice.say(if *wanted { t::TO_HOLD } else { t::NOT_TO_HOLD }) + &at;
+            let values: [(&str, &dyn Display); 4] =
+                [("by", &by), ("verdict", &verdict), ("origin", origin_id), ("version", version)];
+            voice.fill(t::DECIDED, &values)
         }
         Happening::Called { call_id, operation, items } => {
-            format!("call {operation} to Planner with {items} ({call_id})")
+            voice.fill(t::CALLED, &[("call", operation), ("n", items), ("id", call_id)])
         }
         Happening::CallEnded { operation, success, event_id, text, planner_call_id, .. } => {
-            let how = if *success { "answered".to_owned() } else { "failed".to_owned() };
-            let code = event_id.map(|id| format!(" (event {id})")).unwrap_or_default();
-            let theirs = planner_call_id.map(|id| format!(", Planner's number {id}")).unwrap_or_default();
-            format!("call {operation} {how}{code}{}{theirs}", with(text.as_ref()))
+            let how = if *success { t::CALL_ANSWERED } else { t::CALL_FAILED };
+            let code = event_id.map(|id| voice.fill(t::OF_EVENT, &[("id", &id)])).unwrap_or_default();
+            let theirs = planner_call_id.map(|id| voice.fill(t::THEIR_NUMBER, &[("id", &id)]));
+            let how = voice.fill(how, &[("call", operation)]);
+            format!("{how}{code}{}{}", with(text.as_ref()), theirs.unwrap_or_default())
         }
-        Happening::InFlight { origin_id, operation, deadline } => format!(
-            "{} of {origin_id} is under way, its answer is waited for until {}",
-            asked(*operation),
-            moment(*deadline)
-        ),
-        Happening::Answered { origin_id, operation, version, slot, code, outcome: word, text } => {
-            let receipt = code.map_or_else(|| "no receipt".to_owned(), |code| format!("receipt {code}"));
-            format!(
-                "{receipt} for {} of {origin_id} ({}, version {version}): {}{}",
-                asked(*operation),
-                times(slot),
-                outcome(word),
-                with(text.as_ref())
-            )
+        Happening::InFlight { origin_id, operation, deadline } => {
+            let (what, at) = (voice.asked(*operation), moment(*deadline));
+            voice.fill(t::UNDER_WAY, &[("what", &what), ("origin", origin_id), ("at", &at)])
+        }
+        Happening::Answered { origin_id, operation, version, slot, code, outcome, text } => {
+            let receipt = match code {
+                Some(code) => voice.fill(t::RECEIPT, &[("code", code)]),
+                None => voice.say(t::NO_RECEIPT),
+            };
+            let values: [(&str, &dyn Display); 6] = [
+                ("receipt", &receipt),
+                ("what", &voice.asked(*operation)),
+                ("origin", origin_id),
+                ("times", &times(voice.0, slot)),
+                ("version", version),
+                ("outcome", &voice.outcome(outcome)),
+            ];
+            voice.fill(t::ANSWERED, &values) + &with(text.as_ref())
         }
         _ => String::new(),
     }
 }
 
 /// How an appointment stands, and what follows.
-pub(super) fn standing(key: &KeyState, facts: &MailboxFacts) -> String {
+pub(super) fn standing(key: &KeyState, facts: &MailboxFacts, language: Language) -> String {
+    let voice = Voice(language);
     let decided = match (key.wanted, &key.slot) {
-        (Some(true), Some(slot)) => format!("it is to be in Planner, {}", times(slot)),
-        (Some(true), None) => "it is to be in Planner".to_owned(),
-        (Some(false), _) => "it is not to be in Planner".to_owned(),
-        (None, _) => "nothing was decided about it, it is known from Planner alone".to_owned(),
+        (Some(true), Some(slot)) => format!("{}, {}", voice.say(t::IS_WANTED), times(language, slot)),
+        (Some(true), None) => voice.say(t::IS_WANTED),
+        (Some(false), _) => voice.say(t::IS_UNWANTED),
+        (None, _) => voice.say(t::IS_UNDECIDED),
     };
     let held = match key.planner {
-        Planner::Nothing => "Planner does not hold it".to_owned(),
-        Planner::Something => "Planner holds it, with times that are not known".to_owned(),
-        Planner::Holds(slot) => format!("Planner holds it, {}", times(&slot)),
+        Planner::Nothing => voice.say(t::HOLDS_NOT),
+        Planner::Something => voice.say(t::HOLDS_SOME),
+        Planner::Holds(slot) => format!("{}, {}", voice.say(t::HOLDS), times(language, &slot)),
     };
-    format!("{decided}; {held}; {}", next(key, facts))
+    format!("{decided}; {held}; {}", next(key, facts, voice))
 }
 
-fn next(key: &KeyState, facts: &MailboxFacts) -> String {
+fn next(key: &KeyState, facts: &MailboxFacts, voice: Voice) -> String {
     if key.planner_own {
-        return "it is Planner's own, and nothing is sent for it".to_owned();
+        return voice.say(t::NEXT_OWN);
     }
     if let Some(code) = key.refused {
-        return format!(
-            "Planner refused it with receipt code {code}: it is sent again when it changes or a comparison says so"
-        );
+        return voice.fill(t::NEXT_REFUSED, &[("code", &code)]);
     }
     if let Some(reason) = &key.set_aside {
-        return format!("it was set aside ({reason}); `kommuneklient resend {}` tries it again", facts.mail);
+        return voice.fill(t::NEXT_ASIDE, &[("why", reason), ("mailbox", &facts.mail)]);
     }
     if key.withheld {
-        return "its deletion is withheld until an operator decides: `kommuneklient withheld list`"
-            .to_owned();
+        return voice.say(t::NEXT_WITHHELD);
     }
     if key.in_flight {
-        return "it is in a call now".to_owned();
+        return voice.say(t::NEXT_IN_CALL);
     }
     if !key.pending {
-        return "nothing is to be sent".to_owned();
+        return voice.say(t::NEXT_NOTHING);
     }
     if facts.deleted_date.is_some() && !(facts.withdrawn.is_some() && key.wanted == Some(false)) {
-        return "the difference is not sent, since the mailbox is not in use".to_owned();
+        return voice.say(t::NEXT_NOT_USED);
     }
     if facts.deleted_date.is_none() && !facts.sendable {
-        return "it is sent when the mailbox was adopted and read in full".to_owned();
+        return voice.say(t::NEXT_UNREADY);
     }
     match key.next_attempt_at {
-        Some(at) => format!("it is sent again at {}", moment(at)),
-        None => "it is sent when its turn comes".to_owned(),
+        Some(at) => voice.fill(t::NEXT_AT, &[("at", &moment(at))]),
+        None => voice.say(t::NEXT_TURN),
     }
 }
 

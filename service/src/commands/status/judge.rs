@@ -152,6 +152,9 @@ pub(super) fn remarks(picture: &Picture) -> Vec<Remark> {
     if work.queues.resource_list_fetched_at.is_none() {
         add(t::R_NO_LIST, t::R_NO_LIST_NEXT, Vec::new());
     }
+    if picture.limits.any_certificate {
+        add(t::R_ANY_CERTIFICATE, t::R_ANY_CERTIFICATE_NEXT, Vec::new());
+    }
     if picture.limits.dry_run {
         add(t::R_DRY_RUN, t::R_DRY_RUN_NEXT, Vec::new());
     } else if let Some(key) = &picture.oldest

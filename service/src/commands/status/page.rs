@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use jiff::Timestamp;
-use store::inspect::Hold;
 
+use super::super::diff::waits;
 use super::super::show::{moment, pairs, table};
 use super::judge::{self, Stage, age};
 use super::{Picture, age_s};
@@ -148,7 +148,7 @@ fn queues(picture: &Picture, language: Language) -> String {
         || t::NONE.say(language).to_owned(),
         |key| {
             let age = age(age_s(key.decided_at, work.at));
-            let hold = hold(key.hold, language);
+            let hold = waits(key.hold, false, language);
             t::OLDEST_IS.fill(language, &[("age", &age), ("mailbox", &key.mail), ("hold", &hold)])
         },
     );
@@ -164,18 +164,6 @@ fn queues(picture: &Picture, language: Language) -> String {
         (t::WITHDRAWN, work.withdrawals_unsent.to_string()),
     ];
     lines(&all, language)
-}
-
-fn hold(hold: Hold, language: Language) -> String {
-    let text = match hold {
-        Hold::NotInUse => t::H_NOT_IN_USE,
-        Hold::NotAdopted => t::H_NOT_ADOPTED,
-        Hold::NotRead => t::H_NOT_READ,
-        Hold::InFlight => t::H_IN_FLIGHT,
-        Hold::Pauses(until) => return t::H_PAUSES.fill(language, &[("until", &moment(until))]),
-        Hold::InTurn => t::H_IN_TURN,
-    };
-    text.say(language).to_owned()
 }
 
 fn resources(picture: &Picture, language: Language) -> String {

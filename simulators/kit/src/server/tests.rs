@@ -20,6 +20,7 @@ fn options() -> ServerOptions {
         body_bytes_max: 100,
         workers: 1,
         ends_by_signal: false,
+        tls: None,
         clock: SystemClock::shared(),
     }
 }

@@ -13,7 +13,7 @@ use crate::shared::Shared;
 use crate::{Fault, Options};
 
 fn shared(options: Options) -> Arc<Shared> {
-    Arc::new(Shared::new(Options { mailboxes: 3, log_entries: 100, ..options }).unwrap())
+    Arc::new(Shared::new(Options { mailboxes: 3, log_entries: 100, ..options }, None).unwrap())
 }
 
 fn create(origins: &[&str]) -> Request {
@@ -216,7 +216,7 @@ fn impossible_options_are_refused_with_their_name() {
             "running",
         ),
     ] {
-        let error = Shared::new(options).unwrap_err();
+        let error = Shared::new(options, None).unwrap_err();
         assert!(error.to_string().contains(name), "{error}");
     }
 }

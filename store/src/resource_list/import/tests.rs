@@ -52,7 +52,9 @@ async fn both_lists_are_taken_over_and_take_effect_and_blocking_goes_before() {
     assert_eq!(in_use(&database).await, ["a@x", "b@x", "c@x"], "a rehearsal changes nothing");
     assert_eq!(database.store.whitelist().await.unwrap(), []);
 
-    let done = import(&database, &["a@x", "b@x", "new@x"], &["b@x"], false, false).await;
+    let refused = import(&database, &["a@x", "b@x", "new@x"], &["b@x"], false, false).await;
+    assert_eq!(refused, ListImportEnd::Refused(expected), "two of three would be dropped");
+    let done = import(&database, &["a@x", "b@x", "new@x"], &["b@x"], true, false).await;
     assert_eq!(done, ListImportEnd::Done(expected));
     assert_eq!(in_use(&database).await, ["a@x"]);
     let blocked = database.store.blacklist().await.unwrap();

@@ -26,11 +26,25 @@ fn done(edited: Edited) -> ListEdit {
 }
 
 #[test]
-fn many_is_beyond_both_bounds() {
-    for (count, in_use, expected) in
-        [(0, 0, false), (10, 10, false), (11, 11, true), (11, 110, false), (11, 109, true), (3, 5, false)]
-    {
-        assert_eq!(many(count, in_use), expected, "{count} of {in_use}");
+fn what_surprises_is_a_beginning_an_end_or_many() {
+    // entries before and now, dropped, in use before
+    for (before, now, dropped, in_use, expected) in [
+        (0, 0, 0, 0, false),
+        (0, 1, 0, 50, false),
+        (0, 3, 1, 50, true),
+        (0, 1, 49, 50, true),
+        (1, 0, 0, 50, true),
+        (5, 6, 0, 5, false),
+        (5, 4, 1, 2, false),
+        (5, 4, 2, 3, true),
+        (5, 4, 1, 1, true),
+        (99, 89, 10, 99, false),
+        (99, 88, 11, 99, true),
+        (200, 189, 11, 110, false),
+        (200, 189, 11, 109, true),
+    ] {
+        let effect = Effect { entries_before: before, entries_now: now, dropped, in_use_before: in_use };
+        assert_eq!(surprises(&effect), expected, "{effect:?}");
     }
 }
 
@@ -44,12 +58,10 @@ async fn the_whitelist_takes_effect_at_once_and_both_ways() {
     // c was blocked by hand, d is long gone from Planner
     sql(store, "insert into planner_resource_blacklist (mail, reason, added_by) values (' C@x', 'r', 'me'); \
                 update planner_resource set deleted_date = now(), deleted_reason = 'P-NotInPlanner' where mail = 'd@x'").await;
-    let edit = done(
-        store
-            .add_to_whitelist(&[mail("A@x"), mail("new@x"), mail("a@x")], "kim", false, now())
-            .await
-            .unwrap(),
-    );
+    let first = [mail("A@x"), mail("new@x"), mail("a@x")];
+    let refused = store.add_to_whitelist(&first, "kim", false, now()).await.unwrap();
+    assert!(matches!(refused, Edited::Refused(ListEdit { dropped: 1, .. })), "{refused:?}");
+    let edit = done(store.add_to_whitelist(&first, "kim", true, now()).await.unwrap());
     assert_eq!(edit, ListEdit { entries: 2, dropped: 1, revived: 0, in_use_before: 3, entries_now: 2 });
     assert_eq!(in_use(store).await, ["a@x", "c@x"], "who is on the blacklist is not touched");
     let entries = store.whitelist().await.unwrap();

@@ -1,5 +1,7 @@
 //! What a predecessor, or the loss of the duty, leaves behind.
 
+use base::Clock as _;
+
 use super::*;
 
 /// With one call at a time (the default) too: the dead call's slot is no reason for other keys to wait.
@@ -30,6 +32,28 @@ fn with_one_call_at_a_time_a_dead_call_blocks_its_own_keys_alone() {
         assert_eq!(held, [key(MAIL, "B"), key("m0002@sim.test", "A")]);
         running.until("select count(*) from key_in_flight where deadline > now()", 1).await;
         running.tree.shutdown().await;
+    });
+}
+
+/// SIGTERM while Planner does not answer: the end waits so long and no longer, the call is cut off before the duty goes
+/// on, and its key waits for its own deadline.
+#[test]
+fn the_end_waits_for_calls_in_flight_for_a_while_and_then_leaves_them() {
+    system(async {
+        let stop_patience = Duration::from_millis(400);
+        let slow = BatcherOptions { call_timeout: Duration::from_secs(300), stop_patience, ..options() };
+        let running = Running::new(slow, limits(2)).await;
+        running.planner.script([Behaviour::Silent { done: true }]);
+        running.decide("A", Some(slot(1))).await;
+        running.planner.wait_for_calls(1).await;
+        let began = SystemClock.monotonic();
+        running.tree.shutdown().await;
+        let took = SystemClock.monotonic() - began;
+        assert!(took >= stop_patience, "the answer might have come: {took:?}");
+        assert!(took < stop_patience + Duration::from_secs(3), "{took:?}");
+        running.until("select count(*) from lease where owner <> ''", 0).await;
+        let open = "select count(*) from key_in_flight where origin_id = 'A' and deadline > now() + interval '2 min'";
+        assert_eq!(number(&running.database.store, open).await, 1, "its key waits");
     });
 }
 

@@ -1,6 +1,6 @@
 //! Goal: how an appointment stands is told with what follows from it, whatever combination there is. Method: a table.
 
-use calendar::OriginId;
+use calendar::{OriginId, Slot};
 use jiff::Timestamp;
 
 use super::*;
@@ -65,7 +65,7 @@ fn what_follows_is_said() {
         (differs, used(), "when its turn comes"),
     ];
     for (key, facts, words) in cases {
-        let told = standing(&key, &facts);
+        let told = standing(&key, &facts, Language::En);
         assert!(told.contains(words), "{words:?} is missing: {told}\n{key:?}");
     }
 }
@@ -81,11 +81,14 @@ fn an_entry_has_words_and_fields() {
         outcome: "converted".to_owned(),
         text: None,
     };
-    let told = of(&answered);
+    let told = of(&answered, Language::En);
     assert!(told.starts_with("receipt 10 for the update of U (") && told.contains("version 3"), "{told}");
     let fields = fields(&answered);
     assert_eq!((&fields["receipt_code"], &fields["operation"]), (&json!(10), &json!("UpdateEvents")));
     let waits =
         Happening::Failing { id: 4, kind: "CreatedEvent".into(), attempts: 2, error: None, set_aside: false };
-    assert_eq!(of(&waits), "notification 4 failed 2 times, tried again");
+    assert_eq!(of(&waits, Language::En), "notification 4 failed 2 times, tried again");
+    assert_eq!(of(&waits, Language::Da), "notifikation 4 mislykkedes 2 gange, forsøges igen");
+    let told = of(&answered, Language::Da);
+    assert!(told.starts_with("kvittering 10 for ændringen af U (") && told.contains(" til "), "{told}");
 }

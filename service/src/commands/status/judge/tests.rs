@@ -58,7 +58,14 @@ fn well() -> Picture {
         },
         accounts: AccountCapacity::default(),
         oldest: None,
-        limits: Limits { calls: None, events: None, simultaneous: 1, groups: 3, dry_run: false },
+        limits: Limits {
+            calls: None,
+            events: None,
+            simultaneous: 1,
+            groups: 3,
+            dry_run: false,
+            any_certificate: false,
+        },
     }
 }
 

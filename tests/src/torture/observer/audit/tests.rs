@@ -16,9 +16,7 @@ fn writer(url: &SecretString, pid: u32) -> Store {
         url: url.expose_secret().into(),
         pool_size: 4,
         patience: Duration::from_secs(10),
-        tls: trust::ClientTls { roots: trust::Roots::Nobody, client_certificate: None }
-            .client_config()
-            .unwrap(),
+        tls: trust::ClientTls { roots: trust::Roots::Nobody }.client_config().unwrap(),
         application_name: format!("kommuneklient/{pid}"),
         idle_in_transaction: Duration::from_secs(30),
     })

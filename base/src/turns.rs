@@ -1,0 +1,57 @@
+//! Turns: so much at one time and no more. Who waits longest is next.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// A number of turns, shared by its clones.
+#[derive(Debug, Clone)]
+pub struct Turns(Arc<Semaphore>);
+
+/// A turn; the next may go when it is dropped.
+#[derive(Debug)]
+#[must_use = "a turn is over when it is dropped"]
+pub struct Turn<'a>(#[expect(dead_code, reason = "held, not read")] SemaphorePermit<'a>);
+
+impl Turns {
+    /// `at_one_time` of them; at least one, or nobody would ever go.
+    pub fn new(at_one_time: usize) -> Self {
+        Self(Arc::new(Semaphore::new(at_one_time.clamp(1, Semaphore::MAX_PERMITS))))
+    }
+
+    /// Waits for a turn.
+    pub async fn take(&self) -> Turn<'_> {
+        Turn(self.0.acquire().await.expect("nobody closes the semaphore"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn take_now(turns: &Turns) -> Option<Turn<'_>> {
+        match pin!(turns.take()).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(turn) => Some(turn),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn so_many_go_at_one_time_and_the_next_when_one_is_done() {
+        let turns = Turns::new(2);
+        let shared = turns.clone();
+        let (first, second) = (take_now(&turns), take_now(&shared));
+        assert!(first.is_some() && second.is_some());
+        assert!(take_now(&turns).is_none());
+        drop(first);
+        assert!(take_now(&shared).is_some());
+    }
+
+    #[test]
+    fn there_is_at_least_one() {
+        assert!(take_now(&Turns::new(0)).is_some());
+    }
+}

@@ -1,0 +1,180 @@
+//! The tree of one message: made only of bytes that passed the bounded reader, and asked by namespace and
+//! local name.
+
+use std::collections::HashSet;
+
+use bergshamra_c14n::{C14nMode, canonicalize_doc};
+use bergshamra_xml::nodeset::NodeSet;
+use proto_soap::{Limits, Reader, SOAP_NS};
+use uppsala::{Document, Element, NodeId, NodeKind};
+
+use crate::WsseError;
+use crate::names::{EXCLUSIVE, WSU, XML};
+
+/// Prefixes of one `InclusiveNamespaces` list at most.
+const PREFIXES_MAX: usize = 32;
+
+/// One message as a tree.
+pub(crate) struct Tree<'m>(Document<'m>);
+
+/// The parts of an envelope.
+pub(crate) struct Parts {
+    pub(crate) header: Option<NodeId>,
+    pub(crate) body: NodeId,
+}
+
+/// Refuses what is too large, a document type, entities of its own and what is no XML, before a tree is made.
+pub(crate) fn check(message: &[u8], limit_bytes: usize) -> Result<&str, WsseError> {
+    let mut reader = Reader::new(message, Limits::standard().with_bytes(limit_bytes))
+        .and_then(|mut reader| reader.root().map(|_| reader))
+        .map_err(WsseError::Message)?;
+    reader.finish().map_err(WsseError::Message)?;
+    let text = std::str::from_utf8(message).map_err(|_| WsseError::Malformed)?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+impl<'m> Tree<'m> {
+    /// The tree of a text that [`check`] let pass, or that is ours.
+    pub(crate) fn parse(text: &'m str) -> Result<Self, WsseError> {
+        let parser = uppsala::Parser::new().with_forbid_dtd(true).with_forbid_entities(true);
+        parser.parse(text).map(Self).map_err(|_| WsseError::Malformed)
+    }
+
+    pub(crate) fn document(&self) -> &Document<'m> {
+        &self.0
+    }
+
+    pub(crate) fn document_mut(&mut self) -> &mut Document<'m> {
+        &mut self.0
+    }
+
+    /// Header and Body, each in its place and no third thing beside them.
+    pub(crate) fn parts(&self) -> Result<Parts, WsseError> {
+        let root = self.0.document_element().ok_or(WsseError::NotAnEnvelope)?;
+        if !self.is(root, SOAP_NS, "Envelope") {
+            return Err(WsseError::NotAnEnvelope);
+        }
+        let (mut header, mut body) = (None, None);
+        for child in self.children(root) {
+            if self.is(child, SOAP_NS, "Header") && header.is_none() && body.is_none() {
+                header = Some(child);
+            } else if self.is(child, SOAP_NS, "Body") {
+                if body.replace(child).is_some() {
+                    return Err(WsseError::SecondBody);
+                }
+            } else {
+                return Err(WsseError::StrayElement);
+            }
+        }
+        Ok(Parts { header, body: body.ok_or(WsseError::NoBody)? })
+    }
+
+    /// Refuses an id that occurs twice and a Body in another place.
+    pub(crate) fn check_ids(&self, body: NodeId) -> Result<(), WsseError> {
+        let mut ids = HashSet::new();
+        for node in self.0.descendants(self.0.root()) {
+            let Some(element) = self.0.element(node) else { continue };
+            if node != body && element.matches_name_ns(SOAP_NS, "Body") {
+                return Err(WsseError::MovedBody);
+            }
+            for attribute in &element.attributes {
+                let (namespace, local) =
+                    (attribute.name.namespace_uri.as_deref(), &*attribute.name.local_name);
+                let is_id = match namespace {
+                    Some(WSU) => local == "Id",
+                    Some(XML) => local == "id",
+                    None | Some("") => matches!(local, "Id" | "ID" | "id"),
+                    Some(_) => false,
+                };
+                if is_id && !ids.insert(&*attribute.value) {
+                    return Err(WsseError::DuplicateId);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The child elements.
+    pub(crate) fn children(&self, parent: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        self.0.children_iter(parent).filter(|child| self.0.element(*child).is_some())
+    }
+
+    /// The only child element of that name: none is `None`.
+    pub(crate) fn only(
+        &self,
+        parent: NodeId,
+        namespace: &str,
+        local: &'static str,
+    ) -> Result<Option<NodeId>, WsseError> {
+        let mut found = self.children(parent).filter(|child| self.is(*child, namespace, local));
+        let first = found.next();
+        match found.next() {
+            Some(_) => Err(WsseError::Several { what: local }),
+            None => Ok(first),
+        }
+    }
+
+    /// The same, and it must be there.
+    pub(crate) fn need(
+        &self,
+        parent: NodeId,
+        namespace: &str,
+        local: &'static str,
+    ) -> Result<NodeId, WsseError> {
+        self.only(parent, namespace, local)?.ok_or(WsseError::Form { what: local })
+    }
+
+    pub(crate) fn is(&self, node: NodeId, namespace: &str, local: &str) -> bool {
+        self.0.element(node).is_some_and(|element| element.matches_name_ns(namespace, local))
+    }
+
+    /// An attribute without prefix.
+    pub(crate) fn attribute(&self, node: NodeId, local: &str) -> Option<&str> {
+        let found = |element: &'_ Element<'_>| {
+            element.attributes.iter().position(|attribute| attribute.name.matches(None, local))
+        };
+        let element = self.0.element(node)?;
+        found(element).map(|index| &*element.attributes[index].value)
+    }
+
+    /// `wsu:Id`.
+    pub(crate) fn id(&self, node: NodeId) -> Option<&str> {
+        self.0.element(node)?.get_attribute_ns(WSU, "Id").filter(|id| !id.is_empty())
+    }
+
+    /// The text of an element that holds nothing but text.
+    pub(crate) fn text(&self, node: NodeId) -> Option<String> {
+        let mut text = String::new();
+        for child in self.0.children_iter(node) {
+            match self.0.node_kind(child) {
+                Some(NodeKind::Text(part) | NodeKind::CData(part)) => text.push_str(part),
+                _ => return None,
+            }
+        }
+        Some(text)
+    }
+
+    /// The prefixes of the `InclusiveNamespaces` of a transform or method; nothing else may stand in it.
+    pub(crate) fn prefixes(&self, node: NodeId) -> Result<Vec<String>, WsseError> {
+        let what = "inclusive namespaces";
+        let mut prefixes = Vec::new();
+        for child in self.children(node) {
+            let list = self
+                .attribute(child, "PrefixList")
+                .filter(|_| self.is(child, EXCLUSIVE, "InclusiveNamespaces"));
+            let list = list.ok_or(WsseError::Algorithm { what })?;
+            prefixes.extend(list.split_ascii_whitespace().map(str::to_owned));
+            if prefixes.len() > PREFIXES_MAX {
+                return Err(WsseError::Algorithm { what });
+            }
+        }
+        Ok(prefixes)
+    }
+
+    /// The element in exclusive canonical form, without comments.
+    pub(crate) fn canonical(&self, node: NodeId, prefixes: &[String]) -> Result<Vec<u8>, WsseError> {
+        let nodes = NodeSet::tree_without_comments(node, &self.0);
+        canonicalize_doc(&self.0, C14nMode::Exclusive, Some(&nodes), prefixes)
+            .map_err(|_| WsseError::Malformed)
+    }
+}

@@ -1,0 +1,19 @@
+//! `kommuneklient diff`.
+
+texts! {
+    WOULD = "diff.would" { en "WOULD" da "VILLE" }
+    PLANNER_HOLDS = "diff.planner_holds" { en "PLANNER HOLDS" da "PLANNER HAR" }
+    WAITS_FOR = "diff.waits_for" { en "WAITS FOR" da "VENTER PÅ" }
+    CREATE = "diff.create" { en "create" da "oprette" }
+    UPDATE = "diff.update" { en "update" da "ændre" }
+    DELETE = "diff.delete" { en "delete" da "slette" }
+    HELD_NOTHING = "diff.held_nothing" { en "nothing" da "intet" }
+    HELD_UNKNOWN = "diff.held_unknown" { en "not known" da "ukendt" }
+    NOTHING = "diff.none" {
+        en "Planner holds what it should: nothing is to be sent" da "Planner har, hvad den skal have: intet skal sendes"
+    }
+    MORE = "diff.more" { en "{n} of {all}; --limit shows more" da "{n} af {all}; --limit viser flere" }
+    DRY_RUN = "diff.dry_run" {
+        en "planner.dry_run is set: nothing is sent" da "planner.dry_run er sat: intet sendes"
+    }
+}

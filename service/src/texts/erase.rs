@@ -1,0 +1,28 @@
+//! `kommuneklient erase`.
+
+texts! {
+    TABLE = "erase.table" { en "TABLE" da "TABEL" }
+    ROWS = "erase.rows" { en "ROWS" da "RÆKKER" }
+    NOTHING = "erase.nothing" { en "nothing is stored of it" da "der er intet gemt om den" }
+    HELD = "erase.held" {
+        en "Planner holds, or is to hold, {appointments} of it" da "Planner har, eller skal have, {appointments} for den"
+    }
+    WOULD = "erase.would" { en "would be removed:" da "ville blive fjernet:" }
+    DONE = "erase.done" {
+        en "{mailbox} is erased, and the next resource list does not bring it back:"
+        da "{mailbox} er slettet, og den næste ressourceliste bringer den ikke tilbage:"
+    }
+    ELSEWHERE = "erase.elsewhere" {
+        en "backups of the database, log files and traces of this time still name it"
+        da "sikkerhedskopier af databasen, logfiler og spor fra denne tid nævner den stadig"
+    }
+    UNDONE = "erase.undone" {
+        en "{mailbox} may be listed again; `kommuneklient resources refresh` brings it back if Planner lists it"
+        da "{mailbox} kan komme på listen igen; `kommuneklient resources refresh` bringer den tilbage, hvis Planner har den på listen"
+    }
+    NOT_ERASED = "erase.not_erased" { en "{mailbox} was not erased" da "{mailbox} var ikke slettet" }
+    QUESTION = "erase.question" {
+        en "Erase {mailbox}? This cannot be taken back. Write its address to go on: "
+        da "Slet {mailbox}? Det kan ikke fortrydes. Skriv dens adresse for at fortsætte: "
+    }
+}

@@ -1,0 +1,165 @@
+//! Goal: an account never carries more groups at work than it may, whoever formed them and whatever became of their
+//! rows; a slot is worth what the lease of its group is worth. Method: owners with leases of their own on one real
+//! database; a paused one is one that does not renew.
+
+use base::SystemClock;
+use calendar::MailAddress;
+use calendar::source::Location;
+
+use super::*;
+use crate::lease::{Lease, LeaseBook};
+use crate::shares::group_lease;
+use crate::subscriptions::{GroupId, NewGroup, Regrouping};
+use crate::testing::{TestDatabase, database};
+
+const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn book(database: &TestDatabase, owner: &str, life: Duration) -> LeaseBook {
+    LeaseBook::new(database.store.clone(), SystemClock::shared(), owner.into(), life)
+}
+
+async fn own(book: &LeaseBook, group: i64) -> Lease {
+    book.acquire(&group_lease(GroupId::new(group)), PATIENCE).await.unwrap()
+}
+
+/// Takes a slot of account 1, which carries two groups.
+async fn take(database: &TestDatabase, lease: &Lease) -> AccountSlot {
+    database.store.take_account_slot(&lease.fence(), AccountId::new(1), 2).await.unwrap()
+}
+
+fn is_full(slot: AccountSlot) -> bool {
+    matches!(slot, AccountSlot::Full { .. })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slot_is_free_when_the_lease_of_its_group_is_and_not_before() {
+    let database = database().await;
+    let (here, there) = (book(&database, "here", LONG), book(&database, "there", LONG));
+    let (one, two, three) = (own(&here, 1).await, own(&there, 2).await, own(&here, 3).await);
+    assert_eq!(take(&database, &one).await, AccountSlot::Taken);
+    assert_eq!(take(&database, &two).await, AccountSlot::Taken);
+    assert_eq!(take(&database, &one).await, AccountSlot::Taken, "again changes nothing");
+    match take(&database, &three).await {
+        AccountSlot::Full { free_in } => assert!(free_in > LONG / 2 && free_in <= LONG, "{free_in:?}"),
+        AccountSlot::Taken => panic!("a third of two"),
+    }
+    let of_another = AccountId::new(7);
+    let slot = database.store.take_account_slot(&three.fence(), of_another, 2).await.unwrap();
+    assert_eq!(slot, AccountSlot::Taken, "each account by itself");
+    two.release().await.unwrap();
+    assert_eq!(take(&database, &three).await, AccountSlot::Taken);
+    let four = own(&there, 4).await;
+    assert!(is_full(take(&database, &four).await));
+}
+
+/// Whoever takes a group over takes its slot with it, under a token of its own; the former owner's is worth nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_a_group_over_has_its_slot_and_who_lost_it_takes_none() {
+    let database = database().await;
+    let (paused, successor) = (book(&database, "paused", SHORT), book(&database, "successor", LONG));
+    let (old, other) = (own(&paused, 1).await, own(&successor, 2).await);
+    assert_eq!(take(&database, &old).await, AccountSlot::Taken);
+    assert_eq!(take(&database, &other).await, AccountSlot::Taken);
+    let new = own(&successor, 1).await;
+    assert_eq!(take(&database, &new).await, AccountSlot::Taken, "one group, one slot");
+    let refused = database.store.take_account_slot(&old.fence(), AccountId::new(1), 2).await;
+    assert!(matches!(refused, Err(StoreError::LeaseLost { .. })), "{refused:?}");
+    let client = database.store.client("test").await.unwrap();
+    let slots: i64 = client.query_one("select count(*) from account_slot", &[]).await.unwrap().get(0);
+    assert_eq!(slots, 2);
+}
+
+/// A former on another instance dissolves the group of a paused instance and forms one anew on the same account: by the
+/// rows there is room, and Exchange still has the stream of the old one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_was_dissolved_carries_on_until_its_owner_has_let_go() {
+    let database = database().await;
+    let client = database.store.client("test").await.unwrap();
+    client
+        .batch_execute(
+            "insert into service_user_credential (id, user_name) overriding system value values (1, 'svc');
+             insert into planner_resource (mail, bucket, name, rid, is_case_worker)
+             select 'm' || n || '@sim.test', 0, '', '', true from generate_series(1, 3) n",
+        )
+        .await
+        .unwrap();
+    let former = book(&database, "former", LONG);
+    let duty = former.acquire("listener", PATIENCE).await.unwrap();
+    let form = |n: u32| NewGroup {
+        location: Location { endpoint: "https://mail/EWS".into(), grouping: n.to_string() },
+        account: AccountId::new(1),
+        members: vec![MailAddress::parse(&format!("m{n}@sim.test")).unwrap()],
+    };
+    let plan = Regrouping { formed: vec![form(1), form(2)], ..Regrouping::default() };
+    database.store.regroup(&duty.fence(), &plan, 2).await.unwrap();
+    let groups = database.store.affinity_groups().await.unwrap();
+    let elsewhere = book(&database, "elsewhere", SHORT);
+    let (one, two) = (own(&elsewhere, groups[0].id.get()).await, own(&former, groups[1].id.get()).await);
+    assert_eq!(take(&database, &one).await, AccountSlot::Taken);
+    assert_eq!(take(&database, &two).await, AccountSlot::Taken);
+
+    let swap = Regrouping {
+        leaving: vec![groups[0].members[0].mail.clone()],
+        dissolved: vec![groups[0].id],
+        formed: vec![form(3)],
+        ..Regrouping::default()
+    };
+    database.store.regroup(&duty.fence(), &swap, 2).await.unwrap();
+    let newest = database.store.affinity_groups().await.unwrap().pop().unwrap().id;
+    let three = own(&former, newest.get()).await;
+    elsewhere.renew().await.unwrap();
+    assert!(is_full(take(&database, &three).await), "three streams on an account that may have two");
+
+    // its owner is paused: its lease runs out, and nobody takes the lease of a group that is gone
+    let mut queue = former.queue();
+    loop {
+        match take(&database, &three).await {
+            AccountSlot::Taken => break,
+            AccountSlot::Full { free_in } => queue.pause(free_in).await,
+        }
+    }
+    // it wakes up: it cannot renew what was handed back in its place, and stops
+    assert_eq!(elsewhere.renew().await.unwrap(), 0);
+    one.lost().await;
+    assert!(matches!(
+        database.store.take_account_slot(&one.fence(), AccountId::new(1), 2).await,
+        Err(StoreError::LeaseLost { .. })
+    ));
+}
+
+/// After an outage of the database all leases have run out, and their owners are about to renew them: nobody who needs no
+/// room takes it from them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_ran_out_is_left_alone_where_there_is_room() {
+    let database = database().await;
+    let (slow, other) = (book(&database, "slow", SHORT), book(&database, "other", LONG));
+    let (one, two) = (own(&slow, 1).await, own(&other, 2).await);
+    assert_eq!(take(&database, &one).await, AccountSlot::Taken);
+    one.lost().await;
+    tokio::time::sleep(SHORT / 5).await;
+    assert_eq!(take(&database, &two).await, AccountSlot::Taken);
+    assert_eq!(slow.renew().await.unwrap(), 1, "it has its lease again, and its slot");
+    let three = own(&other, 3).await;
+    assert!(is_full(take(&database, &three).await));
+}
+
+/// Ten that ask at once for two slots.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_that_ask_at_once_as_many_get_a_slot_as_there_are() {
+    let database = database().await;
+    let book = book(&database, "here", LONG);
+    let mut asking = tokio::task::JoinSet::new();
+    for group in 1..=10 {
+        let (store, lease) = (database.store.clone(), own(&book, group).await);
+        asking.spawn(async move {
+            let slot = store.take_account_slot(&lease.fence(), AccountId::new(1), 2).await.unwrap();
+            (lease, slot)
+        });
+    }
+    // all leases are held until the end
+    let asked = asking.join_all().await;
+    let taken = asked.iter().filter(|(_, slot)| *slot == AccountSlot::Taken).count();
+    assert_eq!(taken, 2, "{asked:?}");
+}

@@ -1,0 +1,97 @@
+//! Goal: the whole pipeline works over TLS with certificates of both sides and with signed messages, whatever is wrong
+//! with one of them is refused and told, nothing that is not signed is believed, and renewed certificates are used
+//! without a restart. Method: the whole product against both simulators with a test authority; faults of signatures, files
+//! that are exchanged.
+#![allow(clippy::unwrap_used, reason = "all of this is test code")]
+
+use end_to_end::scene::quote;
+use end_to_end::{Scene, Setting, mailbox, wait_for};
+use serde_json::json;
+use simulator_planner::security::{CLIENT_FILE, CLIENT_KEY_FILE, CLIENT_SERIAL_NUMBER, STRANGER_FILE};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
+
+fn secured(signed: bool) -> Setting {
+    let configuration = vec![("planner", "certificate_check_interval", "\"1s\"")];
+    Setting { planner_security: Some(signed), configuration, ..Setting::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pipeline_works_over_mutual_tls() {
+    let mut scene = Scene::new(PROGRAM, secured(false)).await;
+    scene.configure("planner", "client_certificate_serial_number", &quote(CLIENT_SERIAL_NUMBER));
+    scene.start_service().await;
+    scene.until_ready().await;
+    for number in 1..=3 {
+        scene.outlook.create(&mailbox(number), scene.appointment("UID", 3)).await.unwrap();
+    }
+    assert_eq!(scene.until_in_step().await.len(), 3);
+    scene.assert_unharmed().await;
+}
+
+/// Unsigned, signed by another, altered, old, replayed: each is refused and told, and what was sent all the same is found by
+/// the comparison, so that nothing is sent twice or lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signed_messages_carry_the_pipeline_through_every_bad_signature() {
+    let mut scene = Scene::new(PROGRAM, secured(true)).await;
+    scene.start_service().await;
+    scene.until_ready().await;
+    scene.outlook.create(&mailbox(1), scene.appointment("FIRST", 3)).await.unwrap();
+    assert_eq!(scene.until_in_step().await.len(), 1);
+    let faults =
+        ["unsigned-answer", "strangers-signature", "altered-answer", "expired-signature", "replayed-answer"];
+    for (number, fault) in faults.iter().enumerate() {
+        scene.planner_fault(json!({"kind": fault, "operation": "CreateEvents", "next": 1})).await;
+        let uid = format!("BAD-{number}");
+        scene.outlook.create(&mailbox(2), scene.appointment(&uid, 4 + number as i64)).await.unwrap();
+        wait_for(&format!("the refusal of {fault}"), async || match scene.count_raised(9627, "").await {
+            count if count > number => Ok(()),
+            count => Err(format!("{count}; {}", scene.log_end())),
+        })
+        .await;
+        assert_eq!(scene.until_in_step().await.len(), 2 + number, "{fault}");
+    }
+    scene.assert_unharmed().await;
+}
+
+/// The certificate of another authority is refused by Planner and told; the right files in its place are taken without a
+/// restart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewed_certificate_is_used_without_a_restart() {
+    let mut scene = Scene::new(PROGRAM, secured(true)).await;
+    let made = scene.planner_certificates();
+    let own = scene.folder().join("own");
+    std::fs::create_dir(&own).unwrap();
+    let place = |from: &str, to: &str| std::fs::copy(made.join(from), own.join(to)).map(drop).unwrap();
+    place(STRANGER_FILE, CLIENT_FILE);
+    place("stranger.key", CLIENT_KEY_FILE);
+    let path = |name: &str| quote(&own.join(name).display().to_string());
+    scene.configure("planner", "client_certificate", &path(CLIENT_FILE));
+    scene.configure("planner", "client_key", &path(CLIENT_KEY_FILE));
+    scene.start_service().await;
+    scene.until_raised(9629, "").await;
+    for file in [CLIENT_FILE, CLIENT_KEY_FILE] {
+        place(file, file);
+    }
+    scene.until_raised(9625, "").await;
+    scene.until_ready().await;
+    scene.outlook.create(&mailbox(1), scene.appointment("UID", 3)).await.unwrap();
+    assert_eq!(scene.until_in_step().await.len(), 1);
+    // a bad one is told and changes nothing
+    std::fs::write(own.join(CLIENT_FILE), "damaged").unwrap();
+    scene.until_raised(9626, "").await;
+    scene.outlook.create(&mailbox(2), scene.appointment("UID", 3)).await.unwrap();
+    assert_eq!(scene.until_in_step().await.len(), 2);
+}
+
+/// A trusted authority is not enough where another certificate is pinned: nothing is sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_not_the_pinned_one_gets_nothing() {
+    let mut scene = Scene::new(PROGRAM, secured(false)).await;
+    let stranger = scene.planner_certificates().join(STRANGER_FILE);
+    scene.configure("planner", "server_pin_file", &quote(&stranger.display().to_string()));
+    scene.start_service().await;
+    scene.until_raised(9628, "").await;
+    let meter = scene.planner.meter().await.unwrap();
+    assert!(meter.calls.is_empty(), "{meter:?}");
+}
