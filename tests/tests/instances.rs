@@ -379,6 +379,8 @@ async fn one_whose_connections_are_gone_but_that_of_the_renewals_ends_and_is_tak
     // its pool may be silent for 3 s instead of 30
     let pace: &[&str] = &["KOMMUNEKLIENT_PACE=10"];
     let mut scene = Scene::new(PROGRAM, setting()).await;
+    // renewals are given up after a quarter of a life, and their connection with them: not on a busy machine
+    scene.configure("leases", "ttl", default_of("ttl"));
     let role = LimitedRole::new(&scene).await;
     let usual = scene.database.url.expose_secret().to_owned();
     scene.configure_text(
