@@ -22,8 +22,6 @@ const CHANGES: std::ops::RangeInclusive<usize> = 40..=90;
 const FAULTS: std::ops::RangeInclusive<usize> = 8..=14;
 /// PostgreSQL is away this often at most: each time nearly everything stands still.
 const RESTARTS_MAX: usize = 2;
-/// Mailboxes move this often besides where accounts have few slots.
-const MOVES_OF_FEW_SLOTS: usize = 4;
 /// Nothing goes wrong before this: the instances are to have begun.
 const FIRST_FAULT_MS: u64 = 300;
 
@@ -254,14 +252,6 @@ fn draw_faults(rng: &mut StdRng, emphasis: Emphasis, instances: u32, mailboxes: 
     }
     if emphasis == Emphasis::Gentle {
         return steps;
-    }
-    if emphasis == Emphasis::FewSlots {
-        // these are alone in their groups at first: those are dissolved and formed anew
-        for _ in 0..MOVES_OF_FEW_SLOTS {
-            let (mailbox, group) = (rng.random_range(3..=4), rng.random_range(1..=4));
-            let act = Act::Fault(Fault::MailboxMoved { mailbox, group, endpoint: 0 });
-            steps.push(Step { at_ms: rng.random_range(FIRST_FAULT_MS..SPAN_MS), act });
-        }
     }
     // early, so that there is time to meet the points
     let drawn = Fault::draw(rng, KILLED_AT_POINT, mailboxes, instances);
