@@ -256,7 +256,7 @@ fn sealing_key(folder: &Path) -> Result<String, TortureError> {
         what: "make a key to seal passwords under",
         reason: error.to_string(),
     };
-    trust::SealingKey::generate().and_then(|key| key.write_new(&path)).map_err(failed)?;
+    trust::seal::SealingKey::generate().and_then(|key| key.write_new(&path)).map_err(failed)?;
     Ok(format!("[secrets]\nkey_file = {}\n", quote(&path.display().to_string())))
 }
 

@@ -86,7 +86,7 @@ async fn an_import_that_loses_a_race_is_made_again() {
     for name in ["a@x", "b@x", "c@x"] {
         resource(&database.store, name).await;
     }
-    let race = crate::conflict::testing::Race::begin(&database.store, "b@x").await;
+    let race = conflict::testing::Race::begin(&database.store, "b@x").await;
     let (end, ()) = tokio::join!(import(&database, &["c@x"], &[], true, false), race.meet("a@x"));
     assert!(matches!(end, ListImportEnd::Done(ListImported { whitelisted: 1, dropped: 2, .. })), "{end:?}");
     assert_eq!(in_use(&database).await, ["c@x"]);

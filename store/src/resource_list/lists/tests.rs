@@ -153,7 +153,7 @@ async fn a_change_that_loses_a_race_is_made_again() {
     for name in ["a@x", "b@x", "c@x"] {
         resource(store, name).await;
     }
-    let race = crate::conflict::testing::Race::begin(store, "b@x").await;
+    let race = conflict::testing::Race::begin(store, "b@x").await;
     let only = [mail("c@x")];
     let (edit, ()) = tokio::join!(store.add_to_whitelist(&only, "kim", true, now()), race.meet("a@x"));
     let edit = done(edit.unwrap());
