@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use affinity_group::{GroupOptions, GroupTools, Listener, ListenerOptions, listener_spec};
 use base::{Backoff, SystemClock};
-use calendar::ids::AccountId;
 use calendar::MailAddress;
+use calendar::ids::AccountId;
 use connector_exchange::{Account, BackOff, Exchange, ExchangeOptions, Reason};
 use mailbox_subscriber::{SubscriberOptions, Tools};
 use proto_ews::operation::{CreateItem, DeleteItem};
