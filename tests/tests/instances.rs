@@ -4,6 +4,7 @@
 //! by SIGTERM and SIGKILL, stopped by SIGSTOP; who owns what is read from the database.
 
 #![expect(clippy::disallowed_methods, reason = "take-overs are measured in real time")]
+#![expect(clippy::print_stdout, reason = "the times that were measured are for docs/reliability.md")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
 use std::collections::BTreeMap;

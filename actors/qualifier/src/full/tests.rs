@@ -180,7 +180,7 @@ async fn in_another_zone_a_series_has_new_names_and_nothing_is_withheld() {
     kit.work().await.unwrap();
     assert_eq!(kit.keys(1).await, names("Europe/Copenhagen"));
     let zones = calendar::Zones::named("Europe/London").unwrap();
-    kit.decide_by(calendar::Policy { zones, ..policy() });
+    kit.decide_by(Policy { zones, ..policy() });
     kit.ask_full_read(1).await;
     assert_eq!(kit.work().await.unwrap().finished, 1);
     assert_eq!(kit.keys(1).await, names("Europe/London"));
