@@ -52,6 +52,25 @@ const MONTHS: i32 = 3;
 /// The product's default zone.
 const ZONE: &str = "Europe/Copenhagen";
 
+/// How the service account logs on to Exchange where everything goes over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Login {
+    /// NTLM.
+    Ntlm,
+    /// OAuth 2.0, client credentials.
+    Oauth,
+}
+
+impl Login {
+    /// As the configuration and the simulator name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ntlm => "ntlm",
+            Self::Oauth => "oauth",
+        }
+    }
+}
+
 /// How the demo is to run.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -63,6 +82,8 @@ pub struct Settings {
     pub seconds: u64,
     /// With faults?
     pub faults: bool,
+    /// Over TLS, and how the service account logs on to Exchange then.
+    pub secured: Option<Login>,
     /// A folder of `.ics` files to begin with.
     pub calendars: Option<PathBuf>,
     /// A folder for all SOAP messages.
@@ -97,6 +118,12 @@ async fn run_to_end(settings: &Settings) -> Result<Report, DemoError> {
         .map_err(|error| DemoError::Admin { path: ZONE.to_owned(), reason: error.to_string() })?;
     let progress = Progress::new(settings.seconds);
     progress.say("starting PostgreSQL, the simulated Exchange, the simulated Planner and the service");
+    if let Some(login) = settings.secured {
+        progress.say(&format!(
+            "all over TLS: {} to Exchange; a client certificate and signed messages, both ways, to Planner",
+            login.as_str()
+        ));
+    }
     if let Some(folder) = &settings.capture {
         for name in ["exchange", "planner"] {
             let path = folder.join(name);
@@ -124,7 +151,8 @@ async fn play(
     wait_until_ready(stage, settings.mailboxes, clock, progress).await?;
     let mailboxes: Vec<String> =
         (1..=settings.mailboxes).map(|number| format!("m{number:04}@{}", stage::DOMAIN)).collect();
-    let outlook = Outlook::new(stage.exchange_url(), stage::USER, stage::PASSWORD)?;
+    let outlook =
+        Outlook::trusting(stage.exchange_url(), stage::USER, stage::PASSWORD, stage.exchange_roots())?;
     let horizon = Horizon::at(clock.now(), zone, MONTHS);
     let driver = Arc::new(Driver::new(outlook, clock.clone(), horizon, &mailboxes, settings.seed));
     let (changes, mut counts) = change_calendars(settings, stage, &driver, clock, progress).await?;

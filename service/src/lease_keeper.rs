@@ -2,7 +2,8 @@
 //! all of them back when it is stopped. It starts first and stops last, so that no part loses its lease while
 //! it is ending in order.
 //!
-//! With each renewal the pool of the process is tried, too ([`PoolWatch`]): who cannot work does not keep its leases.
+//! With each renewal the pool of the process is tried, too ([`PoolWatch`]): who cannot work does not keep its leases. Where
+//! it does not answer, the connection of the renewals is asked whether the process waits for locks of others.
 //!
 //! When the database is away a renewal fails, is logged and tried again at the next turn; each owner then stops by
 //! its own clock before its lease can be taken.
@@ -57,6 +58,23 @@ pub(crate) struct LeaseKeeper {
     renewing: bool,
 }
 
+/// What a try of the pool came to.
+enum Probed {
+    Answers,
+    /// It does not, and connections of this process wait for locks of others.
+    WaitsForLocks,
+    /// It does not.
+    Silent(String),
+}
+
+async fn probe(store: Store, book: LeaseBook) -> Probed {
+    match store.probe().await {
+        Ok(()) => Probed::Answers,
+        Err(_) if book.waits_for_locks().await.is_ok_and(|waits| waits) => Probed::WaitsForLocks,
+        Err(error) => Probed::Silent(telemetry::chain(&error).to_string()),
+    }
+}
+
 impl LeaseKeeper {
     /// A keeper that renews at every `every`.
     pub(crate) fn new(shared: &Tools, every: Duration, context: ChildContext) -> Self {
@@ -70,20 +88,23 @@ impl LeaseKeeper {
         if std::mem::replace(&mut self.trying, true) {
             return;
         }
-        let store = self.store.clone();
-        let probe = self.runtime.spawn(async move { store.probe().await });
+        let probe = self.runtime.spawn(probe(self.store.clone(), self.book.clone()));
         ctx.spawn(probe.into_actor(self).map(|result, actor, _| {
             actor.trying = false;
-            let failure = match result {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(telemetry::chain(&error).to_string()),
-                Err(error) => Some(error.to_string()),
-            };
-            if let Some(error) = &failure {
-                tracing::debug!(error, "the pool of connections to the database does not answer");
-            }
-            if actor.pool.tried(failure.is_none(), actor.clock.monotonic()) {
-                actor.give_up(failure.unwrap_or_default());
+            match result.unwrap_or_else(|error| Probed::Silent(error.to_string())) {
+                Probed::Answers => {
+                    actor.pool.tried(true, actor.clock.monotonic());
+                }
+                Probed::WaitsForLocks => {
+                    tracing::warn!("connections to the database wait for locks that others hold");
+                    actor.pool.waits_for_locks();
+                }
+                Probed::Silent(error) => {
+                    tracing::debug!(error, "the pool of connections to the database does not answer");
+                    if actor.pool.tried(false, actor.clock.monotonic()) {
+                        actor.give_up(error);
+                    }
+                }
             }
         }));
     }

@@ -6,7 +6,9 @@
 //! not answered for [`PATIENCE`] although leases were renewed all the time, the process ends: its leases go to others,
 //! and its successor has a pool of its own.
 //!
-//! While the database is away for everybody nobody can take over, and nothing is counted. A process that was paused as
+//! While the database is away for everybody nobody can take over, and nothing is counted. The same while connections
+//! wait for a lock that somebody holds (a migration that rewrites a table): every instance of this version waits for it, a
+//! successor would as well, and ending all of them would turn a pause into an outage. A process that was paused as
 //! a whole finds at most one try spoilt by that.
 
 use std::time::{Duration, Instant};
@@ -35,6 +37,11 @@ impl PoolWatch {
 
     /// The leases could not be renewed either: the database is away.
     pub(crate) const fn not_renewed(&mut self) {
+        self.silent = None;
+    }
+
+    /// The pool was tried and did not answer, and connections of this process wait for locks of others.
+    pub(crate) const fn waits_for_locks(&mut self) {
         self.silent = None;
     }
 

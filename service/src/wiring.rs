@@ -97,7 +97,7 @@ pub(crate) fn root(config: &Config, shared: &Shared) -> SupervisorSpec {
         clock: shared.clock.clone(),
         runtime: shared.runtime.clone(),
         broken: shared.broken.clone(),
-        pool_patience: pool_watch::PATIENCE,
+        pool_patience: base::pace::scaled(pool_watch::PATIENCE),
     };
     let renew = config.leases.renew.get();
     let leases =

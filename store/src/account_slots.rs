@@ -7,7 +7,12 @@
 //! Protocol: a slot belongs to the lease of its group. It is taken under the token of that lease, in the transaction that
 //! checks the token and counts the account's other slots, and it is held for as long as the lease is held under that
 //! token: handing the lease back, or its take-over, frees the slot, and nothing else does. A group that finds no room waits
-//! as one does for a lease, and is woken when one is handed back.
+//! as one does for a lease, and is woken when one is handed back. While it waits it says so, by a row with its token
+//! below zero.
+//!
+//! Groups of a version before slots take none. The lease of a group without a row of either kind is taken for one of
+//! those, as long as the group has its account: it counts. (A group of this version has no row between taking its lease
+//! and asking for its slot; who is sent away because of that looks again within a second.)
 //!
 //! Failure: an owner that died or is paused leaves a lease that runs out. Its owner could still renew it while nobody else
 //! has taken it (and nobody takes the lease of a group that was dissolved), so whoever needs the room hands that
@@ -62,7 +67,7 @@ impl Store {
         lease::guard(&tx, fence).await?;
         tx.execute(
             "delete from account_slot s using lease l \
-             where s.account = $1 and l.key = s.lease_key and (l.owner = '' or l.token <> s.token)",
+             where s.account = $1 and l.key = s.lease_key and (l.owner = '' or l.token <> abs(s.token))",
             &[&account.get()],
         )
         .await
@@ -71,30 +76,42 @@ impl Store {
         let surplus = (others.len() + 1).saturating_sub(groups_per_account.max(1));
         if surplus > 0 && hand_back_dead(&tx, &others, surplus).await? < surplus {
             // what was handed back stays so
+            enter(&tx, fence, -fence.token, account).await?;
             tx.commit().await.map_err(&failed)?;
             return Ok(AccountSlot::Full { free_in: others.first().map_or(Duration::ZERO, |one| one.left) });
         }
-        tx.execute(
-            "insert into account_slot (lease_key, token, account) values ($1, $2, $3) \
-             on conflict (lease_key) do update \
-             set token = excluded.token, account = excluded.account, taken_at = excluded.taken_at",
-            &[&fence.key, &fence.token, &account.get()],
-        )
-        .await
-        .map_err(&failed)?;
+        enter(&tx, fence, fence.token, account).await?;
         tx.commit().await.map_err(&failed)?;
         Ok(AccountSlot::Taken)
     }
 }
 
-/// A lease that has a slot.
+/// Writes the row of a group: `token` is its fence's with a slot, and below zero while it waits for one.
+async fn enter(
+    tx: &deadpool_postgres::Transaction<'_>,
+    fence: &Fence,
+    token: i64,
+    account: AccountId,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "insert into account_slot (lease_key, token, account) values ($1, $2, $3) \
+         on conflict (lease_key) do update \
+         set token = excluded.token, account = excluded.account, taken_at = excluded.taken_at",
+        &[&fence.key, &token, &account.get()],
+    )
+    .await
+    .map(drop)
+    .map_err(StoreError::query("record a slot of a service account"))
+}
+
+/// A lease that has a slot, or whose owner knows of none.
 struct Slotted {
     key: String,
     /// Until its lease runs out; nothing when it has.
     left: Duration,
 }
 
-/// The leases of other groups that have a slot of the account; the first to run out first.
+/// The leases of other groups that have a slot of the account, or listen with it without one; the first to run out first.
 async fn others(
     tx: &deadpool_postgres::Transaction<'_>,
     fence: &Fence,
@@ -106,7 +123,12 @@ async fn others(
             "select l.key, extract(epoch from l.expires_at - clock_timestamp())::float8 \
              from account_slot s join lease l on l.key = s.lease_key \
              where s.account = $1 and s.lease_key <> $2 and l.owner <> '' and l.token = s.token \
-             order by l.expires_at",
+             union all \
+             select l.key, extract(epoch from l.expires_at - clock_timestamp())::float8 \
+             from subscription g join lease l on l.key = 'affinity-group/' || g.id \
+             where coalesce(g.service_user_credential_id, 0) = $1 and l.key <> $2 and l.owner <> '' \
+                   and not exists (select from account_slot s where s.lease_key = l.key and abs(s.token) = l.token) \
+             order by 2",
             &[&account.get(), &fence.key],
         )
         .await

@@ -255,55 +255,25 @@ impl Store {
 }
 
 /// Corrects known keys and inserts learned ones; answers how many of each.
+///
+/// Learned ones come first: who decides about one of them at this moment is waited for, and the key is known then. The other
+/// way round it would be neither corrected nor learned, and be sent although Planner holds it.
 async fn take_over(tx: &Transaction<'_>, adoption: &Adoption) -> Result<(u64, u64), StoreError> {
-    let operation = "adopt what Planner holds";
-    let held = &adoption.held;
     let mail = adoption.mail.as_str();
-    let origin_ids: Vec<&str> = held.iter().map(|event| event.origin_id.as_str()).collect();
-    let starts: Vec<Timestamp> = held.iter().map(|event| event.slot.start).collect();
-    let ends: Vec<Timestamp> = held.iter().map(|event| event.slot.end).collect();
-    let events: Vec<Option<Uuid>> = held.iter().map(|event| event.calendar_event_identifier).collect();
-    let resources: Vec<Option<Uuid>> = held.iter().map(|event| event.planner_resource_identifier).collect();
     let (from, to) = (adoption.window.start, adoption.window.end);
+    let rows = Rows::of(&adoption.held);
     // One order for everybody who locks keys, so that no two wait for each other: an update locks as its plan reads.
     tx.execute(
         &format!(
             "select from calendar_event e where e.mail = $1 and ({OVERLAPS} or e.origin_id = any ($4)) \
              order by e.origin_id for update"
         ),
-        &[&mail, &from, &to, &origin_ids],
+        &[&mail, &from, &to, &rows.origin_ids],
     )
     .await
     .map_err(StoreError::query("lock the keys to be adopted"))?;
-    let corrected = tx
-        .execute(
-            &format!(
-                "with held as ( \
-                     select * from unnest($4::text[], $5::timestamptz[], $6::timestamptz[], $7::uuid[], $8::uuid[]) \
-                     as h (origin_id, start_at, end_at, event_identifier, resource_identifier)), \
-                 fact as ( \
-                     select e.origin_id, h.start_at, h.end_at, h.event_identifier, h.resource_identifier \
-                     from calendar_event e left join held h on h.origin_id = e.origin_id \
-                     where e.mail = $1 and ({OVERLAPS} or (h.end_at > $2 and h.start_at < $3)) \
-                       and not exists (select from key_in_flight f \
-                                       where f.mail = $1 and f.origin_id = e.origin_id) \
-                       and not exists (select from sync_log l \
-                                       where l.mail = $1 and l.origin_id = e.origin_id and l.at >= $9)) \
-                 update calendar_event e set \
-                     ack_there = f.start_at is not null, ack_start = f.start_at, ack_end = f.end_at, \
-                     ack_at = clock_timestamp(), uncertain = false, \
-                     unanswered = 0, next_attempt_at = null, \
-                     calendar_event_identifier = coalesce(f.event_identifier, e.calendar_event_identifier), \
-                     planner_resource_identifier = coalesce(f.resource_identifier, e.planner_resource_identifier) \
-                 from fact f \
-                 where e.mail = $1 and e.origin_id = f.origin_id \
-                   and (e.ack_there, e.ack_start, e.ack_end, e.uncertain) \
-                       is distinct from (f.start_at is not null, f.start_at, f.end_at, false)"
-            ),
-            &[&mail, &from, &to, &origin_ids, &starts, &ends, &events, &resources, &adoption.began],
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
+    let learned = learn(tx, adoption, &rows).await?;
+    let corrected = correct(tx, adoption, &rows).await?;
     tx.execute(
         &format!(
             "update calendar_event e set refused_version = null, refused_code = null, \
@@ -315,21 +285,99 @@ async fn take_over(tx: &Transaction<'_>, adoption: &Adoption) -> Result<(u64, u6
     )
     .await
     .map_err(StoreError::query("take up what was refused"))?;
-    let learned = tx
-        .execute(
-            "insert into calendar_event (mail, origin_id, ack_there, ack_start, ack_end, ack_at, \
-                                         calendar_event_identifier, planner_resource_identifier) \
-             select $1, h.origin_id, true, h.start_at, h.end_at, clock_timestamp(), \
-                    h.event_identifier, h.resource_identifier \
-             from unnest($4::text[], $5::timestamptz[], $6::timestamptz[], $7::uuid[], $8::uuid[]) \
-                  as h (origin_id, start_at, end_at, event_identifier, resource_identifier) \
-             where h.end_at > $2 and h.start_at < $3 order by h.origin_id \
-             on conflict (mail, origin_id) do nothing",
-            &[&mail, &from, &to, &origin_ids, &starts, &ends, &events, &resources],
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
     Ok((corrected, learned))
+}
+
+/// What Planner holds, as columns.
+struct Rows<'a> {
+    origin_ids: Vec<&'a str>,
+    starts: Vec<Timestamp>,
+    ends: Vec<Timestamp>,
+    events: Vec<Option<Uuid>>,
+    resources: Vec<Option<Uuid>>,
+}
+
+impl<'a> Rows<'a> {
+    fn of(held: &'a [HeldEvent]) -> Self {
+        Self {
+            origin_ids: held.iter().map(|event| event.origin_id.as_str()).collect(),
+            starts: held.iter().map(|event| event.slot.start).collect(),
+            ends: held.iter().map(|event| event.slot.end).collect(),
+            events: held.iter().map(|event| event.calendar_event_identifier).collect(),
+            resources: held.iter().map(|event| event.planner_resource_identifier).collect(),
+        }
+    }
+}
+
+/// Inserts the keys that only Planner knew.
+async fn learn(tx: &Transaction<'_>, adoption: &Adoption, rows: &Rows<'_>) -> Result<u64, StoreError> {
+    let Rows { origin_ids, starts, ends, events, resources } = rows;
+    tx.execute(
+        "insert into calendar_event (mail, origin_id, ack_there, ack_start, ack_end, ack_at, \
+                                     calendar_event_identifier, planner_resource_identifier) \
+         select $1, h.origin_id, true, h.start_at, h.end_at, clock_timestamp(), \
+                h.event_identifier, h.resource_identifier \
+         from unnest($4::text[], $5::timestamptz[], $6::timestamptz[], $7::uuid[], $8::uuid[]) \
+              as h (origin_id, start_at, end_at, event_identifier, resource_identifier) \
+         where h.end_at > $2 and h.start_at < $3 order by h.origin_id \
+         on conflict (mail, origin_id) do nothing",
+        &[
+            &adoption.mail.as_str(),
+            &adoption.window.start,
+            &adoption.window.end,
+            origin_ids,
+            starts,
+            ends,
+            events,
+            resources,
+        ],
+    )
+    .await
+    .map_err(StoreError::query("adopt what only Planner knew"))
+}
+
+/// Makes the acknowledged state of the known keys what Planner holds.
+async fn correct(tx: &Transaction<'_>, adoption: &Adoption, rows: &Rows<'_>) -> Result<u64, StoreError> {
+    let Rows { origin_ids, starts, ends, events, resources } = rows;
+    let statement = format!(
+        "with held as ( \
+             select * from unnest($4::text[], $5::timestamptz[], $6::timestamptz[], $7::uuid[], $8::uuid[]) \
+             as h (origin_id, start_at, end_at, event_identifier, resource_identifier)), \
+         fact as ( \
+             select e.origin_id, h.start_at, h.end_at, h.event_identifier, h.resource_identifier \
+             from calendar_event e left join held h on h.origin_id = e.origin_id \
+             where e.mail = $1 and ({OVERLAPS} or (h.end_at > $2 and h.start_at < $3)) \
+               and not exists (select from key_in_flight f \
+                               where f.mail = $1 and f.origin_id = e.origin_id) \
+               and not exists (select from sync_log l \
+                               where l.mail = $1 and l.origin_id = e.origin_id and l.at >= $9)) \
+         update calendar_event e set \
+             ack_there = f.start_at is not null, ack_start = f.start_at, ack_end = f.end_at, \
+             ack_at = clock_timestamp(), uncertain = false, \
+             unanswered = 0, next_attempt_at = null, \
+             calendar_event_identifier = coalesce(f.event_identifier, e.calendar_event_identifier), \
+             planner_resource_identifier = coalesce(f.resource_identifier, e.planner_resource_identifier) \
+         from fact f \
+         where e.mail = $1 and e.origin_id = f.origin_id \
+           and (e.ack_there, e.ack_start, e.ack_end, e.uncertain) \
+               is distinct from (f.start_at is not null, f.start_at, f.end_at, false)"
+    );
+    tx.execute(
+        &statement,
+        &[
+            &adoption.mail.as_str(),
+            &adoption.window.start,
+            &adoption.window.end,
+            origin_ids,
+            starts,
+            ends,
+            events,
+            resources,
+            &adoption.began,
+        ],
+    )
+    .await
+    .map_err(StoreError::query("adopt what Planner holds"))
 }
 
 async fn ask_for_full_read(

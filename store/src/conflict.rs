@@ -10,6 +10,9 @@ use crate::StoreError;
 
 #[cfg(test)]
 #[cfg(feature = "testing")]
+pub(crate) mod testing;
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 /// How often a transaction is made at most.

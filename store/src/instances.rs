@@ -14,6 +14,8 @@
 //! instead of its own. A shard asks once more when it has its lease ([`Store::agreed_shards`]): from then on
 //! nobody can change the number. So it changes when all qualifiers were down.
 //!
+//! What was held under the number of before is handed back with the change, in place of owners that may be paused.
+//!
 //! Failure: an instance that dies leaves a row that runs out with its leases. One that was paused for longer finds
 //! its leases lost and goes on under the same name.
 
@@ -192,10 +194,26 @@ async fn agree(tx: &Transaction<'_>, name: &str, wanted: u8) -> Result<u8, Store
     match agreed.and_then(|text| text.parse().ok()) {
         Some(agreed) if in_force || agreed == wanted => Ok(agreed),
         _ => {
+            free_shards(tx).await?;
             state::put(tx, SHARDS, &wanted.to_string()).await?;
             Ok(wanted)
         }
     }
+}
+
+/// Hands the leases of all shards back in place of their owners, which are dead or paused (or are whoever comes here
+/// anew): one that wakes up could renew a lease that ran out and that nobody took, and go on with mailboxes that belong to
+/// other shards now. Their tokens stay, so that the next owner's is a greater one. The whole rows are locked, as for a
+/// take-over: what is being written under one of them is waited for.
+async fn free_shards(tx: &Transaction<'_>) -> Result<(), StoreError> {
+    tx.execute(
+        "with shard as materialized (select key from lease where key like 'qualifier/%' order by key for update) \
+         update lease set owner = '', expires_at = '-infinity' from shard where lease.key = shard.key",
+        &[],
+    )
+    .await
+    .map(drop)
+    .map_err(StoreError::query("hand the leases of the shards of before back"))
 }
 
 async fn put(

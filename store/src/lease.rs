@@ -28,15 +28,18 @@ use deadpool_postgres::Object;
 use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 use tokio_postgres::GenericClient;
-use tokio_postgres::types::Type;
 
 use crate::clock::DatabaseClock;
+use crate::conflict;
 use crate::error::StoreError;
 use crate::instances::Registration;
 use crate::pool::Store;
 use crate::wake::{self, Channel, Wake};
 
+mod fence;
 mod provisional;
+mod waits;
+pub use fence::{Fence, guard};
 pub use provisional::Provisional;
 use provisional::give_back_unwanted;
 
@@ -47,35 +50,11 @@ const LOOK_AGAIN_MIN: Duration = Duration::from_millis(20);
 /// The longest, for want of a wake-up.
 const LOOK_AGAIN_MAX: Duration = Duration::from_secs(1);
 
-/// Proof of ownership that goes with each protected write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fence {
-    /// Which lease.
-    pub key: String,
-    /// Its fencing token: grows by one with each change of owner.
-    pub token: i64,
-}
-
-/// Makes the caller's transaction fail unless `fence` is the current one, and keeps it current until the
-/// transaction ends.
-pub async fn guard(transaction: &tokio_postgres::Transaction<'_>, fence: &Fence) -> Result<(), StoreError> {
-    if base::sabotage::is_broken(base::sabotage::Safeguard::Fence) {
-        return Ok(());
-    }
-    // typed: one round trip instead of two, for each write there is
-    let row = transaction
-        .query_typed_opt(
-            "select 1 from lease where key = $1 and token = $2 and owner <> '' for key share",
-            &[(&fence.key, Type::TEXT), (&fence.token, Type::INT8)],
-        )
-        .await
-        .map_err(StoreError::query("check a lease"))?;
-    if row.is_none() {
-        tracing::info!(lease = fence.key, token = fence.token, "a write under an old token was refused");
-        return Err(StoreError::LeaseLost { key: fence.key.clone() });
-    }
-    Ok(())
-}
+/// The leases `$1` that the owner `$3` holds under the tokens `$2`, locked in the order of their keys, so that a renewal
+/// and a handing back that both change several do not wait for each other crosswise.
+const MINE: &str = "with mine as materialized (
+    select l.key from lease l join unnest($1::text[], $2::bigint[]) as n (key, token) on l.key = n.key and l.token = n.token
+    where l.owner = $3 order by l.key for no key update of l)";
 
 /// The leases of this process. A clone is a handle on the same book.
 #[derive(Clone, Debug)]
@@ -90,7 +69,7 @@ struct Book {
     /// For renewals alone, one at a time.
     renewals: Store,
     clock: SharedClock,
-    owner: String,
+    owner: Arc<str>,
     time_to_live: Duration,
     held: Mutex<HashMap<String, Entry>>,
     /// What is renewed together with the leases; held while that is under way, so that who leaves has left.
@@ -160,7 +139,7 @@ impl LeaseBook {
             taking: store.apart(TAKING_CONNECTIONS),
             renewals: store.apart(1),
             clock,
-            owner,
+            owner: owner.into(),
             time_to_live,
             held: Mutex::new(HashMap::new()),
             registration: tokio::sync::Mutex::new(None),
@@ -305,7 +284,7 @@ impl LeaseBook {
                 "update lease set owner = $2, token = token + 1,
                         expires_at = clock_timestamp() + make_interval(secs => $3)
                  where key = $1 returning token",
-                &[&key, &self.inner.owner, &ttl_s],
+                &[&key, &self.owner(), &ttl_s],
             )
             .await
             .map_err(StoreError::query(operation))?;
@@ -332,7 +311,11 @@ impl LeaseBook {
             }
         }
         drop(held);
-        Lease { book: self.clone(), fence: Fence { key: key.to_owned(), token }, valid_until }
+        Lease { book: self.clone(), fence: self.fence(key, token), valid_until }
+    }
+
+    fn fence(&self, key: &str, token: i64) -> Fence {
+        Fence { key: key.to_owned(), token, owner: Arc::clone(&self.inner.owner) }
     }
 
     /// An owner stops a tenth of the time to live before anybody else may take over.
@@ -428,11 +411,11 @@ impl LeaseBook {
         }
         client
             .query(
-                "update lease set expires_at = clock_timestamp() + make_interval(secs => $4)
-                 from unnest($1::text[], $2::bigint[]) as mine (key, token)
-                 where lease.key = mine.key and lease.token = mine.token and lease.owner = $3
-                 returning lease.key, lease.token",
-                &[&keys, &tokens, &self.inner.owner, &ttl_s],
+                &format!(
+                    "{MINE} update lease set expires_at = clock_timestamp() + make_interval(secs => $4)
+                     from mine where lease.key = mine.key returning lease.key, lease.token"
+                ),
+                &[&keys, &tokens, &self.owner(), &ttl_s],
             )
             .await
     }
@@ -450,14 +433,13 @@ impl LeaseBook {
         let held = self.held();
         held.iter()
             .filter(|(_, entry)| over(entry))
-            .map(|(key, entry)| Fence { key: key.clone(), token: entry.token })
+            .map(|(key, entry)| self.fence(key, entry.token))
             .collect()
     }
 
     /// Hands all leases back, so that others can take over at once.
     pub async fn release_all(&self) -> Result<(), StoreError> {
-        let mine: Vec<Fence> =
-            self.held().iter().map(|(key, entry)| Fence { key: key.clone(), token: entry.token }).collect();
+        let mine: Vec<Fence> = self.held().iter().map(|(key, entry)| self.fence(key, entry.token)).collect();
         self.release(&mine).await
     }
 
@@ -476,6 +458,12 @@ impl LeaseBook {
             }
         }
         base::crash::point("lease.releasing");
+        conflict::again(|| self.release_once(fences)).await?;
+        base::crash::point("lease.released");
+        Ok(())
+    }
+
+    async fn release_once(&self, fences: &[Fence]) -> Result<(), StoreError> {
         let operation = "hand leases back";
         let keys: Vec<&str> = fences.iter().map(|fence| fence.key.as_str()).collect();
         let tokens: Vec<i64> = fences.iter().map(|fence| fence.token).collect();
@@ -483,17 +471,16 @@ impl LeaseBook {
         let transaction = client.transaction().await.map_err(StoreError::query(operation))?;
         transaction
             .execute(
-                "update lease set owner = '', expires_at = '-infinity'
-                 from unnest($1::text[], $2::bigint[]) as mine (key, token)
-                 where lease.key = mine.key and lease.token = mine.token",
-                &[&keys, &tokens],
+                &format!(
+                    "{MINE} update lease set owner = '', expires_at = '-infinity'
+                     from mine where lease.key = mine.key"
+                ),
+                &[&keys, &tokens, &self.owner()],
             )
             .await
             .map_err(StoreError::query(operation))?;
         wake::notify(&transaction, Channel::Lease).await?;
-        transaction.commit().await.map_err(StoreError::query(operation))?;
-        base::crash::point("lease.released");
-        Ok(())
+        transaction.commit().await.map_err(StoreError::query(operation))
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Entry>> {

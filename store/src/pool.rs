@@ -72,7 +72,7 @@ impl Store {
         config.connect_timeout(options.patience);
         notice_silence(&mut config);
         config.ssl_mode(transport(&config));
-        give_up_transactions(&mut config, options.idle_in_transaction);
+        settle_sessions(&mut config, options.idle_in_transaction);
         let tls = MakeRustlsConnect::new(options.tls);
         let pool = pool(&config, &tls, options.pool_size, options.patience);
         let closing = Arc::new(Closing::default());
@@ -181,15 +181,25 @@ fn pool(config: &tokio_postgres::Config, tls: &MakeRustlsConnect, size: usize, p
         .expect("a pool with a runtime can have timeouts")
 }
 
-/// The server ends sessions that are idle within a transaction for `pause`.
-fn give_up_transactions(config: &mut tokio_postgres::Config, pause: Duration) {
-    let ours = format!("-c idle_in_transaction_session_timeout={}", pause.as_millis().max(1));
-    // what the address says comes later and counts
-    let options = match config.get_options() {
-        Some(theirs) => format!("{ours} {theirs}"),
-        None => ours,
-    };
-    config.options(options);
+/// What every session is given, whatever the server, the database or the role have by default.
+///
+/// The server ends sessions that are idle within a transaction for `pause`. A commit is on the disk (and with the
+/// synchronous standbys, where there are any) before it is answered: what must not be lost is told to Exchange and
+/// Planner as done. The address may say otherwise of both.
+///
+/// Not of the isolation: each statement of a transaction must see what was committed before it, else a lease that was
+/// taken over while [`guard`](crate::lease::guard) waited is a serialization failure instead of a lost lease, and what is
+/// locked first and looked up then is looked up as it was before it was locked.
+fn settle_sessions(config: &mut tokio_postgres::Config, pause: Duration) {
+    let pause = format!("-c idle_in_transaction_session_timeout={}", pause.as_millis().max(1));
+    let theirs = config.get_options().map(str::to_owned);
+    // of two that say something about the same the later one counts
+    let options: Vec<&str> = [pause.as_str(), "-c synchronous_commit=on"]
+        .into_iter()
+        .chain(theirs.as_deref())
+        .chain(["-c default_transaction_isolation=read\\ committed"])
+        .collect();
+    config.options(options.join(" "));
 }
 
 /// A server that is gone without a word (a lost machine, a cut network) must end statements within seconds, not
@@ -225,6 +235,9 @@ fn transport(config: &tokio_postgres::Config) -> SslMode {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(feature = "testing")]
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     #[test]
@@ -243,14 +256,49 @@ mod tests {
     }
 
     #[test]
-    fn transactions_of_a_paused_process_are_given_up() {
+    fn sessions_are_settled_and_the_address_may_say_more() {
         let options = |url: &str| {
             let mut config: tokio_postgres::Config = url.parse().unwrap();
-            give_up_transactions(&mut config, Duration::from_secs(12));
+            settle_sessions(&mut config, Duration::from_secs(12));
             config.get_options().unwrap().to_owned()
         };
-        assert_eq!(options("postgres://u:p@db/d"), "-c idle_in_transaction_session_timeout=12000");
-        assert!(options("postgres://u:p@db/d?options=-c%20jit%3Doff").ends_with(" -c jit=off"));
+        let ours = "-c idle_in_transaction_session_timeout=12000 -c synchronous_commit=on";
+        let isolation = "-c default_transaction_isolation=read\\ committed";
+        assert_eq!(options("postgres://u:p@db/d"), format!("{ours} {isolation}"));
+        let theirs = "postgres://u:p@db/d?options=-c%20jit%3Doff";
+        assert_eq!(options(theirs), format!("{ours} -c jit=off {isolation}"));
+    }
+
+    /// Goal: what a server, a database or an address says by default changes nothing of what the protocols rest on.
+    /// Method: a real database with other defaults.
+    #[cfg(feature = "testing")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn other_defaults_of_the_database_do_not_count() {
+        let database = crate::testing::empty_database().await;
+        let client = database.store.client("test").await.unwrap();
+        let name: String = client.query_one("select current_database()", &[]).await.unwrap().get(0);
+        for setting in ["default_transaction_isolation = 'repeatable read'", "synchronous_commit = off"] {
+            client.batch_execute(&format!("alter database {name} set {setting}")).await.unwrap();
+        }
+        let url = database.url.expose_secret().to_owned();
+        let url = format!("{url} options='-c default_transaction_isolation=serializable -c jit=off'");
+        let store = Store::open(crate::testing::options(url.into())).unwrap();
+        let shown = async |store: &Store, setting: &str| -> String {
+            let mut client = store.client("test").await.unwrap();
+            let tx = client.transaction().await.unwrap();
+            tx.query_one(&format!("show {setting}"), &[]).await.unwrap().get(0)
+        };
+        assert_eq!(shown(&store, "transaction_isolation").await, "read committed");
+        assert_eq!(shown(&store, "synchronous_commit").await, "on");
+        assert_eq!(shown(&store, "jit").await, "off", "what else the address says counts");
+        // those of the leases, and that of the wake-ups
+        assert_eq!(shown(&store.apart(1), "transaction_isolation").await, "read committed");
+        let (direct, connection) = store.direct().await.unwrap();
+        tokio::spawn(connection);
+        let row = direct.query_one("show transaction_isolation", &[]).await.unwrap();
+        assert_eq!(row.get::<_, String>(0), "read committed");
+        drop(client);
+        store.close();
     }
 
     #[test]

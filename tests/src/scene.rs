@@ -238,6 +238,11 @@ impl Scene {
         self.exchange_simulator.url()
     }
 
+    /// The tokens that the simulated Exchange gave out.
+    pub fn tokens(&self) -> Vec<String> {
+        self.exchange_simulator.service().logons.tokens()
+    }
+
     /// The folder that this scene's files are in.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -251,6 +256,13 @@ impl Scene {
     /// Sets a value of the configuration (as TOML) for the next start of the product.
     pub fn configure(&mut self, section: &str, key: &str, value: &str) {
         self.sections.entry(section.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
+        write_configuration(&self.configuration, &self.sections);
+    }
+
+    /// Leaves a value out of the configuration for the next start of the product.
+    pub fn leave_out(&mut self, section: &str, key: &str) {
+        let left_out = self.sections.get_mut(section).and_then(|values| values.remove(key));
+        assert!(left_out.is_some(), "{section}.{key} is not configured");
         write_configuration(&self.configuration, &self.sections);
     }
 

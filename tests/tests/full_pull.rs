@@ -4,7 +4,7 @@
 
 use calendar::codes;
 use end_to_end::{Scene, Setting, mailbox, wait_for};
-use proto_ews::{DeleteType, ItemId};
+use proto_ews::{CalendarItem, DeleteType, FreeBusy, ItemId};
 use serde_json::json;
 use store::operations::Scope;
 use store::withheld::WithheldRun;
@@ -86,6 +86,65 @@ async fn a_mass_deletion_that_nobody_told_of_waits_for_an_operator() {
     scene.database.store.confirm_withheld(run.id, "Anna", scene.clock.now()).await.unwrap().unwrap();
     assert_eq!(scene.until_in_step().await.len(), 0);
     scene.assert_no_violations().await;
+}
+
+/// Of what is withheld, the appointments that stand in the calendar again are told and no longer wait for anybody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_withheld_and_comes_back_is_told_and_waits_for_nobody() {
+    let scene = Scene::ready(PROGRAM, Setting::default()).await;
+    let items = create(&scene, 0..15).await;
+    assert_eq!(scene.until_in_step().await.len(), 15);
+    events_are_lost(&scene).await;
+    delete(&scene, items).await;
+    pull(&scene).await;
+    assert_eq!(withheld(&scene).await.len(), 1);
+    // restored, with new item ids
+    create(&scene, 0..15).await;
+    pull(&scene).await;
+    let told = scene.until_raised(codes::WITHHELD_SEEN_AGAIN.id, &mailbox(1)).await;
+    assert!(told.contains("\"keys\": 15"), "{told}");
+    assert_eq!(withheld(&scene).await.len(), 0);
+    assert_eq!(scene.until_in_step().await.len(), 15);
+    let calls = scene.planner.meter().await.unwrap().calls;
+    assert_eq!(calls.get("DeleteEvents"), None, "{calls:?}");
+    scene.assert_no_violations().await;
+}
+
+/// B4: what blocks by the settings of before and not by those of now is taken back at the next start, and only then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changed_settings_decide_everything_anew_at_the_next_start_and_are_told() {
+    let mut scene = Scene::ready(PROGRAM, Setting::default()).await;
+    for n in 0..15 {
+        let item = CalendarItem {
+            free_busy: Some(FreeBusy::Tentative),
+            ..scene.appointment(&format!("T-{n}"), 2 + n)
+        };
+        scene.outlook.create(&mailbox(1), item).await.unwrap();
+    }
+    create(&scene, 0..1).await;
+    assert_eq!(scene.until_in_step().await.len(), 16);
+    // the same settings: nothing is new
+    scene.stop_service().await;
+    scene.start_service().await;
+    scene.until_ready().await;
+    assert_eq!(scene.raised(codes::SETTINGS_CHANGED.id).await, [""; 0]);
+    scene.stop_service().await;
+    scene.configure("calendar", "busy_statuses", "[\"Busy\", \"OOF\"]");
+    scene.start_service().await;
+    scene.until_raised(codes::SETTINGS_CHANGED.id, "mailboxes").await;
+    // these are seen and block no more: no inference, so nothing is withheld
+    wait_for("what blocks no more being taken back", async || match scene.planner.listing().await {
+        Ok(held) if held.keys().all(|(_, origin)| origin == "UID-0") && held.len() == 1 => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    assert_eq!(withheld(&scene).await.len(), 0);
+    // and back
+    scene.stop_service().await;
+    scene.configure("calendar", "busy_statuses", "[\"Busy\", \"Tentative\", \"OOF\"]");
+    scene.start_service().await;
+    assert_eq!(scene.until_in_step().await.len(), 16);
+    scene.assert_unharmed().await;
 }
 
 /// Regression (features.md, C): the original left such an event marked as deleted, and its comparison deleted it again.

@@ -4,6 +4,7 @@
 //! by SIGTERM and SIGKILL, stopped by SIGSTOP; who owns what is read from the database.
 
 #![expect(clippy::disallowed_methods, reason = "take-overs are measured in real time")]
+#![expect(clippy::print_stdout, reason = "the times that were measured are for docs/reliability.md")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ const MAILBOXES: u32 = 6;
 /// What one instance owns at least when it is alone: the listener's duty, two groups, four shards, three duties of the
 /// communicator.
 const ALL: i64 = 10;
+/// The duties among them.
+const DUTIES: usize = 4;
 
 fn setting() -> Setting {
     Setting { mailboxes: MAILBOXES, groups: 2, ..Setting::default() }
@@ -47,6 +50,53 @@ async fn until_shared(scene: &Scene) -> Vec<i32> {
         if even { Ok(shares.keys().copied().collect()) } else { Err(format!("{shares:?}")) }
     })
     .await
+}
+
+/// Which instance something happens to: the first has the duties, of the listener, the communicator and the rest, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    WithDuties,
+    WithoutDuties,
+}
+
+impl Which {
+    /// That one and the other one, each with the number of its process.
+    async fn of(self, scene: &Scene, [first, second]: [Part; 2], processes: [i32; 2]) -> [(Part, i32); 2] {
+        let duties = duties(scene).await;
+        assert!(duties.len() >= DUTIES && duties.values().all(|owner| *owner == processes[0]), "{duties:?}");
+        let (first, second) = ((first, processes[0]), (second, processes[1]));
+        match self {
+            Self::WithDuties => [first, second],
+            Self::WithoutDuties => [second, first],
+        }
+    }
+}
+
+/// Who has each duty: whatever is neither a group nor a shard.
+async fn duties(scene: &Scene) -> BTreeMap<String, i32> {
+    let client = scene.database.store.client("duties").await.unwrap();
+    let rows = client
+        .query(
+            "select key, split_part(owner, '/', 2)::int from lease \
+             where key not like 'affinity-group/%' and key not like 'qualifier/%' and owner <> '' \
+                   and expires_at > clock_timestamp()",
+            &[],
+        )
+        .await
+        .unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// Waits until one process has every duty, and gives how long that took from now on.
+async fn until_one_has_the_duties(scene: &Scene, process: i32) -> Duration {
+    let began = Instant::now();
+    wait_for("one instance having the duties", async || {
+        let duties = duties(scene).await;
+        let all = duties.len() >= DUTIES && duties.values().all(|owner| *owner == process);
+        if all { Ok(()) } else { Err(format!("{duties:?}, not all of {process}")) }
+    })
+    .await;
+    began.elapsed()
 }
 
 /// Waits until one process owns everything; gives how long that took.
@@ -99,17 +149,32 @@ async fn two(scene: &Scene, environments: [&[&str]; 2]) -> ([Part; 2], [i32; 2])
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn work_is_shared_evenly_and_handed_over_at_once_when_one_ends() {
+    handed_over(Which::WithoutDuties).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_duties_are_handed_over_at_once_when_their_owner_ends() {
+    handed_over(Which::WithDuties).await;
+}
+
+async fn handed_over(which: Which) {
     let scene = Scene::new(PROGRAM, setting()).await;
-    let ([_first, mut second], [of_first, _]) = two(&scene, [&[], &[]]).await;
+    let (parts, processes) = two(&scene, [&[], &[]]).await;
+    let [(mut ends, _), (_stays, of_other)] = which.of(&scene, parts, processes).await;
     create_everywhere(&scene, 1).await;
     assert_eq!(scene.until_in_step().await.len(), MAILBOXES as usize);
     // changes go on while it ends
     let people = create_everywhere(&scene, 2);
-    let ((), took, ()) = tokio::join!(second.stop(), until_one_has_all(&scene, of_first), people);
-    println!("handed over after {took:?}");
+    let ((), duties, took, ()) = tokio::join!(
+        ends.stop(),
+        until_one_has_the_duties(&scene, of_other),
+        until_one_has_all(&scene, of_other),
+        people
+    );
+    println!("{which:?}: handed over after {took:?}, the duties after {duties:?}");
     assert!(took < Duration::from_secs(2), "a lease lives for 2 s: {took:?}");
     assert_eq!(scene.until_in_step().await.len(), 2 * MAILBOXES as usize);
-    // the first has it to itself again, and everything is listened to: no waiting for a poll
+    // the other one has it to itself, and everything is listened to: no waiting for a poll
     create_everywhere(&scene, 3).await;
     assert_eq!(scene.until_in_step().await.len(), 3 * MAILBOXES as usize);
     assert_eq!(scene.count("select count(*) from instance").await, 1, "who ended has taken leave");
@@ -160,19 +225,30 @@ async fn one_that_ends_while_planner_does_not_answer_hands_the_rest_over_and_lea
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_is_killed_is_taken_over_within_15_seconds_by_default() {
+    taken_over(Which::WithoutDuties).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_duties_of_one_that_is_killed_are_taken_over_within_15_seconds_by_default() {
+    taken_over(Which::WithDuties).await;
+}
+
+async fn taken_over(which: Which) {
     let mut scene = Scene::new(PROGRAM, setting()).await;
     for key in ["ttl", "renew"] {
         scene.configure("leases", key, default_of(key));
     }
-    let ([_first, mut second], [of_first, _]) = two(&scene, [&[], &[]]).await;
+    let (parts, processes) = two(&scene, [&[], &[]]).await;
+    let [(mut dies, _), (_lives, of_other)] = which.of(&scene, parts, processes).await;
     create_everywhere(&scene, 1).await;
     scene.until_in_step().await;
-    second.kill().await;
+    dies.kill().await;
     let began = Instant::now();
     create_everywhere(&scene, 2).await;
-    until_one_has_all(&scene, of_first).await;
+    let (duties, _) =
+        tokio::join!(until_one_has_the_duties(&scene, of_other), until_one_has_all(&scene, of_other));
     let took = began.elapsed();
-    println!("taken over after {took:?}");
+    println!("{which:?}: taken over after {took:?}, the duties {duties:?} after the changes");
     assert!(took < Duration::from_secs(15), "{took:?}");
     assert_eq!(scene.until_in_step().await.len(), 2 * MAILBOXES as usize);
     scene.assert_no_violations().await;
@@ -189,24 +265,38 @@ fn default_of(key: &str) -> &'static str {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_instance_finds_its_leases_lost_stops_and_competes_anew() {
+    paused(Which::WithoutDuties).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_instance_with_the_duties_finds_them_lost_and_waits_for_them() {
+    paused(Which::WithDuties).await;
+}
+
+async fn paused(which: Which) {
     let scene = Scene::new(PROGRAM, setting()).await;
-    let ([_first, mut second], [of_first, of_second]) = two(&scene, [&[], &[]]).await;
+    let (parts, processes) = two(&scene, [&[], &[]]).await;
+    let [(mut sleeps, of_sleeper), (_wakes, of_other)] = which.of(&scene, parts, processes).await;
     create_everywhere(&scene, 1).await;
     scene.until_in_step().await;
-    signal(of_second, Signal::STOP);
+    signal(of_sleeper, Signal::STOP);
     create_everywhere(&scene, 2).await;
-    until_one_has_all(&scene, of_first).await;
+    let (duties, took) =
+        tokio::join!(until_one_has_the_duties(&scene, of_other), until_one_has_all(&scene, of_other));
+    println!("{which:?}: taken over {took:?} after the changes, the duties {duties:?}");
     assert_eq!(scene.until_in_step().await.len(), 2 * MAILBOXES as usize);
     let tokens = "select sum(token)::bigint from lease";
     let before = scene.count(tokens).await;
-    signal(of_second, Signal::CONT);
+    signal(of_sleeper, Signal::CONT);
     // it has noticed: what it shares from now on it was given with tokens of its own
     until_shared(&scene).await;
     assert!(scene.count(tokens).await > before);
     create_everywhere(&scene, 3).await;
     assert_eq!(scene.until_in_step().await.len(), 3 * MAILBOXES as usize);
-    assert_eq!(second.ended(), None, "{}", second.log_end());
-    assert!(second.log().contains("\"event_id\":9011"), "{}", second.log_end());
+    let owners = self::duties(&scene).await;
+    assert!(owners.values().all(|owner| *owner == of_other), "they stay where they are: {owners:?}");
+    assert_eq!(sleeps.ended(), None, "{}", sleeps.log_end());
+    assert!(sleeps.log().contains("\"event_id\":9011"), "{}", sleeps.log_end());
     scene.assert_no_violations().await;
 }
 

@@ -54,7 +54,9 @@ async fn the_pipeline_works_with_ntlm_over_tls() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_pipeline_works_with_tokens_that_expire_meanwhile() {
     let login = Login::OAuth { token_life: Duration::from_secs(2) };
-    let mut scene = Scene::ready(PROGRAM, Setting { login: Some(login), ..Setting::default() }).await;
+    let configuration = vec![("telemetry", "log_filter", "\"trace\"")];
+    let mut scene =
+        Scene::ready(PROGRAM, Setting { login: Some(login), configuration, ..Setting::default() }).await;
     keeps_in_step(&scene, "first").await;
     let before = logons(&scene, "tokens").await;
     for round in 0.. {
@@ -68,6 +70,12 @@ async fn the_pipeline_works_with_tokens_that_expire_meanwhile() {
     assert_eq!(logons(&scene, "refused").await, 0, "renewed before they expired");
     scene.stop_service().await;
     assert_nothing_of_a_login_is_logged(&scene);
+    let (tokens, log) = (scene.tokens(), scene.log());
+    assert!(tokens.len() >= 3 && log.contains("\"level\":\"TRACE\""), "{} tokens", tokens.len());
+    for token in tokens {
+        // its beginning would be too much
+        assert!(!log.contains(&token[..16]), "a token stands in the log");
+    }
 }
 
 /// A login that somebody in between tries to weaken is told, nothing is sent, and it is tried again later.

@@ -22,6 +22,10 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
 const DATABASE_PASSWORD: &str = "marked-database-9a41";
 /// Of the account in the configuration, which does not count beside those of the database.
 const UNUSED_PASSWORD: &str = "marked-unused-3fe0";
+/// Of the admin calls.
+const ADMIN_TOKEN: &str = "marked-admin-token-84c2d6e0f1a3b597";
+/// What somebody tried instead.
+const WRONG_TOKEN: &str = "marked-wrong-token-0b7e5f2d4c6a8190";
 /// In all content.
 const MARK: &str = "marked-content-77aa";
 
@@ -94,6 +98,19 @@ async fn read_everything(scene: &Scene) {
     .await;
 }
 
+/// Asks for a comparison over HTTP, as monitoring does, and with a token that is wrong.
+async fn ask_over_http(scene: &Scene) {
+    let url = scene.service.as_ref().unwrap().url.trim_end_matches('/').to_owned();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let body = json!({"kind": "comparison", "all": true, "by": "monitoring"}).to_string();
+    let ask = async |token: &str| {
+        let request = client.post(format!("{url}/admin/operations")).body(body.clone());
+        let request = request.header("content-type", "application/json").bearer_auth(token);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((ask(WRONG_TOKEN).await, ask(ADMIN_TOKEN).await), (401, 202));
+}
+
 /// Puts the service account into the database, sealed, and only a useless one into the configuration; answers what
 /// must not be shown of the key.
 async fn seal_account(scene: &mut Scene) -> [String; 2] {
@@ -147,12 +164,14 @@ async fn nothing_of_what_appointments_are_about_is_asked_for_or_kept() {
     let mut scene = Scene::new(PROGRAM, Setting { capture: true, ..Setting::default() }).await;
     scene.configure("telemetry", "log_filter", "\"trace\"");
     scene.configure("telemetry", "otlp_endpoint", &quote(&collector.url));
+    scene.configure("http", "admin_token", &quote(ADMIN_TOKEN));
     let url = format!("{} password={DATABASE_PASSWORD}", scene.database.url.expose_secret());
     scene.configure("database", "url", &quote(&url));
     let [key, hexadecimal] = seal_account(&mut scene).await;
     scene.start_service().await;
     scene.until_ready().await;
     change_everything(&scene).await;
+    ask_over_http(&scene).await;
     read_everything(&scene).await;
     scene.assert_unharmed().await;
     let pages = pages(&scene).await;
@@ -161,7 +180,17 @@ async fn nothing_of_what_appointments_are_about_is_asked_for_or_kept() {
 
     assert_requests_are_modest(&scene);
     let credentials = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}"));
-    let secrets = [MARK, PASSWORD, UNUSED_PASSWORD, DATABASE_PASSWORD, &credentials, &key, &hexadecimal];
+    let secrets = [
+        MARK,
+        PASSWORD,
+        UNUSED_PASSWORD,
+        DATABASE_PASSWORD,
+        ADMIN_TOKEN,
+        WRONG_TOKEN,
+        &credentials,
+        &key,
+        &hexadecimal,
+    ];
     let log = scene.log();
     assert!(log.contains("\"level\":\"TRACE\"") && log.contains(&mailbox(1)), "the log is not talkative");
     for secret in secrets {

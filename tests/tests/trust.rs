@@ -6,8 +6,10 @@
 
 use end_to_end::scene::quote;
 use end_to_end::{Scene, Setting, mailbox, wait_for};
+use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, LocalKeyId, PrivateKey, PrivateKeyChain};
 use serde_json::json;
 use simulator_planner::security::{CLIENT_FILE, CLIENT_KEY_FILE, CLIENT_SERIAL_NUMBER, STRANGER_FILE};
+use trust::OwnCertificate;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
 
@@ -82,6 +84,54 @@ async fn a_renewed_certificate_is_used_without_a_restart() {
     scene.until_raised(9626, "").await;
     scene.outlook.create(&mailbox(2), scene.appointment("UID", 3)).await.unwrap();
     assert_eq!(scene.until_in_step().await.len(), 2);
+}
+
+/// A PKCS #12 file with the certificate and key of the simulated Planner's client.
+fn pkcs12(scene: &Scene, password: &str) -> Vec<u8> {
+    let made = scene.planner_certificates();
+    let own = OwnCertificate::pem(made.join(CLIENT_FILE), made.join(CLIENT_KEY_FILE));
+    let identity = own.load(scene.clock.now()).unwrap();
+    let key = PrivateKey::from_der(identity.key()).unwrap();
+    let certificate = Certificate::from_der(identity.certificate()).unwrap();
+    let chain = PrivateKeyChain::new(LocalKeyId(vec![1]), key, [certificate]);
+    let mut store = KeyStore::new();
+    store.add_entry("kommune", KeyStoreEntry::PrivateKeyChain(chain));
+    store.writer(password).write().unwrap()
+}
+
+/// The certificate out of a PKCS #12 file, and later one under another password: the passwords are shown nowhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pkcs12_file_opens_with_its_password_which_is_in_no_log() {
+    const RIGHT: &str = "marked-pkcs12-right-61f8";
+    const OTHER: &str = "marked-pkcs12-other-c07d";
+    let mut scene = Scene::new(PROGRAM, secured(true)).await;
+    let (file, password) = (scene.folder().join("own.p12"), scene.folder().join("own.password"));
+    std::fs::write(&file, pkcs12(&scene, RIGHT)).unwrap();
+    std::fs::write(&password, format!("{RIGHT}\n")).unwrap();
+    scene.leave_out("planner", "client_key");
+    scene.configure("planner", "client_certificate", &quote(&file.display().to_string()));
+    scene.configure("planner", "client_certificate_password_file", &quote(&password.display().to_string()));
+    scene.configure("telemetry", "log_filter", "\"trace\"");
+    scene.start_service().await;
+    scene.until_ready().await;
+    scene.outlook.create(&mailbox(1), scene.appointment("UID", 3)).await.unwrap();
+    assert_eq!(scene.until_in_step().await.len(), 1);
+    // it does not open: told, and the one from before goes on
+    std::fs::write(&file, pkcs12(&scene, OTHER)).unwrap();
+    scene.until_raised(9626, "").await;
+    scene.outlook.create(&mailbox(2), scene.appointment("UID", 3)).await.unwrap();
+    assert_eq!(scene.until_in_step().await.len(), 2);
+    scene.assert_unharmed().await;
+    scene.stop_service().await;
+    let log = scene.log();
+    assert!(log.contains("\"level\":\"TRACE\"") && log.contains("own.p12"), "the log is not talkative");
+    for secret in ["marked-pkcs12", RIGHT, OTHER] {
+        assert_eq!(log.lines().find(|line| line.contains(secret)), None, "{secret}");
+        let stored = format!(
+            "select count(*) from application_log where position('{secret}' in application_log::text) > 0"
+        );
+        assert_eq!(scene.count(&stored).await, 0, "{secret}");
+    }
 }
 
 /// A trusted authority is not enough where another certificate is pinned: nothing is sent.

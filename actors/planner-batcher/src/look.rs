@@ -31,7 +31,8 @@ pub(crate) struct Found {
     pub(crate) call: Option<(Reserved, Slot, std::time::Instant)>,
 }
 
-/// Looks for work, unless `stop` comes before there is room for a call. Returns the picker with what is planned beyond the reserved call.
+/// Looks for work, unless `stop` comes before there is room for a call. No call has more than `size` keys. Leaves in the picker
+/// what is planned beyond the reserved call.
 pub(crate) async fn look(
     deps: &Deps,
     options: &BatcherOptions,
@@ -47,6 +48,7 @@ pub(crate) async fn look(
         slot = deps.book.slot() => slot,
     };
     let as_of = expire(deps, options, fence).await?;
+    picker.fit(size);
     let mut search = Search { deps, options, fence, picker, size, pages: PAGES_MAX, stale: STALE_MAX };
     // Each class has room of its own: that one finds none says nothing of the other.
     let mut no_room: Option<Duration> = None;

@@ -31,14 +31,32 @@ pub fn batches(page: Vec<PendingKey>, class: Class, size: usize) -> Vec<Batch> {
             _ => by_mailbox.push((key.mail.clone(), vec![key])),
         }
     }
-    let mut queues: Vec<VecDeque<Batch>> =
-        by_mailbox.into_iter().map(|(mail, keys)| of_mailbox(&mail, keys, class, size)).collect();
+    in_turn(by_mailbox.into_iter().map(|(mail, keys)| of_mailbox(&mail, keys, class, size)).collect())
+}
+
+/// The first of each queue in their order, then the second ones, and so on.
+fn in_turn(mut queues: Vec<VecDeque<Batch>>) -> Vec<Batch> {
     let mut planned = Vec::new();
     while !queues.is_empty() {
         planned.extend(queues.iter_mut().filter_map(VecDeque::pop_front));
         queues.retain(|queue| !queue.is_empty());
     }
     planned
+}
+
+/// What is planned in batches of at most `size` keys. Within a mailbox the order of the keys stays; mailboxes have their
+/// turns from the one that would be served next.
+fn divided(planned: VecDeque<Batch>, size: usize) -> VecDeque<Batch> {
+    let mut queues: Vec<VecDeque<Batch>> = Vec::new();
+    for Batch { mail, operation, class, keys } in planned {
+        let parts =
+            keys.chunks(size).map(|keys| Batch { mail: mail.clone(), operation, class, keys: keys.to_vec() });
+        match queues.iter_mut().find(|queue| queue.front().is_some_and(|first| first.mail == mail)) {
+            Some(queue) => queue.extend(parts),
+            None => queues.push(parts.collect()),
+        }
+    }
+    in_turn(queues).into()
 }
 
 /// The batches of one mailbox: the operation with the oldest key goes first; where several are as old,
@@ -94,6 +112,17 @@ impl Picker {
     /// There is news: what was planned of the live keys may be old.
     pub fn forget_live(&mut self) {
         self.live.planned.clear();
+    }
+
+    /// Repeated timeouts may have made the calls smaller since something was planned: nothing planned has more than `size` keys
+    /// from now on.
+    pub fn fit(&mut self, size: usize) {
+        let size = size.max(1);
+        for side in [&mut self.live, &mut self.bulk] {
+            if side.planned.iter().any(|batch| batch.keys.len() > size) {
+                side.planned = divided(std::mem::take(&mut side.planned), size);
+            }
+        }
     }
 
     /// Takes a page of the walk. Answers whether the walk must go on to find something: from the place

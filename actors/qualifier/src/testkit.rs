@@ -123,6 +123,14 @@ impl Kit {
         Self { database, source, services, office, claim, _lease: lease }
     }
 
+    /// From now on decides by this policy, as after a start with other settings.
+    pub(crate) fn decide_by(&mut self, policy: Policy) {
+        let options = QualifierOptions { policy, ..options() };
+        let shared = crate::office::Shared::new(&options);
+        self.office =
+            Office::new(Arc::new(options), self.services.clone(), self.office.fence.clone(), &shared);
+    }
+
     /// Stores notifications about items: `(kind, item, old item)`.
     pub(crate) async fn hint(&self, n: u32, hints: &[(NotificationKind, &str, Option<&str>)]) {
         let batch: Vec<NewNotification> = hints.iter().map(|hint| notification(n, *hint)).collect();

@@ -8,6 +8,7 @@
 //! page). The splitter does not check the XML: the decoder does.
 
 use base::Disposition;
+use memchr::{memchr, memchr3};
 
 /// Longest name of a root element, with its prefix.
 const ROOT_NAME_MAX: usize = 256;
@@ -155,7 +156,10 @@ impl StreamSplitter {
         let mut envelopes = Vec::new();
         // While inside: bytes of this piece from here on are not yet in the buffer.
         let mut from = 0;
-        for (position, byte) in piece.iter().copied().enumerate() {
+        let mut position = 0;
+        while position < piece.len() {
+            position += self.skip(&piece[position..]);
+            let Some(&byte) = piece.get(position) else { break };
             match self.step(byte)? {
                 Effect::None => {}
                 Effect::Begins => {
@@ -167,11 +171,31 @@ impl StreamSplitter {
                     envelopes.push(std::mem::take(&mut self.buffer));
                 }
             }
+            position += 1;
         }
         if self.inside {
             self.keep(&piece[from..])?;
         }
         Ok(envelopes)
+    }
+
+    /// Goes over bytes that stand between two that matter, and says how many: text inside an envelope, and what
+    /// stands in tags. Most bytes of a stream are such.
+    fn skip(&mut self, rest: &[u8]) -> usize {
+        let found = match self.state {
+            State::Text if self.inside => memchr(b'<', rest),
+            State::EndTag => memchr(b'>', rest),
+            State::StartTag { quote: Some(quote), .. } => memchr(quote, rest),
+            State::StartTag { quote: None, .. } => memchr3(b'>', b'"', b'\'', rest),
+            _ => return 0,
+        };
+        let skipped = found.unwrap_or(rest.len());
+        if let (State::StartTag { quote: None, slash }, Some(last)) =
+            (&mut self.state, rest[..skipped].last())
+        {
+            *slash = *last == b'/';
+        }
+        skipped
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), SplitError> {

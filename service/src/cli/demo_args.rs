@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::demo::Settings;
+use crate::demo::{Login, Settings};
 
 /// How the demonstration runs.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -12,6 +12,7 @@ use crate::demo::Settings;
 Examples:
   kommuneklient demo
   kommuneklient demo --mailboxes 200 --changes-per-second 20 --seconds 20 --faults default --json
+  kommuneklient demo --tls --mailboxes 50 --seconds 15 --json
   kommuneklient demo --otlp http://127.0.0.1:4317      look at the traces in Jaeger
 
 With --json the last line of standard output is one JSON object with mailboxes, changes,
@@ -30,6 +31,12 @@ pub struct DemoArgs {
     /// Which faults happen meanwhile.
     #[arg(long, value_enum, default_value_t = DemoFaults::None)]
     pub faults: DemoFaults,
+    /// All over TLS with a test authority: a client certificate and signed messages to Planner, --login to Exchange.
+    #[arg(long)]
+    pub tls: bool,
+    /// How the service account logs on to Exchange with --tls.
+    #[arg(long, value_enum, requires = "tls", default_value_t = Login::Ntlm)]
+    pub login: Login,
     /// Start from the calendars in this folder: one .ics file a mailbox.
     #[arg(long, value_name = "DIR")]
     pub calendars: Option<PathBuf>,
@@ -55,6 +62,7 @@ impl DemoArgs {
             changes_per_second: self.changes_per_second,
             seconds: self.seconds,
             faults: self.faults == DemoFaults::Default,
+            secured: self.tls.then_some(self.login),
             calendars: self.calendars,
             capture: self.capture,
             otlp: self.otlp,

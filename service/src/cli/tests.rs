@@ -75,6 +75,8 @@ fn demo_has_its_defaults_and_options() {
         changes_per_second: 10,
         seconds: 60,
         faults: DemoFaults::None,
+        tls: false,
+        login: crate::demo::Login::Ntlm,
         calendars: None,
         capture: None,
         json: false,
@@ -83,13 +85,15 @@ fn demo_has_its_defaults_and_options() {
     };
     assert_eq!(defaults, expected);
     let line = "kommuneklient demo --mailboxes 200 --changes-per-second 20 --seconds 20 --faults default \
-                --calendars c --capture d --json --otlp http://127.0.0.1:4317 --seed 7";
+                --calendars c --capture d --json --otlp http://127.0.0.1:4317 --seed 7 --tls --login oauth";
     let Command::Demo(given) = parse(line).unwrap() else { panic!("not demo") };
     let expected = DemoArgs {
         mailboxes: 200,
         changes_per_second: 20,
         seconds: 20,
         faults: DemoFaults::Default,
+        tls: true,
+        login: crate::demo::Login::Oauth,
         calendars: Some("c".into()),
         capture: Some("d".into()),
         json: true,
@@ -99,6 +103,8 @@ fn demo_has_its_defaults_and_options() {
     assert_eq!(given, expected);
     let settings = given.settings();
     assert!(settings.faults && settings.seed == 7 && settings.changes_per_second == 20);
+    assert_eq!(settings.secured, Some(crate::demo::Login::Oauth));
+    assert_eq!(parse("kommuneklient demo --login oauth").unwrap_err().exit_code(), 2);
     assert_eq!(parse("kommuneklient demo --mailboxes 0").unwrap_err().exit_code(), 2);
     assert_eq!(parse("kommuneklient demo --faults all").unwrap_err().exit_code(), 2);
 }

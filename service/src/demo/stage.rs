@@ -7,13 +7,14 @@ use std::time::Duration;
 use base::SharedClock;
 use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
+use simulator_planner::security::{CLIENT_FILE, CLIENT_KEY_FILE, ROOT_FILE, SERVER_FILE};
 use store::embedded::{Embedded, EmbeddedOptions};
 
-use super::Settings;
 use super::error::DemoError;
 use super::http::Admin;
 use super::planner_view::PlannerView;
 use super::world::{Process, Workplace};
+use super::{Login, Settings};
 
 /// The job centre that the simulated Planner serves.
 pub const JOBCENTER: &str = "10100";
@@ -23,6 +24,10 @@ pub const DOMAIN: &str = "sim.test";
 pub const USER: &str = "svc";
 /// Its password, which only the simulator knows.
 pub const PASSWORD: &str = "demo-password";
+/// The certificate of the simulated Exchange's authority, in the run's folder.
+const EXCHANGE_ROOT_FILE: &str = "exchange-root.pem";
+/// The folder with the files of the simulated Planner's authority.
+const PLANNER_CERTIFICATES: &str = "planner-certificates";
 /// Calls to Planner that may be in flight at once.
 const CALLS_IN_FLIGHT: u32 = 4;
 
@@ -36,6 +41,7 @@ pub struct Stage {
     planner_process: Process,
     service: Option<Process>,
     configuration: PathBuf,
+    exchange_roots: trust::Roots,
     /// The simulated Exchange's admin side.
     pub exchange: Admin,
     /// The simulated Planner.
@@ -55,24 +61,34 @@ impl Stage {
         .await?;
         let exchange_process = Process::start(
             "simulated Exchange",
-            &exchange_arguments(settings),
+            &exchange_arguments(settings, &workplace),
             &workplace.path("exchange.log"),
         )
         .await?;
-        let planner_process =
-            Process::start("simulated Planner", &planner_arguments(settings), &workplace.path("planner.log"))
-                .await?;
+        let planner_process = {
+            let (name, log) = ("simulated Planner", workplace.path("planner.log"));
+            let arguments = planner_arguments(settings, &workplace);
+            match settings.secured {
+                None => Process::start(name, &arguments, &log).await?,
+                Some(_) => Process::start_with_admin(name, &arguments, &log).await?,
+            }
+        };
         let configuration = workplace.write(
             "kommuneklient.toml",
             &configuration(
                 settings,
+                &workplace,
                 database.url().expose_secret(),
                 &exchange_process.url,
                 &planner_process.url,
             ),
         )?;
-        let exchange = Admin::new(&exchange_process.url)?;
-        let planner = PlannerView::new(&planner_process.url, JOBCENTER, zone.clone(), clock.clone())?;
+        let exchange_roots = match settings.secured {
+            None => trust::Roots::Nobody,
+            Some(_) => trust::Roots::Only(workplace.path(EXCHANGE_ROOT_FILE)),
+        };
+        let exchange = Admin::trusting(&exchange_process.url, exchange_roots.clone())?;
+        let planner = PlannerView::new(&planner_process.admin_url, JOBCENTER, zone.clone(), clock.clone())?;
         let mut stage = Self {
             workplace,
             database,
@@ -80,6 +96,7 @@ impl Stage {
             planner_process,
             service: None,
             configuration,
+            exchange_roots,
             exchange,
             planner,
         };
@@ -90,6 +107,11 @@ impl Stage {
     /// Where the simulated Exchange listens.
     pub fn exchange_url(&self) -> &str {
         &self.exchange_process.url
+    }
+
+    /// Whom a client of the simulated Exchange trusts.
+    pub fn exchange_roots(&self) -> trust::Roots {
+        self.exchange_roots.clone()
     }
 
     /// Starts the service.
@@ -153,7 +175,7 @@ impl Stage {
     }
 }
 
-fn exchange_arguments(settings: &Settings) -> Vec<String> {
+fn exchange_arguments(settings: &Settings, workplace: &Workplace) -> Vec<String> {
     let mut arguments: Vec<String> = ["simulate", "exchange", "--listen", "127.0.0.1:0", "--domain", DOMAIN]
         .into_iter()
         .chain(["--user", USER, "--password", PASSWORD])
@@ -164,6 +186,12 @@ fn exchange_arguments(settings: &Settings) -> Vec<String> {
         // a stream that says nothing for 3 s is dead by the demo's configuration
         arguments.extend(["--heartbeat-seconds".to_owned(), "1".to_owned()]);
     }
+    if let Some(login) = settings.secured {
+        let root = workplace.path(EXCHANGE_ROOT_FILE).display().to_string();
+        arguments.extend(["--tls-root".to_owned(), root]);
+        // the people of the demo log on with their passwords
+        arguments.extend(["--logins".to_owned(), format!("basic,{}", login.as_str())]);
+    }
     if let Some(folder) = &settings.calendars {
         arguments.extend(["--calendars".to_owned(), folder.display().to_string()]);
     }
@@ -173,7 +201,7 @@ fn exchange_arguments(settings: &Settings) -> Vec<String> {
     arguments
 }
 
-fn planner_arguments(settings: &Settings) -> Vec<String> {
+fn planner_arguments(settings: &Settings, workplace: &Workplace) -> Vec<String> {
     let mut arguments: Vec<String> =
         ["simulate", "planner", "--listen", "127.0.0.1:0", "--jobcenter", JOBCENTER, "--domain", DOMAIN]
             .into_iter()
@@ -181,6 +209,10 @@ fn planner_arguments(settings: &Settings) -> Vec<String> {
             .collect();
     arguments.extend(["--mailboxes".to_owned(), settings.mailboxes.to_string()]);
     arguments.extend(["--allowed-items".to_owned(), "20".to_owned()]);
+    if settings.secured.is_some() {
+        let folder = workplace.path(PLANNER_CERTIFICATES).display().to_string();
+        arguments.extend(["--tls".to_owned(), folder, "--signed".to_owned()]);
+    }
     arguments.extend(["--allowed-in-flight".to_owned(), CALLS_IN_FLIGHT.to_string()]);
     arguments.extend(["--allowed-calls-per-minute".to_owned(), calls_per_minute(settings).to_string()]);
     if let Some(folder) = &settings.capture {
@@ -196,7 +228,13 @@ fn calls_per_minute(settings: &Settings) -> u32 {
 
 /// The service's configuration. Without faults everything is at its default but the addresses and the agreed load;
 /// with faults the patience is shortened, so that a run of seconds shows what takes minutes in real life.
-fn configuration(settings: &Settings, database: &str, exchange: &str, planner: &str) -> String {
+fn configuration(
+    settings: &Settings,
+    workplace: &Workplace,
+    database: &str,
+    exchange: &str,
+    planner: &str,
+) -> String {
     let text = |value: &str| toml::Value::from(value).to_string();
     let mut lines = vec![
         "[database]".to_owned(),
@@ -206,6 +244,15 @@ fn configuration(settings: &Settings, database: &str, exchange: &str, planner: &
         format!("user = {}", text(USER)),
         format!("password = {}", text(PASSWORD)),
     ];
+    if let Some(login) = settings.secured {
+        let root = workplace.path(EXCHANGE_ROOT_FILE);
+        lines.push(format!("root_certificates = {}", text(&root.display().to_string())));
+        lines.push(format!("authentication = {}", text(login.as_str())));
+        if login == Login::Oauth {
+            let url = format!("{exchange}{}", simulator_exchange::TOKEN_PATH);
+            lines.push(format!("oauth_token_url = {}", text(&url)));
+        }
+    }
     if settings.faults {
         lines.push("request_timeout = \"5s\"".to_owned());
     }
@@ -217,6 +264,22 @@ fn configuration(settings: &Settings, database: &str, exchange: &str, planner: &
         format!("simultaneous_calls = {CALLS_IN_FLIGHT}"),
         format!("sla_calls_per_minute = {}", calls_per_minute(settings)),
     ]);
+    if settings.secured.is_some() {
+        lines.push(format!("security = {}", text("mtls+wss")));
+        lines.extend(
+            [
+                ("root_certificates", ROOT_FILE),
+                ("client_certificate", CLIENT_FILE),
+                ("client_key", CLIENT_KEY_FILE),
+                ("server_pin_file", SERVER_FILE),
+                ("answer_certificates", SERVER_FILE),
+            ]
+            .map(|(key, file)| {
+                let file = workplace.path(PLANNER_CERTIFICATES).join(file);
+                format!("{key} = {}", text(&file.display().to_string()))
+            }),
+        );
+    }
     if settings.faults {
         lines.extend(
             [

@@ -21,8 +21,10 @@ const STOP_PATIENCE: Duration = Duration::from_secs(30);
 pub struct Process {
     name: &'static str,
     child: Child,
-    /// Where it listens, `http://127.0.0.1:PORT`.
+    /// Where it listens, `http://127.0.0.1:PORT` or `https://…`.
     pub url: String,
+    /// Where its admin side listens: the same but for a simulator whose service demands certificates.
+    pub admin_url: String,
     _drain: AbortOnDropHandle<()>,
 }
 
@@ -52,6 +54,28 @@ impl Process {
         environment: &[(String, String)],
         log: &Path,
     ) -> Result<Self, DemoError> {
+        Self::start_listening(name, program, arguments, environment, log, 1).await
+    }
+
+    /// Starts this program as a simulator with an admin side of its own, and waits for both.
+    pub async fn start_with_admin(
+        name: &'static str,
+        arguments: &[String],
+        log: &Path,
+    ) -> Result<Self, DemoError> {
+        let program = std::env::current_exe().map_err(|error| failed(name, error))?;
+        Self::start_listening(name, &program, arguments, &[], log, 2).await
+    }
+
+    /// Waits for so many lines with an address: that of the service, and that of the admin side.
+    async fn start_listening(
+        name: &'static str,
+        program: &Path,
+        arguments: &[String],
+        environment: &[(String, String)],
+        log: &Path,
+        addresses: usize,
+    ) -> Result<Self, DemoError> {
         let file = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -69,18 +93,20 @@ impl Process {
             .map_err(|error| failed(name, error))?;
         let stdout = child.stdout.take().expect("stdout was asked for as a pipe");
         let mut lines = BufReader::new(stdout).lines();
-        let url = tokio::time::timeout(START_PATIENCE, async {
-            while let Ok(Some(line)) = lines.next_line().await {
-                if let Some(url) = address_in(&line) {
-                    return Some(url);
-                }
+        let urls = tokio::time::timeout(START_PATIENCE, async {
+            let mut urls = Vec::new();
+            while urls.len() < addresses
+                && let Ok(Some(line)) = lines.next_line().await
+            {
+                urls.extend(address_in(&line));
             }
-            None
+            urls
         })
         .await;
-        let url = match url {
-            Ok(Some(url)) => url,
-            Ok(None) => {
+        let (url, admin_url) = match urls.as_deref() {
+            Ok([url, .., admin]) => (url.clone(), admin.clone()),
+            Ok([url]) if addresses == 1 => (url.clone(), url.clone()),
+            Ok(_) => {
                 let status = child.wait().await.map_or_else(|e| e.to_string(), |s| s.to_string());
                 return Err(failed(name, format!("ended with {status} before it listened; {}", tail(log))));
             }
@@ -88,7 +114,7 @@ impl Process {
         };
         // the pipe must be read on, or the child would block on a full one
         let drain = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { name, child, url, _drain: AbortOnDropHandle::new(drain) })
+        Ok(Self { name, child, url, admin_url, _drain: AbortOnDropHandle::new(drain) })
     }
 
     /// The process id.
@@ -164,7 +190,7 @@ impl Workplace {
 fn address_in(line: &str) -> Option<String> {
     let (_, after) = line.split_once("listening on ")?;
     let url = after.split_whitespace().next()?.trim_end_matches([',', '.', '/']);
-    url.starts_with("http://").then(|| url.to_owned())
+    ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)).then(|| url.to_owned())
 }
 
 fn tail(log: &Path) -> String {
@@ -192,6 +218,11 @@ mod tests {
             url("x listening on http://127.0.0.1:1/, 50 mailboxes").as_deref(),
             Some("http://127.0.0.1:1")
         );
+        assert_eq!(
+            url("planner simulator listening on https://127.0.0.1:3/").as_deref(),
+            Some("https://127.0.0.1:3")
+        );
+        assert_eq!(url("listening on 127.0.0.1:3"), None);
         assert_eq!(url("listening"), None);
     }
 }

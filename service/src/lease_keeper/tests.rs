@@ -1,5 +1,5 @@
-//! Goal: who renews its leases and can do nothing else says so. Method: a real database, and a pool whose only connection
-//! is never given back.
+//! Goal: who renews its leases and can do nothing else says so, and who only waits for a lock does not. Method: a real
+//! database, and a pool whose only connection is never given back, or waits behind the lock of a migration.
 
 use base::SystemClock;
 use store::StoreOptions;
@@ -7,45 +7,93 @@ use supervision::{ChildRef, ChildSpec, Intensity, Strategy, SupervisorSpec, Tree
 
 use super::*;
 
+/// How long the pool may be silent here.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A keeper at work, and what its process is told.
+struct Scene {
+    database: store::testing::TestDatabase,
+    /// The pool, of one connection.
+    store: Store,
+    lease: store::lease::Lease,
+    said: watch::Receiver<Option<String>>,
+    tree: Tree,
+}
+
+async fn scene(runtime: Handle) -> Scene {
+    let database = store::testing::database().await;
+    let store = Store::open(StoreOptions {
+        pool_size: 1,
+        patience: Duration::from_millis(100),
+        ..store::testing::options(database.url.clone())
+    })
+    .unwrap();
+    let clock = SystemClock::shared();
+    let book = LeaseBook::new(store.clone(), clock.clone(), "test".into(), Duration::from_secs(12));
+    let lease = book.acquire("listener", Duration::ZERO).await.unwrap();
+    let broken = watch::Sender::new(None);
+    let said = broken.subscribe();
+    let tools =
+        Tools { book, store: store.clone(), clock: clock.clone(), runtime, broken, pool_patience: PATIENCE };
+    let every = Duration::from_millis(50);
+    let keeper =
+        ChildSpec::actor("leases", &ChildRef::new(), move |context| LeaseKeeper::new(&tools, every, context));
+    let intensity = Intensity { max_restarts: 5, window: Duration::from_secs(60) };
+    let root = SupervisorSpec::new("root", Strategy::OneForOne, intensity).child(keeper);
+    Scene { database, store, lease, said, tree: Tree::start(root, clock) }
+}
+
+impl Scene {
+    /// Waits until the process is told that it must end.
+    async fn told(&mut self) -> String {
+        let reason = tokio::time::timeout(Duration::from_secs(20), self.said.wait_for(Option::is_some)).await;
+        reason.expect("in time").unwrap().clone().unwrap()
+    }
+}
+
+fn run(test: impl AsyncFnOnce(Handle)) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    actix::System::new().block_on(test(runtime.handle().clone()));
+    runtime.shutdown_timeout(Duration::from_secs(5));
+}
+
 #[test]
 fn a_keeper_whose_pool_is_used_up_for_good_says_that_the_process_must_end() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let handle = runtime.handle().clone();
-    actix::System::new().block_on(async move {
-        let database = store::testing::database().await;
-        let store = Store::open(StoreOptions {
-            pool_size: 1,
-            patience: Duration::from_millis(100),
-            ..store::testing::options(database.url.clone())
-        })
-        .unwrap();
-        let clock = SystemClock::shared();
-        let book = LeaseBook::new(store.clone(), clock.clone(), "test".into(), Duration::from_secs(12));
-        let lease = book.acquire("listener", Duration::ZERO).await.unwrap();
-        let broken = watch::Sender::new(None);
-        let tools = Tools {
-            book,
-            store: store.clone(),
-            clock: clock.clone(),
-            runtime: handle,
-            broken: broken.clone(),
-            pool_patience: Duration::from_millis(500),
-        };
-        let never_given_back = store.client("test").await.unwrap();
-        let every = Duration::from_millis(50);
-        let keeper = ChildSpec::actor("leases", &ChildRef::new(), move |context| {
-            LeaseKeeper::new(&tools, every, context)
-        });
-        let intensity = Intensity { max_restarts: 5, window: Duration::from_secs(60) };
-        let root = SupervisorSpec::new("root", Strategy::OneForOne, intensity).child(keeper);
-        let tree = Tree::start(root, clock);
-        let mut said = broken.subscribe();
-        let reason = tokio::time::timeout(Duration::from_secs(20), said.wait_for(Option::is_some));
-        let reason = reason.await.expect("in time").unwrap().clone().unwrap();
+    run(async |runtime| {
+        let mut scene = scene(runtime).await;
+        let never_given_back = scene.store.client("test").await.unwrap();
+        let reason = scene.told().await;
         assert!(reason.contains("pool"), "{reason}");
-        assert!(lease.is_valid(), "its leases were renewed all the time");
-        tree.shutdown().await;
+        assert!(scene.lease.is_valid(), "its leases were renewed all the time");
+        scene.tree.shutdown().await;
         drop(never_given_back);
     });
-    runtime.shutdown_timeout(Duration::from_secs(5));
+}
+
+/// Regression: a migration that held a table for longer than the patience ended every instance of the version before, one
+/// after the other and their successors, too.
+#[test]
+fn a_keeper_whose_pool_waits_for_a_lock_waits_with_it() {
+    run(async |runtime| {
+        let mut scene = scene(runtime.clone()).await;
+        let mut migrator = scene.database.store.client("test").await.unwrap();
+        let migration = migrator.transaction().await.unwrap();
+        migration.batch_execute("lock table store_state in access exclusive mode").await.unwrap();
+        // works as everybody does: it has the only connection, and waits
+        let reader = scene.store.clone();
+        let reading = runtime.spawn(async move { store::state::get(&reader, "any").await });
+        // as long as nobody says anything: six times its patience, with a try at least at each fifth of it
+        let patient = tokio::time::timeout(PATIENCE * 6, scene.said.wait_for(Option::is_some)).await;
+        assert!(patient.is_err(), "{patient:?}");
+        assert!(!reading.is_finished(), "else nothing was waited for");
+        drop(patient);
+        migration.commit().await.unwrap();
+        assert_eq!(reading.await.unwrap().unwrap(), None);
+        assert!(scene.lease.is_valid());
+        // and a pool that is dead without a lock is told as ever
+        let never_given_back = scene.store.client("test").await.unwrap();
+        assert!(scene.told().await.contains("pool"));
+        scene.tree.shutdown().await;
+        drop(never_given_back);
+    });
 }

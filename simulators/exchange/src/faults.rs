@@ -323,7 +323,7 @@ pub enum Act {
         /// Wrong, or right again.
         corrupt: bool,
     },
-    /// Gives an item times that no client could give it, as an import or a broken client leaves them. Its
+    /// Gives an item times, or a zone, that no client could give it, as an import or a broken client leaves them. Its
     /// subscriptions hear of it.
     Distort {
         /// The mailbox's address.
@@ -334,6 +334,10 @@ pub enum Act {
         start: jiff::Timestamp,
         /// The end, which may be before it.
         end: jiff::Timestamp,
+        /// The name of its zone, which may be one that nobody knows (its rules stay as they were then); as it was
+        /// without it.
+        #[serde(default)]
+        zone: Option<String>,
     },
     /// All sync states of a mailbox are refused from now on (`ErrorInvalidSyncStateData`), as after a restored
     /// database.

@@ -44,4 +44,4 @@ pub use error::SimulatorError;
 pub use faults::{Act, Fault, Lost};
 pub use logon::Logins;
 pub use options::Options;
-pub use simulator::{Simulator, run};
+pub use simulator::{Simulator, TOKEN_PATH, run};

@@ -99,6 +99,11 @@ impl Logons {
         }
     }
 
+    /// The tokens that were given and not withdrawn, also those that have expired; the oldest are forgotten some day.
+    pub fn tokens(&self) -> Vec<String> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     /// The counts until now.
     pub fn counts(&self) -> LogonCounts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

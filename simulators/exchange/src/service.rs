@@ -222,12 +222,17 @@ impl Service {
                 world.mailbox_mut(mailbox)?.set_corrupt(key, *corrupt);
                 1
             }
-            Act::Distort { mailbox, item, start, end } => {
+            Act::Distort { mailbox, item, start, end, zone } => {
                 let no_item = || SimulatorError::NoItem { item: item.clone() };
                 let key = ItemKey::parse(item).map_err(|_| no_item())?;
                 let changed = world.mailbox_mut(mailbox)?.update(key, now, |appointment| {
                     appointment.details.start = *start;
                     appointment.details.end = *end;
+                    if let Some(name) = zone {
+                        let zone = appointment.details.start_zone.by_another_name(name);
+                        appointment.details.end_zone = Arc::clone(&zone);
+                        appointment.details.start_zone = zone;
+                    }
                     Ok::<_, std::convert::Infallible>(())
                 });
                 let Some(Ok(events)) = changed else { return Err(no_item()) };

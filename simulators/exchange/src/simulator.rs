@@ -17,6 +17,8 @@ use crate::server::REQUEST_BYTES_MAX;
 use crate::service::Service;
 use crate::{SimulatorError, discover, ics, logon, server};
 
+/// Where tokens are given out: at the place that Entra has below a tenant.
+pub const TOKEN_PATH: &str = "/oauth2/v2.0/token";
 /// The simulator's name in its ready line.
 const NAME: &str = "exchange simulator";
 /// Between an admin request that takes the server down and its end, so that the request is answered.
@@ -81,7 +83,7 @@ impl Simulator {
 
     /// The token service.
     pub fn token_url(&self) -> String {
-        format!("{}/oauth2/v2.0/token", self.url)
+        format!("{}{TOKEN_PATH}", self.url)
     }
 
     /// What it holds, for tests in the same process.
@@ -128,7 +130,7 @@ async fn serve(
             .app_data(commands.clone())
             .route("/EWS/Exchange.asmx", web::post().to(server::ews))
             .route("/ews/exchange.asmx", web::post().to(server::ews))
-            .route("/oauth2/v2.0/token", web::post().to(logon::token))
+            .route(TOKEN_PATH, web::post().to(logon::token))
             .route("/autodiscover/autodiscover.svc", web::post().to(discover::get_user_settings))
             .route("/autodiscover/autodiscover.xml", web::post().to(discover::plainly));
         admin::routes(config);

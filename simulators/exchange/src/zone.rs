@@ -57,6 +57,13 @@ impl Zone {
         Some(Arc::new(Self { id: CUSTOM.into(), name: "Customized Time Zone".into(), iana: None, rules }))
     }
 
+    /// The zone of a name; where nobody knows it, these rules under that name.
+    pub fn by_another_name(&self, name: &str) -> Arc<Self> {
+        Self::find(name).unwrap_or_else(|| {
+            Arc::new(Self { id: name.into(), name: name.into(), iana: None, rules: self.rules.clone() })
+        })
+    }
+
     fn from_windows(windows: WindowsTimezone) -> Option<Arc<Self>> {
         let iana = windows.tzdb_id();
         Some(Arc::new(Self {

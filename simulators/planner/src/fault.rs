@@ -72,6 +72,8 @@ pub enum Fault {
     ForeignReceipts,
     /// Every row of the answer to `GetEvents` comes twice.
     DuplicateRows,
+    /// The answer to `GetEvents` also holds what there is of mailboxes that were not asked for.
+    ForeignRows,
     /// The answer is cut in the middle, with HTTP 200. Applied.
     MalformedAnswer,
     /// The answer is well-formed and larger than 5 MiB. Applied.
@@ -129,7 +131,9 @@ impl FaultKind for Fault {
             {
                 Err("only changes have receipts".to_owned())
             }
-            Self::DuplicateRows if operation.is_some_and(|operation| operation != Operation::GetEvents) => {
+            Self::DuplicateRows | Self::ForeignRows
+                if operation.is_some_and(|operation| operation != Operation::GetEvents) =>
+            {
                 Err("only GetEvents has rows".to_owned())
             }
             _ => Ok(()),

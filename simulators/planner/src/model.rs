@@ -83,6 +83,11 @@ pub(crate) fn folded(mail: &str) -> String {
     mail.trim().to_lowercase()
 }
 
+/// The addresses that a query asks for.
+fn asked(query: &EventsQuery) -> Vec<String> {
+    query.resources.iter().map(|resource| folded(&resource.email_address)).collect()
+}
+
 impl Planner {
     // === resources ===
 
@@ -167,17 +172,31 @@ impl Planner {
 
     /// The appointments that a query asks for: of each address once, filtered by their start.
     pub(crate) fn find(&self, query: &EventsQuery) -> Vec<CalendarEvent> {
+        let mut addresses = asked(query);
+        let mut seen = std::collections::BTreeSet::new();
+        addresses.retain(|address| seen.insert(address.clone()));
+        self.of_addresses(addresses.iter().map(String::as_str), query)
+    }
+
+    /// The appointments of the addresses that a query does not ask for, filtered by their start as it asks.
+    pub(crate) fn find_of_others(&self, query: &EventsQuery) -> Vec<CalendarEvent> {
+        let asked = asked(query);
+        let others = self.mailboxes.keys().map(|mail| &**mail);
+        self.of_addresses(others.filter(|mail| !asked.iter().any(|asked| asked == mail)), query)
+    }
+
+    fn of_addresses<'m>(
+        &self,
+        addresses: impl Iterator<Item = &'m str>,
+        query: &EventsQuery,
+    ) -> Vec<CalendarEvent> {
         let within = |held: &Held| {
             query.start_from.is_none_or(|from| held.start >= from)
                 && query.start_to.is_none_or(|to| held.start <= to)
         };
-        let mut addresses: Vec<String> =
-            query.resources.iter().map(|resource| folded(&resource.email_address)).collect();
-        let mut seen = std::collections::BTreeSet::new();
-        addresses.retain(|address| seen.insert(address.clone()));
         let mut found = Vec::new();
-        for address in &addresses {
-            let resource_id = self.known.get(address.as_str()).copied().flatten();
+        for address in addresses {
+            let resource_id = self.known.get(address).copied().flatten();
             for row in self.rows_of(address).filter(|row| within(&row.held)) {
                 let mut event = CalendarEvent::new(&*row.mail, &*row.origin_id, row.held.start, row.held.end);
                 event.calendar_event_identifier = Some(row.held.id);

@@ -9,7 +9,7 @@ use calendar::source::Location;
 use super::*;
 use crate::lease::{Lease, LeaseBook};
 use crate::shares::group_lease;
-use crate::subscriptions::{GroupId, NewGroup, Regrouping};
+use crate::subscriptions::{GroupId, NewGroup, Regrouping, StoredGroup};
 use crate::testing::{TestDatabase, database};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -71,11 +71,17 @@ async fn who_takes_a_group_over_has_its_slot_and_who_lost_it_takes_none() {
     assert_eq!(slots, 2);
 }
 
-/// A former on another instance dissolves the group of a paused instance and forms one anew on the same account: by the
-/// rows there is room, and Exchange still has the stream of the old one.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_group_that_was_dissolved_carries_on_until_its_owner_has_let_go() {
-    let database = database().await;
+/// A mailbox of the group that is formed for it alone, on account 1.
+fn form(n: u32) -> NewGroup {
+    NewGroup {
+        location: Location { endpoint: "https://mail/EWS".into(), grouping: n.to_string() },
+        account: AccountId::new(1),
+        members: vec![MailAddress::parse(&format!("m{n}@sim.test")).unwrap()],
+    }
+}
+
+/// Account 1 with two groups by the rows, and the duty under which they were formed.
+async fn two_groups(database: &TestDatabase, former: &LeaseBook) -> (Lease, Vec<StoredGroup>) {
     let client = database.store.client("test").await.unwrap();
     client
         .batch_execute(
@@ -85,16 +91,19 @@ async fn a_group_that_was_dissolved_carries_on_until_its_owner_has_let_go() {
         )
         .await
         .unwrap();
-    let former = book(&database, "former", LONG);
     let duty = former.acquire("listener", PATIENCE).await.unwrap();
-    let form = |n: u32| NewGroup {
-        location: Location { endpoint: "https://mail/EWS".into(), grouping: n.to_string() },
-        account: AccountId::new(1),
-        members: vec![MailAddress::parse(&format!("m{n}@sim.test")).unwrap()],
-    };
     let plan = Regrouping { formed: vec![form(1), form(2)], ..Regrouping::default() };
     database.store.regroup(&duty.fence(), &plan, 2).await.unwrap();
-    let groups = database.store.affinity_groups().await.unwrap();
+    (duty, database.store.affinity_groups().await.unwrap())
+}
+
+/// A former on another instance dissolves the group of a paused instance and forms one anew on the same account: by the
+/// rows there is room, and Exchange still has the stream of the old one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_was_dissolved_carries_on_until_its_owner_has_let_go() {
+    let database = database().await;
+    let former = book(&database, "former", LONG);
+    let (duty, groups) = two_groups(&database, &former).await;
     let elsewhere = book(&database, "elsewhere", SHORT);
     let (one, two) = (own(&elsewhere, groups[0].id.get()).await, own(&former, groups[1].id.get()).await);
     assert_eq!(take(&database, &one).await, AccountSlot::Taken);
@@ -162,4 +171,50 @@ async fn of_many_that_ask_at_once_as_many_get_a_slot_as_there_are() {
     let asked = asking.join_all().await;
     let taken = asked.iter().filter(|(_, slot)| *slot == AccountSlot::Taken).count();
     assert_eq!(taken, 2, "{asked:?}");
+}
+
+/// Regression: a group of a version before slots has none, and while both versions ran side by side an account carried
+/// one more for each of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_of_a_version_before_slots_count_and_those_that_wait_for_one_do_not() {
+    let database = database().await;
+    let (old, new) = (book(&database, "old", LONG), book(&database, "new", LONG));
+    let (_duty, groups) = two_groups(&database, &new).await;
+    // of the version before: they listen, and take no slot
+    let one = own(&old, groups[0].id.get()).await;
+    let two = own(&old, groups[1].id.get()).await;
+    // of this one: no rows, as when they were formed anew, so that they do not count before they have asked
+    let (three, four) = (own(&new, 1_003).await, own(&new, 1_004).await);
+    assert!(is_full(take(&database, &three).await), "a third stream of an account that may have two");
+    assert!(is_full(take(&database, &four).await));
+    one.release().await.unwrap();
+    assert_eq!(take(&database, &three).await, AccountSlot::Taken);
+    assert!(is_full(take(&database, &four).await));
+    two.release().await.unwrap();
+    // taken over by this version: they have asked, and wait; nobody waits for who waits
+    let taken_over = own(&new, groups[0].id.get()).await;
+    assert!(!is_full(take(&database, &taken_over).await), "one of three is there");
+    assert!(is_full(take(&database, &four).await));
+    let waits = own(&new, groups[1].id.get()).await;
+    assert!(is_full(take(&database, &waits).await));
+    three.release().await.unwrap();
+    assert_eq!(take(&database, &four).await, AccountSlot::Taken, "it does not count who waits");
+    assert!(is_full(take(&database, &waits).await));
+}
+
+/// Those of this version that have their leases and have not asked yet are taken for ones of the version before, until
+/// they ask: all of them get to work.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_that_begin_together_do_not_wait_for_each_other() {
+    let database = database().await;
+    let book = book(&database, "here", LONG);
+    let (_duty, groups) = two_groups(&database, &book).await;
+    let dissolved = own(&book, 1_003).await;
+    assert_eq!(take(&database, &dissolved).await, AccountSlot::Taken);
+    let (one, two) = (own(&book, groups[0].id.get()).await, own(&book, groups[1].id.get()).await);
+    assert!(is_full(take(&database, &one).await), "the other one might be of the version before");
+    assert_eq!(take(&database, &two).await, AccountSlot::Taken, "this one has said that it waits");
+    assert!(is_full(take(&database, &one).await));
+    dissolved.release().await.unwrap();
+    assert_eq!(take(&database, &one).await, AccountSlot::Taken);
 }

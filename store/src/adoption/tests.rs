@@ -388,6 +388,50 @@ async fn keys_are_locked_in_the_order_of_their_names() {
     assert_eq!(adopting.await.unwrap().unwrap().unwrap().corrected, 3);
 }
 
+/// Regression: what the first full reading decided about a key while its adoption was being stored was neither corrected nor
+/// learned, so that what Planner held already was sent once more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_decided_while_an_adoption_is_being_stored_is_adopted_too() {
+    let database = database().await;
+    let store = &database.store;
+    new_resource(store, MAIL).await;
+    let fence = fence(store, "communicator/comparison").await;
+    let began = begin(&database, &fence).await.began;
+    // a full reading is deciding about both, and has not committed
+    let mut other = store.client("test").await.unwrap();
+    let tx = other.transaction().await.unwrap();
+    let decision = "insert into calendar_event (mail, origin_id, version, wanted, start_at, end_at, decided_at) \
+                    values ($1, $2, 1, true, $3, $4, clock_timestamp())";
+    for (id, hour) in [("held", 20), ("lacking", 21)] {
+        tx.execute(decision, &[&MAIL, &id, &slot(hour).start, &slot(hour).end]).await.unwrap();
+    }
+    let adopting = {
+        let (store, fence) = (store.clone(), fence.clone());
+        let events = vec![held("held", slot(20)), held("other", slot(30))];
+        tokio::spawn(async move { store.adopt(&fence, &adoption(began, events)).await })
+    };
+    let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let deadline = tokio::time::Instant::now() + AFTER;
+    while number(store, waits).await == 0 {
+        assert!(
+            tokio::time::Instant::now() < deadline && !adopting.is_finished(),
+            "the adoption waits for the decision"
+        );
+        tokio::task::yield_now().await;
+    }
+    tx.commit().await.unwrap();
+    let adopted = adopting.await.unwrap().unwrap().unwrap();
+    assert_eq!((adopted.corrected, adopted.learned), (1, 1));
+    let row = key_row(store, MAIL, "held").await.unwrap();
+    assert_eq!(
+        (row.version, row.acknowledged, row.pending),
+        (1, Some(Some(slot(20))), false),
+        "nothing to send"
+    );
+    let row = key_row(store, MAIL, "lacking").await.unwrap();
+    assert_eq!((row.acknowledged, row.pending), (None, true));
+}
+
 /// Regression (torture seed 27): a first full read was claimed, made and decided between an adoption's look for it and
 /// the adoption's commit. It did not know the learned keys, and nobody ever decided about them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,10 +6,11 @@ use std::time::Duration;
 use base::SystemClock;
 use calendar::MailAddress;
 
+use super::testing::until_waiting;
+use crate::StoreError;
 use crate::lease::{Lease, LeaseBook};
 use crate::resources::ResourceFailure;
 use crate::testing::{TestDatabase, database};
-use crate::{Store, StoreError};
 
 async fn world() -> (TestDatabase, Lease) {
     let database = database().await;
@@ -33,20 +34,6 @@ fn failures(names: &str) -> Vec<(MailAddress, ResourceFailure)> {
         .chars()
         .map(|name| (MailAddress::parse(&format!("{name}@sim.test")).unwrap(), failure.clone()))
         .collect()
-}
-
-/// Waits until a statement of the product waits for a lock.
-async fn until_waiting(store: &Store) {
-    let client = store.client("test").await.unwrap();
-    let waiting = "select count(*) from pg_stat_activity where datname = current_database() \
-                   and wait_event_type = 'Lock' and pid <> pg_backend_pid()";
-    for _ in 0..1_000 {
-        if client.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0 {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-    panic!("nobody waits for a lock");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -200,3 +200,19 @@ async fn a_mailbox_that_went_out_of_use_keeps_all_from_happening() {
     assert!(!place.together(&[&full_read(1, 0, None), &full_read(2, 0, None)]).await.unwrap());
     assert_eq!(place.counts().await, NOTHING);
 }
+
+/// The fence of all of them names owners, too: see `of_two_owners_with_the_same_token_only_the_one_in_the_row_writes`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_in_the_hand_of_another_owner_stops_all_of_them() {
+    let place = place().await;
+    let effects = [full_read(1, 0, None), full_read(2, 0, None)];
+    let forgotten = Fence { owner: "elsewhere".into(), ..place.fences[1].clone() };
+    for fences in [[&place.fences[0], &forgotten], [&place.fences[1], &forgotten]] {
+        let fenced: Vec<(&Fence, &Effect)> = fences.into_iter().zip(&effects).collect();
+        let refused = place.database.store.apply_together(&fenced).await;
+        assert!(matches!(refused, Err(StoreError::LeaseLost { .. })), "{refused:?}");
+        assert_eq!(place.counts().await, NOTHING);
+    }
+    let fenced: Vec<(&Fence, &Effect)> = place.fences.iter().zip(&effects).collect();
+    assert!(place.database.store.apply_together(&fenced).await.unwrap());
+}

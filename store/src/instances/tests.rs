@@ -148,3 +148,42 @@ async fn a_shard_that_is_taken_while_somebody_comes_keeps_its_number() {
     assert_eq!(coming.await.unwrap().unwrap(), AgreedShards { shards: 4, differs: true });
     assert!(held.is_valid());
 }
+
+/// Regression: an instance that was paused until all others had ended, and the number of shards had changed, renewed its
+/// leases when it woke up (they had run out, and nobody had taken them) and wrote under the number of before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_wakes_up_after_the_number_changed_has_lost_its_shards() {
+    let database = database().await;
+    let (paused, other) = (book(&database, "paused", SHORT), book(&database, "other", LONG));
+    paused.register(wants(4)).await.unwrap();
+    let held = shard(&paused, 3).await;
+    let _duty = paused.acquire("communicator", Duration::ZERO).await.unwrap();
+    until_dead(&database, "paused").await;
+    let mut client = database.store.client("test").await.unwrap();
+    // what it had begun to write is waited for
+    let writing = client.transaction().await.unwrap();
+    crate::lease::guard(&writing, &held.fence()).await.unwrap();
+    let observer = database.store.client("test").await.unwrap();
+    let live = "select count(*) from lease where expires_at > clock_timestamp()";
+    while observer.query_one(live, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+        tokio::task::yield_now().await;
+    }
+    let coming = tokio::spawn(async move { other.register(wants(8)).await });
+    let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    while observer.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        if coming.is_finished() {
+            panic!("changed the number past a guarded write: {:?}", coming.await);
+        }
+        tokio::task::yield_now().await;
+    }
+    writing.commit().await.unwrap();
+    assert_eq!(coming.await.unwrap().unwrap(), AgreedShards { shards: 8, differs: false });
+    let writing = client.transaction().await.unwrap();
+    let late = crate::lease::guard(&writing, &held.fence()).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
+    drop(writing);
+    assert_eq!(paused.renew().await.unwrap(), 1, "what has nothing to do with shards it has again");
+    assert!(!held.is_valid());
+    let anew = shard(&paused, 3).await;
+    assert!(anew.fence().token > held.fence().token);
+}

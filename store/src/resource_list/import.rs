@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::lists::{Effect, TEXT_MAX, apply_whitelist, sizes, surprises};
 use super::lock;
+use crate::conflict;
 use crate::operations::clean;
 use crate::wake::{self, Channel};
 use crate::{Store, StoreError};
@@ -69,6 +70,11 @@ pub enum ListImportEnd {
 impl Store {
     /// Takes over lists.
     pub async fn import_lists(&self, import: &ListImport<'_>) -> Result<ListImportEnd, StoreError> {
+        // which resources it changes is known only when it changes them, so they are not locked in order before
+        conflict::again(|| self.import_lists_once(import)).await
+    }
+
+    async fn import_lists_once(&self, import: &ListImport<'_>) -> Result<ListImportEnd, StoreError> {
         let operation = "take over the white- and the blacklist";
         let failed = StoreError::query(operation);
         let mut client = self.client(operation).await?;

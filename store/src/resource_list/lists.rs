@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use tokio_postgres::{Row, Transaction};
 
 use super::{NON_WHITELIST, NOT_BLACKLISTED, REVIVAL, lock, requests};
+use crate::conflict;
 use crate::operations::clean;
 use crate::wake::{self, Channel};
 use crate::{Store, StoreError};
@@ -191,6 +192,18 @@ impl Store {
     }
 
     async fn edit_whitelist(
+        &self,
+        statement: &str,
+        mails: &[MailAddress],
+        by: &str,
+        sure: bool,
+        now: Timestamp,
+    ) -> Result<Edited, StoreError> {
+        // which resources it changes is known only when it changes them, so they are not locked in order before
+        conflict::again(|| self.edit_whitelist_once(statement, mails, by, sure, now)).await
+    }
+
+    async fn edit_whitelist_once(
         &self,
         statement: &str,
         mails: &[MailAddress],

@@ -26,7 +26,7 @@ async fn a_run_is_remembered_until_the_next() {
 #[tokio::test]
 async fn who_lost_the_duty_records_nothing() {
     let db = database().await;
-    let old = Fence { key: "duty".into(), token: 7 };
+    let old = Fence { key: "duty".into(), token: 7, owner: "one".into() };
     let answer = db.store.record_run(&old, "comparison", at("2026-06-10T00:00:00Z")).await;
     assert!(matches!(answer, Err(StoreError::LeaseLost { .. })), "{answer:?}");
     assert_eq!(db.store.last_run("comparison").await.unwrap(), None);

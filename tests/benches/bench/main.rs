@@ -8,9 +8,12 @@
 #![expect(clippy::print_stderr, reason = "progress and errors are for the person who started it")]
 
 mod backpressure;
+mod cpu;
+mod decode;
 mod figures;
 mod full_pull;
 mod recorder;
+mod signing;
 mod sla;
 
 use std::process::ExitCode;
@@ -20,7 +23,9 @@ use figures::Figures;
 /// A benchmark: its name and what it measures.
 type Bench = (&'static str, &'static str);
 
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 5] = [
+    (decode::NAME, "decode views and streams of Exchange, beside a loop that looks at all and keeps nothing"),
+    (signing::NAME, "sign a call with 20 appointments and verify its answer, beside the bare RSA operations"),
     (full_pull::NAME, "read 1,000 mailboxes with 40 appointments each in full, from nothing"),
     (
         sla::NAME,
@@ -60,6 +65,8 @@ fn main() -> ExitCode {
         eprintln!("{name}: {what}");
         figures.extend(system.block_on(async {
             match name {
+                decode::NAME => decode::run(),
+                signing::NAME => signing::run(),
                 sla::NAME => sla::run().await,
                 backpressure::NAME => backpressure::run().await,
                 _ => full_pull::run().await,

@@ -9,6 +9,8 @@
 //!
 //! - `fn note(&self, act: Act)`, which never waits;
 //! - `async fn settled(&self, bound: Duration, told: impl Fn(&str)) -> Result<(), Difference>`, after [`Act::FaultsEnded`] was noted;
+//! - `async fn settled_but(&self, away: &BTreeSet<String>, bound: Duration, told: impl Fn(&str)) -> Result<(), Difference>` before that, where a
+//!   remedy is to be tried only on what needs it;
 //! - `async fn finish(&self) -> Findings`, after all instances have ended in order (each noted as [`Act::Ended`]).
 
 use std::path::PathBuf;
@@ -47,6 +49,8 @@ pub struct ObserverConfig {
     pub look_every: Duration,
     /// The driver's clock, which is right; those of instances may not be.
     pub clock: SharedClock,
+    /// At rest a subscription that is on no stream was left behind: nothing happened after which nobody can end it.
+    pub every_subscription_streamed: bool,
     /// Where the observer may leave evidence of a failing seed, if anywhere.
     pub keep: Option<PathBuf>,
 }
@@ -167,6 +171,9 @@ pub struct Figures {
     pub sends_of_paused: u64,
     /// Writes that the fence refused, as far as seen.
     pub refused_writes: u64,
+    /// How often a group had to wait for a slot of its service account.
+    #[serde(default)]
+    pub slots_awaited: u64,
     /// Take-overs of leases from a dead or paused owner: how long each was without a living owner, in milliseconds.
     pub take_overs_ms: Vec<u64>,
     /// The same of those during which the database was away: nobody can take anything over then.

@@ -320,6 +320,9 @@ pub const KINDS: [&str; 30] = [
 
 /// The index of `killed-at-point`.
 pub const KILLED_AT_POINT: usize = 27;
+/// The indices of kinds after which every subscription has somebody who knows of it and can end it: no instance dies or is
+/// paused, Exchange and the database are there and answer.
+pub const GENTLE: [usize; 21] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 29];
 /// How many crash points an instance is told of at a time.
 const POINTS_OF_A_FAULT: usize = 6;
 

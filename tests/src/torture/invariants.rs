@@ -14,6 +14,9 @@
 //! | [`MEMORY`] | no instance ever uses more memory than stated |
 //! | [`BLIND`] | the observer saw everything that it judges by |
 //!
+//! In seeds in which nothing happened that may leave one behind, a subscription that is on no stream keeps the state from
+//! having come to rest ([`subscriptions::idle`]).
+//!
 //! What a paused process does is none of the product's promises: it may have been stopped between its last check and
 //! its write. Its calls are left out of the counts and counted apart ([`calls::Book::late`]).
 

@@ -22,10 +22,11 @@ use jiff::Timestamp;
 use kommuneklient::demo::changes::Horizon;
 use kommuneklient::demo::http::Admin;
 use kommuneklient::demo::listing;
+use kommuneklient::demo::oracle::Key;
 use serde::de::DeserializeOwned;
 use simulator_exchange::admin::SubscriptionState;
 use simulator_kit::Page;
-use simulator_planner::admin::{EventList, Resource};
+use simulator_planner::admin::{EventList, LogEntry, Resource};
 use simulator_planner::calls::CallEntry;
 use store::{Store, StoreError, StoreOptions};
 use tokio::task::JoinHandle;
@@ -119,16 +120,41 @@ impl Observer {
     /// # Errors
     /// What still differs, or could not be seen, when `bound` is over.
     pub async fn settled(&self, bound: Duration, told: impl Fn(&str)) -> Result<(), Difference> {
+        let (since, look) = self.right(None, bound, told).await?;
+        let rest = self.at_rest(since, look);
+        *lock(&self.rest) = Some(rest);
+        Ok(())
+    }
+
+    /// The same but for what only a comparison brings in step: keys that Planner ever refused for good, and everything of
+    /// the mailboxes that were `away` from its list (lower-cased addresses). The state has not come to rest then.
+    ///
+    /// # Errors
+    /// As [`settled`](Self::settled).
+    pub async fn settled_but(
+        &self,
+        away: &BTreeSet<String>,
+        bound: Duration,
+        told: impl Fn(&str),
+    ) -> Result<(), Difference> {
+        self.right(Some(away), bound, told).await.map(drop)
+    }
+
+    /// Waits until two looks in a row are right; gives when the first was, and the second.
+    async fn right(
+        &self,
+        away: Option<&BTreeSet<String>>,
+        bound: Duration,
+        told: impl Fn(&str),
+    ) -> Result<(Timestamp, Look), Difference> {
         let deadline = self.config.clock.monotonic() + bound;
         let mut before: Option<Look> = None;
         let mut last = String::new();
         loop {
-            let words = match self.look().await {
+            let words = match self.look(away).await {
                 Ok(look) if look.differs.is_empty() => {
                     if let Some(first) = before.as_ref().filter(|first| first.calls == look.calls) {
-                        let rest = self.at_rest(first.at, look);
-                        *lock(&self.rest) = Some(rest);
-                        return Ok(());
+                        return Ok((first.at, look));
                     }
                     before = Some(look);
                     "it was right a moment ago, and calls go on".to_owned()
@@ -251,13 +277,31 @@ impl Observer {
         }
     }
 
+    /// The keys that Planner ever refused for good: neither taken, nor there already or not there, nor put off.
+    async fn refused(&self) -> Result<BTreeSet<Key>, String> {
+        let mut refused = BTreeSet::new();
+        let mut after = 0;
+        loop {
+            let path = format!("/admin/log?after={after}");
+            let page: Page<LogEntry> = self.planner.get(&path).await.map_err(|error| error.to_string())?;
+            if page.lost > 0 {
+                return Err(format!("{} receipts have made room for newer ones", page.lost));
+            }
+            let Some(last) = page.entries.last().map(|entry| entry.seq) else { return Ok(refused) };
+            let entries = page.entries.into_iter().map(|entry| entry.value);
+            let entries = entries.filter(|entry| !matches!(entry.code, 0 | 8 | 10 | 15 | 16));
+            refused.extend(entries.map(|entry| (entry.mail.to_lowercase(), entry.origin_id.to_string())));
+            after = last;
+        }
+    }
+
     /// Asks a simulator, with patience.
     async fn ask<T: DeserializeOwned>(&self, admin: &Admin, path: &str) -> Result<T, String> {
         let ask = async || admin.get::<T>(path).await.map_err(|error| error.to_string());
         patiently(&self.config.clock, ask).await
     }
 
-    async fn look(&self) -> Result<Look, String> {
+    async fn look(&self, away: Option<&BTreeSet<String>>) -> Result<Look, String> {
         let at = self.config.clock.now();
         let simulator = |error: kommuneklient::demo::error::DemoError| error.to_string();
         let lists = audit::lists(&self.store).await.map_err(words_of)?;
@@ -266,7 +310,10 @@ impl Observer {
         let horizon = Horizon::at(at, &self.config.zone, self.config.months);
         let calendars = listing::listed(&self.exchange, &horizon).await.map_err(simulator)?;
         let held: EventList = self.planner.get("/admin/events").await.map_err(simulator)?;
-        let differences = oracle::differences(&calendars, &held.events, &in_use, &horizon);
+        let mut differences = oracle::differences(&calendars, &held.events, &in_use, &horizon);
+        if let Some(away) = away {
+            oracle::leave_out(&mut differences, away, &self.refused().await?);
+        }
         let waiting = audit::waiting(&self.store).await.map_err(words_of)?;
         let live: Vec<SubscriptionState> =
             self.exchange.get("/admin/subscriptions").await.map_err(simulator)?;
@@ -275,7 +322,11 @@ impl Observer {
         let unheard = subscriptions::unheard(&live, &in_use.intersection(&there).cloned().collect());
         let calls: Page<CallEntry> =
             self.planner.get("/admin/calls?after=0&limit=1").await.map_err(simulator)?;
-        let differs = differs(&differences, waiting, &unheard);
+        let idle = match self.config.every_subscription_streamed {
+            true => subscriptions::idle(&live),
+            false => Vec::new(),
+        };
+        let differs = differs(&differences, waiting, &unheard, &idle);
         Ok(Look { at, differs, subscriptions: live, in_use, calls: calls.last })
     }
 }
@@ -302,6 +353,7 @@ fn differs(
     differences: &kommuneklient::demo::oracle::Differences,
     waiting: audit::Waiting,
     unheard: &[String],
+    idle: &[String],
 ) -> String {
     let mut all = Vec::new();
     if !differences.is_empty() {
@@ -319,9 +371,12 @@ fn differs(
             all.push(format!("{count} {what}"));
         }
     }
+    let some = |mails: &[String]| mails.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     if !unheard.is_empty() {
-        let some: Vec<&str> = unheard.iter().take(NAMED).map(String::as_str).collect();
-        all.push(format!("{} mailboxes are heard by no stream ({})", unheard.len(), some.join(", ")));
+        all.push(format!("{} mailboxes are heard by no stream ({})", unheard.len(), some(unheard)));
+    }
+    if !idle.is_empty() {
+        all.push(format!("{} subscriptions are on no stream (of {})", idle.len(), some(idle)));
     }
     all.join("; ")
 }

@@ -63,6 +63,14 @@ pub fn differences(
     differences
 }
 
+/// Leaves these keys out, and everything of these mailboxes (lower-cased).
+pub fn leave_out(differences: &mut Differences, mailboxes: &BTreeSet<String>, keys: &BTreeSet<Key>) {
+    let Differences { missing, stale, extra } = differences;
+    for kind in [missing, stale, extra] {
+        kind.retain(|key| !mailboxes.contains(&key.0) && !keys.contains(key));
+    }
+}
+
 /// The differences in words: at most `most` of each kind.
 pub fn in_words(differences: &Differences, most: usize) -> String {
     let kinds =

@@ -44,6 +44,8 @@ pub struct Report {
     pub sends_of_paused: u64,
     /// Writes that fences refused, as far as seen.
     pub refused_writes: u64,
+    /// How often groups waited for a slot of their account.
+    pub slots_awaited: u64,
     /// Writes that the observer checked for their token.
     pub audited_writes: u64,
     /// The most memory that an instance used, in bytes.
@@ -104,6 +106,7 @@ impl Report {
             took: Spread::of(all().map(|result| result.took_ms).collect()),
             sends_of_paused: all().map(|result| result.findings.figures.sends_of_paused).sum(),
             refused_writes: all().map(|result| result.findings.figures.refused_writes).sum(),
+            slots_awaited: all().map(|result| result.findings.figures.slots_awaited).sum(),
             audited_writes: all().map(|result| result.findings.figures.audited_writes).sum(),
             planner_calls: all().map(|result| result.findings.figures.planner_calls).sum(),
             resident_bytes_max: all()
@@ -154,12 +157,13 @@ impl Report {
         let without = times(&self.take_overs_without_database);
         line(format!("take-overs while the database was away for some time: {without}"));
         line(format!(
-            "{} changes, {} calls to Planner, {} writes checked for their token, {} refused by a fence, {} sends of \
-             paused processes, {} endings by own decision, {} MiB at most",
+            "{} changes, {} calls to Planner, {} writes checked for their token, {} refused by a fence, {} waits for a \
+             slot of an account, {} sends of paused processes, {} endings by own decision, {} MiB at most",
             self.changes,
             self.planner_calls,
             self.audited_writes,
             self.refused_writes,
+            self.slots_awaited,
             self.sends_of_paused,
             self.escalations,
             self.resident_bytes_max / 1024 / 1024

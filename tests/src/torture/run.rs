@@ -4,12 +4,14 @@
 //! until the state equals the rules' answer, [`BOUND`] at most → end the instances in order → ask the observer what it
 //! saw. Whatever happens, processes, simulators and database of the seed are gone at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Clock, SystemClock};
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -24,7 +26,7 @@ use super::injector::Injector;
 use super::instance::{self, Instances, Launch};
 use super::observer::Observer;
 use super::results::{Outcome, SeedResult};
-use super::schedule::{Act, Schedule};
+use super::schedule::{Act, Emphasis, Schedule};
 use super::world::{self, MAILBOXES, MONTHS, PACE, World};
 
 /// Within this time after the end of all faults the state must equal the rules' answer (ten minutes of an unscaled
@@ -47,6 +49,8 @@ const AFTER_LATE: Duration = Duration::from_millis(5_500);
 const PANICKED: &str = "\"event_id\":9302";
 /// What an instance logs when a fence refused its write.
 const REFUSED: &str = "a write under an old token was refused";
+/// The event of a group that waits for a slot of its account.
+const SLOT_AWAITED: &str = "\"event_id\":9014";
 
 /// How seeds are run.
 #[derive(Debug, Clone)]
@@ -129,6 +133,7 @@ async fn attempt(
         resident_bytes_max: RESIDENT_BYTES_MAX,
         look_every: LOOK_EVERY,
         clock: SystemClock::shared(),
+        every_subscription_streamed: schedule.emphasis == Emphasis::Gentle,
         keep: None,
     })
     .await;
@@ -162,6 +167,8 @@ async fn attempt(
         }
         let refused = text.lines().filter(|line| line.contains(REFUSED)).count();
         result.findings.figures.refused_writes += u64::try_from(refused).unwrap_or(u64::MAX);
+        let awaited = text.lines().filter(|line| line.contains(SLOT_AWAITED)).count();
+        result.findings.figures.slots_awaited += u64::try_from(awaited).unwrap_or(u64::MAX);
     }
     if setting.keep.is_some() && setting.is_kept(result) {
         // evidence: whatever cannot be had is left out
@@ -184,6 +191,12 @@ struct Seed<'a> {
 impl Seed<'_> {
     /// From the first start to the ending in order.
     async fn perform(&self, result: &mut SeedResult) -> Result<(), TortureError> {
+        for (user, password) in world::accounts(self.schedule) {
+            let order = Order { input: password, ..self.command(&["credential", "add", &user]) };
+            give(order)
+                .await
+                .map_err(|reason| TortureError::Process { what: "add a service account", reason })?;
+        }
         self.injector.instances.start_all().await?;
         let acts = tokio::time::timeout(ACTS_PATIENCE, self.act(result)).await;
         acts.map_err(|_| hangs("do what the schedule says in time"))?;
@@ -258,13 +271,24 @@ impl Seed<'_> {
 
     /// Waits until the state equals the rules' answer.
     async fn settle(&self, result: &mut SeedResult) -> Result<(), TortureError> {
-        let begin = tokio::time::Instant::now();
+        let told = |words: &str| self.injector.log.say(&format!("not yet in step: {words}"));
+        let mut begin = tokio::time::Instant::now();
         if self.schedule.refuses_for_good() {
+            // what nobody refused needs no remedy
+            let away: BTreeSet<String> = self
+                .schedule
+                .leaving()
+                .map(|number| crate::calendar::mailbox(number).to_lowercase())
+                .collect();
+            if let Err(difference) = self.observer.settled_but(&away, BOUND, told).await {
+                result.difference = Some(format!("before the comparison: {}", difference.words));
+                return Ok(());
+            }
+            begin = tokio::time::Instant::now();
             // the operator's remedy, which every night brings by itself
             self.operate(&["compare", "--all", "--wait"], result).await;
         }
         let left = || BOUND.saturating_sub(tokio::time::Instant::now().saturating_duration_since(begin));
-        let told = |words: &str| self.injector.log.say(&format!("not yet in step: {words}"));
         let mut settled = self.observer.settled(left(), told).await;
         if settled.is_ok() && self.any(|fault| matches!(fault, Fault::LateApplying { .. })) {
             tokio::time::sleep_until(begin + AFTER_LATE).await;
@@ -286,6 +310,7 @@ impl Seed<'_> {
             program: self.setting.program.clone(),
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
             configuration: self.injector.world.configuration.clone(),
+            input: "",
         }
     }
 }
@@ -296,6 +321,8 @@ struct Order {
     program: PathBuf,
     arguments: Vec<String>,
     configuration: PathBuf,
+    /// What it is told by its standard input.
+    input: &'static str,
 }
 
 async fn give(order: Order) -> Result<(), String> {
@@ -306,8 +333,18 @@ async fn give(order: Order) -> Result<(), String> {
             .args(&order.arguments)
             .env("KOMMUNEKLIENT_CONFIG", &order.configuration)
             .env("KOMMUNEKLIENT_PACE", PACE.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true);
-        match tokio::time::timeout(COMMAND_PATIENCE, command.output()).await {
+        let told = async {
+            let mut child = command.spawn()?;
+            if let Some(mut input) = child.stdin.take() {
+                input.write_all(order.input.as_bytes()).await?;
+            }
+            child.wait_with_output().await
+        };
+        match tokio::time::timeout(COMMAND_PATIENCE, told).await {
             Ok(Ok(output)) if output.status.success() => return Ok(()),
             Ok(Ok(output)) => {
                 last = format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());

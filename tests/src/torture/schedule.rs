@@ -9,7 +9,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-use super::fault::{self, Fault, KILLED_AT_POINT, KINDS};
+use super::fault::{self, Fault, GENTLE, KILLED_AT_POINT, KINDS};
 
 #[cfg(test)]
 mod tests;
@@ -25,11 +25,39 @@ const RESTARTS_MAX: usize = 2;
 /// Nothing goes wrong before this: the instances are to have begun.
 const FIRST_FAULT_MS: u64 = 300;
 
+/// What a seed tries besides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Emphasis {
+    /// Nothing.
+    #[default]
+    Usual,
+    /// That nobody leaves a subscription behind: without faults after which nobody can know of one, or nobody can end it
+    /// ([`GENTLE`]).
+    Gentle,
+    /// That service accounts carry no more than they may: two of them, with as many slots together as there are groups.
+    FewSlots,
+}
+
+impl Emphasis {
+    /// Of a seed: by its number alone, so that the tables of all others are as they were before there was this.
+    pub const fn of(seed: u64) -> Self {
+        match seed % 8 {
+            3 => Self::Gentle,
+            6 => Self::FewSlots,
+            _ => Self::Usual,
+        }
+    }
+}
+
 /// All that is done in one seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
     /// Where it comes from.
     pub seed: u64,
+    /// What it tries besides.
+    #[serde(default)]
+    pub emphasis: Emphasis,
     /// How much the clock of each instance is ahead at its first start.
     pub clock_offsets_ms: Vec<i64>,
     /// Calls in a (scaled) minute that are agreed; `None` = any number.
@@ -132,6 +160,7 @@ impl Schedule {
     /// The table of `seed`.
     pub fn of(seed: u64, instances: u32, mailboxes: u32) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
+        let emphasis = Emphasis::of(seed);
         let clock_offsets_ms = (0..instances)
             .map(|_| if rng.random_bool(0.5) { fault::draw_offset(&mut rng) } else { 0 })
             .collect();
@@ -160,9 +189,9 @@ impl Schedule {
             };
             steps.push(Step { at_ms: rng.random_range(FIRST_FAULT_MS..SPAN_MS), act });
         }
-        steps.extend(draw_faults(&mut rng, instances, mailboxes));
+        steps.extend(draw_faults(&mut rng, emphasis, instances, mailboxes));
         steps.sort_by_key(|step| step.at_ms);
-        Self { seed, clock_offsets_ms, sla_calls, sla_events, planted, before, steps }
+        Self { seed, emphasis, clock_offsets_ms, sla_calls, sla_events, planted, before, steps }
     }
 
     /// May Planner refuse something for good? Then only a comparison brings the state in step (B9). Of a resource that is
@@ -176,6 +205,14 @@ impl Schedule {
                 .any(|fault| matches!(fault, Fault::Refused { code, .. } if !matches!(code, 15 | 16)))
     }
 
+    /// Mailboxes that leave Planner's list for a while, by their numbers.
+    pub fn leaving(&self) -> impl Iterator<Item = u32> {
+        self.steps.iter().filter_map(|step| match step.act {
+            Act::Resource { mailbox, .. } => Some(mailbox),
+            _ => None,
+        })
+    }
+
     /// The faults, by time.
     pub fn faults(&self) -> impl Iterator<Item = &Fault> {
         self.steps.iter().filter_map(|step| match &step.act {
@@ -185,14 +222,21 @@ impl Schedule {
     }
 }
 
-/// About every second fault falls within half a second of another one, so that they meet. In every seed an instance
-/// kills itself between two steps.
-fn draw_faults(rng: &mut StdRng, instances: u32, mailboxes: u32) -> Vec<Step> {
+/// About every second fault falls within half a second of another one, so that they meet. In every seed but the gentle
+/// ones an instance kills itself between two steps.
+fn draw_faults(rng: &mut StdRng, emphasis: Emphasis, instances: u32, mailboxes: u32) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut restarts = 0;
     for _ in 0..rng.random_range(FAULTS) {
-        let index = rng.random_range(0..KINDS.len());
-        let drawn = Fault::draw(rng, index, mailboxes, instances);
+        let index = match emphasis {
+            Emphasis::Gentle => *GENTLE.choose(rng).expect("the list is not empty"),
+            _ => rng.random_range(0..KINDS.len()),
+        };
+        let mut drawn = Fault::draw(rng, index, mailboxes, instances);
+        if let (Emphasis::FewSlots, Fault::MailboxMoved { endpoint, .. }) = (emphasis, &mut drawn) {
+            // two endpoints make more groups than there are slots
+            *endpoint = 0;
+        }
         let near = rng.random_bool(0.5).then(|| steps.choose(rng).map(|step| step.at_ms)).flatten();
         let at_ms = match near {
             Some(at_ms) => (at_ms + rng.random_range(0..500)).min(SPAN_MS - 1),
@@ -205,6 +249,9 @@ fn draw_faults(rng: &mut StdRng, instances: u32, mailboxes: u32) -> Vec<Step> {
             }
         }
         steps.push(Step { at_ms, act: Act::Fault(drawn) });
+    }
+    if emphasis == Emphasis::Gentle {
+        return steps;
     }
     // early, so that there is time to meet the points
     let drawn = Fault::draw(rng, KILLED_AT_POINT, mailboxes, instances);

@@ -21,7 +21,7 @@ use super::contract::Limits;
 use super::error::TortureError;
 use super::fault::{CALL_TIMEOUT_MS, LEASE_MS, SILENCE_MS};
 use super::people::People;
-use super::schedule::Schedule;
+use super::schedule::{Emphasis, Schedule};
 use crate::calendar::mailbox;
 use crate::gate::{Behind, Gate};
 use crate::scene::{PASSWORD, USER, ZONE, quote};
@@ -30,6 +30,10 @@ use crate::scene::{PASSWORD, USER, ZONE, quote};
 pub const MAILBOXES: u32 = 6;
 /// Grouping values of a seed.
 pub const GROUPS: u16 = 3;
+/// Grouping values where accounts have few slots: one group each.
+const GROUPS_OF_FEW_SLOTS: u16 = 4;
+/// Service accounts then, and the groups that each may carry.
+const ACCOUNTS_OF_FEW_SLOTS: (u32, usize) = (2, 2);
 /// By how much times that are no settings are divided.
 pub const PACE: u32 = 20;
 /// `planner.simultaneous_calls`.
@@ -38,6 +42,8 @@ const SIMULTANEOUS_CALLS: usize = 2;
 const EVENTS_PER_CALL: usize = 5;
 /// `calendar.calendar_events_period_in_months`.
 pub const MONTHS: i32 = 3;
+/// `listener.subscription_groups_per_credential`.
+const GROUPS_PER_ACCOUNT: usize = 10;
 const JOBCENTER: &str = "10100";
 /// The pause of a gate that only cuts what leads through it.
 const CUT: Duration = Duration::from_millis(20);
@@ -79,12 +85,15 @@ impl World {
         let clock = SystemClock::shared();
         let zone = zone();
         let limits = limits(schedule);
-        let exchange_simulator = exchange(schedule.seed).await?;
+        let exchange_simulator = exchange(schedule).await?;
         let planner_simulator = planner(schedule, &limits).await?;
         let exchange_gate = gate_before(exchange_simulator.url());
         let planner_gate = gate_before(&planner_simulator.url());
         let configuration = folder.join("kommuneklient.toml");
-        let text = settings(schedule, database, &exchange_gate, &planner_gate, &planner_simulator);
+        let mut text = settings(schedule, database, &exchange_gate, &planner_gate, &planner_simulator);
+        if schedule.emphasis == Emphasis::FewSlots {
+            text.push_str(&sealing_key(folder)?);
+        }
         std::fs::write(&configuration, text).map_err(TortureError::file(&configuration))?;
         let outlook = Outlook::new(exchange_simulator.url(), USER, PASSWORD)
             .map_err(TortureError::demo("make Outlook"))?;
@@ -232,17 +241,40 @@ fn limits(schedule: &Schedule) -> Limits {
     }
 }
 
-async fn exchange(seed: u64) -> Result<simulator_exchange::Simulator, TortureError> {
+/// The service accounts that are to be in the database, with their password; none: that of the configuration.
+pub fn accounts(schedule: &Schedule) -> Vec<(String, &'static str)> {
+    match schedule.emphasis {
+        Emphasis::FewSlots => vec![(USER.to_owned(), PASSWORD), (format!("{USER}2"), PASSWORD)],
+        _ => Vec::new(),
+    }
+}
+
+/// A new key to seal their passwords under, and the section that names it.
+fn sealing_key(folder: &Path) -> Result<String, TortureError> {
+    let path = folder.join("sealing-key");
+    let failed = |error: trust::TrustError| TortureError::Process {
+        what: "make a key to seal passwords under",
+        reason: error.to_string(),
+    };
+    trust::seal::SealingKey::generate().and_then(|key| key.write_new(&path)).map_err(failed)?;
+    Ok(format!("[secrets]\nkey_file = {}\n", quote(&path.display().to_string())))
+}
+
+async fn exchange(schedule: &Schedule) -> Result<simulator_exchange::Simulator, TortureError> {
+    let (groups, accounts, streams_per_account) = match schedule.emphasis {
+        Emphasis::FewSlots => (GROUPS_OF_FEW_SLOTS, ACCOUNTS_OF_FEW_SLOTS.0, ACCOUNTS_OF_FEW_SLOTS.1),
+        // one account carries all groups of all instances here
+        _ => (GROUPS, 1, GROUPS_PER_ACCOUNT),
+    };
     simulator_exchange::Simulator::start(simulator_exchange::Options {
         mailboxes: MAILBOXES,
         password: PASSWORD.into(),
-        groups: GROUPS,
-        accounts: 1,
+        groups,
+        accounts,
         stream_minute: Duration::from_secs(60) / PACE,
         heartbeat: Duration::from_millis(700),
-        // one account carries all groups of all instances here
-        streams_per_account: 10,
-        seed,
+        streams_per_account,
+        seed: schedule.seed,
         ..simulator_exchange::Options::default()
     })
     .await
@@ -283,6 +315,11 @@ fn settings(
     let url = simulator.url();
     let behind = url.trim_start_matches("http://").trim_end_matches('/');
     let service = simulator.endpoint().replace(behind, &planner.address().to_string());
+    // few slots: one group for each grouping value, however mailboxes move
+    let (groups, members) = match schedule.emphasis {
+        Emphasis::FewSlots => (ACCOUNTS_OF_FEW_SLOTS.1, MAILBOXES),
+        _ => (GROUPS_PER_ACCOUNT, 2),
+    };
     let agreed =
         |key: &str, value: Option<u32>| value.map(|value| format!("{key} = {value}\n")).unwrap_or_default();
     format!(
@@ -298,8 +335,8 @@ autodiscover_failure_memory = "1s"
 exchange_connection_timeout = 2
 [listener]
 subscriber_update_time_interval = "5s"
-subscription_groups_per_credential = 10
-mailboxes_per_subscription_group = 2
+subscription_groups_per_credential = {groups}
+mailboxes_per_subscription_group = {members}
 stream_silence_limit = "{silence}ms"
 catch_up_jitter = "100ms"
 folder_event_grace = "100ms"

@@ -1,7 +1,7 @@
 //! Appointments that no sensible client makes.
 
-use end_to_end::{Scene, Setting, mailbox};
-use proto_ews::{CalendarItem, field};
+use end_to_end::{Scene, Setting, mailbox, wait_for};
+use proto_ews::{CalendarItem, DeleteType, ItemId, TimeZoneDefinition, field};
 use serde_json::json;
 
 use crate::PROGRAM;
@@ -49,5 +49,87 @@ async fn strange_appointments_are_brought_as_they_are_or_left_and_hold_up_nobody
     assert!(origins.contains(&"ENDLESS"), "{origins:?}");
     assert!(!origins.contains(&"BACKWARD"), "{origins:?}");
     assert_eq!(held.len(), strange.len() + 3);
+    scene.assert_unharmed().await;
+}
+
+/// The name of a zone that nobody knows, as somebody outside may have written it.
+const NOWHERE: &str = "Marked-Nowhere-4e7d Standard Time";
+
+/// A whole day of that zone.
+async fn a_day_nowhere(scene: &Scene, owner: &str) -> ItemId {
+    let copenhagen = TimeZoneDefinition::id("Romance Standard Time");
+    let (start, end) = (scene.at(4, 0), scene.at(5, 0));
+    let day = CalendarItem {
+        start: Some(start),
+        end: Some(end),
+        is_all_day: Some(true),
+        start_time_zone: Some(copenhagen.clone()),
+        end_time_zone: Some(copenhagen),
+        ..scene.appointment("DAY", 4)
+    };
+    let id = scene.outlook.create(owner, day).await.unwrap();
+    scene
+        .exchange_act(json!({
+            "act": "distort", "mailbox": owner, "item": id.id, "start": start, "end": end, "zone": NOWHERE,
+        }))
+        .await;
+    id
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_zone_that_nobody_knows_is_told_its_days_stand_and_its_name_is_in_no_log() {
+    let setting =
+        Setting { configuration: vec![("telemetry", "log_filter", "\"trace\"")], ..Setting::default() };
+    let mut scene = Scene::new(PROGRAM, setting).await;
+    // found by the first full reading
+    a_day_nowhere(&scene, &mailbox(1)).await;
+    scene.start_service().await;
+    scene.until_ready().await;
+    scene.until_raised(9120, &mailbox(1)).await;
+    // found by a notification
+    a_day_nowhere(&scene, &mailbox(2)).await;
+    scene.until_raised(9120, &mailbox(2)).await;
+    let held = scene.until_in_step().await;
+    let day = (scene.at(4, 0), scene.at(5, 0));
+    assert_eq!(held.values().copied().collect::<Vec<_>>(), [day, day]);
+    // and the rest goes on
+    scene.outlook.create(&mailbox(3), scene.appointment("PLAIN", 3)).await.unwrap();
+    assert_eq!(scene.until_in_step().await.len(), 3);
+    scene.assert_unharmed().await;
+    scene.stop_service().await;
+    let log = scene.log();
+    assert!(log.contains("\"level\":\"TRACE\"") && log.contains("zone_mark"), "the log is not talkative");
+    for words in [NOWHERE, "Marked-Nowhere"] {
+        assert_eq!(log.lines().find(|line| line.contains(words)), None, "{words}");
+    }
+    let told =
+        "select count(*) from application_log where position('Marked-Nowhere' in application_log::text) > 0";
+    assert_eq!(scene.count(told).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_identifier_with_a_control_character_is_told_and_left_and_holds_up_nobody() {
+    let mut scene = Scene::new(PROGRAM, Setting::default()).await;
+    let (one, other) = (mailbox(1), mailbox(2));
+    let unsendable = scene.appointment("CONTROL\tCHARACTER", 3);
+    // found by the first full reading, and by a notification; others of the same mailbox are brought
+    let mut strange = vec![(&one, scene.outlook.create(&one, unsendable.clone()).await.unwrap())];
+    scene.start_service().await;
+    scene.until_ready().await;
+    scene.until_raised(9103, &one).await;
+    strange.push((&other, scene.outlook.create(&other, unsendable).await.unwrap()));
+    scene.until_raised(9103, &other).await;
+    for owner in [&one, &other] {
+        scene.outlook.create(owner, scene.appointment("PLAIN", 4)).await.unwrap();
+    }
+    wait_for("the others being brought", async || match scene.planner.listing().await {
+        Ok(held) if held.keys().all(|(_, origin)| origin == "PLAIN") && held.len() == 2 => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    for (owner, id) in strange {
+        scene.outlook.delete(owner, id.into(), DeleteType::HardDelete).await.unwrap();
+    }
+    assert_eq!(scene.until_in_step().await.len(), 2);
     scene.assert_unharmed().await;
 }

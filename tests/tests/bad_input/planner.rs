@@ -4,6 +4,7 @@ use end_to_end::gate::Gate;
 use end_to_end::{Scene, Setting, mailbox, wait_for};
 use proto_ews::{CalendarItem, DeleteType, field};
 use serde_json::{Value, json};
+use store::operations::Scope;
 
 use crate::PROGRAM;
 
@@ -248,5 +249,92 @@ async fn bad_answers_about_what_planner_holds_hold_up_the_sending_only() {
     assert_eq!(scene.until_in_step().await.len(), 2);
     let calls = scene.planner.meter().await.unwrap().calls;
     assert_eq!((calls.get("CreateEvents"), calls.get("DeleteEvents")), (Some(&1), Some(&1)), "{calls:?}");
+    scene.assert_unharmed().await;
+}
+
+/// Rows of mailboxes that were not asked for, one of them ours and one a stranger's, in every answer: neither an adoption
+/// nor a comparison takes anything of them over, sends anything for them, or deletes them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_other_mailboxes_are_told_and_not_touched() {
+    const STRANGER: &str = "stranger@sim.test";
+    let mut scene = Scene::new(PROGRAM, Setting { mailboxes: 2, ..Setting::default() }).await;
+    // each mailbox is asked for alone, so that the other one's rows are foreign, too
+    scene.configure("planner", "max_calendar_event_fetches_per_call", "1");
+    let (start, end) = (scene.at(3, 9), scene.at(3, 10));
+    let mut planted = vec![json!({"mail": STRANGER, "origin_id": "STRANGER'S", "start": start, "end": end})];
+    for number in 1..=2 {
+        scene.outlook.create(&mailbox(number), scene.appointment("UID", 3)).await.unwrap();
+        planted.push(json!({"mail": mailbox(number), "origin_id": "UID", "start": start, "end": end}));
+    }
+    scene.planner.admin().post("/admin/events", &json!(planted)).await.unwrap();
+    let rule = json!({"kind": "foreign-rows", "operation": "GetEvents", "probability": 1.0});
+    scene.planner_fault(rule).await;
+    scene.start_service().await;
+    wait_for("every mailbox being adopted and read", async || {
+        const DONE: &str = "select count(*) from planner_resource where adopted_at is not null and last_full_sync is not null";
+        match scene.count(DONE).await {
+            2 => Ok(()),
+            count => Err(format!("{count}; {}", scene.log_end())),
+        }
+    })
+    .await;
+    // once for each of them
+    scene.until_raised_again(9402, "\"rows\": 2", 1).await;
+    let before = scene.count_raised(9402, "\"rows\": 2").await;
+    let asked = scene.clock.now();
+    scene.database.store.ask_for_comparison(&Scope::All).await.unwrap();
+    let compared = format!("select count(*) from planner_resource where compared_at >= '{asked}'");
+    wait_for("the comparison", async || match scene.count(&compared).await {
+        2 => Ok(()),
+        count => Err(format!("{count}; {}", scene.log_end())),
+    })
+    .await;
+    scene.until_raised_again(9402, "\"rows\": 2", before).await;
+    until_settled(&scene).await;
+    // what is ours was adopted and is as it is to be, and nothing was sent for anybody
+    const KEYS: &str = "select count(*) from calendar_event";
+    assert_eq!(scene.count(KEYS).await, 2, "a key of each mailbox, none of the stranger");
+    let calls = scene.planner.meter().await.unwrap().calls;
+    let sent: Vec<_> = calls.keys().filter(|operation| !operation.starts_with("Get")).collect();
+    assert_eq!(sent, [""; 0], "{calls:?}");
+    let held = scene.planner.listing().await.unwrap();
+    assert_eq!(held.get(&(STRANGER.to_owned(), "STRANGER'S".to_owned())), Some(&(start, end)));
+    assert_eq!(held.len(), 3, "{held:?}");
+    scene.end_faults().await;
+    // changes are still brought, and the comparison without the fault tells nothing more
+    scene.outlook.create(&mailbox(1), scene.appointment("NEW", 5)).await.unwrap();
+    wait_for("the change", async || match scene.planner.listing().await {
+        Ok(held) if held.len() == 4 => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    scene.assert_unharmed().await;
+}
+
+/// More than can be asked for, however short the time that is asked about: that mailbox alone waits, and is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mailbox_of_which_planner_always_tells_too_much_is_told_and_holds_up_nobody() {
+    let mut scene = Scene::new(PROGRAM, Setting { mailboxes: 2, ..Setting::default() }).await;
+    let (large, other) = (mailbox(1), mailbox(2));
+    let rule =
+        json!({"kind": "oversized-answer", "operation": "GetEvents", "mailbox": large, "probability": 1.0});
+    scene.planner_fault(rule).await;
+    for mail in [&large, &other] {
+        scene.outlook.create(mail, scene.appointment("UID", 3)).await.unwrap();
+    }
+    scene.start_service().await;
+    scene.until_raised(9209, &large).await;
+    wait_for("the other one being brought", async || match scene.planner.listing().await {
+        Ok(held) if held.keys().any(|(mail, _)| *mail == other) => Ok(()),
+        held => Err(format!("{held:?}; {}", scene.log_end())),
+    })
+    .await;
+    let held = scene.planner.listing().await.unwrap();
+    assert!(held.keys().all(|(mail, _)| *mail == other), "nothing is sent before it is adopted: {held:?}");
+    // it is less by now, and somebody asks
+    scene.end_faults().await;
+    let scope = Scope::One(calendar::MailAddress::parse(&large).unwrap());
+    assert_eq!(scene.database.store.ask_for_adoption(&scope).await.unwrap(), 1);
+    assert_eq!(scene.until_in_step().await.len(), 2);
     scene.assert_unharmed().await;
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use affinity_group::{GroupOptions, GroupTools, Listener, ListenerOptions, listener_spec};
 use base::{Backoff, SystemClock};
+use calendar::MailAddress;
 use calendar::ids::AccountId;
-use calendar::{CalendarSource, MailAddress};
 use connector_exchange::{Account, BackOff, Exchange, ExchangeOptions, Reason};
 use mailbox_subscriber::{SubscriberOptions, Tools};
 use proto_ews::operation::{CreateItem, DeleteItem};
@@ -24,7 +24,7 @@ use store::wake::Wake;
 use supervision::{ChildRef, Ended, Intensity, Strategy, SupervisorSpec, Tree};
 use tokio::sync::{Semaphore, watch};
 
-use crate::poison::Poisoned;
+use crate::watched::{CatchUps, Watched};
 
 /// Longest time that a test waits for a condition.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -51,6 +51,10 @@ pub(crate) struct World {
     exchange: Option<Arc<Exchange>>,
     /// The number of a mailbox whose actor panics.
     pub(crate) poison: Option<u32>,
+    /// Steps of mailboxes at one time.
+    pub(crate) work: usize,
+    /// Catch-ups that ask at one time.
+    pub(crate) catch_ups: Arc<CatchUps>,
     told: Option<watch::Sender<Option<BTreeSet<AccountId>>>>,
 }
 
@@ -93,6 +97,8 @@ impl World {
             accounts: BTreeSet::from([AccountId::DEFAULT]),
             exchange: None,
             poison: None,
+            work: 8,
+            catch_ups: Arc::default(),
             told: None,
         }
     }
@@ -132,13 +138,11 @@ impl World {
             })
         };
         let soon = Backoff::doubling(Duration::from_millis(100), Duration::from_millis(400));
-        let source: Arc<dyn CalendarSource> = match self.poison {
-            None => source,
-            Some(n) => Arc::new(Poisoned {
-                inner: source,
-                victim: MailAddress::parse(&format!("m{n:04}@sim.test")).unwrap(),
-            }),
-        };
+        let source = Arc::new(Watched {
+            inner: source,
+            victim: self.poison.map(Self::mail),
+            catch_ups: Arc::clone(&self.catch_ups),
+        });
         let tools = Tools {
             source,
             store: store.clone(),
@@ -150,7 +154,7 @@ impl World {
                 catch_up_jitter: Duration::from_millis(50),
                 ..SubscriberOptions::default()
             },
-            work: Arc::new(Semaphore::new(8)),
+            work: Arc::new(Semaphore::new(self.work)),
         };
         let group_tools = GroupTools { mailboxes: Arc::new(tools), leases, options: self.options.group };
         let wake = {

@@ -7,9 +7,9 @@ mod accounts;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
-mod poison;
-#[cfg(test)]
 mod restarts;
+#[cfg(test)]
+mod watched;
 
 use std::time::Duration;
 
@@ -76,6 +76,40 @@ fn a_dropped_stream_with_a_change_in_the_gap_loses_nothing() {
         world.wait_listened(4).await;
         let next = world.create(2).await;
         world.wait_for_item(2, &next, STREAMED).await;
+    });
+}
+
+/// Whether they are new or have a gap: so many mailboxes catch up at one time and no more, the others wait for their turn.
+#[test]
+fn no_more_mailboxes_catch_up_at_one_time_than_may() {
+    run(|runtime| async {
+        const MAILBOXES: u32 = 6;
+        let mut world = World::new(runtime, Options { mailboxes: MAILBOXES, ..Options::default() }).await;
+        world.work = 2;
+        // long enough for all of them to ask together, if they could
+        world.fault(Fault::Slow { delay_ms: 150 }, Some("SyncFolderItems"), None, None);
+        for n in 1..=MAILBOXES {
+            world.add_resource(n).await;
+        }
+        world.start();
+        world.wait_listened(MAILBOXES).await;
+        assert_eq!(world.catch_ups.most(), 2, "of the first ones");
+        let first = world.catch_ups.done();
+        assert!(first >= MAILBOXES as usize, "{first}");
+        world.act(Act::DropStreams { count: None });
+        world
+            .until("all to have caught up after the gap", || async {
+                match world.catch_ups.done() - first {
+                    done if done >= MAILBOXES as usize => Ok(()),
+                    done => Err(format!("{done}")),
+                }
+            })
+            .await;
+        assert_eq!(world.catch_ups.most(), 2, "after the gap");
+        world.wait_listened(MAILBOXES).await;
+        let item = world.create(4).await;
+        world.wait_for_item(4, &item, ANY).await;
+        world.stop().await;
     });
 }
 

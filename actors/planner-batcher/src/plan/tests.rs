@@ -65,6 +65,45 @@ fn a_key_that_may_make_its_call_fail_is_sent_alone_and_last() {
     assert_eq!(planned, [vec!["2", "3"], vec!["1"], vec!["4"]]);
 }
 
+/// All that is planned of a class.
+fn rest(picker: &mut Picker, class: Class) -> Vec<Batch> {
+    std::iter::from_fn(|| picker.take(class)).collect()
+}
+
+#[test]
+fn what_is_planned_is_divided_when_calls_become_smaller_and_mailboxes_keep_their_turns() {
+    let page =
+        |mail: &str| (1..=6).map(|n| key(mail, &n.to_string(), Operation::Create, n)).collect::<Vec<_>>();
+    let suspect = PendingKey { unanswered: 2, ..key("a@x", "0", Operation::Update, 9) };
+    let keys = [page("a@x"), vec![suspect], page("b@x")].concat();
+    let mut picker = Picker::default();
+    for class in [Class::Live, Class::Bulk] {
+        assert_eq!(picker.offer(class, Page { keys: keys.clone(), next: None }, 4), Walk::Found);
+    }
+    // a was served already: b is next
+    assert_eq!(picker.take(Class::Live).map(|batch| batch.keys.len()), Some(4));
+    picker.fit(3);
+    let of = |mail: &str, letter, ids: &[&str]| {
+        (mail.to_owned(), letter, ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>())
+    };
+    let live = [
+        of("b@x", 'C', &["1", "2", "3"]),
+        of("a@x", 'C', &["5", "6"]),
+        of("b@x", 'C', &["4"]),
+        of("a@x", 'U', &["0"]),
+        of("b@x", 'C', &["5", "6"]),
+    ];
+    assert_eq!(shape(&rest(&mut picker.clone(), Class::Live)), live);
+    let bulk = rest(&mut picker.clone(), Class::Bulk);
+    assert!(bulk.iter().all(|batch| batch.class == Class::Bulk && batch.keys.len() <= 3), "{bulk:?}");
+    // what fits stays as it is, and a size of nothing is one
+    let before = picker.clone();
+    picker.fit(3);
+    assert_eq!(picker, before);
+    picker.fit(0);
+    assert!(rest(&mut picker, Class::Live).iter().all(|batch| batch.keys.len() == 1));
+}
+
 fn arbitrary_keys() -> impl Strategy<Value = Vec<PendingKey>> {
     prop::collection::btree_map((0u8..5, 0u8..40), (0usize..3, 0i64..100), 0..120).prop_map(|keys| {
         let mut keys: Vec<PendingKey> = keys
@@ -99,6 +138,38 @@ proptest! {
         let mailboxes: BTreeSet<_> = keys.iter().map(|key| key.mail.clone()).collect();
         let first: BTreeSet<_> = planned.iter().take(mailboxes.len()).map(|b| b.mail.clone()).collect();
         prop_assert_eq!(first, mailboxes);
+    }
+
+    /// Whatever was planned and however far it was served: after the calls became smaller the same keys are planned, in the
+    /// same order within a mailbox, and mailboxes have their turns from the one that was next.
+    #[test]
+    fn smaller_calls_lose_no_key_and_no_order(
+        keys in arbitrary_keys(), before in 1usize..25, after in 0usize..25, served in 0usize..4,
+    ) {
+        let mut picker = Picker::default();
+        picker.offer(Class::Live, Page { keys, next: None }, before);
+        for _ in 0..served { picker.take(Class::Live); }
+        let whole = rest(&mut picker.clone(), Class::Live);
+        picker.fit(after);
+        let divided = rest(&mut picker, Class::Live);
+        let by_mailbox = |batches: &[Batch]| {
+            let mut order: BTreeMap<MailAddress, Vec<(char, String)>> = BTreeMap::new();
+            for key in batches.iter().flat_map(|batch| &batch.keys) {
+                order.entry(key.mail.clone()).or_default().push((key.operation.letter(), key.origin_id.to_string()));
+            }
+            order
+        };
+        prop_assert_eq!(by_mailbox(&divided), by_mailbox(&whole));
+        for batch in &divided {
+            prop_assert!((1..=after.max(1)).contains(&batch.keys.len()) || batch.keys.len() <= before && after >= before);
+            prop_assert!(batch.keys.iter().all(|key| (&key.mail, key.operation) == (&batch.mail, batch.operation)));
+        }
+        prop_assert_eq!(divided.first().map(|batch| &batch.mail), whole.first().map(|batch| &batch.mail));
+        let mailboxes: BTreeSet<_> = divided.iter().map(|batch| batch.mail.clone()).collect();
+        if whole.iter().any(|batch| batch.keys.len() > after.max(1)) {
+            let first: BTreeSet<_> = divided.iter().take(mailboxes.len()).map(|b| b.mail.clone()).collect();
+            prop_assert_eq!(first, mailboxes, "each has its turn before any has its second");
+        }
     }
 
     /// A store with mailboxes that always have more to send, some of them blocked, walked in small pages: with

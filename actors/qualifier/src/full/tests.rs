@@ -7,7 +7,7 @@ use calendar::{Appointment, FreeBusy, MailAddress, Uid};
 use store::notifications::NotificationKind as Kind;
 
 use super::*;
-use crate::testkit::{Kit, mail, options, slot};
+use crate::testkit::{Kit, mail, options, policy, slot};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn finds_everything_and_infers_what_is_absent() {
@@ -160,6 +160,70 @@ async fn what_has_taken_place_keeps_its_name() {
     assert_eq!(there.len(), 2, "{there:?}");
     assert_eq!((there[0].0.as_str(), there[0].1), ("A", past.slot));
     assert_eq!((there[1].2.as_str(), there[1].1), ("b", slot(2, 9)));
+}
+
+/// B4: in another zone the occurrences of a series have other names. All of them are there under the new ones, none under the
+/// old ones, and nobody is asked: nothing is missing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_another_zone_a_series_has_new_names_and_nothing_is_withheld() {
+    let mut kit = Kit::new(1).await;
+    let occurrences = (0..20).map(|n| occurrence(&format!("s{n:02}"), "S", slot(2 + n, 9)));
+    kit.source.put_series(&mail(1), "s", "S", occurrences.collect());
+    let names = |zone: &str| -> Vec<String> {
+        let name = |n: i64| {
+            let start = slot(2 + n, 9).start.in_tz(zone).unwrap();
+            format!("S${}", start.strftime("%Y%m%d-%H%M%S"))
+        };
+        (0..20).map(name).collect()
+    };
+    kit.ask_full_read(1).await;
+    kit.work().await.unwrap();
+    assert_eq!(kit.keys(1).await, names("Europe/Copenhagen"));
+    let zones = calendar::Zones::named("Europe/London").unwrap();
+    kit.decide_by(Policy { zones, ..policy() });
+    kit.ask_full_read(1).await;
+    assert_eq!(kit.work().await.unwrap().finished, 1);
+    assert_eq!(kit.keys(1).await, names("Europe/London"));
+    let times: Vec<calendar::Slot> = kit.there(1).await.into_iter().map(|(_, slot, _)| slot).collect();
+    assert_eq!(times, (0..20).map(|n| slot(2 + n, 9)).collect::<Vec<_>>());
+    assert_eq!(kit.services.store.withheld_runs(false, kit.office.now()).await.unwrap(), []);
+    // and that is how it stays
+    let before = versions(&kit).await;
+    assert_eq!(before.len(), 40, "the old names are absent, not forgotten");
+    kit.ask_full_read(1).await;
+    kit.work().await.unwrap();
+    assert_eq!(versions(&kit).await, before);
+}
+
+/// B4: what has a status that blocks no more is taken back at once, however much it is: it was seen, nothing is inferred.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_status_that_blocks_no_more_is_taken_back_and_nothing_is_withheld() {
+    let mut kit = Kit::new(1).await;
+    for n in 0..20 {
+        let item = single(&format!("i{n:02}"), &format!("U{n:02}"), slot(2 + n, 9));
+        kit.source.put(&mail(1), Appointment { free_busy: FreeBusy::Tentative, ..item });
+    }
+    let occurrences = (0..20).map(|n| {
+        let item = occurrence(&format!("s{n:02}"), "S", slot(2 + n, 12));
+        Appointment { free_busy: FreeBusy::Tentative, ..item }
+    });
+    kit.source.put_series(&mail(1), "s", "S", occurrences.collect());
+    kit.source.put(&mail(1), single("busy", "B", slot(3, 15)));
+    kit.ask_full_read(1).await;
+    kit.work().await.unwrap();
+    assert_eq!(kit.keys(1).await.len(), 41);
+    let mut other = policy();
+    other.busy_statuses.remove(&FreeBusy::Tentative);
+    kit.decide_by(other);
+    kit.ask_full_read(1).await;
+    assert_eq!(kit.work().await.unwrap().finished, 1);
+    assert_eq!(kit.keys(1).await, ["B"]);
+    assert_eq!(kit.services.store.withheld_runs(false, kit.office.now()).await.unwrap(), []);
+    // and back
+    kit.decide_by(policy());
+    kit.ask_full_read(1).await;
+    kit.work().await.unwrap();
+    assert_eq!(kit.keys(1).await.len(), 41);
 }
 
 /// A mailbox that can be reached, but whose window cannot be read.

@@ -68,3 +68,14 @@ fn posix_rules_make_a_custom_zone() {
     assert_eq!(zone.local(at("2026-07-01T10:00:00Z")), civil::date(2026, 7, 1).at(12, 0, 0, 0));
     assert!(Zone::from_posix("nonsense").is_none());
 }
+
+#[test]
+fn a_name_that_nobody_knows_is_a_zone_with_the_rules_that_were_there() {
+    let summer = at("2026-07-15T12:00:00Z");
+    let copenhagen = Zone::find("Romance Standard Time").unwrap();
+    let unknown = copenhagen.by_another_name("Nowhere Standard Time");
+    assert_eq!((unknown.id(), unknown.iana()), ("Nowhere Standard Time", None));
+    assert_eq!(unknown.local(summer), copenhagen.local(summer));
+    let known = copenhagen.by_another_name("Tokyo Standard Time");
+    assert_eq!((known.iana(), known.local(summer).hour()), (Some("Asia/Tokyo"), 21));
+}

@@ -126,6 +126,33 @@ fn spoiled_answers_cannot_be_read_and_say_that_they_are_spoiled() {
 }
 
 #[test]
+fn rows_of_others_come_by_fault_beside_those_that_were_asked_for() {
+    let shared = shared(Options::default());
+    shared.reply(&create(&["a"]), None);
+    let (start, end) = ("2031-03-04T08:00:00Z".parse().unwrap(), "2031-03-04T09:00:00Z".parse().unwrap());
+    let others =
+        [("m0002@sim.test", "b", start), ("stranger@sim.test", "c", start), ("m0003@sim.test", "later", end)];
+    for (mail, origin, start) in others {
+        let held = crate::model::Held { id: uuid::Uuid::new_v4(), start, end, planner_own: false };
+        shared.planner().plant(crate::model::Row { mail: mail.into(), origin_id: origin.into(), held });
+    }
+    let ask = Request::GetEvents(EventsQuery::of_addresses(["M0001@sim.test"], None, Some(start)));
+    let rows = |fault: Option<&Fault>| -> Vec<String> {
+        let Reply::Message { text, spoiled: false, .. } = shared.reply(&ask, fault) else {
+            panic!("no answer")
+        };
+        match decode_response(Operation::GetEvents, text.as_bytes(), &shared.time).unwrap() {
+            Answer::Response(Response::GetEvents(answer)) => {
+                answer.events.into_iter().map(|event| event.origin_system_identifier).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(rows(None), ["a"]);
+    assert_eq!(rows(Some(&Fault::ForeignRows)), ["a", "b", "c"], "what starts when it was asked for");
+}
+
+#[test]
 fn rows_are_doubled_by_fault_and_by_option_and_receipts_faults_leave_reading_alone() {
     let rows = |shared: &Shared, fault: Option<&Fault>| {
         let Reply::Message { text, .. } = shared.reply(&query(), fault) else { panic!("no answer") };
@@ -211,6 +238,13 @@ fn impossible_options_are_refused_with_their_name() {
         (
             Options {
                 faults: vec![r#"{"kind":"duplicate-rows","operation":"CreateEvents","next":1}"#.to_owned()],
+                ..Options::default()
+            },
+            "running",
+        ),
+        (
+            Options {
+                faults: vec![r#"{"kind":"foreign-rows","operation":"DeleteEvents","next":1}"#.to_owned()],
                 ..Options::default()
             },
             "running",

@@ -78,3 +78,16 @@ async fn an_import_that_would_end_the_use_of_many_is_refused_until_it_is_meant()
     assert!(matches!(done, ListImportEnd::Done(_)), "{done:?}");
     assert_eq!(in_use(&database).await, ["m00@x"]);
 }
+
+/// Regression: see `a_change_that_loses_a_race_is_made_again` of the lists.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_that_loses_a_race_is_made_again() {
+    let database = database().await;
+    for name in ["a@x", "b@x", "c@x"] {
+        resource(&database.store, name).await;
+    }
+    let race = conflict::testing::Race::begin(&database.store, "b@x").await;
+    let (end, ()) = tokio::join!(import(&database, &["c@x"], &[], true, false), race.meet("a@x"));
+    assert!(matches!(end, ListImportEnd::Done(ListImported { whitelisted: 1, dropped: 2, .. })), "{end:?}");
+    assert_eq!(in_use(&database).await, ["c@x"]);
+}

@@ -143,3 +143,20 @@ async fn blocking_is_a_row_and_a_deleted_date_and_beats_the_whitelist() {
     assert!(store.remove_from_blacklist(&mail("A@x")).await.unwrap());
     assert!(store.resource_list_asked().await.unwrap().is_some(), "it comes back with the next refresh");
 }
+
+/// Regression: which resources a whitelist drops is not known before, so they are not locked in order; who lost the race
+/// told an operator of a deadlock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_loses_a_race_is_made_again() {
+    let database = database().await;
+    let store = &database.store;
+    for name in ["a@x", "b@x", "c@x"] {
+        resource(store, name).await;
+    }
+    let race = conflict::testing::Race::begin(store, "b@x").await;
+    let only = [mail("c@x")];
+    let (edit, ()) = tokio::join!(store.add_to_whitelist(&only, "kim", true, now()), race.meet("a@x"));
+    let edit = done(edit.unwrap());
+    assert_eq!((edit.entries, edit.dropped, edit.in_use_before), (1, 2, 3), "made once in the end");
+    assert_eq!(in_use(store).await, ["c@x"]);
+}

@@ -13,6 +13,11 @@ pub fn unheard(live: &[SubscriptionState], in_use: &BTreeSet<String>) -> Vec<Str
     in_use.iter().filter(|mailbox| !heard.contains_key(*mailbox)).cloned().collect()
 }
 
+/// Whose subscriptions are on no open stream: one entry for each.
+pub fn idle(live: &[SubscriptionState]) -> Vec<String> {
+    live.iter().filter(|one| !one.streamed).map(|one| one.mailbox.to_lowercase()).collect()
+}
+
 /// At rest nobody is heard twice, and nobody who is not in use.
 pub fn check_at_rest(live: &[SubscriptionState], in_use: &BTreeSet<String>) -> Vec<Violation> {
     let found = heard(live).into_iter().filter_map(|(mailbox, count)| {
@@ -74,6 +79,7 @@ mod tests {
     fn a_mailbox_whose_subscription_is_on_no_stream_is_not_heard() {
         let live = [subscription("1", "A@x", true), subscription("2", "b@x", false)];
         assert_eq!(unheard(&live, &in_use()), ["b@x"]);
+        assert_eq!(idle(&live), ["b@x"]);
         assert_eq!(check_at_rest(&live, &in_use()), []);
     }
 

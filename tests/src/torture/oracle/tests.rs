@@ -81,3 +81,16 @@ fn in_use_is_who_is_listed_once_and_not_shut_out() {
     let both = Lists { white: use_of(&["c@x", "d@x"]), ..black };
     assert_eq!(in_use(&listed, &both), use_of(&["d@x"]));
 }
+
+#[test]
+fn what_was_refused_and_who_was_away_is_left_out_and_nothing_else() {
+    let key = |mail: &str, origin: &str| (mail.to_owned(), origin.to_owned());
+    let all = || vec![key("a@x", "1"), key("a@x", "2"), key("b@x", "1")];
+    let mut differences = Differences { missing: all(), stale: all(), extra: all() };
+    leave_out(&mut differences, &BTreeSet::from(["b@x".to_owned()]), &BTreeSet::from([key("a@x", "1")]));
+    let left = vec![key("a@x", "2")];
+    assert_eq!(
+        (differences.missing, differences.stale, differences.extra),
+        (left.clone(), left.clone(), left)
+    );
+}

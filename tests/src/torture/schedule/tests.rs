@@ -52,6 +52,17 @@ fn a_table_is_ordered_bounded_and_names_who_is_there() {
         assert!(table.steps.is_sorted_by_key(|step| step.at_ms));
         assert!(table.steps.iter().all(|step| step.at_ms < SPAN_MS));
         assert!(table.faults().count() >= 6, "seed {seed}");
+        let lethal =
+            ["killed", "killed-at-point", "paused", "exchange-down", "exchange-calls-fail", "server-busy"];
+        let lethal = lethal.into_iter().chain([
+            "connections-cut",
+            "database-restarted-fast",
+            "database-restarted-immediate",
+        ]);
+        let lethal: Vec<&str> = lethal.collect();
+        if table.emphasis == Emphasis::Gentle {
+            assert!(table.faults().all(|fault| !lethal.contains(&fault.kind())), "seed {seed}");
+        }
         let restarts = table.faults().filter(|fault| fault.kind().starts_with("database-restarted"));
         assert!(restarts.count() <= RESTARTS_MAX);
         for fault in table.faults() {
@@ -90,4 +101,20 @@ fn a_table_can_be_written_and_read() {
     let table = Schedule::of(7, INSTANCES, MAILBOXES);
     let text = serde_json::to_string(&table).expect("a table can be written");
     assert_eq!(serde_json::from_str::<Schedule>(&text).expect("and read"), table);
+}
+
+#[test]
+fn some_seeds_try_something_besides() {
+    let of = |emphasis| (1..=16).filter(|seed| Emphasis::of(*seed) == emphasis).count();
+    assert_eq!([of(Emphasis::Gentle), of(Emphasis::FewSlots), of(Emphasis::Usual)], [2, 2, 12]);
+    let few: Vec<Schedule> = (1..=400)
+        .map(|seed| Schedule::of(seed, INSTANCES, MAILBOXES))
+        .filter(|one| one.emphasis == Emphasis::FewSlots)
+        .collect();
+    let moved = few.iter().flat_map(Schedule::faults).filter_map(|fault| match fault {
+        Fault::MailboxMoved { endpoint, .. } => Some(*endpoint),
+        _ => None,
+    });
+    let moved: Vec<u8> = moved.collect();
+    assert!(moved.len() > 5 && moved.iter().all(|endpoint| *endpoint == 0), "{moved:?}");
 }

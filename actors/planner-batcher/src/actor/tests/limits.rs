@@ -1,5 +1,6 @@
-//! Attempts, fairness, and codes that nobody knows.
+//! Attempts, fairness, the size of calls, and codes that nobody knows.
 
+use calendar::codes;
 use store::operations::Scope;
 use store::set_aside::{SetAsideFilter, SetAsidePage, StopReason};
 
@@ -161,6 +162,42 @@ fn an_unassigned_receipt_code_is_told_once() {
         running.until(seen, 3).await;
         running.until("select count(*) from store_state where name like 'receipt/%'", 3).await;
         assert_eq!([counted("6217"), counted("6248"), counted("6249")], [2, 1, 3]);
+        running.tree.shutdown().await;
+    });
+}
+
+/// B9: repeated timeouts make the next call smaller, also where it was planned before them.
+#[test]
+fn repeated_timeouts_make_the_next_call_smaller_also_what_was_planned_before() {
+    system(async {
+        // the actor's handlers run on this thread
+        let telemetry = telemetry::Options {
+            log_filter: "off".to_owned(),
+            registry: codes::REGISTRY,
+            metrics: telemetry::Metrics::new(),
+            ..telemetry::Options::default()
+        };
+        let (_telemetry, dispatch, mut events) = telemetry::Telemetry::build(telemetry).unwrap();
+        let _here = tracing::dispatcher::set_default(&dispatch);
+        let database = database().await;
+        for mail in [MAIL, "m0002@sim.test"] {
+            resource(&database.store, mail).await;
+            for n in 0..40 {
+                decide_as(&database.store, mail, &format!("U{n}"), Some(slot(n)), true, None).await;
+            }
+        }
+        let options = BatcherOptions { call_timeout: Duration::from_millis(300), ..options() };
+        // all four calls of twenty are planned at once
+        let running = Running::on(database, options, limits(1)).await;
+        running.planner.script(vec![Behaviour::Silent { done: false }; 2]);
+        running.until("select count(*) from calendar_event where pending", 0).await;
+        let sizes: Vec<usize> = running.planner.seen().iter().map(|call| call.events.len()).collect();
+        assert_eq!(sizes[..2], [20, 20]);
+        assert!(sizes[2..].iter().all(|size| (1..=10).contains(size)), "{sizes:?}");
+        assert_eq!(running.planner.held().len(), 80);
+        assert_eq!(running.planner.violations(), Vec::<String>::new());
+        let smaller = std::iter::from_fn(|| events.try_recv()).find(|event| event.code == 9205);
+        assert_eq!(smaller.expect("it is told").fields["size"], 10);
         running.tree.shutdown().await;
     });
 }

@@ -1,6 +1,8 @@
-//! A source with which the actor of one mailbox panics at its first step, each time.
+//! Exchange as the listener sees it, watched: how many catch-ups ask at one time; and with which the actor of one mailbox may
+//! panic at its first step, each time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use calendar::ids::{SubscriptionId, SyncState};
@@ -10,21 +12,42 @@ use calendar::source::{
 use calendar::{CalendarSource, ItemId, MailAddress, Slot, SourceError};
 use connector_exchange::Exchange;
 
+/// Catch-ups that ask at one time.
+#[derive(Debug, Default)]
+pub(crate) struct CatchUps {
+    now: AtomicUsize,
+    most: AtomicUsize,
+    done: AtomicUsize,
+}
+
+impl CatchUps {
+    /// Most at one time so far.
+    pub(crate) fn most(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
+    }
+
+    /// Questions that were answered so far.
+    pub(crate) fn done(&self) -> usize {
+        self.done.load(Ordering::SeqCst)
+    }
+}
+
 /// Exchange, and a panic when `victim` is asked about.
 #[derive(Debug)]
-pub(crate) struct Poisoned {
+pub(crate) struct Watched {
     pub(crate) inner: Arc<Exchange>,
-    pub(crate) victim: MailAddress,
+    pub(crate) victim: Option<MailAddress>,
+    pub(crate) catch_ups: Arc<CatchUps>,
 }
 
 #[async_trait]
-impl CalendarSource for Poisoned {
+impl CalendarSource for Watched {
     async fn locate(&self, mailboxes: &[MailAddress]) -> Vec<Result<Location, SourceError>> {
         self.inner.locate(mailboxes).await
     }
 
     async fn check(&self, mailbox: &Mailbox) -> Result<CalendarFolder, SourceError> {
-        assert_ne!(mailbox.address, self.victim, "poison");
+        assert_ne!(Some(&mailbox.address), self.victim.as_ref(), "poison");
         self.inner.check(mailbox).await
     }
 
@@ -50,7 +73,12 @@ impl CalendarSource for Poisoned {
         mailbox: &Mailbox,
         state: Option<&SyncState>,
     ) -> Result<ChangePage, SourceError> {
-        self.inner.catch_up(mailbox, state).await
+        let now = self.catch_ups.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.catch_ups.most.fetch_max(now, Ordering::SeqCst);
+        let page = self.inner.catch_up(mailbox, state).await;
+        self.catch_ups.now.fetch_sub(1, Ordering::SeqCst);
+        self.catch_ups.done.fetch_add(1, Ordering::SeqCst);
+        page
     }
 
     async fn read_items(&self, mailbox: &Mailbox, items: &[ItemId]) -> Result<Vec<Reading>, SourceError> {
