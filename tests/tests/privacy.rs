@@ -100,7 +100,7 @@ async fn read_everything(scene: &Scene) {
 
 /// Asks for a comparison over HTTP, as monitoring does, and with a token that is wrong.
 async fn ask_over_http(scene: &Scene) {
-    let url = scene.service.as_ref().unwrap().url.trim_end_matches('/').to_owned();
+    let url = format!("http://{}", scene.admin_address().await);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let body = json!({"kind": "comparison", "all": true, "by": "monitoring"}).to_string();
     let ask = async |token: &str| {
@@ -165,6 +165,7 @@ async fn nothing_of_what_appointments_are_about_is_asked_for_or_kept() {
     scene.configure("telemetry", "log_filter", "\"trace\"");
     scene.configure("telemetry", "otlp_endpoint", &quote(&collector.url));
     scene.configure("http", "admin_token", &quote(ADMIN_TOKEN));
+    scene.configure("http", "admin_listen", &quote("127.0.0.1:0"));
     let url = format!("{} password={DATABASE_PASSWORD}", scene.database.url.expose_secret());
     scene.configure("database", "url", &quote(&url));
     let [key, hexadecimal] = seal_account(&mut scene).await;
