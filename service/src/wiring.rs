@@ -148,7 +148,10 @@ fn housekeeping(config: &Config, shared: &Shared) -> ChildSpec {
 /// The admin calls, where there is a token for them.
 fn admin(config: &Config, shared: &Shared) -> Option<Arc<Admin>> {
     let token = config.http.admin_token.as_ref()?;
-    let allowed = Allowed { rediscovery: !config.listener.deactivate_solving_of_group_affinity };
+    let allowed = Allowed {
+        rediscovery: !config.listener.deactivate_solving_of_group_affinity,
+        sending: !config.planner.dry_run,
+    };
     let (store, runtime) = (shared.store.clone(), shared.runtime.clone());
     Some(Arc::new(Admin::new(store, runtime, shared.clock.clone(), token, allowed)))
 }

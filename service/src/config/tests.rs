@@ -580,3 +580,13 @@ fn certificates_go_together_or_are_refused_by_name() {
     assert_eq!((tls.pins.fingerprints.len(), tls.roots), (1, trust::Roots::System));
     assert_eq!(config.planner.message_security(), connector_planner::Security::Mtls);
 }
+
+#[test]
+fn https_to_planner_without_a_certificate_is_warned_about() {
+    let said = |text: &str| parse(text).unwrap().warnings().join("\n");
+    let url = "[planner]\nservice_url = \"https://planner.example/x\"\n";
+    assert!(said(url).contains("client_certificate is not set"), "{}", said(url));
+    let with = format!("{url}client_certificate = \"c.pem\"\nclient_key = \"k.pem\"\n");
+    assert_eq!(said(&with), "");
+    assert_eq!(said("[planner]\nservice_url = \"http://127.0.0.1:1/x\"\n"), "");
+}
