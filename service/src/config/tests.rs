@@ -107,8 +107,9 @@ fn the_example_can_be_used_as_it_is() {
     assert_eq!(required.planner.unwrap().jobcenter_number, "10100");
     assert_eq!(required.exchange.unwrap().user, "svc-kommuneklient@example.dk");
     let warnings = config.warnings();
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].starts_with("exchange.password is the placeholder"), "{warnings:?}");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("planner.client_certificate is not set"), "{warnings:?}");
+    assert!(warnings[1].starts_with("exchange.password is the placeholder"), "{warnings:?}");
 }
 
 #[test]

@@ -203,9 +203,10 @@ fn values_that_our_rules_refuse_are_left_and_the_rest_goes_on() {
         ("UpdateCalendarAtStartup", "perhaps"),
     ];
     let outcome = one("PCS.exe.config", &settings, "").unwrap();
-    assert_eq!(outcome.carried.len(), 1, "{:#?}", outcome.carried);
+    assert_eq!(outcome.carried.len(), 2, "{:#?}", outcome.carried);
     assert!(left_of(&outcome, "JobcenterNumber (PCS)").contains("five digits"));
-    assert!(left_of(&outcome, "SimultaniousCalls (PCS)").contains("from 1 to 10, not 40"));
+    // as the original itself took it
+    assert_eq!(loaded(&outcome).planner.simultaneous_calls, 10);
     assert!(left_of(&outcome, "MaxCalendarEventUpdatesPerCall (PCS)").contains("no whole number"));
     assert!(left_of(&outcome, "ResourceUpdateSchedule (PCS)").contains("\"25:00\" is no time of day"));
     assert!(left_of(&outcome, "CalendarEventUpdateInterval (PCS)").contains("must lie from 10ms to 1h"));
@@ -355,7 +356,7 @@ fn limits_that_the_original_or_planner_set_are_kept_and_told() {
 #[test]
 fn the_file_itself_tells_of_disagreements_and_of_the_two_mixed_up_names() {
     let toml = all_three().toml.replace("\n# ", " ");
-    assert!(toml.contains("the services disagree (ELS 25, EPS 20, PCS 1); taken: the largest"), "{toml}");
+    assert!(toml.contains("the services disagree (ELS 25, EPS 1, EPS 20); taken: the largest"), "{toml}");
     assert_eq!(toml.matches("mixed up the names of its two limits").count(), 2, "{toml}");
 }
 
