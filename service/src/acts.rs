@@ -22,6 +22,8 @@ use crate::texts::{Text, operations as t};
 pub(crate) struct Allowed {
     /// May mailboxes be located anew (`listener.deactivate_solving_of_group_affinity` is false)?
     pub(crate) rediscovery: bool,
+    /// Is anything sent (`planner.dry_run` is false)?
+    pub(crate) sending: bool,
 }
 
 /// Asks for something for one or all mailboxes.
@@ -38,6 +40,9 @@ pub(crate) async fn ask(
 ) -> Result<Operation, CommandError> {
     if kind == OperationKind::Rediscovery && !allowed.rediscovery {
         return Err(CommandError::NotRediscovered);
+    }
+    if kind == OperationKind::Resend && !allowed.sending {
+        return Err(CommandError::DryRun);
     }
     if let Scope::One(mail) = scope {
         in_use(store, mail).await?;

@@ -1,5 +1,6 @@
 //! The child `alerts`: tells in the log when alerts begin and end, keeps the table `standing_alert` in step with them for
-//! operators' tools, and looks whether something waits for an operator, which alerts for as long as it does (B13).
+//! operators' tools, and looks whether something waits for an operator, which alerts for as long as it does (B13). It also
+//! books what is done of operators' operations, so that it stays done.
 //!
 //! The counting itself is telemetry's and goes on without this child; a database that is away delays the table and the
 //! states, nothing else. No event is raised about a failure here: it would count as one.
@@ -71,6 +72,9 @@ impl AlertKeeper {
             if let Some(alerts) = &write {
                 let rows: Vec<Alert> = alerts.iter().map(row).collect();
                 store.keep_alerts(&instance, &rows).await?;
+            }
+            if look {
+                store.book_operations().await?;
             }
             let matters = if look { Some(store.open_matters().await?) } else { None };
             Ok::<_, StoreError>((write, matters))

@@ -254,7 +254,10 @@ async fn others_connected(store: &Store) -> bool {
 impl Desk {
     /// What this installation allows.
     pub(crate) fn allowed(&self) -> Allowed {
-        Allowed { rediscovery: !self.config.listener.deactivate_solving_of_group_affinity }
+        Allowed {
+            rediscovery: !self.config.listener.deactivate_solving_of_group_affinity,
+            sending: !self.config.planner.dry_run,
+        }
     }
 
     pub(crate) fn now(&self) -> jiff::Timestamp {

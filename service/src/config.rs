@@ -346,6 +346,13 @@ impl Config {
                     .to_owned(),
             );
         }
+        if self.planner.lacks_certificate() {
+            warnings.push(
+                "planner.service_url is https and planner.client_certificate is not set: Planner refuses who shows no \
+                 certificate"
+                    .to_owned(),
+            );
+        }
         if self.planner.dry_run {
             warnings.push(
                 "planner.dry_run is true: everything is decided and compared, nothing is sent".to_owned(),

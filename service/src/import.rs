@@ -107,6 +107,20 @@ pub enum ImportError {
         /// How many.
         count: usize,
     },
+    /// It has none of the original's settings.
+    #[error(
+        "{} holds no setting of the original; give the .exe.config files of its services{elsewhere}",
+        file.display()
+    )]
+    NoSettings {
+        /// The file.
+        file: PathBuf,
+        /// Where its parts stand instead, each behind a semicolon.
+        elsewhere: String,
+    },
+    /// No file was given.
+    #[error("no file was given; give the .exe.config files of the original's services")]
+    NoFiles,
     /// Several files were refused.
     #[error("{}", lines(errors))]
     Several {
@@ -166,7 +180,21 @@ fn outcome(
             Err(error) => errors.push(error),
         }
     }
+    // who gives only what refers to other files would get a configuration that says nothing
+    let is_empty = |file: &File| {
+        let source = &file.source;
+        source.settings.is_empty()
+            && source.endpoints.is_empty()
+            && !source.connections.iter().any(carry::is_the_database)
+    };
     match errors.len() {
+        0 if files.iter().all(is_empty) => Err(match files.into_iter().next() {
+            Some(file) => ImportError::NoSettings {
+                file: file.path,
+                elsewhere: file.source.elsewhere.iter().map(|part| format!("; {part}")).collect(),
+            },
+            None => ImportError::NoFiles,
+        }),
         0 => Ok(carry::carry(&files)),
         1 => Err(errors.remove(0)),
         _ => Err(ImportError::Several { errors }),

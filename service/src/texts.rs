@@ -36,9 +36,12 @@ pub(crate) mod doctor;
 pub(crate) mod doctor_mailbox;
 pub(crate) mod erase;
 pub(crate) mod explain;
+pub(crate) mod lists;
 pub(crate) mod mailbox;
 pub(crate) mod operations;
+pub(crate) mod set_aside;
 pub(crate) mod status;
+pub(crate) mod withheld;
 pub(crate) mod words;
 
 /// Every text there is.
@@ -51,9 +54,12 @@ pub(crate) const ALL: &[&[Text]] = &[
     doctor_mailbox::ALL,
     erase::ALL,
     explain::ALL,
+    lists::ALL,
     mailbox::ALL,
     operations::ALL,
+    set_aside::ALL,
     status::ALL,
+    withheld::ALL,
     words::ALL,
 ];
 

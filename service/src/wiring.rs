@@ -163,7 +163,10 @@ fn admin(config: &Config, shared: &Shared) -> Option<Served> {
     if config.http.admin_client_authorities.is_some() {
         access = access.certificates(config.http.admin_pins());
     }
-    let allowed = Allowed { rediscovery: !config.listener.deactivate_solving_of_group_affinity };
+    let allowed = Allowed {
+        rediscovery: !config.listener.deactivate_solving_of_group_affinity,
+        sending: !config.planner.dry_run,
+    };
     let (store, runtime, clock) = (shared.store.clone(), shared.runtime.clone(), shared.clock.clone());
     let calls = AdminCalls::new(store, runtime, clock.clone(), access, allowed);
     Some(Served::Admin(listener, calls, clock))

@@ -200,6 +200,14 @@ impl Store {
 async fn remove(tx: &Transaction<'_>, mail: &MailAddress) -> Result<Vec<(&'static str, u64)>, StoreError> {
     let operation = "erase a mailbox";
     let mut rows = Vec::new();
+    // what an operation means no more was not done by it
+    tx.execute(
+        "update operation set meant = meant - 1 \
+         where id in (select operation_id from operation_mailbox where mail = $1) and meant > 0",
+        &[&mail.as_str()],
+    )
+    .await
+    .map_err(StoreError::query(operation))?;
     for (table, condition) in REMOVED {
         let statement = format!("delete from {table} where {condition}");
         let removed =

@@ -2,10 +2,12 @@
 //! it is.
 //!
 //! Protocol: an operation is a row of its own ([`Store::record_operation`]) with the mailboxes that it means, written
-//! before the stage is asked in the stage's own way (`ask_for_…`). How far it is, is never booked but derived from what the stages
+//! before the stage is asked in the stage's own way (`ask_for_…`). How far it is, is derived from what the stages
 //! write: a mailbox is done when its reading, comparison or adoption is younger than the request
 //! ([`Store::operation_progress`]). So nothing can disagree after a crash, and work that came about otherwise
-//! counts too.
+//! counts too. What was seen to be done stays done, whatever happens with the mailbox afterwards: whoever looks takes
+//! it off the mailboxes that the operation still means, and the service looks again and again
+//! ([`Store::book_operations`]).
 //!
 //! Failure: an error means that nothing was recorded (or that this is unknown); asking twice is harmless. An
 //! operation that could not be passed on keeps the reason ([`Store::operation_failed`]).
@@ -29,6 +31,8 @@ mod tests;
 
 /// The longest reason that is kept, in characters.
 const ERROR_MAX: usize = 1_000;
+/// Most operations that are booked in one look.
+const BOOKED_MAX: u32 = 20;
 /// The longest name of somebody who asks, in characters.
 const BY_MAX: usize = 200;
 
@@ -130,7 +134,8 @@ pub struct Operation {
     pub asked_at: Timestamp,
     /// Why it could not be passed on to its stage, if so; or that no mailbox that is meant was in use.
     pub error: Option<String>,
-    /// For how many mailboxes it was asked; `None` where it is about none, or where an older version asked.
+    /// For how many mailboxes it was asked; `None` where it is about none, or where an older version asked. 0 for one that
+    /// is about none and was seen to be done.
     pub meant: Option<u64>,
 }
 
@@ -222,6 +227,32 @@ impl Store {
             .await
             .map_err(StoreError::query(operation))?;
         row.as_ref().map(read).transpose()
+    }
+
+    /// Books what is done of the operations of the last day that nothing is known to be wrong with: a look at each.
+    ///
+    /// # Errors
+    /// The database cannot be asked; some may be booked.
+    pub async fn book_operations(&self) -> Result<(), StoreError> {
+        let operation = "look for operations that are under way";
+        let client = self.client(operation).await?;
+        let rows = client
+            .query(
+                &format!(
+                    "select {COLUMNS} from operation o where error is null \
+                       and asked_at > clock_timestamp() - interval '1 day' \
+                       and (meant is null or exists (select from operation_mailbox m where m.operation_id = o.id)) \
+                     order by id desc limit {BOOKED_MAX}"
+                ),
+                &[],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        drop(client);
+        for asked in rows.iter().filter_map(|row| read(row).ok()) {
+            self.operation_progress(&asked).await?;
+        }
+        Ok(())
     }
 
     /// The latest operations, the youngest first.

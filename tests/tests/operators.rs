@@ -154,6 +154,94 @@ async fn a_mistyped_mailbox_on_the_whitelist_is_told_and_that_nobody_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_and_why_can_be_read_again_and_blanks_are_no_reason() {
+    let desk = Desk::new().await;
+    resource(&desk.database.store, "anna@x.dk").await;
+    for line in [
+        "mailbox block anna@x.dk --reason _",
+        "blacklist add anna@x.dk --reason __",
+        "mailbox allow anna@x.dk --reason _",
+        "mailbox unblock anna@x.dk --reason _",
+    ] {
+        let ended = desk.run(line).await;
+        assert!(ended.status == 2 && ended.err.contains("must say why"), "{line}: {ended:?}");
+    }
+    desk.text("mailbox allow anna@x.dk --reason pilot_group --by kim --yes").await;
+    let listed = desk.json("whitelist list").await;
+    assert_eq!((&listed[0]["reason"], &listed[0]["added_by"]), (&json!("pilot group"), &json!("kim")));
+    assert!(desk.text("whitelist list").await.contains("pilot group"));
+    let shown = desk.json("mailbox show anna@x.dk").await;
+    assert_eq!(shown["whitelist_entry"]["reason"], json!("pilot group"));
+    let page = desk.text("mailbox show anna@x.dk").await;
+    assert!(page.contains("on it: pilot group (by kim, "), "{page}");
+    let story = desk.text("explain anna@x.dk").await;
+    assert!(story.contains("kim did: mailbox allow: pilot group"), "{story}");
+    let page = desk.text("whitelist list --language da").await;
+    assert!(page.contains("BEGRUNDELSE") && page.contains("i brug"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_blocked_before_the_first_list_is_known_as_blocked() {
+    let desk = Desk::new().await;
+    desk.refused("mailbox show eva@x.dk", &["Planner never listed eva@x.dk"]).await;
+    desk.refused("mailbox block eva@x.dk --withdraw --reason left", &["never listed"]).await;
+    desk.text("blacklist add eva@x.dk --reason has_left --by kim").await;
+    let list = desk.text("blacklist list").await;
+    assert!(list.contains(" blocked ") && !list.contains("never listed"), "{list}");
+    let page = desk.text("mailbox show eva@x.dk").await;
+    assert!(page.contains("has left (by kim, ") && page.contains("not in use"), "{page}");
+    let shown = desk.json("mailbox show eva@x.dk").await;
+    assert_eq!((&shown["in_use"], &shown["blacklisted"]["by"]), (&json!(false), &json!("kim")));
+    let doctor = desk.run("doctor eva@x.dk").await;
+    assert!(doctor.status == 1 && doctor.out.contains("blocked by kim"), "{doctor:?}");
+    assert!(doctor.out.contains("has left") && !doctor.out.contains("never listed"), "{doctor:?}");
+    desk.refused("explain eva@x.dk", &["eva@x.dk is blocked (blocked by kim", "has left"]).await;
+    desk.refused("pull eva@x.dk", &["eva@x.dk is blocked (has left)"]).await;
+    let withdrawn = desk.text("mailbox block eva@x.dk --withdraw --reason has_left").await;
+    assert!(
+        withdrawn.contains("never used here") && withdrawn.contains("adopt eva@x.dk --wait"),
+        "{withdrawn}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mistyped_address_is_not_erased_and_who_was_erased_is_warned_about() {
+    let desk = Desk::new().await;
+    resource(&desk.database.store, "anna@x.dk").await;
+    desk.refused("erase ana@x.dk --yes", &["ana@x.dk is not known here", "--even-if-unknown"]).await;
+    desk.refused("erase ana@x.dk --dry-run", &["check the spelling"]).await;
+    assert!(desk.text("erase anna@x.dk --yes --by kim").await.contains("anna@x.dk is erased"));
+    // again does no harm, and neither does somebody who insists
+    assert!(desk.text("erase anna@x.dk --yes").await.contains("is erased"));
+    assert!(desk.text("erase bo@x.dk --yes --even-if-unknown").await.contains("bo@x.dk is erased"));
+    for line in
+        ["whitelist add anna@x.dk --yes", "mailbox block anna@x.dk --reason r", "mailbox allow anna@x.dk"]
+    {
+        let told = desk.text(line).await;
+        assert!(told.contains("the data of anna@x.dk was erased"), "{line}: {told}");
+        assert!(told.contains("erase anna@x.dk --undo"), "{line}: {told}");
+    }
+    assert_eq!(desk.json("whitelist add anna@x.dk").await["erased"], json!(["anna@x.dk"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scripts_are_told_that_nothing_runs_and_that_nothing_is_sent() {
+    let desk = Desk::new().await;
+    let ended = desk.run("status --json").await;
+    assert!(ended.status == 1 && ended.err.contains("no instance of the service is running"), "{ended:?}");
+    let status: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!((&status["well"], &status["alerts"]), (&json!(false), &json!([])));
+    resource(&desk.database.store, "anna@x.dk").await;
+    let rehearsal = std::fs::read_to_string(&desk.configuration).unwrap() + "[planner]\ndry_run = true\n";
+    std::fs::write(&desk.configuration, rehearsal).unwrap();
+    desk.refused("resend --all --wait", &["planner.dry_run is true", "kommuneklient diff"]).await;
+    decide(&desk.database.store, "anna@x.dk", "U", Some(slot(1))).await;
+    assert_eq!(desk.json("diff").await["appointments"][0]["waits_for"], json!("dry_run"));
+    let story = desk.text("explain anna@x.dk U").await;
+    assert!(story.contains("planner.dry_run is set"), "{story}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn work_is_asked_for_recorded_and_shown_and_refused_where_it_makes_no_sense() {
     let desk = Desk::new().await;
     for name in ["a@x.dk", "b@x.dk", "c@x.dk"] {

@@ -167,7 +167,7 @@ async fn a_rehearsal_decides_and_compares_and_sends_nothing() {
     scene.until_ready().await;
     wait_for("the difference", async || {
         let diff = json_of(&scene, "diff").await;
-        if diff["total"] == json!(1) && diff["appointments"][0]["waits_for"] == json!("in_turn") {
+        if diff["total"] == json!(1) && diff["appointments"][0]["waits_for"] == json!("dry_run") {
             Ok(())
         } else {
             Err(diff.to_string())
@@ -239,4 +239,37 @@ async fn what_is_asked_for_over_http_is_done_and_followed() {
     assert_eq!(refused.status(), 401);
     assert!(!scene.log().contains(TOKEN), "the token stands in the log");
     scene.until_in_step().await;
+}
+
+/// Nothing waits while Exchange is down, since nothing comes: that all is not well, the alerts say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_of_exchange_is_seen_by_status_and_by_the_doctor_of_a_mailbox() {
+    let scene = Scene::ready(PROGRAM, Setting { mailboxes: 2, ..Setting::default() }).await;
+    scene.until_in_step().await;
+    wait_for("a quiet status", async || {
+        let status = json_of(&scene, "status").await;
+        if status["well"] == json!(true) { Ok(()) } else { Err(status.to_string()) }
+    })
+    .await;
+    scene.exchange_fault(json!({ "kind": "http503", "probability": 1.0 })).await;
+    scene.exchange_act(json!({ "act": "drop_streams" })).await;
+    wait_for("the alert", async || {
+        let status = json_of(&scene, "status").await;
+        let told = status["alerts"].as_array().unwrap().iter().any(|alert| {
+            alert["critical"] == json!(true) && alert["meaning"].as_str().is_some_and(|text| !text.is_empty())
+        });
+        let fails = status["groups"][0]["stream"] == json!("fails");
+        if told && fails && status["well"] == json!(false) { Ok(()) } else { Err(status.to_string()) }
+    })
+    .await;
+    let page = text_of(&scene, "status").await;
+    assert!(page.starts_with("to be looked at:") && page.contains("kommuneklient codes 49"), "{page}");
+    let doctor = run(&scene.configuration, &format!("doctor {}", mailbox(1))).await;
+    assert!(doctor.status == 1 && doctor.out.contains("the stream of group"), "{doctor:?}");
+    scene.end_faults().await;
+    wait_for("the end of it", async || {
+        let doctor = run(&scene.configuration, &format!("doctor {}", mailbox(1))).await;
+        if doctor.status == 0 { Ok(()) } else { Err(doctor.out) }
+    })
+    .await;
 }

@@ -31,7 +31,7 @@ impl Desk {
         trust::install_provider();
         let database = database().await;
         let access = Access::default().token(&SecretString::from(TOKEN));
-        let allowed = Allowed { rediscovery: true };
+        let allowed = Allowed { rediscovery: true, sending: true };
         let (store, clock) = (database.store.clone(), SystemClock::shared());
         let calls = AdminCalls::new(store, Handle::current(), clock.clone(), access, allowed);
         let config = HttpConfig {
@@ -221,15 +221,22 @@ async fn a_call_that_is_none_is_answered_with_the_list_of_those_there_are() {
 async fn what_the_configuration_rules_out_is_refused() {
     let database = database().await;
     resource(&database.store, "a@x.dk").await;
-    let asked = crate::acts::ask(
-        &database.store,
-        Allowed { rediscovery: false },
-        store::operations::OperationKind::Rediscovery,
-        &store::operations::Scope::All,
-        "kim",
-        jiff::Timestamp::UNIX_EPOCH,
-    );
-    let refused = asked.await.unwrap_err();
-    assert!(refused.to_string().contains("deactivate_solving_of_group_affinity"), "{refused}");
+    use store::operations::OperationKind;
+    for (kind, words) in [
+        (OperationKind::Rediscovery, "deactivate_solving_of_group_affinity"),
+        // it would be waited for until the rehearsal is over
+        (OperationKind::Resend, "planner.dry_run is true"),
+    ] {
+        let asked = crate::acts::ask(
+            &database.store,
+            Allowed { rediscovery: false, sending: false },
+            kind,
+            &store::operations::Scope::All,
+            "kim",
+            jiff::Timestamp::UNIX_EPOCH,
+        );
+        let refused = asked.await.unwrap_err();
+        assert!(refused.to_string().contains(words), "{refused}");
+    }
     assert_eq!(number(&database.store, "select count(*) from operation").await, 0);
 }

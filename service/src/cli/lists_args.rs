@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::operators::{Common, Who};
+use super::operators::{Common, Who, reason};
 use crate::lists_file::ListName;
 
 /// What to do with both lists.
@@ -32,7 +32,7 @@ pub struct ListsImportArgs {
     #[arg(long, value_name = "LIST", value_enum)]
     pub list: Option<ListName>,
     /// The reason of rows that have none.
-    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: Option<String>,
     /// Tell what would happen and change nothing.
     #[arg(long)]

@@ -127,6 +127,12 @@ pub struct AskArgs {
     pub(crate) common: Common,
 }
 
+/// Why, as somebody wrote it; blanks alone say nothing.
+pub(super) fn reason(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    if text.is_empty() { Err("must say why, in a few words") } else { Ok(text.to_owned()) }
+}
+
 /// A number as lists show it.
 fn number(text: &str) -> Result<i64, &'static str> {
     let number = text.parse().ok().filter(|number: &i64| *number > 0);
@@ -231,7 +237,7 @@ pub struct BlacklistAddArgs {
     #[arg(value_name = "MAILBOX", value_parser = MailAddress::parse)]
     pub mailbox: MailAddress,
     /// Why; shown wherever the mailbox is.
-    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: String,
     #[command(flatten)]
     pub(crate) who: Who,

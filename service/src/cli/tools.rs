@@ -3,7 +3,7 @@
 use calendar::{MailAddress, OriginId};
 use clap::{Args, Subcommand};
 
-use super::operators::{AskArgs, Common, Who};
+use super::operators::{AskArgs, Common, Who, reason};
 use crate::config::HumanDuration;
 
 /// The tools.
@@ -25,8 +25,11 @@ Examples:
   kommuneklient resend anna@kommune.dk --config kommuneklient.toml --wait
   kommuneklient resend --all --config kommuneklient.toml")]
     Resend(AskArgs),
-    /// How the whole service stands: stages, groups, accounts, queues, budget, and what is to be looked at.
+    /// How the whole service stands: alerts, stages, groups, accounts, queues, budget, and what is to be looked at.
     #[command(after_help = "\
+Exit status: 0 an instance of the service runs (--json says in \"well\" whether all is well), 1 none runs or the
+database cannot be asked, 2 wrong usage or configuration.
+
 Examples:
   kommuneklient status --config kommuneklient.toml
   kommuneklient status --watch 5s --config kommuneklient.toml
@@ -142,7 +145,7 @@ pub struct MailboxBlockArgs {
     #[arg(value_name = "MAILBOX", value_parser = MailAddress::parse)]
     pub mailbox: MailAddress,
     /// Why; shown wherever the mailbox is.
-    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: String,
     /// Also delete its appointments in Planner, those that are over excepted.
     #[arg(long)]
@@ -160,7 +163,7 @@ pub struct MailboxUnblockArgs {
     #[arg(value_name = "MAILBOX", value_parser = MailAddress::parse)]
     pub mailbox: MailAddress,
     /// Why; recorded.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: Option<String>,
     #[command(flatten)]
     pub(crate) who: Who,
@@ -175,7 +178,7 @@ pub struct MailboxAllowArgs {
     #[arg(value_name = "MAILBOX", value_parser = MailAddress::parse)]
     pub mailbox: MailAddress,
     /// Why; shown with the whitelist.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: Option<String>,
     /// It is meant, also where many mailboxes stop or begin to be used by it.
     #[arg(long)]
@@ -256,6 +259,9 @@ pub struct EraseArgs {
     /// Leave in Planner what it holds of this mailbox; nothing will delete it there afterwards.
     #[arg(long)]
     pub leave_in_planner: bool,
+    /// Also where nothing is stored of it: it is never listed then, if Planner should list it once.
+    #[arg(long, conflicts_with = "undo")]
+    pub even_if_unknown: bool,
     /// Let an erased mailbox be listed and used again. What was removed does not come back by that.
     #[arg(long, conflicts_with = "leave_in_planner")]
     pub undo: bool,

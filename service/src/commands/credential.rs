@@ -268,7 +268,7 @@ impl Listing {
         }
         if self.mailboxes_not_covered > 0 {
             text.push_str(&format!(
-                "\n{} mailboxes are not covered: no account that the running service can use has room for them; {}",
+                "\nmailboxes that are not covered: {} (no account that the running service can use has room for them; {})",
                 self.mailboxes_not_covered,
                 if self.accounts.iter().any(|one| one.groups_free > 0) {
                     "it looks again within minutes, and its log names accounts that it cannot use (9602)"

@@ -1,9 +1,8 @@
 //! `diff`: what Planner is to be told and was not yet, appointment by appointment, with what each waits for. With
 //! `planner.dry_run` this is what would be sent.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::inspect::{Hold, Unsent};
+use store::inspect::{Hold, PlannerFailure, Unsent};
 use store::operations::Scope;
 use store::outbox::Operation;
 
@@ -11,6 +10,41 @@ use super::show::{moment, table_in, times};
 use super::{CommandError, Desk};
 use crate::cli::tools::DiffArgs;
 use crate::texts::{Language, Text, diff as t, words as w};
+
+/// What keeps everything from being sent, whatever an appointment itself waits for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Sending {
+    /// Nothing is sent by the configuration.
+    pub(crate) dry_run: bool,
+    /// The last call to Planner failed.
+    pub(crate) failure: Option<PlannerFailure>,
+}
+
+impl Sending {
+    /// How it stands now, by this configuration and by the log of calls.
+    pub(crate) async fn now(desk: &Desk) -> Result<Self, CommandError> {
+        let dry_run = desk.config.planner.dry_run;
+        Ok(Self { dry_run, failure: desk.store.planner_failure().await? })
+    }
+
+    /// For programs: the failure of the last call, if it failed.
+    pub(crate) fn failure_value(&self) -> Value {
+        self.failure.as_ref().map_or(Value::Null, |failure| {
+            json!({
+                "at": failure.at.to_string(), "call": failure.operation, "event_id": failure.event_id,
+                "text": failure.text,
+            })
+        })
+    }
+}
+
+/// When the last call failed and why, as the texts name them.
+pub(crate) fn failure_values(failure: &PlannerFailure) -> Vec<(&'static str, String)> {
+    let code = failure.event_id.map(|id| format!(" ({id})")).unwrap_or_default();
+    let text = failure.text.as_deref().filter(|text| !text.is_empty());
+    let why = format!("{}{code}", text.map(|text| format!(": {text}")).unwrap_or_default());
+    vec![("at", moment(failure.at)), ("why", why)]
+}
 
 /// Shows the differences.
 pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError> {
@@ -20,24 +54,28 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
     {
         return Err(CommandError::UnknownMailbox { mail: mail.to_string() });
     }
-    let dry_run = desk.config.planner.dry_run;
+    let sending = Sending::now(&desk).await?;
     let page = desk.store.unsent(&scope, args.limit).await?;
     let value = json!({
-        "dry_run": dry_run,
+        "dry_run": sending.dry_run,
+        "planner_failure": sending.failure_value(),
         "total": page.total,
         "complete": page.total <= page.keys.len() as u64,
-        "appointments": page.keys.iter().map(value).collect::<Vec<_>>(),
+        "appointments": page.keys.iter().map(|key| value(key, &sending)).collect::<Vec<_>>(),
     });
     desk.answer(&value, || {
         let language = desk.language;
         let headings = [w::MAILBOX, t::WOULD, w::START, w::END, t::PLANNER_HOLDS, t::WAITS_FOR, w::ORIGIN_ID];
-        let rows = page.keys.iter().map(|key| row(key, dry_run, language)).collect();
+        let rows = page.keys.iter().map(|key| row(key, &sending, language)).collect();
         let mut lines = vec![table_in(language, &headings, rows, t::NOTHING)];
         if page.total > page.keys.len() as u64 {
             lines.push(t::MORE.fill(language, &[("n", &page.keys.len()), ("all", &page.total)]));
         }
-        if dry_run {
+        if sending.dry_run {
             lines.push(t::DRY_RUN.say(language).to_owned());
+        }
+        if let Some(failure) = sending.failure.as_ref().filter(|_| page.total > 0) {
+            lines.push(filled(t::PLANNER_FAILS, &failure_values(failure), language));
         }
         lines.join("\n\n")
     });
@@ -52,7 +90,7 @@ const fn verb(operation: Operation) -> &'static str {
     }
 }
 
-fn row(key: &Unsent, dry_run: bool, language: Language) -> Vec<String> {
+fn row(key: &Unsent, sending: &Sending, language: Language) -> Vec<String> {
     let held = match (&key.held, key.operation) {
         (Some(slot), _) => times(language, slot),
         (None, Operation::Create) => t::HELD_NOTHING.say(language).to_owned(),
@@ -69,35 +107,42 @@ fn row(key: &Unsent, dry_run: bool, language: Language) -> Vec<String> {
         moment(key.slot.start),
         moment(key.slot.end),
         held,
-        waits(key.hold, dry_run, language),
+        waits(key.hold, sending, language),
         key.origin_id.to_string(),
     ]
 }
 
 /// What a key waits for, in words.
-pub(crate) fn waits(hold: Hold, dry_run: bool, language: Language) -> String {
-    match hold_text(hold, dry_run) {
-        (text, Some(until)) => text.fill(language, &[("until", &moment(until))]),
-        (text, None) => text.say(language).to_owned(),
-    }
+pub(crate) fn waits(hold: Hold, sending: &Sending, language: Language) -> String {
+    let (text, values) = hold_text(hold, sending);
+    filled(text, &values, language)
 }
 
-/// The text for what a key waits for, and the time that belongs into it as `until`.
-pub(crate) const fn hold_text(hold: Hold, dry_run: bool) -> (Text, Option<Timestamp>) {
-    match hold {
-        Hold::NotInUse => (w::HOLD_NOT_IN_USE, None),
-        Hold::NotAdopted => (w::HOLD_NOT_ADOPTED, None),
-        Hold::NotRead => (w::HOLD_NOT_READ, None),
-        Hold::InFlight => (w::HOLD_IN_FLIGHT, None),
-        Hold::Pauses(until) => (w::HOLD_PAUSES, Some(until)),
-        Hold::InTurn if dry_run => (w::HOLD_DRY_RUN, None),
-        Hold::InTurn => (w::HOLD_IN_TURN, None),
+fn filled(text: Text, values: &[(&'static str, String)], language: Language) -> String {
+    let values: Vec<(&str, &dyn std::fmt::Display)> =
+        values.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display)).collect();
+    text.fill(language, &values)
+}
+
+/// The text for what a key waits for, and the values that belong into it.
+pub(crate) fn hold_text(hold: Hold, sending: &Sending) -> (Text, Vec<(&'static str, String)>) {
+    match (hold, &sending.failure) {
+        (Hold::NotInUse, _) => (w::HOLD_NOT_IN_USE, Vec::new()),
+        (Hold::NotAdopted, _) => (w::HOLD_NOT_ADOPTED, Vec::new()),
+        (Hold::NotRead, _) => (w::HOLD_NOT_READ, Vec::new()),
+        (Hold::InFlight, _) => (w::HOLD_IN_FLIGHT, Vec::new()),
+        (Hold::Pauses(_) | Hold::InTurn, _) if sending.dry_run => (w::HOLD_DRY_RUN, Vec::new()),
+        (Hold::Pauses(until), _) => (w::HOLD_PAUSES, vec![("until", moment(until))]),
+        (Hold::InTurn, Some(failure)) => (w::HOLD_PLANNER_FAILS, failure_values(failure)),
+        (Hold::InTurn, None) => (w::HOLD_IN_TURN, Vec::new()),
     }
 }
 
 /// What a key waits for, for programs.
-pub(crate) const fn hold_name(hold: Hold) -> &'static str {
+pub(crate) const fn hold_name(hold: Hold, sending: &Sending) -> &'static str {
     match hold {
+        Hold::Pauses(_) | Hold::InTurn if sending.dry_run => "dry_run",
+        Hold::InTurn if sending.failure.is_some() => "planner_fails",
         Hold::NotInUse => "not_in_use",
         Hold::NotAdopted => "not_adopted",
         Hold::NotRead => "not_read",
@@ -107,7 +152,7 @@ pub(crate) const fn hold_name(hold: Hold) -> &'static str {
     }
 }
 
-fn value(key: &Unsent) -> Value {
+fn value(key: &Unsent, sending: &Sending) -> Value {
     json!({
         "mailbox": key.mail,
         "origin_id": key.origin_id.as_str(),
@@ -117,6 +162,40 @@ fn value(key: &Unsent) -> Value {
         "held": key.held.map(|slot| json!({ "start": slot.start.to_string(), "end": slot.end.to_string() })),
         "decided_at": key.decided_at.to_string(),
         "bulk": key.bulk,
-        "waits_for": hold_name(key.hold),
+        "waits_for": hold_name(key.hold, sending),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    /// "its turn" is said only where nothing else keeps it; tables and programs are told the same.
+    #[test]
+    fn what_keeps_everything_is_named_and_not_hidden_behind_a_turn() {
+        let at = Timestamp::from_second(1_900_000_000).unwrap();
+        let failure = PlannerFailure {
+            at,
+            operation: "CreateEvents".to_owned(),
+            event_id: Some(6904),
+            text: Some("connection refused".to_owned()),
+        };
+        let rehearsal = Sending { dry_run: true, failure: None };
+        let fails = Sending { dry_run: false, failure: Some(failure) };
+        let well = Sending::default();
+        for (hold, sending, name, words) in [
+            (Hold::InTurn, &well, "in_turn", "its turn"),
+            (Hold::InTurn, &rehearsal, "dry_run", "the end of dry_run"),
+            (Hold::Pauses(at), &rehearsal, "dry_run", "the end of dry_run"),
+            (Hold::InTurn, &fails, "planner_fails", "connection refused (6904)"),
+            (Hold::Pauses(at), &fails, "pauses", "another try"),
+            (Hold::NotAdopted, &fails, "not_adopted", "the adoption"),
+        ] {
+            assert_eq!(hold_name(hold, sending), name, "{hold:?}");
+            let text = waits(hold, sending, Language::En);
+            assert!(text.contains(words) && !text.contains('{'), "{hold:?}: {text}");
+        }
+    }
 }

@@ -17,6 +17,9 @@ pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandErr
     }
     let (now, language) = (desk.now(), desk.language);
     let would = desk.store.erase(mail, &by, args.leave_in_planner, false, now).await?;
+    if would.rows.is_empty() && !args.even_if_unknown && desk.store.tombstone(mail).await?.is_none() {
+        return Err(CommandError::NothingKnown { mail: mail.to_string() });
+    }
     if args.dry_run {
         desk.answer(&value(&would), || format!("{}\n{}", t::WOULD.say(language), text(&would, language)));
         return Ok(());

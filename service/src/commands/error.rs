@@ -132,18 +132,35 @@ pub(crate) enum CommandError {
         /// Why.
         reason: String,
     },
+    /// Nothing is known of it, so that it is hardly meant.
+    #[error(
+        "nothing was erased: {mail} is not known here, check the spelling (`kommuneklient mailbox list`); \
+         --even-if-unknown erases it all the same, so that it is never listed"
+    )]
+    NothingKnown {
+        /// Which.
+        mail: String,
+    },
     /// Mailboxes are not to be located anew.
     #[error(
         "listener.deactivate_solving_of_group_affinity is true: mailboxes keep their stored places; set it to false \
          and start the service anew"
     )]
     NotRediscovered,
+    /// Nothing is sent at all.
+    #[error(
+        "planner.dry_run is true: nothing is sent, so nothing can be sent again; `kommuneklient diff` shows what would be"
+    )]
+    DryRun,
     /// Steps of the doctor fail.
     #[error("{count} of the steps fail, see above")]
     StepsFail {
         /// How many.
         count: usize,
     },
+    /// Nobody does anything.
+    #[error("no instance of the service is running; start it: kommuneklient run")]
+    NothingRuns,
     /// There is nothing to be tried again.
     #[error(
         "nothing of that is set aside (`kommuneklient set-aside list` shows what is); what Planner refused is sent \

@@ -5,14 +5,17 @@
 
 mod words;
 
+use calendar::Window;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::inspect::{Entry, HistoryQuery, KeyState, Planner};
 
+use super::diff::Sending;
 use super::show::{moment, table_in};
 use super::{CommandError, Desk, mailbox};
 use crate::cli::tools::ExplainArgs;
 use crate::texts::{Language, explain as t};
+use words::Present;
 
 /// Tells the story.
 pub(crate) async fn explain(desk: Desk, args: &ExplainArgs) -> Result<(), CommandError> {
@@ -30,12 +33,23 @@ pub(crate) async fn explain(desk: Desk, args: &ExplainArgs) -> Result<(), Comman
     let query = HistoryQuery { mail, origin_id: args.origin_id.as_ref(), since, limit: args.limit };
     let history = desk.store.history(&query).await?;
     let entries: Vec<Value> = history.entries.iter().map(entry_value).collect();
+    let sending = Sending::now(&desk).await?;
+    let calendar = &desk.config.calendar;
+    let months = calendar.calendar_events_period_in_months;
+    let window = Window::at(desk.now(), &calendar.time_zone(), months);
+    let present = Present { window, sending: &sending };
     let mut value = json!({ "mailbox": mail.as_str(), "since": since.to_string(), "entries": entries });
     value["complete"] = json!(!history.more);
     if let Some(origin_id) = &args.origin_id {
         value["origin_id"] = json!(origin_id.as_str());
         value["now"] = key.as_ref().map_or(Value::Null, key_value);
+        value["standing"] = json!(match &key {
+            None => words::unknown(&present, &calendar.busy_statuses, Language::En),
+            Some(key) => words::standing(key, &facts, &present, Language::En),
+        });
     }
+    value["dry_run"] = json!(sending.dry_run);
+    value["planner_failure"] = sending.failure_value();
     desk.answer(&value, || {
         let language = desk.language;
         let row = |entry: &Entry| vec![moment(entry.at), words::of(&entry.what, language)];
@@ -46,8 +60,8 @@ pub(crate) async fn explain(desk: Desk, args: &ExplainArgs) -> Result<(), Comman
         }
         let now = match (&args.origin_id, &key) {
             (None, _) => mailbox::state_of(&facts, language),
-            (Some(_), None) => t::UNKNOWN.say(language).to_owned(),
-            (Some(_), Some(key)) => words::standing(key, &facts, language),
+            (Some(_), None) => words::unknown(&present, &calendar.busy_statuses, language),
+            (Some(_), Some(key)) => words::standing(key, &facts, &present, language),
         };
         format!("{text}\n\n{}", t::NOW.fill(language, &[("state", &now)]))
     });

@@ -5,60 +5,93 @@ use serde_json::{Value, json};
 use store::StoreError;
 use store::resource_list::lists::{Edited, ListEdit, ListEntry};
 
-use super::show::{counted, moment, table};
+use super::show::{counted, counted_in, moment, table_in};
 use super::{CommandError, Desk, confirm};
 use crate::cli::operators::{BlacklistAddArgs, BlacklistRemoveArgs, WhitelistArgs, Who};
-use crate::texts::mailbox as t;
+use crate::texts::{Text, lists as l, mailbox as t, words as w};
 
 /// Shows the whitelist.
 pub(crate) async fn whitelist(desk: Desk) -> Result<(), CommandError> {
     let entries = desk.store.whitelist().await?;
-    show(&desk, &entries, false, "the whitelist is empty: everybody whom Planner lists is used");
+    show(&desk, &entries, l::NEVER_LISTED, l::WHITELIST_EMPTY);
     Ok(())
 }
 
 /// Shows the blacklist.
 pub(crate) async fn blacklist(desk: Desk) -> Result<(), CommandError> {
     let entries = desk.store.blacklist().await?;
-    show(&desk, &entries, true, "the blacklist is empty: nobody is blocked");
+    show(&desk, &entries, l::BLOCKED, l::BLACKLIST_EMPTY);
     Ok(())
 }
 
-fn show(desk: &Desk, entries: &[ListEntry], reasons: bool, empty: &str) {
+/// `unlisted` is the state of whoever is no resource.
+fn show(desk: &Desk, entries: &[ListEntry], unlisted: Text, empty: Text) {
     let value = |entry: &ListEntry| {
-        let mut value = json!({
+        json!({
             "mailbox": entry.mail,
             "in_use": entry.in_use,
+            "reason": entry.reason,
             "added_by": entry.added_by,
             "added_at": entry.added_at.to_string(),
-        });
-        if reasons {
-            value["reason"] = json!(entry.reason);
-        }
-        value
+        })
     };
     let values: Vec<Value> = entries.iter().map(value).collect();
     desk.answer(&Value::from(values), || {
         let state = |entry: &ListEntry| match entry.in_use {
-            Some(true) => "in use",
-            Some(false) => "not in use",
-            None => "never listed by Planner",
+            Some(true) => l::IN_USE,
+            Some(false) => l::NOT_IN_USE,
+            None => unlisted,
         };
         let row = |entry: &ListEntry| {
-            let mut row = vec![entry.mail.clone(), state(entry).to_owned()];
-            if reasons {
-                row.push(entry.reason.clone().unwrap_or_default());
-            }
-            row.extend([moment(entry.added_at), entry.added_by.clone()]);
-            row
+            vec![
+                entry.mail.clone(),
+                state(entry).say(desk.language).to_owned(),
+                entry.reason.clone().unwrap_or_default(),
+                moment(entry.added_at),
+                entry.added_by.clone(),
+            ]
         };
-        let headings: &[&str] = if reasons {
-            &["MAILBOX", "STATE", "REASON", "SINCE", "BY"]
-        } else {
-            &["MAILBOX", "STATE", "SINCE", "BY"]
-        };
-        table(headings, entries.iter().map(row).collect(), empty)
+        let headings = [w::MAILBOX, w::STATE, l::REASON, l::SINCE, w::BY];
+        table_in(desk.language, &headings, entries.iter().map(row).collect(), empty)
     });
+}
+
+/// The lines that say of each of these mailboxes that it was erased, where it was; and their addresses.
+async fn erased(desk: &Desk, mailboxes: &[MailAddress]) -> Result<Vec<(String, String)>, CommandError> {
+    let mut lines = Vec::new();
+    for mail in mailboxes {
+        if let Some(tombstone) = desk.store.tombstone(mail).await? {
+            let values: [(&str, &dyn std::fmt::Display); 3] =
+                [("mailbox", mail), ("at", &moment(tombstone.at)), ("by", &tombstone.by)];
+            lines.push((mail.to_string(), l::ERASED.fill(desk.language, &values)));
+        }
+    }
+    Ok(lines)
+}
+
+/// Adds to an answer which of its mailboxes were erased, if any.
+pub(super) fn with_erased(mut value: Value, erased: &[(String, String)]) -> Value {
+    if !erased.is_empty() {
+        value["erased"] = erased.iter().map(|(mail, _)| json!(mail)).collect();
+    }
+    value
+}
+
+/// [`erased`] of one mailbox.
+pub(super) async fn erased_one(
+    desk: &Desk,
+    mail: &MailAddress,
+) -> Result<Vec<(String, String)>, CommandError> {
+    erased(desk, std::slice::from_ref(mail)).await
+}
+
+/// The text, and behind it what is said of those that were erased.
+pub(super) fn and_erased(mut text: String, erased: &[(String, String)]) -> String {
+    for (_, line) in erased {
+        text.push('\n');
+        text.push_str(line);
+    }
+    text
 }
 
 /// Puts mailboxes on the whitelist.
@@ -112,29 +145,32 @@ async fn whitelist_edited(
         let fields = json!({ "mailboxes": mailboxes, "dropped": edit.dropped, "revived": edit.revived });
         desk.record(by, act, fields).await;
     }
-    desk.answer(&edit_value(&edit), || {
-        let mut text = format!(
-            "{verb} {}; {} not used any more, {} used again; the whitelist has {} now",
-            counted(edit.entries, "entry", "entries"),
-            edit.dropped,
-            edit.revived,
-            counted(edit.entries_now, "entry", "entries")
+    let erased = if verb == "added" { erased(desk, &args.mailboxes).await? } else { Vec::new() };
+    desk.answer(&with_erased(edit_value(&edit), &erased), || {
+        let language = desk.language;
+        let done = if verb == "added" { l::ADDED } else { l::REMOVED };
+        let entries = |n: u64| counted_in(language, n, l::ONE_ENTRY, l::ENTRIES);
+        let mut text = done.fill(
+            language,
+            &[
+                ("entries", &entries(edit.entries)),
+                ("dropped", &edit.dropped),
+                ("revived", &edit.revived),
+                ("now", &entries(edit.entries_now)),
+            ],
         );
+        let unlisted = unlisted.iter().filter(|mail| erased.iter().all(|(gone, _)| gone != *mail));
         for mail in unlisted {
-            text.push_str(&format!(
-                "\nPlanner never listed {mail}; `kommuneklient resources list` shows whom it lists"
-            ));
+            text.push_str(&format!("\n{}", l::UNLISTED.fill(language, &[("mailbox", mail)])));
         }
         for (mail, reason) in blocked {
-            text.push_str(&format!(
-                "\n{mail} stays unused: it is blocked ({reason}), and the blacklist goes before the whitelist; \
-                 `kommuneklient blacklist remove {mail}` ends that"
-            ));
+            let line = l::STAYS_BLOCKED.fill(language, &[("mailbox", &mail), ("why", &reason)]);
+            text.push_str(&format!("\n{line}"));
         }
         if edit.entries_now > 0 && edit.in_use_before.saturating_sub(edit.dropped) + edit.revived == 0 {
-            text.push_str("\nnobody is used now: no mailbox on the whitelist is one that Planner lists");
+            text.push_str(&format!("\n{}", l::NOBODY_USED.say(language)));
         }
-        text
+        and_erased(text, &erased)
     });
     Ok(())
 }
@@ -197,13 +233,14 @@ pub(crate) async fn block_mailbox(
     desk.record(&by, "blacklist add", json!({ "mailbox": mail.as_str(), "reason": reason })).await;
     let was_used = edit.dropped > 0;
     let value = json!({ "mailbox": mail.as_str(), "new": edit.entries > 0, "was_in_use": was_used });
-    desk.answer(&value, || {
+    let erased = erased_one(&desk, mail).await?;
+    desk.answer(&with_erased(value, &erased), || {
         let outcome = match (edit.entries > 0, was_used) {
             (_, true) => t::BLOCKED_DROPPED,
             (true, false) => t::BLOCKED_UNUSED,
             (false, false) => t::BLOCKED_AGAIN,
         };
-        outcome.fill(desk.language, &[("mailbox", mail)])
+        and_erased(outcome.fill(desk.language, &[("mailbox", mail)]), &erased)
     });
     Ok(())
 }

@@ -6,10 +6,11 @@ use std::io::Read;
 use serde_json::json;
 use store::resource_list::import::{ListImport, ListImportEnd, ListImported};
 
-use super::show::counted;
+use super::show::counted_in;
 use super::{CommandError, Desk, confirm, lists as edits};
 use crate::cli::ListsImportArgs;
 use crate::lists_file::{self, FILE_BYTES_MAX, InvalidRow, Lists, Reading};
+use crate::texts::{Language, lists as t};
 
 /// Most rows that cannot be used which are told to people.
 const TOLD_MAX: usize = 100;
@@ -64,7 +65,7 @@ pub(crate) async fn import(desk: Desk, args: &ListsImportArgs) -> Result<(), Com
         "repeated": lists.repeated,
         "invalid": lists.invalid,
     });
-    desk.answer(&answer, || text(&lists, &done, rehearsed, args.skip_invalid));
+    desk.answer(&answer, || text(&lists, &done, rehearsed, args.skip_invalid, desk.language));
     Ok(())
 }
 
@@ -93,39 +94,41 @@ fn told(invalid: &[InvalidRow]) -> Vec<String> {
     lines
 }
 
-fn text(lists: &Lists, done: &ListImported, rehearsed: bool, skip_invalid: bool) -> String {
-    let mut lines = vec![format!(
-        "{}{} to the whitelist (it has {} then) and {} to the blacklist; {} not used any more, {} used again",
-        if rehearsed { "would add " } else { "added " },
-        counted(done.whitelisted, "entry", "entries"),
-        done.whitelist_now,
-        counted(done.blocked, "entry", "entries"),
-        done.dropped,
-        done.revived
+fn text(
+    lists: &Lists,
+    done: &ListImported,
+    rehearsed: bool,
+    skip_invalid: bool,
+    language: Language,
+) -> String {
+    let entries = |n: u64| counted_in(language, n, t::ONE_ENTRY, t::ENTRIES);
+    let head = if rehearsed { t::WOULD_IMPORT } else { t::IMPORTED };
+    let mut lines = vec![head.fill(
+        language,
+        &[
+            ("white", &entries(done.whitelisted)),
+            ("now", &done.whitelist_now),
+            ("black", &entries(done.blocked)),
+            ("dropped", &done.dropped),
+            ("revived", &done.revived),
+        ],
     )];
     let already = (lists.whitelist.len() + lists.blacklist.len()) as u64 - done.whitelisted - done.blocked;
-    if already > 0 {
-        lines.push(format!(
-            "{} there already and left as it is",
-            counted(already, "entry was", "entries were")
-        ));
-    }
-    if lists.repeated > 0 {
-        lines.push(format!("{} said again what another said", counted(lists.repeated, "row", "rows")));
-    }
-    if done.never_listed > 0 {
-        lines.push(format!(
-            "{} Planner never listed: mistyped, or not there yet (`kommuneklient resources list`)",
-            counted(done.never_listed, "address", "addresses")
-        ));
-    }
+    let counts = [
+        (already, t::ONE_ALREADY, t::ALREADY),
+        (lists.repeated, t::ONE_REPEATED, t::REPEATED),
+        (done.never_listed, t::ONE_NEVER_LISTED, t::MANY_NEVER_LISTED),
+    ];
+    let some = counts.into_iter().filter(|(count, ..)| *count > 0);
+    lines.extend(some.map(|(count, one, many)| counted_in(language, count, one, many)));
     if !lists.invalid.is_empty() {
         let verb = match (rehearsed, skip_invalid) {
-            (true, false) => "cannot be used, so nothing would be changed without --skip-invalid",
-            (true, true) => "cannot be used and would be left out",
-            (false, _) => "could not be used and were left out",
+            (true, false) => t::INVALID_WOULD,
+            (true, true) => t::INVALID_WOULD_SKIP,
+            (false, _) => t::INVALID_SKIPPED,
         };
-        lines.push(format!("{} {verb}:", counted(lists.invalid.len() as u64, "row", "rows")));
+        let rows = counted_in(language, lists.invalid.len() as u64, t::ONE_ROW, t::ROWS);
+        lines.push(verb.fill(language, &[("rows", &rows)]));
         lines.extend(told(&lists.invalid));
     }
     lines.join("\n")

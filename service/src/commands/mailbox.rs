@@ -4,6 +4,7 @@ use calendar::MailAddress;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::inspect::{MailboxFacts, Planner};
+use store::resource_list::lists::ListEntry;
 use store::resource_list::withdrawal::Withdrawal;
 
 use super::show::{counted_in, maybe, moment, pairs};
@@ -11,7 +12,7 @@ use super::{CommandError, Desk, lists, resources};
 use crate::cli::tools::{
     MailboxAllowArgs, MailboxBlockArgs, MailboxListArgs, MailboxShowArgs, MailboxUnblockArgs,
 };
-use crate::texts::{Language, Text, mailbox as t};
+use crate::texts::{Language, Text, lists as l, mailbox as t, words as w};
 
 /// Shows mailboxes.
 pub(crate) async fn list(desk: Desk, args: &MailboxListArgs) -> Result<(), CommandError> {
@@ -30,8 +31,10 @@ pub(crate) async fn block(desk: Desk, args: &MailboxBlockArgs) -> Result<(), Com
     }
     let by = args.who.name();
     let store = &desk.store;
-    if store.resource_row(&args.mailbox).await?.is_none() {
-        return Err(CommandError::UnknownMailbox { mail: args.mailbox.to_string() });
+    let listed = store.resource_row(&args.mailbox).await?.is_some();
+    // whoever was blocked before Planner's list came is no resource, and is known all the same
+    if !listed && store.blocked(&args.mailbox).await?.is_none() {
+        return Err(unknown(&desk, &args.mailbox).await?);
     }
     let done = store.add_to_blacklist_and_withdraw(&args.mailbox, &args.reason, &by, desk.now()).await?;
     let fields = json!({
@@ -46,7 +49,10 @@ pub(crate) async fn block(desk: Desk, args: &MailboxBlockArgs) -> Result<(), Com
         "to_send": done.to_send,
         "adopted": done.adopted,
     });
-    desk.answer(&value, || withdrawn_text(&args.mailbox, &done, desk.language));
+    desk.answer(&value, || match listed {
+        true => withdrawn_text(&args.mailbox, &done, desk.language),
+        false => l::WITHDRAWN_UNLISTED.fill(desk.language, &[("mailbox", &args.mailbox)]),
+    });
     Ok(())
 }
 
@@ -86,13 +92,15 @@ pub(crate) async fn allow(desk: Desk, args: &MailboxAllowArgs) -> Result<(), Com
         "mailbox": mail.as_str(), "new": edit.entries > 0, "dropped": edit.dropped, "revived": edit.revived,
         "in_use": facts.as_ref().map(|facts| facts.deleted_date.is_none()),
     });
-    desk.answer(&value, || {
+    let erased = lists::erased_one(&desk, mail).await?;
+    desk.answer(&lists::with_erased(value, &erased), || {
         let new = if edit.entries > 0 { t::ALLOWED_NOW } else { t::ALLOWED_BEFORE };
         let others = match edit.dropped {
             0 => String::new(),
             dropped => counted_in(language, dropped, t::OTHER_DROPPED, t::OTHERS_DROPPED),
         };
-        format!("{}{others}; {state}", new.fill(language, &[("mailbox", mail)]))
+        let text = format!("{}{others}; {state}", new.fill(language, &[("mailbox", mail)]));
+        lists::and_erased(text, &erased)
     });
     Ok(())
 }
@@ -100,18 +108,48 @@ pub(crate) async fn allow(desk: Desk, args: &MailboxAllowArgs) -> Result<(), Com
 /// Shows everything that is known of a mailbox.
 pub(crate) async fn show(desk: Desk, args: &MailboxShowArgs) -> Result<(), CommandError> {
     let mail = &args.mailbox;
-    let Some(facts) = desk.store.mailbox_facts(mail).await? else {
+    if let Some(facts) = desk.store.mailbox_facts(mail).await? {
+        desk.answer(&value(&facts), || text(&facts, desk.language));
+        return Ok(());
+    }
+    let Some(blocked) = desk.store.blocked(mail).await? else {
         return Err(unknown(&desk, mail).await?);
     };
-    desk.answer(&value(&facts), || text(&facts, desk.language));
+    let value = json!({
+        "mailbox": mail.as_str(), "in_use": false, "listed_since": Value::Null,
+        "blacklisted": {
+            "reason": blocked.reason, "by": blocked.added_by, "since": blocked.added_at.to_string(),
+        },
+    });
+    desk.answer(&value, || {
+        let lines = [
+            (t::LABEL_MAILBOX, mail.to_string()),
+            (t::LABEL_STATE, l::BLOCKED_UNLISTED.say(desk.language).to_owned()),
+            (t::LABEL_BLOCKED, blocked_text(&blocked, t::BLOCKED, desk.language)),
+        ];
+        let lines = lines.map(|(label, value)| (label.say(desk.language), value));
+        pairs(&lines)
+    });
     Ok(())
+}
+
+/// Why, by whom and since when somebody is blocked.
+fn blocked_text(blocked: &ListEntry, text: Text, language: Language) -> String {
+    let why = blocked.reason.as_deref().unwrap_or(w::NO_REASON.say(language));
+    text.fill(language, &[("why", &why), ("by", &blocked.added_by), ("at", &moment(blocked.added_at))])
 }
 
 /// Why nothing is known of a mailbox.
 pub(crate) async fn unknown(desk: &Desk, mail: &MailAddress) -> Result<CommandError, CommandError> {
     let mailbox = mail.to_string();
-    Ok(match desk.store.tombstone(mail).await? {
-        Some(tombstone) => CommandError::Erased { mail: mailbox, at: moment(tombstone.at), by: tombstone.by },
+    if let Some(tombstone) = desk.store.tombstone(mail).await? {
+        return Ok(CommandError::Erased { mail: mailbox, at: moment(tombstone.at), by: tombstone.by });
+    }
+    Ok(match desk.store.blocked(mail).await? {
+        Some(blocked) => CommandError::Blocked {
+            mail: mailbox,
+            reason: blocked_text(&blocked, l::BLOCKED_BY, Language::En),
+        },
         None => CommandError::UnknownMailbox { mail: mailbox },
     })
 }
@@ -145,6 +183,13 @@ fn use_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)> {
         (true, true) => t::ON_WHITELIST,
         (true, false) => t::OFF_WHITELIST,
     };
+    let allowed = facts.whitelist_entry.as_ref().filter(|_| facts.whitelist_in_use).map_or_else(
+        String::new,
+        |(why, by, at)| {
+            let why = why.as_deref().unwrap_or(w::NO_REASON.say(language));
+            format!(": {}", t::BLOCKED.fill(language, &[("why", &why), ("by", by), ("at", &moment(*at))]))
+        },
+    );
     let blocked = facts
         .blacklisted
         .as_ref()
@@ -155,7 +200,7 @@ fn use_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)> {
     vec![
         (t::LABEL_BLOCKED, blocked.unwrap_or_default()),
         (t::LABEL_WITHDRAWN, withdrawn.unwrap_or_default()),
-        (t::LABEL_WHITELIST, whitelist.say(language).to_owned()),
+        (t::LABEL_WHITELIST, format!("{}{allowed}", whitelist.say(language))),
         (t::LABEL_LISTED, maybe(facts.created_at)),
     ]
 }
@@ -272,6 +317,9 @@ pub(crate) fn value(facts: &MailboxFacts) -> Value {
         }),
         "withdrawn": facts.withdrawn.as_ref().map(|(since, by)| json!({ "by": by, "since": since.to_string() })),
         "whitelisted": facts.whitelisted,
+        "whitelist_entry": facts.whitelist_entry.as_ref().map(|(reason, by, since)| {
+            json!({ "reason": reason, "by": by, "since": since.to_string() })
+        }),
         "listed_since": at(facts.created_at),
         "endpoint": facts.endpoint,
         "grouping_value": facts.grouping_value,

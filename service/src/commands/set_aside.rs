@@ -6,17 +6,13 @@ use store::notification_queue::SetAsideNotification;
 use store::operations::Scope;
 use store::set_aside::{SetAsideFilter, SetAsideKey, SetAsidePage, StopReason};
 
-use super::show::{counted, moment, table};
+use super::show::{counted_in, moment, table_in};
 use super::{CommandError, Desk};
 use crate::cli::operators::RetryArgs;
+use crate::texts::{Language, set_aside as t, words as w};
 
 /// Most notifications, and most appointments, of one answer.
 const SHOWN: u32 = 10_000;
-
-/// What can be done about appointments that are not tried any more. Their origin ids are 112 characters long, and no
-/// command takes one: they stand in the answer for programs only.
-const NEXT: &str = "`kommuneklient set-aside retry --mailbox MAILBOX` tries again what was set aside; what Planner refused is sent\n\
-                    when its decision changes or a comparison says so. --json tells origin ids and ends, too.";
 
 /// Shows what was set aside, and what Planner refused.
 pub(crate) async fn list(desk: Desk, mailbox: Option<&MailAddress>) -> Result<(), CommandError> {
@@ -31,23 +27,26 @@ pub(crate) async fn list(desk: Desk, mailbox: Option<&MailAddress>) -> Result<()
         "complete": keys.next.is_none() && notifications.len() < SHOWN as usize,
     });
     desk.answer(&answer, || {
+        let language = desk.language;
         let mut parts = Vec::new();
         if !notifications.is_empty() {
-            let headings = ["ID", "MAILBOX", "NOTIFICATION", "SINCE", "TRIES", "WHY"];
-            parts.push(table(&headings, notifications.iter().map(notification_row).collect(), ""));
+            let headings = [t::ID, w::MAILBOX, t::NOTIFICATION, t::SINCE, t::TRIES, t::WHY];
+            let rows = notifications.iter().map(notification_row).collect();
+            parts.push(table_in(language, &headings, rows, t::NOTHING));
         }
         if !keys.keys.is_empty() {
-            let headings = ["MAILBOX", "WOULD", "START", "SINCE", "TRIES", "WHY"];
-            parts.push(table(&headings, keys.keys.iter().map(key_row).collect(), ""));
-            parts.push(NEXT.to_owned());
+            let headings = [w::MAILBOX, t::WOULD, w::START, t::SINCE, t::TRIES, t::WHY];
+            let rows = keys.keys.iter().map(|key| key_row(key, language)).collect();
+            parts.push(table_in(language, &headings, rows, t::NOTHING));
+            parts.push(t::NEXT.say(language).to_owned());
         }
         if notifications.len() == SHOWN as usize {
-            parts.push(format!("only the first {SHOWN} notifications are shown"));
+            parts.push(t::MORE_NOTIFICATIONS.fill(language, &[("n", &SHOWN)]));
         }
         if keys.next.is_some() {
-            parts.push(format!("only the first {SHOWN} appointments are shown"));
+            parts.push(t::MORE_APPOINTMENTS.fill(language, &[("n", &SHOWN)]));
         }
-        if parts.is_empty() { "nothing is set aside".to_owned() } else { parts.join("\n\n") }
+        if parts.is_empty() { t::NOTHING.say(language).to_owned() } else { parts.join("\n\n") }
     });
     Ok(())
 }
@@ -75,21 +74,21 @@ fn notification_value(one: &SetAsideNotification) -> Value {
     })
 }
 
-fn why(reason: &StopReason) -> String {
+fn why(reason: &StopReason, language: Language) -> String {
     match reason {
-        StopReason::SetAside(reason) => format!("set aside: {reason}"),
-        StopReason::Refused(code) => format!("refused by Planner with code {code}"),
+        StopReason::SetAside(reason) => t::ASIDE.fill(language, &[("why", reason)]),
+        StopReason::Refused(code) => t::REFUSED.fill(language, &[("code", code)]),
     }
 }
 
-fn key_row(key: &SetAsideKey) -> Vec<String> {
+fn key_row(key: &SetAsideKey, language: Language) -> Vec<String> {
     vec![
         key.mail.to_string(),
         key.operation.call_name().to_owned(),
         moment(key.slot.start),
         moment(key.since),
         key.attempts.to_string(),
-        why(&key.reason),
+        why(&key.reason, language),
     ]
 }
 
@@ -134,11 +133,10 @@ pub(crate) async fn retry(desk: Desk, args: &RetryArgs) -> Result<(), CommandErr
     fields["mailbox"] = json!(args.what.mailbox.as_ref().map(MailAddress::as_str));
     desk.record(&args.who.name(), "set-aside retry", fields).await;
     desk.answer(&counts, || {
-        format!(
-            "tried again: {}, {}",
-            counted(notifications, "notification", "notifications"),
-            counted(appointments, "appointment", "appointments")
-        )
+        let language = desk.language;
+        let notifications = counted_in(language, notifications, t::ONE_NOTIFICATION, t::NOTIFICATIONS);
+        let appointments = counted_in(language, appointments, w::ONE_APPOINTMENT, w::APPOINTMENTS);
+        t::RETRIED.fill(language, &[("notifications", &notifications), ("appointments", &appointments)])
     });
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! instances, affinity groups with their streams, service accounts, queues, the budget of calls, and what is to be
 //! looked at with the next step.
 
+pub(crate) mod alerts;
 mod judge;
 mod page;
 
@@ -10,11 +11,13 @@ use std::io::IsTerminal;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::accounts::AccountCapacity;
+use store::alerts::Alert;
 use store::inspect::{Unsent, Work};
 
-use super::diff::hold_name;
+use super::diff::{Sending, hold_name};
 use super::{CommandError, Desk};
 use crate::cli::tools::StatusArgs;
+use crate::texts::Language;
 use judge::Stage;
 
 /// Everything that is shown.
@@ -26,6 +29,10 @@ pub(crate) struct Picture {
     pub(crate) accounts: AccountCapacity,
     /// The oldest unsent change.
     pub(crate) oldest: Option<Unsent>,
+    /// The alerts that stand, by code.
+    pub(crate) alerts: Vec<Alert>,
+    /// What keeps everything from being sent.
+    pub(crate) sending: Sending,
     /// What the configuration of this machine says.
     pub(crate) limits: Limits,
 }
@@ -47,7 +54,7 @@ pub(crate) struct Limits {
     pub(crate) any_certificate: bool,
 }
 
-/// Shows how the service stands, once or again and again.
+/// Shows how the service stands, once or again and again. Status 1 where no instance of it runs.
 pub(crate) async fn status(desk: Desk, args: &StatusArgs) -> Result<(), CommandError> {
     let language = desk.language;
     loop {
@@ -57,7 +64,10 @@ pub(crate) async fn status(desk: Desk, args: &StatusArgs) -> Result<(), CommandE
             crate::cli::print("\x1b[2J\x1b[H");
         }
         desk.answer(&value(&picture), || page::page(&picture, language));
-        let Some(every) = args.watch else { return Ok(()) };
+        let Some(every) = args.watch else {
+            // who asks by a script is told by the status, too
+            return if judge::nobody_runs(&picture.work) { Err(CommandError::NothingRuns) } else { Ok(()) };
+        };
         tokio::time::sleep(every.get()).await;
     }
 }
@@ -69,6 +79,8 @@ pub(crate) async fn look(desk: &Desk) -> Result<Picture, CommandError> {
         work: desk.store.work().await?,
         accounts: desk.store.account_capacity().await?,
         oldest: desk.store.oldest_unsent().await?,
+        alerts: alerts::merged(desk.store.standing_alerts().await?),
+        sending: Sending::now(desk).await?,
         limits: Limits {
             calls: planner.sla_calls_per_minute,
             events: planner.sla_events_per_minute,
@@ -85,13 +97,18 @@ pub(crate) fn stopped(work: &Work) -> Vec<&'static str> {
     Stage::ALL.into_iter().filter(|stage| !judge::stage(work, *stage).runs()).map(Stage::name).collect()
 }
 
+/// What the code of an event means; nothing for one of a newer version.
+fn event_meaning(event_id: i32, language: Language) -> &'static str {
+    u16::try_from(event_id).map_or("", |code| alerts::meaning(code, language))
+}
+
 /// Seconds since then; none for what lies ahead.
 pub(super) fn age_s(at: Timestamp, now: Timestamp) -> f64 {
     now.duration_since(at).as_secs_f64().max(0.0)
 }
 
 fn value(picture: &Picture) -> Value {
-    let Picture { work, accounts, oldest, limits } = picture;
+    let Picture { work, accounts, oldest, alerts, sending, limits } = picture;
     let at = |time: Option<Timestamp>| time.map(|time| time.to_string());
     let queues = &work.queues;
     let remarks: Vec<Value> = judge::remarks(picture).iter().map(judge::Remark::value).collect();
@@ -99,6 +116,7 @@ fn value(picture: &Picture) -> Value {
         "at": work.at.to_string(),
         "well": remarks.is_empty(),
         "remarks": remarks,
+        "alerts": alerts.iter().map(alerts::value).collect::<Vec<_>>(),
         "stages": Stage::ALL.map(|stage| {
             let state = judge::stage(work, stage);
             json!({ "stage": stage.name(), "runs": state.runs(), "owners": state.owners, "missing": state.missing })
@@ -111,6 +129,8 @@ fn value(picture: &Picture) -> Value {
             "id": group.id, "endpoint": group.endpoint, "grouping_value": group.grouping_value,
             "account": group.account, "user": group.user_name, "mailboxes": group.members,
             "subscribed": group.subscribed, "failing": group.failing, "owner": group.owner,
+            "stream": judge::stream(picture, group).name(),
+            "alerts": alerts::of_group(alerts, group.id).map(|alert| alert.code).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "accounts": accounts.accounts.iter().map(|one| json!({
             "number": one.account.get(), "user": one.user_name, "groups": one.groups, "groups_most": limits.groups,
@@ -126,7 +146,7 @@ fn value(picture: &Picture) -> Value {
         },
         "oldest_unsent": oldest.as_ref().map(|key| json!({
             "mailbox": key.mail, "origin_id": key.origin_id.as_str(), "decided_at": key.decided_at.to_string(),
-            "operation": key.operation.call_name(), "waits_for": hold_name(key.hold),
+            "operation": key.operation.call_name(), "waits_for": hold_name(key.hold, sending),
         })),
         "resources": {
             "in_use": queues.resources, "failing": queues.resources_failing,
@@ -140,9 +160,10 @@ fn value(picture: &Picture) -> Value {
             "in_flight_most": limits.simultaneous, "bulk_calls": work.budget.bulk_calls, "failed": work.budget.failed,
         },
         "events": work.events.iter().map(|event| json!({
-            "code": event.event_id, "severity": event.severity, "count": event.count,
+            "code": event.event_id, "meaning": event_meaning(event.event_id, Language::En), "severity": event.severity, "count": event.count,
             "last_at": event.last_at.to_string(),
         })).collect::<Vec<_>>(),
         "dry_run": limits.dry_run,
+        "planner_failure": sending.failure_value(),
     })
 }

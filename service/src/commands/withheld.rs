@@ -9,10 +9,11 @@ use store::operations::RunKey;
 use store::resource_list::withheld::{RunState, WithheldList};
 use store::withheld::WithheldRun;
 
-use super::show::{counted, moment, table};
+use super::show::{counted_in, moment, table_in};
 use super::{CommandError, Desk};
 use crate::acts;
 use crate::cli::operators::{RunId, SettleArgs};
+use crate::texts::{Language, Text, withheld as t, words as w};
 
 /// How many runs of the resource list are shown.
 const SHOWN: u32 = 50;
@@ -78,23 +79,44 @@ pub(crate) async fn list(desk: Desk, settled: bool) -> Result<(), CommandError> 
     runs.extend(of_mailboxes.into_iter().map(Run::from));
     let values: Vec<Value> = runs.iter().map(value).collect();
     desk.answer(&Value::from(values), || {
-        table(HEADINGS, runs.iter().map(row).collect(), "nothing is withheld")
+        let rows = runs.iter().map(|run| row(run, desk.language)).collect();
+        table_in(desk.language, HEADINGS, rows, t::NOTHING)
     });
     Ok(())
 }
 
-const HEADINGS: &[&str] = &["RUN", "OF", "FOUND BY", "MISSING", "STATE", "WITHHELD AT"];
+const HEADINGS: &[Text] = &[t::RUN, t::OF, t::FOUND_BY, t::MISSING, w::STATE, t::WITHHELD_AT];
 
-fn row(run: &Run) -> Vec<String> {
+/// A word of the database for people; one of a newer version as it is.
+fn word(known: &[(&str, Text)], word: &str, language: Language) -> String {
+    let found = known.iter().find(|(name, _)| *name == word);
+    found.map_or_else(|| word.replace('_', " "), |(_, text)| text.say(language).to_owned())
+}
+
+fn row(run: &Run, language: Language) -> Vec<String> {
+    let states = [
+        ("withheld", t::WAITS),
+        ("confirmed", t::CONFIRMED),
+        ("rejected", t::REJECTED),
+        ("cancelled", t::CANCELLED),
+    ];
+    let sources =
+        [("full_read", t::BY_FULL_READ), ("comparison", t::BY_COMPARISON), ("resource_list", t::BY_LIST)];
+    let state = word(&states, &run.state, language);
     let state = match &run.settled {
-        Some((by, at)) => format!("{} by {by}, {}", run.state, moment(*at)),
-        None => run.state.clone(),
+        Some((by, at)) => {
+            t::SETTLED_BY.fill(language, &[("state", &state), ("by", by), ("at", &moment(*at))])
+        }
+        None => state,
     };
     vec![
         run.id.to_string(),
-        run.what.clone(),
-        run.source.replace('_', " "),
-        format!("{} of {}", run.missing, run.of),
+        match run.id {
+            RunId::List(_) => t::THE_LIST.say(language).to_owned(),
+            RunId::Mailbox(_) => run.what.clone(),
+        },
+        word(&sources, run.source, language),
+        w::OF.fill(language, &[("n", &run.missing), ("all", &run.of)]),
         state,
         moment(run.withheld_at),
     ]
@@ -116,14 +138,14 @@ fn value(run: &Run) -> Value {
 
 /// Shows what a run would delete.
 pub(crate) async fn show(desk: Desk, id: RunId) -> Result<(), CommandError> {
-    let (run, headings, lines, items): (Run, &[&str], Vec<Vec<String>>, Vec<Value>) = match id {
+    let (run, headings, lines, items): (Run, &[Text], Vec<Vec<String>>, Vec<Value>) = match id {
         RunId::List(number) => {
             let found = desk.store.withheld_list(number).await?;
             let (list, resources) = found.ok_or(CommandError::UnknownRun { run: id })?;
             let missing = resources.into_iter().filter(|one| one.reappeared_at.is_none());
             let mails: Vec<String> = missing.map(|one| one.mail).collect();
             let items = mails.iter().map(|mail| json!({ "mailbox": mail })).collect();
-            (list.into(), &["RESOURCE"], mails.into_iter().map(|mail| vec![mail]).collect(), items)
+            (list.into(), &[t::RESOURCE], mails.into_iter().map(|mail| vec![mail]).collect(), items)
         }
         RunId::Mailbox(number) => {
             let run = mailbox_run(&desk, number).await?.ok_or(CommandError::UnknownRun { run: id })?;
@@ -133,25 +155,24 @@ pub(crate) async fn show(desk: Desk, id: RunId) -> Result<(), CommandError> {
                 vec![moment(start), moment(end), key.origin_id.to_string()]
             };
             let items = keys.iter().map(key_value).collect();
-            (run.into(), &["START", "END", "ORIGIN ID"], keys.iter().map(line).collect(), items)
+            (run.into(), &[w::START, w::END, w::ORIGIN_ID], keys.iter().map(line).collect(), items)
         }
     };
     let mut answer = value(&run);
     answer["items"] = Value::from(items);
     desk.answer(&answer, || {
-        let items = table(headings, lines, "nothing of it is left");
+        let language = desk.language;
+        let items = table_in(language, headings, lines, t::NOTHING_LEFT);
         let next = if run.state == "withheld" {
-            let deletes = match id {
-                RunId::List(_) => "stops using these",
-                RunId::Mailbox(_) => "deletes these in Planner",
+            let next = match id {
+                RunId::List(_) => t::NEXT_LIST,
+                RunId::Mailbox(_) => t::NEXT_MAILBOX,
             };
-            format!(
-                "\n\n`kommuneklient withheld confirm {id}` {deletes}, `kommuneklient withheld reject {id}` keeps them"
-            )
+            format!("\n\n{}", next.fill(language, &[("run", &id)]))
         } else {
             String::new()
         };
-        format!("{}\n\n{items}{next}", table(HEADINGS, vec![row(&run)], ""))
+        format!("{}\n\n{items}{next}", table_in(language, HEADINGS, vec![row(&run, language)], t::NOTHING))
     });
     Ok(())
 }
@@ -213,8 +234,8 @@ pub(crate) async fn settle(desk: Desk, args: &SettleArgs, confirm: bool) -> Resu
         all => Value::from(all.iter().map(value).collect::<Vec<_>>()),
     };
     desk.answer(&answer, || {
-        let lines: Vec<String> = told.iter().map(|one| outcome(one, confirm)).collect();
-        if lines.is_empty() { "nothing is withheld".to_owned() } else { lines.join("\n") }
+        let lines: Vec<String> = told.iter().map(|one| outcome(one, confirm, desk.language)).collect();
+        if lines.is_empty() { t::NOTHING.say(desk.language).to_owned() } else { lines.join("\n") }
     });
     if failed > 0 { Err(CommandError::SomeNotSettled { failed, of: told.len() }) } else { Ok(()) }
 }
@@ -243,26 +264,54 @@ async fn mailbox_runs(desk: &Desk, settled: bool) -> Result<Vec<WithheldRun>, Co
     Ok(runs)
 }
 
-fn outcome(one: &Told, confirm: bool) -> String {
+fn outcome(one: &Told, confirm: bool, language: Language) -> String {
     let run = one.run;
     let operation = match &one.settled {
         Ok(operation) => operation,
-        Err(error) => return format!("run {run} is left as it is: {error}"),
+        Err(error) => return t::LEFT.fill(language, &[("run", &run), ("error", error)]),
     };
     let (single, many) = match run {
-        RunId::List(_) => ("resource", "resources"),
-        RunId::Mailbox(_) => ("appointment", "appointments"),
+        RunId::List(_) => (w::ONE_RESOURCE, w::RESOURCES),
+        RunId::Mailbox(_) => (w::ONE_APPOINTMENT, w::APPOINTMENTS),
     };
-    let counted = counted(one.count, single, many);
+    let count = counted_in(language, one.count, single, many);
     let outcome = match (confirm, run) {
-        (true, RunId::List(_)) => format!("run {run} is confirmed: {counted} not used any more"),
-        (true, RunId::Mailbox(_)) => format!("run {run} is confirmed: {counted} deleted in Planner"),
-        (false, RunId::List(_)) => {
-            format!("run {run} is rejected: the {many} stay in use until Planner lists them again")
-        }
-        (false, RunId::Mailbox(_)) => {
-            format!("run {run} is rejected: {counted} stay until deleted in the calendar, or over")
-        }
+        (true, RunId::List(_)) => t::LIST_CONFIRMED,
+        (true, RunId::Mailbox(_)) => t::MAILBOX_CONFIRMED,
+        (false, RunId::List(_)) => t::LIST_REJECTED,
+        (false, RunId::Mailbox(_)) => t::MAILBOX_REJECTED,
     };
-    format!("{outcome} (operation {operation})")
+    outcome.fill(language, &[("run", &run), ("count", &count)])
+        + &t::OPERATION.fill(language, &[("id", operation)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_told_in_both_languages_and_words_of_a_newer_version_as_they_are() {
+        let mut run = Run {
+            id: RunId::List(3),
+            what: "resource list".to_owned(),
+            source: "resource_list",
+            missing: 11,
+            of: 20,
+            withheld_at: Timestamp::UNIX_EPOCH,
+            state: "confirmed".to_owned(),
+            settled: Some(("kim".to_owned(), Timestamp::UNIX_EPOCH)),
+        };
+        let danish = row(&run, Language::Da);
+        assert_eq!((danish[1].as_str(), danish[3].as_str()), ("ressourcelisten", "11 af 20"));
+        assert!(danish[4].starts_with("bekræftet af kim, "), "{danish:?}");
+        assert_eq!(row(&run, Language::En)[1..4], ["resource list", "resource list", "11 of 20"]);
+        (run.state, run.settled) = ("put_off".to_owned(), None);
+        assert_eq!(row(&run, Language::Da)[4], "put off");
+        let told = Told { run: RunId::Mailbox(17), count: 1, settled: Ok(4) };
+        assert_eq!(
+            outcome(&told, false, Language::En),
+            "run 17 is rejected: 1 appointment stay until deleted in the calendar, or over (operation 4)"
+        );
+        assert!(outcome(&told, true, Language::Da).starts_with("kørsel 17 er bekræftet: 1 aftale slettes"));
+    }
 }

@@ -166,6 +166,12 @@ impl PlannerConfig {
         }
     }
 
+    /// Would Planner refuse the connection, since nothing is there to be shown? Over plain http, to a simulator, nobody asks.
+    pub fn lacks_certificate(&self) -> bool {
+        self.client_certificate.is_none()
+            && self.service_url.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+
     fn own_certificate(&self) -> Option<OwnCertificate> {
         let certificate = self.client_certificate.clone()?;
         let files = match self.client_key.clone() {

@@ -107,8 +107,9 @@ fn the_example_can_be_used_as_it_is() {
     assert_eq!(required.planner.unwrap().jobcenter_number, "10100");
     assert_eq!(required.exchange.unwrap().user, "svc-kommuneklient@example.dk");
     let warnings = config.warnings();
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].starts_with("exchange.password is the placeholder"), "{warnings:?}");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("planner.client_certificate is not set"), "{warnings:?}");
+    assert!(warnings[1].starts_with("exchange.password is the placeholder"), "{warnings:?}");
 }
 
 #[test]
@@ -579,4 +580,14 @@ fn certificates_go_together_or_are_refused_by_name() {
     assert_eq!(tls.certificate.unwrap().files, trust::CertificateFiles::Pkcs12 { file: "c.p12".into() });
     assert_eq!((tls.pins.fingerprints.len(), tls.roots), (1, trust::Roots::System));
     assert_eq!(config.planner.message_security(), connector_planner::Security::Mtls);
+}
+
+#[test]
+fn https_to_planner_without_a_certificate_is_warned_about() {
+    let said = |text: &str| parse(text).unwrap().warnings().join("\n");
+    let url = "[planner]\nservice_url = \"https://planner.example/x\"\n";
+    assert!(said(url).contains("client_certificate is not set"), "{}", said(url));
+    let with = format!("{url}client_certificate = \"c.pem\"\nclient_key = \"k.pem\"\n");
+    assert_eq!(said(&with), "");
+    assert_eq!(said("[planner]\nservice_url = \"http://127.0.0.1:1/x\"\n"), "");
 }

@@ -409,8 +409,50 @@ fn decide(key: &'static str, given: Vec<Given>) -> (Carried, Option<Disagreement
             .collect(),
         taken: format!("{value}, {why}"),
     });
-    let note = differ.then(|| format!("the services disagree; taken: {why}"));
+    let mut notes: Vec<String> = disagreement
+        .iter()
+        .map(|one| format!("the services disagree ({}); taken: {why}", said(&one.values)))
+        .collect();
+    notes.extend(swapped(key).map(str::to_owned));
+    let value = capped(key, value, &mut notes);
+    let note = (!notes.is_empty()).then(|| notes.join("; "));
     (Carried { key, value, from, note }, disagreement)
+}
+
+/// Who says what.
+pub(super) fn said(values: &[Said]) -> String {
+    values.iter().map(|said| format!("{} {}", said.whose, said.value)).collect::<Vec<_>>().join(", ")
+}
+
+/// Most calls to Planner at a time that the original made, whatever its settings said.
+const PLANNER_CALLS_MAX: i64 = 10;
+/// Appointments a call that Planner's agreement allows (B9).
+const PLANNER_EVENTS_MAX: i64 = 20;
+
+/// The value that the original went by, where it did not go by what its settings said.
+fn capped(key: &str, value: Value, notes: &mut Vec<String>) -> Value {
+    match value.as_integer() {
+        Some(calls) if key == "planner.simultaneous_calls" && calls > PLANNER_CALLS_MAX => {
+            notes.push(format!(
+                "the file says {calls}, and the original never made more than {PLANNER_CALLS_MAX} calls at a time"
+            ));
+            Value::from(PLANNER_CALLS_MAX)
+        }
+        _ => value,
+    }
+}
+
+/// What to know of the two limits whose names the original mixed up.
+fn swapped(key: &str) -> Option<&'static str> {
+    match key {
+        "listener.subscription_groups_per_credential" => Some(
+            "the original mixed up the names of its two limits of subscriptions: this one is how many groups (streams) a service account carries",
+        ),
+        "listener.mailboxes_per_subscription_group" => Some(
+            "the original mixed up the names of its two limits of subscriptions: this one is how many mailboxes a group (stream) holds",
+        ),
+        _ => None,
+    }
 }
 
 /// What works and still surprises.
@@ -422,6 +464,19 @@ fn warn(carried: &[Carried], warnings: &mut BTreeSet<String>) {
              is listened to until it was false for once"
                 .to_owned(),
         );
+    }
+    if let Some(events) = value("planner.max_calendar_event_updates_per_call").and_then(Value::as_integer)
+        && events > PLANNER_EVENTS_MAX
+    {
+        warnings.insert(format!(
+            "max_calendar_event_updates_per_call is {events}: Planner's agreement allows {PLANNER_EVENTS_MAX} \
+             appointments a call; ask Planner's support, or write {PLANNER_EVENTS_MAX}"
+        ));
+    }
+    for one in carried.iter().filter(|one| one.key == "planner.simultaneous_calls") {
+        if let Some(note) = one.note.as_ref().filter(|note| note.contains("never made more")) {
+            warnings.insert(format!("simultaneous_calls to Planner is {}: {note}", one.value));
+        }
     }
     if value("planner.request_user_identifier").and_then(Value::as_str).is_some_and(|id| id.contains("-FID:"))
     {

@@ -1,6 +1,6 @@
 //! The configuration that an import writes. Pure.
 
-use super::carry::{Carried, Outcome};
+use super::carry::{Carried, Outcome, said};
 use crate::config::SECTIONS;
 
 /// Keys that `run` needs, with what to write where the original said nothing that can be used.
@@ -84,7 +84,11 @@ fn section_text(text: &mut String, section: &str, outcome: &Outcome) {
     let left: Vec<_> = outcome.left.iter().filter(|left| left.key.is_some_and(is_here)).collect();
     let needed: Vec<_> = NEEDED.iter().filter(|(key, _)| is_here(key) && !is_carried(key)).collect();
     let carried: Vec<_> = outcome.carried.iter().filter(|one| is_here(one.key)).collect();
-    if left.is_empty() && needed.is_empty() && carried.is_empty() {
+    // those of a value that was taken stand beside it
+    let disagreements = outcome.disagreements.iter().filter(|one| one.key.is_some_and(is_here));
+    let disagreements: Vec<_> =
+        disagreements.filter(|one| one.key.is_some_and(|key| !is_carried(key))).collect();
+    if left.is_empty() && needed.is_empty() && carried.is_empty() && disagreements.is_empty() {
         return;
     }
     text.push_str(&format!("\n[{section}]\n"));
@@ -95,6 +99,11 @@ fn section_text(text: &mut String, section: &str, outcome: &Outcome) {
         }
         let key = one.key.split_once('.').map_or(one.key, |(_, key)| key);
         text.push_str(&format!("{key} = {}\n", one.value));
+    }
+    for one in disagreements {
+        let words =
+            format!("the services disagree about {} ({}); taken: {}", one.name, said(&one.values), one.taken);
+        comment(text, &words);
     }
     for left in &left {
         comment(text, &format!("not taken over: {}: {}", left.from, left.reason));

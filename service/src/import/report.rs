@@ -1,6 +1,6 @@
 //! What an import tells people, on standard error.
 
-use super::carry::Outcome;
+use super::carry::{Outcome, said};
 
 impl Outcome {
     /// For people: what was read, what disagrees, what is left to do.
@@ -14,10 +14,8 @@ impl Outcome {
         if !self.disagreements.is_empty() {
             lines.push("\nthe services disagree:".to_owned());
             for one in &self.disagreements {
-                let values: Vec<String> =
-                    one.values.iter().map(|said| format!("{} {}", said.whose, said.value)).collect();
                 let key = one.key.map(|key| format!(" [{key}]")).unwrap_or_default();
-                lines.push(format!("  {}{key}: {}; taken: {}", one.name, values.join(", "), one.taken));
+                lines.push(format!("  {}{key}: {}; taken: {}", one.name, said(&one.values), one.taken));
             }
         }
         if !self.left.is_empty() {

@@ -203,9 +203,10 @@ fn values_that_our_rules_refuse_are_left_and_the_rest_goes_on() {
         ("UpdateCalendarAtStartup", "perhaps"),
     ];
     let outcome = one("PCS.exe.config", &settings, "").unwrap();
-    assert_eq!(outcome.carried.len(), 1, "{:#?}", outcome.carried);
+    assert_eq!(outcome.carried.len(), 2, "{:#?}", outcome.carried);
     assert!(left_of(&outcome, "JobcenterNumber (PCS)").contains("five digits"));
-    assert!(left_of(&outcome, "SimultaniousCalls (PCS)").contains("from 1 to 10, not 40"));
+    // as the original itself took it
+    assert_eq!(loaded(&outcome).planner.simultaneous_calls, 10);
     assert!(left_of(&outcome, "MaxCalendarEventUpdatesPerCall (PCS)").contains("no whole number"));
     assert!(left_of(&outcome, "ResourceUpdateSchedule (PCS)").contains("\"25:00\" is no time of day"));
     assert!(left_of(&outcome, "CalendarEventUpdateInterval (PCS)").contains("must lie from 10ms to 1h"));
@@ -330,4 +331,38 @@ proptest! {
         }
         let _either = raw("x.config", junk.as_bytes());
     }
+}
+
+/// PCS of the original never made more than ten calls at a time, and Planner's agreement knows a size of calls.
+#[test]
+fn limits_that_the_original_or_planner_set_are_kept_and_told() {
+    let settings = [("SimultaniousCalls", "12"), ("MaxCalendarEventUpdatesPerCall", "25")];
+    let outcome = one("PCS.exe.config", &settings, "").unwrap();
+    assert_eq!(loaded(&outcome).planner.simultaneous_calls, 10);
+    assert!(
+        outcome.toml.contains("the file says 12, and the original never made more than 10"),
+        "{}",
+        outcome.toml
+    );
+    let report = outcome.report();
+    assert!(report.contains("simultaneous_calls to Planner is 10"), "{report}");
+    assert!(report.contains("max_calendar_event_updates_per_call is 25"), "{report}");
+    let outcome =
+        one("PCS.exe.config", &[("SimultaniousCalls", "10"), ("MaxCalendarEventUpdatesPerCall", "20")], "");
+    let report = outcome.unwrap().report();
+    assert!(!report.contains("never made") && !report.contains("per_call is"), "{report}");
+}
+
+#[test]
+fn the_file_itself_tells_of_disagreements_and_of_the_two_mixed_up_names() {
+    let toml = all_three().toml.replace("\n# ", " ");
+    assert!(toml.contains("the services disagree (ELS 25, EPS 1, EPS 20); taken: the largest"), "{toml}");
+    assert_eq!(toml.matches("mixed up the names of its two limits").count(), 2, "{toml}");
+}
+
+#[test]
+fn files_without_any_setting_are_refused() {
+    let xml = b"<configuration><log4net configSource=\"log.config\"/></configuration>";
+    let error = raw("ELS.exe.config", xml).unwrap_err().to_string();
+    assert!(error.contains("holds no setting of the original") && error.contains("log.config"), "{error}");
 }

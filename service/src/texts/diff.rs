@@ -13,6 +13,10 @@ texts! {
         en "Planner holds what it should: nothing is to be sent" da "Planner har, hvad den skal have: intet skal sendes"
     }
     MORE = "diff.more" { en "{n} of {all}; --limit shows more" da "{n} af {all}; --limit viser flere" }
+    PLANNER_FAILS = "diff.planner_fails" {
+        en "calls to Planner fail, the last at {at}{why}; they are tried again, and kommuneklient doctor tries the way there"
+        da "kald til Planner mislykkes, senest {at}{why}; de forsøges igen, og kommuneklient doctor prøver vejen dertil"
+    }
     DRY_RUN = "diff.dry_run" {
         en "planner.dry_run is set: nothing is sent" da "planner.dry_run er sat: intet sendes"
     }

@@ -37,11 +37,11 @@ texts! {
 
     ACCOUNT = "doctor.account" { en "service account" da "servicekonto" }
     ACCOUNT_DATABASE = "doctor.account.database" {
-        en "{count} in the database, {mailboxes} mailboxes are listened to" da "{count} i databasen, der lyttes til {mailboxes} postkasser"
+        en "{count} in the database; mailboxes listened to: {mailboxes}" da "{count} i databasen; postkasser, der lyttes til: {mailboxes}"
     }
     ACCOUNT_CONFIGURATION = "doctor.account.configuration" {
-        en "exchange.user of the configuration, {mailboxes} mailboxes are listened to"
-        da "exchange.user i konfigurationen, der lyttes til {mailboxes} postkasser"
+        en "exchange.user of the configuration; mailboxes listened to: {mailboxes}"
+        da "exchange.user i konfigurationen; postkasser, der lyttes til: {mailboxes}"
     }
     ACCOUNT_NONE = "doctor.account.none" { en "there is none" da "der er ingen" }
     ACCOUNT_NEXT = "doctor.account.next" {
@@ -76,6 +76,10 @@ texts! {
     CERTIFICATE_NONE_NEXT = "doctor.certificate.none.next" {
         en "set planner.client_certificate (and planner.client_key); without them only a simulator answers"
         da "sæt planner.client_certificate (og planner.client_key); uden dem svarer kun en simulator"
+    }
+    CERTIFICATE_NEEDED = "doctor.certificate.needed" {
+        en "planner.client_certificate is not set, and planner.service_url is https: Planner refuses who shows no certificate"
+        da "planner.client_certificate er ikke sat, og planner.service_url er https: Planner afviser den, der intet certifikat viser"
     }
     CERTIFICATE_BROKEN = "doctor.certificate.broken" { en "cannot be used: {why}" da "kan ikke bruges: {why}" }
     CERTIFICATE_NEXT = "doctor.certificate.next" {

@@ -71,6 +71,10 @@ texts! {
         en "check the rights of the service account on it: kommuneklient credential test --mailbox {mailbox}"
         da "kontrollér servicekontoens rettigheder til den: kommuneklient credential test --mailbox {mailbox}"
     }
+    READABLE_OUTAGE_NEXT = "mailbox.readable.outage.next" {
+        en "Exchange was not reached, or did not answer: kommuneklient doctor tries the way there; everything is caught up afterwards"
+        da "Exchange blev ikke nået eller svarede ikke: kommuneklient doctor prøver vejen dertil; alt indhentes bagefter"
+    }
     READABLE_NOT_YET = "mailbox.readable.not_yet" { en "it was not read in full yet" da "den er endnu ikke læst helt" }
     READABLE_NOT_YET_NEXT = "mailbox.readable.not_yet.next" {
         en "kommuneklient pull {mailbox} --wait" da "kommuneklient pull {mailbox} --wait"
@@ -87,6 +91,14 @@ texts! {
     LISTENED_NO_GROUP_NEXT = "mailbox.listened.no_group.next" {
         en "no service account has room (4934), or it was not located yet: kommuneklient status"
         da "ingen servicekonto har plads (4934), eller den er endnu ikke fundet: kommuneklient status"
+    }
+    LISTENED_FAILS = "mailbox.listened.fails" {
+        en "the stream of group {group} fails since {at}: alert {codes}"
+        da "strømmen for gruppe {group} fejler siden {at}: alarm {codes}"
+    }
+    LISTENED_FAILS_NEXT = "mailbox.listened.fails.next" {
+        en "kommuneklient doctor tries the way to Exchange, kommuneklient status shows the alerts; everything is caught up afterwards"
+        da "kommuneklient doctor prøver vejen til Exchange, kommuneklient status viser alarmerne; alt indhentes bagefter"
     }
     LISTENED_NOT = "mailbox.listened.not" {
         en "it has no subscription, tried again {at}" da "den har intet abonnement, prøves igen {at}"
@@ -128,6 +140,10 @@ texts! {
     }
     SENT_UNSENT_NEXT = "mailbox.sent.unsent.next" {
         en "kommuneklient diff {mailbox}" da "kommuneklient diff {mailbox}"
+    }
+    SENT_FAILS_NEXT = "mailbox.sent.fails.next" {
+        en "kommuneklient doctor tries the way to Planner; Planner's support if it lasts"
+        da "kommuneklient doctor prøver vejen til Planner; Planners support, hvis det varer ved"
     }
     SENT_STOPPED = "mailbox.sent.stopped" {
         en "{refused} refused by Planner, {aside} set aside" da "{refused} afvist af Planner, {aside} lagt til side"

@@ -12,8 +12,8 @@ texts! {
     }
     NOW = "explain.now" { en "now: {state}" da "nu: {state}" }
     UNKNOWN = "explain.unknown" {
-        en "nothing is known of such an appointment: it was never decided about, or it was removed after its time"
-        da "en sådan aftale er ikke kendt: der er aldrig afgjort noget om den, eller den er fjernet efter sin tid"
+        en "nothing is known of such an appointment. Planner is told of what is shown as {busy} and touches the days from {start} to {end}; what is free, cancelled, of today only or beyond that is neither told nor stored, and what is over is removed after a while"
+        da "en sådan aftale er ikke kendt. Planner får besked om det, der vises som {busy} og berører dagene fra {start} til {end}; det, der er ledigt, aflyst, kun i dag eller senere end det, meldes og gemmes ikke, og det, der er forbi, fjernes efter en tid"
     }
 
     THE_CREATION = "explain.the_creation" { en "the creation" da "oprettelsen" }
@@ -100,6 +100,26 @@ texts! {
         da "{by} bestilte: {what} for alle postkasser (operation {id})"
     }
     EVENT = "explain.event" { en "event {id} ({severity}): {message}" da "hændelse {id} ({severity}): {message}" }
+    ACTED = "explain.acted" { en "{by} did: {act}" da "{by} udførte: {act}" }
+    NOT_BUSY = "explain.not_busy" {
+        en "it is gone from the calendar, cancelled, or not shown as busy"
+        da "den er væk fra kalenderen, aflyst eller ikke vist som optaget"
+    }
+    TOO_EARLY = "explain.too_early" {
+        en "it ends before {at}, from when on Planner is kept in step (today's are left alone)"
+        da "den slutter før {at}, hvorfra Planner holdes ajour (dagens aftaler røres ikke)"
+    }
+    TOO_LATE = "explain.too_late" {
+        en "it begins after {at}, up to when Planner is kept in step"
+        da "den begynder efter {at}, hvortil Planner holdes ajour"
+    }
+    NEXT_DRY_RUN = "explain.next.dry_run" {
+        en "planner.dry_run is set: it is not sent" da "planner.dry_run er sat: den sendes ikke"
+    }
+    NEXT_PLANNER_FAILS = "explain.next.planner_fails" {
+        en "it waits for calls to Planner that work again: the last failed at {at}{why}"
+        da "den venter på, at kald til Planner lykkes igen: det seneste mislykkedes {at}{why}"
+    }
     A_FULL_READ = "explain.a_full_read" { en "a full read" da "en fuld læsning" }
     A_COMPARISON = "explain.a_comparison" { en "a comparison" da "en sammenligning" }
     WITHHELD = "explain.withheld" {

@@ -5,6 +5,12 @@ texts! {
     NOT_WELL = "status.not_well" { en "to be looked at:" da "bør undersøges:" }
     NEXT = "status.next" { en "next" da "næste trin" }
 
+    ALERTS = "status.alerts" { en "ALERTS NOW" da "ALARMER NU" }
+    MEANING = "status.meaning" { en "MEANING" da "BETYDNING" }
+    CRITICAL_HEADING = "status.critical_heading" { en "CRITICAL" da "KRITISK" }
+    CRITICAL = "status.critical" { en "critical" da "kritisk" }
+    ABOUT = "status.about" { en "ABOUT" da "OM" }
+
     STAGES = "status.stages" { en "STAGES" da "TRIN" }
     STAGE = "status.stage" { en "STAGE" da "TRIN" }
     STATE = "status.state" { en "STATE" da "TILSTAND" }
@@ -35,6 +41,7 @@ texts! {
     FAILING = "status.failing" { en "FAILING" da "FEJLENDE" }
     STREAM = "status.stream" { en "STREAM" da "STRØM" }
     STREAM_OWNED = "status.stream.owned" { en "owned" da "ejet" }
+    STREAM_FAILS = "status.stream.fails" { en "fails ({codes})" da "fejler ({codes})" }
     STREAM_NOBODY = "status.stream.nobody" { en "nobody's" da "ingens" }
     NO_GROUP = "status.no_group" { en "there is no affinity group yet" da "der er endnu ingen affinitetsgruppe" }
 
@@ -98,6 +105,10 @@ texts! {
     R_NOBODY_RUNS_NEXT = "status.r.nobody_runs.next" {
         en "start it: kommuneklient run" da "start den: kommuneklient run"
     }
+    R_ALERT = "status.r.alert" {
+        en "alert {code} since {since}: {meaning}{subjects}" da "alarm {code} siden {since}: {meaning}{subjects}"
+    }
+    R_ALERT_NEXT = "status.r.alert.next" { en "kommuneklient codes {code}" da "kommuneklient codes {code}" }
     R_STAGE = "status.r.stage" { en "the {stage} stands still" da "{stage} står stille" }
     R_STAGE_NEXT = "status.r.stage.next" {
         en "look into the log of an instance with that role: it says what it waits for"
@@ -129,15 +140,15 @@ texts! {
         da "se, om Exchange kan nås: kommuneklient credential test"
     }
     R_FAILING = "status.r.failing" {
-        en "{count} mailboxes cannot be listened to" da "{count} postkasser kan der ikke lyttes til"
+        en "mailboxes that cannot be listened to: {count}" da "postkasser, der ikke kan lyttes til: {count}"
     }
     R_FAILING_NEXT = "status.r.failing.next" {
         en "kommuneklient mailbox list --failing, then kommuneklient doctor MAILBOX"
         da "kommuneklient mailbox list --failing, derefter kommuneklient doctor MAILBOX"
     }
     R_NOT_COVERED = "status.r.not_covered" {
-        en "{count} mailboxes are not covered by any service account"
-        da "{count} postkasser dækkes ikke af nogen servicekonto"
+        en "mailboxes that no service account covers: {count}"
+        da "postkasser, som ingen servicekonto dækker: {count}"
     }
     R_NOT_COVERED_NEXT = "status.r.not_covered.next" {
         en "kommuneklient credential add USER" da "kommuneklient credential add BRUGER"
@@ -149,15 +160,15 @@ texts! {
         en "kommuneklient credential test" da "kommuneklient credential test"
     }
     R_WITHHELD = "status.r.withheld" {
-        en "{count} withheld runs wait for somebody who decides"
-        da "{count} tilbageholdte kørsler venter på nogen, der afgør dem"
+        en "withheld runs that wait for somebody who decides: {count}"
+        da "tilbageholdte kørsler, der venter på nogen, der afgør dem: {count}"
     }
     R_WITHHELD_NEXT = "status.r.withheld.next" {
         en "kommuneklient withheld list" da "kommuneklient withheld list"
     }
     R_ASIDE = "status.r.aside" {
-        en "{count} notifications or appointments were set aside"
-        da "{count} notifikationer eller aftaler er lagt til side"
+        en "notifications and appointments that were set aside: {count}"
+        da "notifikationer og aftaler, der er lagt til side: {count}"
     }
     R_ASIDE_NEXT = "status.r.aside.next" { en "kommuneklient set-aside list" da "kommuneklient set-aside list" }
     R_CALLS_FAIL = "status.r.calls_fail" {

@@ -38,5 +38,9 @@ texts! {
     HOLD_IN_FLIGHT = "words.hold.in_flight" { en "the answer to a call" da "svaret på et kald" }
     HOLD_PAUSES = "words.hold.pauses" { en "another try at {until}" da "et nyt forsøg {until}" }
     HOLD_DRY_RUN = "words.hold.dry_run" { en "the end of dry_run" da "at dry_run ophører" }
+    HOLD_PLANNER_FAILS = "words.hold.planner_fails" {
+        en "calls to Planner that work again: the last failed at {at}{why}"
+        da "at kald til Planner lykkes igen: det seneste mislykkedes {at}{why}"
+    }
     HOLD_IN_TURN = "words.hold.in_turn" { en "its turn" da "sin tur" }
 }

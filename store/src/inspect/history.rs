@@ -4,7 +4,7 @@
 //! The logs keep it ([`crate::housekeeping`] says how long). Only the latest decision of a key is stored; of earlier
 //! ones the log of answers tells what was sent for them.
 
-use calendar::{MailAddress, OriginId, Slot};
+use calendar::{MailAddress, OriginId, Slot, codes};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -18,9 +18,10 @@ use crate::{Store, StoreError};
 pub struct HistoryQuery<'a> {
     /// Whose.
     pub mail: &'a MailAddress,
-    /// Of this appointment alone; what concerns the mailbox as a whole is told too.
+    /// Of this appointment alone: what concerns the mailbox as a whole is told only where nothing is known of the
+    /// appointment, or where it decides whether anything is sent.
     pub origin_id: Option<&'a OriginId>,
-    /// Not earlier than this.
+    /// Not earlier than this; the decision that stands for an appointment is told whenever it was made.
     pub since: Timestamp,
     /// So many entries at most, the latest.
     pub limit: u32,
@@ -215,9 +216,27 @@ pub enum Happening {
         /// In words.
         message: String,
     },
+    /// An operator acted on the mailbox (9503).
+    Acted {
+        /// What was done: the command.
+        act: String,
+        /// Who.
+        by: String,
+        /// Why, where somebody said so.
+        reason: Option<String>,
+    },
+}
+
+/// Does it decide whether anything of the mailbox is sent?
+const fn decides_on_sending(what: &Happening) -> bool {
+    matches!(what, Happening::NotInUse { .. } | Happening::Withdrawn { .. } | Happening::Adopted)
 }
 
 impl Happening {
+    pub(super) const fn is_decision(&self) -> bool {
+        matches!(self, Self::Decided { .. })
+    }
+
     /// What follows what at the same instant.
     const fn rank(&self) -> u8 {
         match self {
@@ -234,7 +253,8 @@ impl Happening {
             | Self::Withdrawn { .. }
             | Self::ListenedTo
             | Self::CannotBeListenedTo { .. }
-            | Self::Event { .. } => 9,
+            | Self::Event { .. }
+            | Self::Acted { .. } => 9,
         }
     }
 }
@@ -243,20 +263,31 @@ impl Store {
     /// The story of a mailbox or of one of its appointments.
     pub async fn history(&self, query: &HistoryQuery<'_>) -> Result<History, StoreError> {
         let mut entries = Vec::new();
+        let is_known = match query.origin_id {
+            Some(origin_id) => self.key_state(query.mail, origin_id).await?.is_some(),
+            None => false,
+        };
         if let Some(facts) = self.mailbox_facts(query.mail).await? {
-            entries.extend(steps_of(facts));
+            let steps = steps_of(facts).into_iter();
+            entries.extend(steps.filter(|step| !is_known || decides_on_sending(&step.what)));
         }
         let items = self.items_of(query).await?;
         self.notifications_of(query, items.as_deref(), &mut entries).await?;
         self.decisions_of(query, &mut entries).await?;
         let calls = self.answers_of(query, &mut entries).await?;
-        self.calls_of(query, &calls, &mut entries).await?;
-        self.acts_of(query, &mut entries).await?;
-        entries.retain(|entry| entry.at >= query.since);
+        self.calls_of(query, &calls, is_known, &mut entries).await?;
+        self.acts_of(query, is_known, &mut entries).await?;
+        entries.retain(|entry| {
+            entry.at >= query.since || (query.origin_id.is_some() && entry.what.is_decision())
+        });
         entries.sort_by_key(|entry| (entry.at, entry.what.rank()));
         let limit = query.limit as usize;
         let more = entries.len() > limit;
-        let entries = if more { entries.split_off(entries.len() - limit) } else { entries };
+        let excess = entries.len().saturating_sub(limit);
+        let late = entries.split_off(excess);
+        // the decision that stands is what everything after it is about
+        entries.retain(|entry| query.origin_id.is_some() && entry.what.is_decision());
+        entries.extend(late);
         Ok(History { entries, more })
     }
 
@@ -290,12 +321,14 @@ impl Store {
             .query(
                 "select id, event_type, received_at, attempts, handled_at, outcome, text, false \
                  from (select * from notification_log where mail = $1 and handled_at >= $2 \
-                         and ($3::text[] is null or item_id is null or item_id = any ($3) or old_item_id = any ($3)) \
+                         and ($3::text[] is null or item_id = any ($3) or old_item_id = any ($3) \
+                              or (item_id is null and cardinality($3) = 0)) \
                        order by handled_at desc limit $4) as handled \
                  union all \
                  select id, event_type, received_at, attempts, set_aside_at, null, last_error, set_aside_at is not null \
                  from (select * from notification where mail = $1 \
-                         and ($3::text[] is null or item_id is null or item_id = any ($3) or old_item_id = any ($3)) \
+                         and ($3::text[] is null or item_id = any ($3) or old_item_id = any ($3) \
+                              or (item_id is null and cardinality($3) = 0)) \
                        order by id desc limit $4) as waiting",
                 &[&query.mail.as_str(), &query.since, &items, &i64::from(query.limit)],
             )
@@ -317,7 +350,8 @@ impl Store {
         let rows = client
             .query(
                 "select decided_at, origin_id, version, wanted, start_at, end_at, bulk, reading_began from calendar_event \
-                 where mail = $1 and version > 0 and decided_at >= $2 and ($3::text is null or origin_id = $3) \
+                 where mail = $1 and version > 0 and (decided_at >= $2 or $3::text is not null) \
+                   and ($3::text is null or origin_id = $3) \
                  order by decided_at desc limit $4",
                 &[&query.mail.as_str(), &query.since, &origin(query), &i64::from(query.limit)],
             )
@@ -379,6 +413,7 @@ impl Store {
         &self,
         query: &HistoryQuery<'_>,
         calls: &[Uuid],
+        is_known: bool,
         entries: &mut Vec<Entry>,
     ) -> Result<(), StoreError> {
         let operation = "read the calls about a mailbox";
@@ -392,9 +427,10 @@ impl Store {
                      union \
                      (select {columns} from service_call_reference_log \
                       where coalesce(ended_at, deadline) >= $3 and mail = $2 and operation = 'GetEvents' \
+                        and not $5 \
                       order by started_at desc limit $4)"
                 ),
-                &[&calls, &query.mail.as_str(), &query.since, &i64::from(query.limit)],
+                &[&calls, &query.mail.as_str(), &query.since, &i64::from(query.limit), &is_known],
             )
             .await
             .map_err(StoreError::query(operation))?;
@@ -405,10 +441,15 @@ impl Store {
     }
 
     /// What operators asked for, what was withheld, and events that name the mailbox.
-    async fn acts_of(&self, query: &HistoryQuery<'_>, entries: &mut Vec<Entry>) -> Result<(), StoreError> {
+    async fn acts_of(
+        &self,
+        query: &HistoryQuery<'_>,
+        is_known: bool,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), StoreError> {
         let operation = "read the events of a mailbox";
         let client = self.client(operation).await?;
-        let limit = i64::from(query.limit);
+        let (limit, acted) = (i64::from(query.limit), i32::from(codes::OPERATOR_ACTED.id));
         let runs = client
             .query(
                 "select withheld_at, id, source, keys, there, state from withheld_run r \
@@ -422,17 +463,20 @@ impl Store {
         let asked = client
             .query(
                 "select asked_at, id, kind, asked_by, mail is null from operation \
-                 where (mail = $1 or mail is null) and asked_at >= $2 order by id desc limit $3",
-                &[&query.mail.as_str(), &query.since, &limit],
+                 where (mail = $1 or mail is null) and asked_at >= $2 and not $4 order by id desc limit $3",
+                &[&query.mail.as_str(), &query.since, &limit, &is_known],
             )
             .await
             .map_err(StoreError::query(operation))?;
         let events = client
             .query(
-                "select at, event_id, severity, message from application_log \
-                 where at >= $2 and fields ->> 'mailbox' = $1 \
-                   and ($3::text is null or coalesce(fields ->> 'origin_id', $3) = $3) order by at desc limit $4",
-                &[&query.mail.as_str(), &query.since, &origin(query), &limit],
+                "select at, event_id, severity, message, fields ->> 'act', fields ->> 'by', fields ->> 'reason' \
+                 from application_log \
+                 where at >= $2 and (fields ->> 'mailbox' = $1 or fields -> 'mailboxes' ? $1) \
+                   and ($3::text is null or fields ->> 'origin_id' = $3 \
+                        or (fields ->> 'origin_id' is null and (not $5 or event_id = $6))) \
+                 order by at desc limit $4",
+                &[&query.mail.as_str(), &query.since, &origin(query), &limit, &is_known, &acted],
             )
             .await
             .map_err(StoreError::query(operation))?;
@@ -551,7 +595,14 @@ fn ask(row: &Row) -> Result<Entry, tokio_postgres::Error> {
 }
 
 fn event(row: &Row) -> Result<Entry, tokio_postgres::Error> {
-    let what =
-        Happening::Event { event_id: row.try_get(1)?, severity: row.try_get(2)?, message: row.try_get(3)? };
+    let (act, by): (Option<String>, Option<String>) = (row.try_get(4)?, row.try_get(5)?);
+    let what = match act.zip(by) {
+        Some((act, by)) => Happening::Acted { act, by, reason: row.try_get(6)? },
+        None => Happening::Event {
+            event_id: row.try_get(1)?,
+            severity: row.try_get(2)?,
+            message: row.try_get(3)?,
+        },
+    };
     Ok(Entry { at: row.try_get(0)?, what })
 }

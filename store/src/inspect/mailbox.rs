@@ -28,6 +28,8 @@ pub struct MailboxFacts {
     pub blacklisted: Option<(String, String, Timestamp)>,
     /// Is it on the whitelist?
     pub whitelisted: bool,
+    /// Why, by whom, when it was put there; the reason only where somebody gave one.
+    pub whitelist_entry: Option<(Option<String>, String, Timestamp)>,
     /// Has the whitelist any entries?
     pub whitelist_in_use: bool,
     /// Where it was located.
@@ -239,9 +241,10 @@ const FACTS: &str = "select r.mail, r.name, r.is_case_worker, r.created_at, r.de
             r.retry_at, r.last_success, m.subscription_id, m.ews_subscription_id is not null, s.saved_at, r.adopted_at, \
             r.last_full_sync, r.full_read_whole, \
             r.deleted_date is null and r.adopted_at is not null and r.full_read_began_at is not null, r.compared_at, \
-            r.compare_due_at \
+            r.compare_due_at, w.reason, w.added_by, w.added_at \
      from planner_resource r \
      left join lateral (select * from planner_resource_blacklist b where lower(trim(b.mail)) = r.mail limit 1) b on true \
+     left join lateral (select * from planner_resource_whitelist w where lower(trim(w.mail)) = r.mail limit 1) w on true \
      left join planner_resource_subscription m on m.mail = r.mail \
      left join sync_state s on s.mail = r.mail \
      where r.mail = $1";
@@ -252,6 +255,9 @@ fn facts_of(row: &Row) -> Result<MailboxFacts, tokio_postgres::Error> {
     let reason: Option<String> = row.try_get(8)?;
     let blocked_by: Option<String> = row.try_get(9)?;
     let blocked_at: Option<Timestamp> = row.try_get(10)?;
+    let allowed_why: Option<String> = row.try_get(32)?;
+    let allowed_by: Option<String> = row.try_get(33)?;
+    let allowed_at: Option<Timestamp> = row.try_get(34)?;
     Ok(MailboxFacts {
         mail: row.try_get(0)?,
         name: row.try_get(1)?,
@@ -262,6 +268,7 @@ fn facts_of(row: &Row) -> Result<MailboxFacts, tokio_postgres::Error> {
         withdrawn: withdrawn.map(|at| (at, withdrawn_by.unwrap_or_default())),
         blacklisted: reason.zip(blocked_by).zip(blocked_at).map(|((reason, by), at)| (reason, by, at)),
         whitelisted: row.try_get(11)?,
+        whitelist_entry: allowed_by.zip(allowed_at).map(|(by, at)| (allowed_why, by, at)),
         whitelist_in_use: row.try_get(12)?,
         endpoint: row.try_get(13)?,
         grouping_value: row.try_get(14)?,

@@ -208,7 +208,11 @@ async fn the_story_of_an_appointment_is_told_in_order() {
         store,
         "insert into application_log (at, event_id, severity, source, message, fields, instance) \
          values (clock_timestamp(), 2903, 'error', 'EPS', 'm', '{\"mailbox\": \"a@x.dk\"}', 'one'), \
-                (clock_timestamp(), 2903, 'error', 'EPS', 'm', '{\"mailbox\": \"a@x.dk\", \"origin_id\": \"V\"}', 'one')",
+                (clock_timestamp(), 2903, 'error', 'EPS', 'm', '{\"mailbox\": \"a@x.dk\", \"origin_id\": \"V\"}', 'one'), \
+                (clock_timestamp(), 2904, 'error', 'EPS', 'm', '{\"mailbox\": \"a@x.dk\", \"origin_id\": \"U\"}', 'one'), \
+                (clock_timestamp(), 9503, 'information', 'ALL', 'm', \
+                 '{\"mailboxes\": [\"b@x.dk\", \"a@x.dk\"], \"act\": \"whitelist add\", \"by\": \"kim\", \"reason\": \"pilot\"}', \
+                 'one')",
     )
     .await;
     let (a, u) = (mail("a@x.dk"), OriginId::new("U".to_owned()));
@@ -216,20 +220,36 @@ async fn the_story_of_an_appointment_is_told_in_order() {
     let history = store.history(&query).await.unwrap();
     let name = |what: &Happening| format!("{what:?}").split([' ', '{']).next().unwrap_or_default().to_owned();
     let names: Vec<String> = history.entries.iter().map(|entry| name(&entry.what)).collect();
-    let story: Vec<&str> = names
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !["Listed", "Adopted", "ReadInFull"].contains(name))
-        .collect();
+    let story: Vec<&str> = names.iter().map(String::as_str).filter(|name| *name != "Adopted").collect();
+    // neither what happened with the mailbox or with V, nor what was asked for all
     assert_eq!(
         story,
-        ["Notified", "Handled", "Decided", "Called", "Answered", "CallEnded", "Asked", "Event"],
+        ["Notified", "Handled", "Decided", "Called", "Answered", "CallEnded", "Event", "Acted"],
         "{history:?}"
     );
+    let Happening::Acted { act, by, reason } = &history.entries.last().unwrap().what else { panic!() };
+    assert_eq!((act.as_str(), by.as_str(), reason.as_deref()), ("whitelist add", "kim", Some("pilot")));
     assert!(history.entries.windows(2).all(|two| two[0].at <= two[1].at));
     let short = store.history(&HistoryQuery { limit: 2, ..query }).await.unwrap();
-    assert!(short.more && short.entries.len() == 2);
-    assert_eq!(short.entries[..], history.entries[history.entries.len() - 2..]);
+    // the decision that stands is told beyond the limit, and whenever it was made
+    assert!(short.more && short.entries.len() == 3 && short.entries[0].what.is_decision(), "{short:?}");
+    assert_eq!(short.entries[1..], history.entries[history.entries.len() - 2..]);
+    let late = store.history(&HistoryQuery { since: Timestamp::MAX, ..query }).await.unwrap();
+    assert!(matches!(late.entries[..], [Entry { what: Happening::Decided { .. }, .. }]), "{late:?}");
+    let whole = store.history(&HistoryQuery { origin_id: None, ..query }).await.unwrap();
+    let names: Vec<String> = whole.entries.iter().map(|entry| name(&entry.what)).collect();
+    for told in ["Listed", "Asked", "Acted", "Decided"] {
+        assert!(names.iter().any(|name| name == told), "{told}: {names:?}");
+    }
+    // of an appointment that is not known the mailbox may tell why
+    let unknown = OriginId::new("nothing".to_owned());
+    let unknown = store.history(&HistoryQuery { origin_id: Some(&unknown), ..query }).await.unwrap();
+    assert!(
+        unknown
+            .entries
+            .iter()
+            .any(|entry| matches!(entry.what, Happening::ReadInFull { .. } | Happening::Listed))
+    );
 
     let facts = store.mailbox_facts(&a).await.unwrap().unwrap();
     assert_eq!((facts.counts.there, facts.counts.held, facts.counts.unsent), (1, 1, 0));

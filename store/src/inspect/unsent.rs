@@ -55,6 +55,19 @@ pub struct UnsentPage {
     pub total: u64,
 }
 
+/// That the last call to Planner failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannerFailure {
+    /// When it ended, by the database's clock.
+    pub at: Timestamp,
+    /// Which call.
+    pub operation: String,
+    /// The event that says what went wrong.
+    pub event_id: Option<i32>,
+    /// In words.
+    pub text: Option<String>,
+}
+
 /// SQL: what the pending row `e` of the mailbox `r` waits for, as [`hold_of`] reads it.
 const HOLD: &str = "case when r.deleted_date is not null and not (r.withdrawn_at is not null and not e.wanted) then 'unused' \
      when r.deleted_date is not null then 'turn' \
@@ -80,6 +93,34 @@ impl Store {
             .map_err(StoreError::query(operation))?;
         let keys = rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::query(operation))?;
         Ok(UnsentPage { keys, total })
+    }
+
+    /// That the last call to Planner of the last hour failed, so that sending pauses (9206); `None` when it worked, or when
+    /// there was none.
+    pub async fn planner_failure(&self) -> Result<Option<PlannerFailure>, StoreError> {
+        let operation = "look whether calls to Planner fail";
+        let client = self.client(operation).await?;
+        let row = client
+            .query_opt(
+                "select ended_at, operation, event_id, text from ( \
+                     select ended_at, operation, event_id, text, success from service_call_reference_log \
+                     where coalesce(ended_at, deadline) > clock_timestamp() - interval '1 hour' \
+                       and ended_at is not null \
+                     order by coalesce(ended_at, deadline) desc limit 1) as last \
+                 where success = false",
+                &[],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let failure = |row: &Row| {
+            Ok(PlannerFailure {
+                at: row.try_get(0)?,
+                operation: row.try_get(1)?,
+                event_id: row.try_get(2)?,
+                text: row.try_get(3)?,
+            })
+        };
+        row.as_ref().map(failure).transpose().map_err(StoreError::query(operation))
     }
 
     /// The key that has been unsent for longest, among those that are to be sent at all.

@@ -1,6 +1,9 @@
-//! How far an operation is, derived from what the stages wrote.
+//! How far an operation is, derived from what the stages wrote; and the booking of what is done.
+//!
+//! A mailbox that was seen to be done is taken off `operation_mailbox`. So what is left there is what was not seen to be done,
+//! and `operation.meant` less that is what was.
 
-use jiff::Timestamp;
+use tokio_postgres::Row;
 
 use super::{Operation, OperationKind};
 use crate::{Store, StoreError};
@@ -11,6 +14,8 @@ mod tests;
 
 /// Most mailboxes that are named as waiting.
 const WAITING_MAX: i64 = 20;
+/// After this time, in seconds, whoever asked has also told the stage.
+const SETTLED_AFTER_S: f64 = 5.0;
 
 /// How far an operation is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,7 +51,7 @@ impl Store {
     /// went out of use do not any more.
     pub async fn operation_progress(&self, operation: &Operation) -> Result<Progress, StoreError> {
         let (done, reason) = match operation.kind {
-            OperationKind::ResourceList => return self.list_progress(operation.asked_at).await,
+            OperationKind::ResourceList => return self.list_progress(operation).await,
             OperationKind::FullPull => (READ_SINCE, READ_ERROR),
             // a mailbox that went out of use and came back was adopted anew, and is not compared for that
             OperationKind::Comparison => ("greatest(r.compared_at, r.adopted_at) >= $2", READ_ERROR),
@@ -57,9 +62,94 @@ impl Store {
                 return self.settlement_progress(operation).await;
             }
         };
-        self.mailbox_progress(operation, &format!("coalesce({done}, false)"), reason).await
+        let done = format!("coalesce({done}, false)");
+        match operation.meant {
+            Some(_) => {
+                self.book(operation, &done).await?;
+                self.booked_progress(operation, &done, reason).await
+            }
+            None => self.mailbox_progress(operation, &done, reason).await,
+        }
     }
 
+    /// Takes the mailboxes that are done off those that are still meant. One whose place is to be found anew is not in doubt
+    /// until its stage was asked, which follows the record of the operation at once.
+    async fn book(&self, operation: &Operation, done: &str) -> Result<(), StoreError> {
+        let doing = "book what is done of an operation";
+        let pause = if operation.kind == OperationKind::Rediscovery { SETTLED_AFTER_S } else { 0.0 };
+        let client = self.client(doing).await?;
+        client
+            .execute(
+                &format!(
+                    "delete from operation_mailbox m using planner_resource r \
+                     where m.operation_id = $1 and r.mail = m.mail and r.deleted_date is null and {done} \
+                       and $2::timestamptz < clock_timestamp() - make_interval(secs => $3)"
+                ),
+                &[&operation.id, &operation.asked_at, &pause],
+            )
+            .await
+            .map(drop)
+            .map_err(StoreError::query(doing))
+    }
+
+    /// How far an operation is that knows its mailboxes.
+    async fn booked_progress(
+        &self,
+        operation: &Operation,
+        done: &str,
+        reason: &str,
+    ) -> Result<Progress, StoreError> {
+        let doing = "look how far an operation is";
+        let client = self.client(doing).await?;
+        // who asks may hold a row of before an erasure
+        let row = client
+            .query_one(
+                &format!(
+                    "select coalesce((select meant from operation where id = $1), 0), \
+                            (select count(*) from operation_mailbox where operation_id = $1), \
+                            count(*), count(*) filter (where {done}) \
+                     from operation_mailbox m join planner_resource r using (mail) \
+                     where m.operation_id = $1 and r.deleted_date is null \
+                       and $2::timestamptz is not null"
+                ),
+                &[&operation.id, &operation.asked_at],
+            )
+            .await
+            .map_err(StoreError::query(doing))?;
+        let count = |n: usize| -> Result<u64, StoreError> {
+            let count: i64 = row.try_get(n).map_err(StoreError::query(doing))?;
+            Ok(u64::try_from(count).unwrap_or_default())
+        };
+        let booked = count(0)?.saturating_sub(count(1)?);
+        let rows = client
+            .query(
+                &format!(
+                    "select mail, reason from (select r.mail, {reason} as reason \
+                         from operation_mailbox m join planner_resource r using (mail) {KEPT} \
+                         where m.operation_id = $1 and r.deleted_date is null and not {done} \
+                           and $2::timestamptz is not null) as waiting \
+                     order by reason is null, mail limit {WAITING_MAX}"
+                ),
+                &[&operation.id, &operation.asked_at],
+            )
+            .await
+            .map_err(StoreError::query(doing))?;
+        let waiting = waiting_of(&rows).map_err(StoreError::query(doing))?;
+        Ok(Progress { done: booked + count(3)?, of: booked + count(2)?, waiting, outcome: None })
+    }
+
+    /// Writes down that an operation that is about no mailbox is done.
+    async fn book_whole(&self, operation: &Operation) -> Result<(), StoreError> {
+        let doing = "book that an operation is done";
+        let client = self.client(doing).await?;
+        client
+            .execute("update operation set meant = 0 where id = $1 and meant is null", &[&operation.id])
+            .await
+            .map(drop)
+            .map_err(StoreError::query(doing))
+    }
+
+    /// The same for one that an older version asked for: by who is in use now.
     async fn mailbox_progress(
         &self,
         operation: &Operation,
@@ -68,11 +158,9 @@ impl Store {
     ) -> Result<Progress, StoreError> {
         let doing = "look how far an operation is";
         let client = self.client(doing).await?;
-        let scope = "r.deleted_date is null \
-                     and case when $4 then r.mail in (select mail from operation_mailbox where operation_id = $3) \
-                              else ($1::text is null or r.mail = $1) and r.created_at <= $2 end";
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-            [&operation.scope.mail(), &operation.asked_at, &operation.id, &operation.meant.is_some()];
+        let scope = "r.deleted_date is null and ($1::text is null or r.mail = $1) and r.created_at <= $2";
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
+            [&operation.scope.mail(), &operation.asked_at];
         let row = client
             .query_one(
                 &format!(
@@ -97,20 +185,21 @@ impl Store {
             )
             .await
             .map_err(StoreError::query(doing))?;
-        let waiting = |row: &tokio_postgres::Row| -> Result<Waiting, tokio_postgres::Error> {
-            Ok(Waiting { mail: row.try_get(0)?, reason: row.try_get(1)? })
-        };
-        Ok(Progress {
-            done: count(0)?,
-            of: count(1)?,
-            waiting: rows.iter().map(waiting).collect::<Result<_, _>>().map_err(StoreError::query(doing))?,
-            outcome: None,
-        })
+        let waiting = waiting_of(&rows).map_err(StoreError::query(doing))?;
+        Ok(Progress { done: count(0)?, of: count(1)?, waiting, outcome: None })
     }
 
-    async fn list_progress(&self, asked_at: Timestamp) -> Result<Progress, StoreError> {
-        let outcome = self.list_outcome().await?.filter(|outcome| outcome.began >= asked_at);
+    async fn list_progress(&self, operation: &Operation) -> Result<Progress, StoreError> {
+        let outcome = self.list_outcome().await?.filter(|outcome| outcome.began >= operation.asked_at);
+        if operation.meant.is_some() {
+            // a later fetch that failed is none of its business
+            let outcome = outcome.filter(|outcome| outcome.answered).map(|outcome| outcome.text);
+            return Ok(Progress { done: 1, of: 1, waiting: Vec::new(), outcome });
+        }
         let done = u64::from(outcome.as_ref().is_some_and(|outcome| outcome.answered));
+        if done > 0 {
+            self.book_whole(operation).await?;
+        }
         Ok(Progress { done, of: 1, waiting: Vec::new(), outcome: outcome.map(|outcome| outcome.text) })
     }
 
@@ -118,6 +207,7 @@ impl Store {
     async fn settlement_progress(&self, settlement: &Operation) -> Result<Progress, StoreError> {
         let operation = "look how far a settlement is";
         let whole = Progress { done: 1, of: 1, ..Progress::default() };
+        let booked = settlement.meant.is_some();
         let subject = settlement.subject.as_deref().unwrap_or_default();
         let Ok(run) = subject.parse::<i64>() else {
             // one of the resource list takes effect at once
@@ -142,12 +232,18 @@ impl Store {
             let done = of.saturating_sub(u64::try_from(unsent).unwrap_or_default());
             let outcome = Some(state.to_owned());
             Ok(match state {
+                // a deletion that a comparison asked for anew is none of its business
+                "confirmed" if booked => Progress { done: of.max(1), of: of.max(1), outcome, ..whole },
                 "withheld" => Progress { done: 0, of: 1, outcome, ..Progress::default() },
                 "confirmed" if of > 0 => Progress { done, of, outcome, ..Progress::default() },
                 _ => Progress { outcome, ..whole },
             })
         };
-        read().map_err(StoreError::query(operation))
+        let progress = read().map_err(StoreError::query(operation))?;
+        if progress.is_done() && !booked {
+            self.book_whole(settlement).await?;
+        }
+        Ok(progress)
     }
 
     /// How many instances of the service are alive: hold a lease that has not run out.
@@ -164,6 +260,11 @@ impl Store {
         let count: i64 = row.try_get(0).map_err(StoreError::query(operation))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
+}
+
+fn waiting_of(rows: &[Row]) -> Result<Vec<Waiting>, tokio_postgres::Error> {
+    let waiting = |row: &Row| Ok(Waiting { mail: row.try_get(0)?, reason: row.try_get(1)? });
+    rows.iter().map(waiting).collect()
 }
 
 /// SQL: was the mailbox `r` read in full since `$2`? By the database's clock, which said when that was asked; by that of

@@ -119,7 +119,7 @@ pub(super) fn surprises(effect: &Effect) -> bool {
 impl Store {
     /// The whitelist, by address.
     pub async fn whitelist(&self) -> Result<Vec<ListEntry>, StoreError> {
-        self.entries("select l.mail, l.reason, l.added_by, l.added_at", "planner_resource_whitelist").await
+        self.entries("planner_resource_whitelist", None).await
     }
 
     /// Records why a mailbox is on the whitelist; answers whether it is.
@@ -138,17 +138,28 @@ impl Store {
 
     /// The blacklist, by address.
     pub async fn blacklist(&self) -> Result<Vec<ListEntry>, StoreError> {
-        self.entries("select l.mail, l.reason, l.added_by, l.added_at", "planner_resource_blacklist").await
+        self.entries("planner_resource_blacklist", None).await
     }
 
-    async fn entries(&self, select: &str, table: &str) -> Result<Vec<ListEntry>, StoreError> {
+    /// Why and by whom this address is blocked, whether or not Planner ever listed it; `None` when it is not.
+    pub async fn blocked(&self, mail: &MailAddress) -> Result<Option<ListEntry>, StoreError> {
+        Ok(self.entries("planner_resource_blacklist", Some(mail)).await?.pop())
+    }
+
+    /// The entries of a list, or that of one address.
+    async fn entries(&self, table: &str, of: Option<&MailAddress>) -> Result<Vec<ListEntry>, StoreError> {
         let operation = "read the white- or the blacklist";
         let client = self.client(operation).await?;
         let statement = format!(
-            "{select}, r.deleted_date is null and r.mail is not null, r.mail is not null \
-             from {table} l left join planner_resource r on r.mail = lower(trim(l.mail)) order by lower(trim(l.mail))"
+            "select l.mail, l.reason, l.added_by, l.added_at, r.deleted_date is null and r.mail is not null, \
+                    r.mail is not null \
+             from {table} l left join planner_resource r on r.mail = lower(trim(l.mail)) \
+             where $1::text is null or lower(trim(l.mail)) = $1 order by lower(trim(l.mail))"
         );
-        let rows = client.query(&statement, &[]).await.map_err(StoreError::query(operation))?;
+        let rows = client
+            .query(&statement, &[&of.map(MailAddress::as_str)])
+            .await
+            .map_err(StoreError::query(operation))?;
         let entry = |row: &Row| -> Result<ListEntry, tokio_postgres::Error> {
             Ok(ListEntry {
                 mail: row.try_get(0)?,

@@ -1,14 +1,16 @@
 //! Why are the appointments of a mailbox not in step? The steps of appendix I, and those of ours.
 
 use calendar::MailAddress;
+use store::alerts::Alert;
 use store::inspect::{MailboxFacts, Tombstone, Unsent};
 use store::operations::Scope;
+use store::resource_list::lists::ListEntry;
 
-use super::super::diff::hold_text;
+use super::super::diff::{Sending, hold_text};
 use super::super::show::{maybe, moment};
 use super::super::{CommandError, Desk};
-use super::{Step, Verdict, plain, said};
-use crate::commands::status::stopped;
+use super::{Said, Step, Verdict, plain, said};
+use crate::commands::status::{alerts, stopped};
 use crate::texts::doctor_mailbox as t;
 
 /// What the steps are made of.
@@ -17,14 +19,17 @@ struct Found {
     facts: MailboxFacts,
     /// Stages that stand still.
     stopped: Vec<&'static str>,
+    /// The alerts that stand.
+    alerts: Vec<Alert>,
     oldest: Option<Unsent>,
-    dry_run: bool,
+    sending: Sending,
 }
 
 /// All steps.
 pub(super) async fn steps(desk: &Desk, mail: &MailAddress) -> Result<Vec<Step>, CommandError> {
     let Some(facts) = desk.store.mailbox_facts(mail).await? else {
-        return Ok(vec![never_listed(mail, desk.store.tombstone(mail).await?)]);
+        let tombstone = desk.store.tombstone(mail).await?;
+        return Ok(vec![never_listed(mail, tombstone, desk.store.blocked(mail).await?)]);
     };
     let stopped = stopped(&desk.store.work().await?);
     let mut unsent = desk.store.unsent(&Scope::One(mail.clone()), 10_000).await?.keys;
@@ -33,8 +38,9 @@ pub(super) async fn steps(desk: &Desk, mail: &MailAddress) -> Result<Vec<Step>, 
         mail: mail.to_string(),
         facts,
         stopped,
+        alerts: alerts::merged(desk.store.standing_alerts().await?),
         oldest: unsent.into_iter().next(),
-        dry_run: desk.config.planner.dry_run,
+        sending: Sending::now(desk).await?,
     };
     Ok(judge(&found))
 }
@@ -53,8 +59,18 @@ fn judge(found: &Found) -> Vec<Step> {
     steps
 }
 
-fn never_listed(mail: &MailAddress, tombstone: Option<Tombstone>) -> Step {
+fn never_listed(mail: &MailAddress, tombstone: Option<Tombstone>, blocked: Option<ListEntry>) -> Step {
     let mailbox = ("mailbox", mail.to_string());
+    if let (None, Some(blocked)) = (&tombstone, blocked) {
+        // the resource list passes over whoever is blocked
+        let values = [
+            ("by", blocked.added_by),
+            ("at", moment(blocked.added_at)),
+            ("why", blocked.reason.unwrap_or_default()),
+        ];
+        let evidence = said(t::USED_BLOCKED, values);
+        return Step::new(t::USED, Verdict::Fail, evidence, said(t::USED_BLOCKED_NEXT, [mailbox]));
+    }
     match tombstone {
         Some(tombstone) => Step::new(
             t::KNOWN,
@@ -134,7 +150,9 @@ fn readable(found: &Found) -> Step {
                 ("at", maybe(facts.error_date)),
             ],
         );
-        return Step::new(t::READABLE, Verdict::Fail, evidence, said(t::READABLE_NEXT, mailbox()));
+        let next =
+            if is_outage(code) { plain(t::READABLE_OUTAGE_NEXT) } else { said(t::READABLE_NEXT, mailbox()) };
+        return Step::new(t::READABLE, Verdict::Fail, evidence, next);
     }
     let Some(at) = facts.last_full_sync else {
         let next = said(t::READABLE_NOT_YET_NEXT, mailbox());
@@ -164,6 +182,9 @@ fn listened(found: &Found) -> Step {
             plain(t::LISTENED_NO_GROUP),
             plain(t::LISTENED_NO_GROUP_NEXT),
         ),
+        (Some(group), _) if alerts::of_group(&found.alerts, group).next().is_some() => {
+            stream_fails(found, group)
+        }
         (Some(group), true) => Step::ok(
             t::LISTENED,
             said(t::LISTENED_OK, [("group", group.to_string()), ("at", maybe(facts.last_success))]),
@@ -175,6 +196,24 @@ fn listened(found: &Found) -> Step {
             said(t::LISTENED_NEXT, [("mailbox", found.mail.clone())]),
         ),
     }
+}
+
+/// The group has its subscriptions, and nothing comes: its stream cannot be opened, or breaks.
+fn stream_fails(found: &Found, group: i64) -> Step {
+    let alerts: Vec<&Alert> = alerts::of_group(&found.alerts, group).collect();
+    let since = alerts.iter().map(|alert| alert.since).min();
+    let codes: Vec<String> = alerts.iter().map(|alert| alert.code.to_string()).collect();
+    let evidence = said(
+        t::LISTENED_FAILS,
+        [("group", group.to_string()), ("codes", codes.join(", ")), ("at", maybe(since))],
+    );
+    Step::new(t::LISTENED, Verdict::Fail, evidence, plain(t::LISTENED_FAILS_NEXT))
+}
+
+/// Does the code say that Exchange was not reached, or did not answer? Rights have nothing to do with that.
+fn is_outage(code: &str) -> bool {
+    matches!(code, "no connection" | "timeout" | "broken connection" | "stream ended")
+        || code.starts_with("HTTP 5")
 }
 
 fn adopted(found: &Found) -> Step {
@@ -222,11 +261,12 @@ fn sent(found: &Found) -> Step {
     }
     if let Some(oldest) = &found.oldest {
         let values = [("count", counts.unsent.to_string()), ("at", moment(oldest.decided_at))];
-        let hold = match hold_text(oldest.hold, found.dry_run) {
-            (text, Some(until)) => said(text, [("until", moment(until))]),
-            (text, None) => plain(text),
+        let (text, holds) = hold_text(oldest.hold, &found.sending);
+        let hold = Said { text, values: holds, words: Vec::new() };
+        let next = match (&found.sending.failure, found.sending.dry_run) {
+            (Some(_), false) => plain(t::SENT_FAILS_NEXT),
+            _ => said(t::SENT_UNSENT_NEXT, mailbox()),
         };
-        let next = said(t::SENT_UNSENT_NEXT, mailbox());
         return Step::new(t::SENT, Verdict::Warn, said(t::SENT_UNSENT, values).with("hold", hold), next);
     }
     match &facts.last_receipt {

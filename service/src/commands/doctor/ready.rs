@@ -112,6 +112,14 @@ fn machine(host: &Host) -> Step {
 }
 
 fn certificate(config: &Config, now: Timestamp) -> Step {
+    if config.planner.lacks_certificate() {
+        return Step::new(
+            t::CERTIFICATE,
+            Verdict::Fail,
+            plain(t::CERTIFICATE_NEEDED),
+            plain(t::CERTIFICATE_NONE_NEXT),
+        );
+    }
     if config.planner.client_certificate.is_none() {
         return Step::new(
             t::CERTIFICATE,
@@ -285,5 +293,25 @@ async fn reached(title: Text, url: Option<&Url>, offline: bool) -> Step {
             said(t::NOT_REACHED, [("address", address), ("why", why)]),
             plain(t::REACH_NEXT),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::texts::Language;
+
+    /// Only who talks to a simulator needs no certificate.
+    #[test]
+    fn https_to_planner_needs_a_certificate() {
+        let verdict = |text: &str| {
+            let config = Config::parse(Path::new("x.toml"), text, []).unwrap();
+            let step = certificate(&config, Timestamp::UNIX_EPOCH);
+            (step.verdict, step.next.map(|next| next.words(Language::En)).unwrap_or_default())
+        };
+        let (failed, next) = verdict("[planner]\nservice_url = \"https://planner.example/x\"\n");
+        assert_eq!(failed, Verdict::Fail);
+        assert!(next.starts_with("set planner.client_certificate"), "{next}");
+        assert_eq!(verdict("[planner]\nservice_url = \"http://127.0.0.1:1/x\"\n").0, Verdict::Warn);
     }
 }

@@ -2,11 +2,13 @@
 
 use std::fmt::Display;
 
+use calendar::{Slot, Window, codes};
 use serde_json::{Value, json};
 use store::inspect::{Happening, KeyState, MailboxFacts, Planner};
 use store::operations::OperationKind;
 use store::outbox::Operation;
 
+use super::super::diff::{Sending, failure_values};
 use super::super::show::{moment, times};
 use crate::acts;
 use crate::texts::{Language, Text, explain as t, words as w};
@@ -92,7 +94,7 @@ pub(super) fn of(what: &Happening, language: Language) -> String {
         H::ReadInFull { whole: Some(false) } => voice.say(t::READ_PARTLY),
         H::ReadInFull { .. } => voice.say(t::READ),
         H::Compared => voice.say(t::COMPARED),
-        H::Asked { .. } | H::Event { .. } | H::Withheld { .. } => acted(what, voice),
+        H::Asked { .. } | H::Event { .. } | H::Acted { .. } | H::Withheld { .. } => acted(what, voice),
         H::Notified { .. } | H::Handled { .. } | H::Failing { .. } => notification(what, voice),
         H::Decided { .. }
         | H::Called { .. }
@@ -112,6 +114,9 @@ fn acted(what: &Happening, voice: Voice) -> String {
         }
         Happening::Event { event_id, severity, message } => {
             voice.fill(t::EVENT, &[("id", event_id), ("severity", severity), ("message", message)])
+        }
+        Happening::Acted { act, by, reason } => {
+            voice.fill(t::ACTED, &[("by", by), ("act", act)]) + &with(reason.as_ref())
         }
         Happening::Withheld { run, source, keys, there, state } => {
             let source = match source.as_str() {
@@ -188,11 +193,20 @@ fn sending(what: &Happening, voice: Voice) -> String {
 }
 
 /// How an appointment stands, and what follows.
-pub(super) fn standing(key: &KeyState, facts: &MailboxFacts, language: Language) -> String {
+pub(super) fn standing(
+    key: &KeyState,
+    facts: &MailboxFacts,
+    now: &Present<'_>,
+    language: Language,
+) -> String {
     let voice = Voice(language);
     let decided = match (key.wanted, &key.slot) {
         (Some(true), Some(slot)) => format!("{}, {}", voice.say(t::IS_WANTED), times(language, slot)),
         (Some(true), None) => voice.say(t::IS_WANTED),
+        // of a mailbox that is not used the times tell nothing
+        (Some(false), Some(slot)) if facts.deleted_date.is_none() => {
+            format!("{}: {}", voice.say(t::IS_UNWANTED), why_not(*slot, now, voice))
+        }
         (Some(false), _) => voice.say(t::IS_UNWANTED),
         (None, _) => voice.say(t::IS_UNDECIDED),
     };
@@ -201,10 +215,36 @@ pub(super) fn standing(key: &KeyState, facts: &MailboxFacts, language: Language)
         Planner::Something => voice.say(t::HOLDS_SOME),
         Planner::Holds(slot) => format!("{}, {}", voice.say(t::HOLDS), times(language, &slot)),
     };
-    format!("{decided}; {held}; {}", next(key, facts, voice))
+    format!("{decided}; {held}; {}", next(key, facts, now.sending, voice))
 }
 
-fn next(key: &KeyState, facts: &MailboxFacts, voice: Voice) -> String {
+/// What an appointment is judged by now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Present<'a> {
+    /// The days that are kept in step.
+    pub(super) window: Window,
+    /// What keeps everything from being sent.
+    pub(super) sending: &'a Sending,
+}
+
+/// Why an appointment with these times is not to be in Planner, as far as its times tell.
+fn why_not(slot: Slot, now: &Present<'_>, voice: Voice) -> String {
+    let window = now.window;
+    if window.overlaps(slot) {
+        return voice.say(t::NOT_BUSY);
+    }
+    let (text, at) =
+        if slot.end <= window.start { (t::TOO_EARLY, window.start) } else { (t::TOO_LATE, window.end) };
+    voice.fill(text, &[("at", &moment(at))])
+}
+
+/// Why nothing may be known of an appointment.
+pub(super) fn unknown(now: &Present<'_>, busy: &[String], language: Language) -> String {
+    let (start, end) = (moment(now.window.start), moment(now.window.end));
+    t::UNKNOWN.fill(language, &[("start", &start), ("end", &end), ("busy", &busy.join(", "))])
+}
+
+fn next(key: &KeyState, facts: &MailboxFacts, sending: &Sending, voice: Voice) -> String {
     if key.planner_own {
         return voice.say(t::NEXT_OWN);
     }
@@ -228,6 +268,15 @@ fn next(key: &KeyState, facts: &MailboxFacts, voice: Voice) -> String {
     }
     if facts.deleted_date.is_none() && !facts.sendable {
         return voice.say(t::NEXT_UNREADY);
+    }
+    if sending.dry_run {
+        return voice.say(t::NEXT_DRY_RUN);
+    }
+    if let (None, Some(failure)) = (key.next_attempt_at, &sending.failure) {
+        let values = failure_values(failure);
+        let values: Vec<(&str, &dyn Display)> =
+            values.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
+        return voice.fill(t::NEXT_PLANNER_FAILS, &values);
     }
     match key.next_attempt_at {
         Some(at) => voice.fill(t::NEXT_AT, &[("at", &moment(at))]),
@@ -283,6 +332,9 @@ pub(super) fn fields(what: &Happening) -> Value {
         }),
         H::Asked { id, kind, by, all } => {
             json!({ "what": "asked", "operation": id, "kind": kind, "by": by, "all": all })
+        }
+        H::Acted { act, by, reason } => {
+            json!({ "what": "acted", "event_id": codes::OPERATOR_ACTED.id, "act": act, "by": by, "reason": reason })
         }
         H::Event { event_id, severity, .. } => {
             json!({ "what": "event", "event_id": event_id, "severity": severity })

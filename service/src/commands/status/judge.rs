@@ -1,9 +1,11 @@
 //! What of a picture is to be looked at. Pure.
 
 use serde_json::{Value, json};
-use store::inspect::Work;
+use store::alerts::Alert;
+use store::inspect::{Group, Work};
 
-use super::{Picture, age_s};
+use super::super::show::moment;
+use super::{Picture, age_s, alerts};
 use crate::texts::status as t;
 use crate::texts::{Language, Text};
 
@@ -93,23 +95,63 @@ pub(super) fn stage(work: &Work, stage: Stage) -> StageState {
     state
 }
 
+/// Does no instance of the service run? Whoever runs holds a lease.
+pub(super) fn nobody_runs(work: &Work) -> bool {
+    work.leases.iter().all(|lease| lease.owner.is_none())
+}
+
+/// How the stream of a group stands, as far as the database knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    /// Nobody owns the group.
+    Nobodys,
+    /// Its owner raised an alert about it that is not over.
+    Fails,
+    /// Its owner has no complaint.
+    Owned,
+}
+
+impl Stream {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Nobodys => "nobody",
+            Self::Fails => "fails",
+            Self::Owned => "owned",
+        }
+    }
+}
+
+/// How the stream of this group stands.
+pub(super) fn stream(picture: &Picture, group: &Group) -> Stream {
+    if group.owner.is_none() {
+        Stream::Nobodys
+    } else if alerts::of_group(&picture.alerts, group.id).next().is_some() {
+        Stream::Fails
+    } else {
+        Stream::Owned
+    }
+}
+
 /// Something to be looked at, and the next step.
 #[derive(Debug, Clone)]
 pub(super) struct Remark {
     what: Text,
     next: Text,
     values: Vec<(&'static str, String)>,
+    /// It is this alert, whose meaning is told in the language of the rest.
+    alert: Option<u16>,
 }
 
 impl Remark {
     fn new(what: Text, next: Text, values: Vec<(&'static str, String)>) -> Self {
-        Self { what, next, values }
+        Self { what, next, values, alert: None }
     }
 
     fn fill(&self, text: Text, language: Language) -> String {
         let values: Vec<(&str, &dyn std::fmt::Display)> =
             self.values.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display)).collect();
-        text.fill(language, &values)
+        let meaning = self.alert.map_or("", |code| alerts::meaning(code, language));
+        text.fill(language, &values).replace("{meaning}", meaning)
     }
 
     /// In words, and the next step.
@@ -124,31 +166,52 @@ impl Remark {
     }
 }
 
+/// What nobody does.
+fn still(picture: &Picture) -> Vec<Remark> {
+    let work = &picture.work;
+    if nobody_runs(work) {
+        return vec![Remark::new(t::R_NOBODY_RUNS, t::R_NOBODY_RUNS_NEXT, Vec::new())];
+    }
+    let (running, still): (Vec<Stage>, Vec<Stage>) =
+        Stage::ALL.into_iter().partition(|one| stage(work, *one).runs());
+    let of_stage =
+        |still: &Stage| Remark::new(t::R_STAGE, t::R_STAGE_NEXT, vec![("stage", still.name().to_owned())]);
+    let mut remarks: Vec<Remark> = still.iter().map(of_stage).collect();
+    let parts: Vec<String> = running
+        .into_iter()
+        .flat_map(|one| stage(work, one).missing)
+        .filter(|key| !(picture.limits.dry_run && key == SENDER))
+        .collect();
+    if !parts.is_empty() {
+        remarks.push(Remark::new(t::R_PART, t::R_PART_NEXT, vec![("parts", parts.join(", "))]));
+    }
+    remarks
+}
+
+/// The alerts that stand, the critical ones first.
+fn standing(picture: &Picture) -> Vec<Remark> {
+    let remark = |alert: &Alert| {
+        let about = match alert.subjects.as_slice() {
+            [] => String::new(),
+            names => format!(" ({})", names.join(", ")),
+        };
+        let values =
+            vec![("code", alert.code.to_string()), ("since", moment(alert.since)), ("subjects", about)];
+        Remark { alert: Some(alert.code), ..Remark::new(t::R_ALERT, t::R_ALERT_NEXT, values) }
+    };
+    let (critical, others): (Vec<&Alert>, Vec<&Alert>) =
+        picture.alerts.iter().partition(|alert| alerts::is_critical(alert));
+    critical.into_iter().chain(others).map(remark).collect()
+}
+
 /// Everything that is to be looked at, the worst first.
 pub(super) fn remarks(picture: &Picture) -> Vec<Remark> {
     let work = &picture.work;
-    let mut remarks = Vec::new();
+    let mut remarks = still(picture);
+    remarks.extend(standing(picture));
     let mut add = |what: Text, next: Text, values: Vec<(&'static str, String)>| {
         remarks.push(Remark::new(what, next, values));
     };
-    let nobody = work.leases.iter().all(|lease| lease.owner.is_none());
-    if nobody {
-        add(t::R_NOBODY_RUNS, t::R_NOBODY_RUNS_NEXT, Vec::new());
-    } else {
-        for still in Stage::ALL.into_iter().filter(|one| !stage(work, *one).runs()) {
-            add(t::R_STAGE, t::R_STAGE_NEXT, vec![("stage", still.name().to_owned())]);
-        }
-        let parts: Vec<String> = Stage::ALL
-            .into_iter()
-            .map(|one| stage(work, one))
-            .filter(StageState::runs)
-            .flat_map(|state| state.missing)
-            .filter(|key| !(picture.limits.dry_run && key == SENDER))
-            .collect();
-        if !parts.is_empty() {
-            add(t::R_PART, t::R_PART_NEXT, vec![("parts", parts.join(", "))]);
-        }
-    }
     if work.queues.resource_list_fetched_at.is_none() {
         add(t::R_NO_LIST, t::R_NO_LIST_NEXT, Vec::new());
     }

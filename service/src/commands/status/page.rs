@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::super::diff::waits;
 use super::super::show::{moment, pairs, table};
-use super::judge::{self, Stage, age};
-use super::{Picture, age_s};
+use super::judge::{self, Stage, Stream, age};
+use super::{Picture, age_s, alerts, event_meaning};
 use crate::texts::status as t;
 use crate::texts::{Language, Text};
 
@@ -25,6 +25,7 @@ pub(super) fn page(picture: &Picture, language: Language) -> String {
         section(t::QUEUES, queues(picture, language), language),
         section(t::RESOURCES, resources(picture, language), language),
         section(t::BUDGET, budget(picture, language), language),
+        section(t::ALERTS, standing(picture, language), language),
         section(t::RAISED, raised(picture, language), language),
     ];
     parts.join("\n\n")
@@ -48,6 +49,23 @@ fn remarks(picture: &Picture, language: Language) -> String {
         text.push_str(&format!("\n  {what}\n    {}: {next}", t::NEXT.say(language)));
     }
     text
+}
+
+fn standing(picture: &Picture, language: Language) -> String {
+    let rows = picture.alerts.iter().map(|alert| {
+        vec![
+            alert.code.to_string(),
+            alerts::meaning(alert.code, language).to_owned(),
+            if alerts::is_critical(alert) { t::CRITICAL.say(language).to_owned() } else { String::new() },
+            alert.subjects.join(", "),
+            alert.occurrences.to_string(),
+            moment(alert.since),
+            moment(alert.last_at),
+        ]
+    });
+    let headings =
+        headings([t::CODE, t::MEANING, t::CRITICAL_HEADING, t::ABOUT, t::TIMES, t::SINCE, t::LAST], language);
+    table(&headings, rows.collect(), t::NONE.say(language))
 }
 
 fn stages(picture: &Picture, language: Language) -> String {
@@ -89,7 +107,15 @@ fn instances(picture: &Picture, language: Language) -> String {
 fn groups(picture: &Picture, language: Language) -> String {
     let groups = &picture.work.groups;
     let rows = groups.iter().take(GROUPS_SHOWN).map(|group| {
-        let stream = if group.owner.is_some() { t::STREAM_OWNED } else { t::STREAM_NOBODY };
+        let stream = match judge::stream(picture, group) {
+            Stream::Nobodys => t::STREAM_NOBODY.say(language).to_owned(),
+            Stream::Owned => t::STREAM_OWNED.say(language).to_owned(),
+            Stream::Fails => {
+                let codes: Vec<String> =
+                    alerts::of_group(&picture.alerts, group.id).map(|alert| alert.code.to_string()).collect();
+                t::STREAM_FAILS.fill(language, &[("codes", &codes.join(", "))])
+            }
+        };
         vec![
             group.id.to_string(),
             group.endpoint.clone(),
@@ -97,7 +123,7 @@ fn groups(picture: &Picture, language: Language) -> String {
             group.members.to_string(),
             group.subscribed.to_string(),
             group.failing.to_string(),
-            stream.say(language).to_owned(),
+            stream,
         ]
     });
     let headings = headings(
@@ -148,7 +174,7 @@ fn queues(picture: &Picture, language: Language) -> String {
         || t::NONE.say(language).to_owned(),
         |key| {
             let age = age(age_s(key.decided_at, work.at));
-            let hold = waits(key.hold, false, language);
+            let hold = waits(key.hold, &picture.sending, language);
             t::OLDEST_IS.fill(language, &[("age", &age), ("mailbox", &key.mail), ("hold", &hold)])
         },
     );
@@ -200,11 +226,12 @@ fn raised(picture: &Picture, language: Language) -> String {
     let rows = picture.work.events.iter().map(|event| {
         vec![
             event.event_id.to_string(),
+            event_meaning(event.event_id, language).to_owned(),
             event.severity.clone(),
             event.count.to_string(),
             moment(event.last_at),
         ]
     });
-    let headings = headings([t::CODE, t::SEVERITY, t::TIMES, t::LAST], language);
+    let headings = headings([t::CODE, t::MEANING, t::SEVERITY, t::TIMES, t::LAST], language);
     table(&headings, rows.collect(), t::NONE.say(language))
 }

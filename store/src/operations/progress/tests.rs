@@ -144,3 +144,84 @@ async fn the_resource_list_is_done_when_a_later_fetch_was_answered() {
         assert_eq!((progress.is_done(), progress.outcome.as_deref()), (done, outcome));
     }
 }
+
+/// A mailbox that is adopted or read anew, or whose appointment is to be sent once more, is not what was asked for before.
+#[tokio::test]
+async fn what_was_done_once_stays_done() {
+    let database = database().await;
+    let store = &database.store;
+    for mail in ["a@x", "b@x"] {
+        resource(store, mail).await;
+    }
+    let one = Scope::One(MailAddress::parse("a@x").unwrap());
+    for (kind, doing, undoing) in [
+        (
+            OperationKind::Adoption,
+            "update planner_resource set adopted_at = clock_timestamp() where mail = 'a@x'",
+            "update planner_resource set adopted_at = null",
+        ),
+        (
+            OperationKind::FullPull,
+            "update planner_resource set full_read_began_at = clock_timestamp() where mail = 'a@x'",
+            "update planner_resource set full_read_began_at = null",
+        ),
+        (
+            OperationKind::Comparison,
+            "update planner_resource set compared_at = clock_timestamp() where mail = 'a@x'",
+            "update planner_resource set compared_at = null, adopted_at = null",
+        ),
+    ] {
+        let single = store.record_operation(kind, &one, "kim").await.unwrap();
+        let both = store.record_operation(kind, &Scope::All, "kim").await.unwrap();
+        sql(store, doing).await;
+        // as the service looks
+        store.book_operations().await.unwrap();
+        sql(store, undoing).await;
+        let progress = store.operation_progress(&single).await.unwrap();
+        assert_eq!((progress.done, progress.of, progress.waiting.len()), (1, 1, 0), "{kind:?}");
+        let progress = store.operation_progress(&both).await.unwrap();
+        let waiting: Vec<_> = progress.waiting.iter().map(|one| one.mail.as_str()).collect();
+        assert_eq!((progress.done, progress.of, waiting), (1, 2, vec!["b@x"]), "{kind:?}");
+        // also when it is not used any more
+        sql(store, "update planner_resource set deleted_date = now() where mail = 'a@x'").await;
+        let progress = store.operation_progress(&both).await.unwrap();
+        assert_eq!((progress.done, progress.of), (1, 2), "{kind:?}");
+        sql(store, "update planner_resource set deleted_date = null").await;
+    }
+}
+
+/// The resource list: a fetch that fails later is another matter.
+#[tokio::test]
+async fn a_fetch_that_fails_later_does_not_undo_a_refresh() {
+    let database = database().await;
+    let store = &database.store;
+    let asked = store.record_operation(OperationKind::ResourceList, &Scope::All, "kim").await.unwrap();
+    let fence = fence(store, "communicator/resource-list").await;
+    let record = async |answered, text: &str| {
+        let outcome =
+            ListOutcome { began: asked.asked_at, at: asked.asked_at, answered, text: text.to_owned() };
+        store.record_list_outcome(&fence, &outcome).await.unwrap();
+        let asked = store.operation(asked.id).await.unwrap().unwrap();
+        store.operation_progress(&asked).await.unwrap()
+    };
+    assert!(!record(false, "failed").await.is_done());
+    assert!(record(true, "three listed").await.is_done());
+    let later = record(false, "failed again").await;
+    assert_eq!((later.done, later.of, later.outcome), (1, 1, None));
+}
+
+/// Who was erased was not done, and is not waited for.
+#[tokio::test]
+async fn an_erased_mailbox_counts_neither_as_done_nor_as_meant() {
+    let database = database().await;
+    let store = &database.store;
+    for mail in ["a@x", "b@x"] {
+        resource(store, mail).await;
+    }
+    let all = store.record_operation(OperationKind::FullPull, &Scope::All, "kim").await.unwrap();
+    let mail = MailAddress::parse("a@x").unwrap();
+    let erased = store.erase(&mail, "kim", true, true, all.asked_at).await.unwrap();
+    assert!(erased.done);
+    let progress = store.operation_progress(&all).await.unwrap();
+    assert_eq!((progress.done, progress.of), (0, 1));
+}

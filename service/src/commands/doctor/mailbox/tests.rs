@@ -35,8 +35,9 @@ fn well() -> Found {
             ..MailboxFacts::default()
         },
         stopped: Vec::new(),
+        alerts: Vec::new(),
         oldest: None,
-        dry_run: false,
+        sending: Sending::default(),
     }
 }
 
@@ -128,4 +129,48 @@ fn of_a_mailbox_that_is_not_used_only_that_is_said() {
         f.facts.whitelist_in_use = true;
     };
     only(listed, "mailbox.used", Verdict::Fail, "mailbox allow a@x.dk");
+}
+
+/// An outage of Exchange leaves subscriptions in the database: whether they are served, the alerts say.
+#[test]
+fn a_group_whose_stream_fails_is_not_listened_to_and_an_outage_is_no_matter_of_rights() {
+    let alert = |subject: &str| Alert {
+        code: 4908,
+        since: at(0),
+        last_at: at(9),
+        occurrences: 4,
+        subjects: vec![subject.to_owned()],
+    };
+    only(|f| f.alerts = vec![alert("7")], "mailbox.listened", Verdict::Fail, "kommuneklient doctor");
+    // of another group
+    assert_eq!(found(|f| f.alerts = vec![alert("8")]), []);
+    let fails = |code: &str| {
+        let found = found(|f| f.facts.error_code = Some(code.to_owned()));
+        found.into_iter().find(|(step, ..)| *step == "mailbox.readable").unwrap().2
+    };
+    for code in ["no connection", "timeout", "HTTP 503"] {
+        assert!(fails(code).contains("was not reached") && !fails(code).contains("rights"), "{code}");
+    }
+    assert!(fails("ErrorAccessDenied").contains("check the rights"));
+}
+
+/// The resource list passes over whoever is blocked, so Planner "never listed" them; that is not why they are not used.
+#[test]
+fn who_was_blocked_before_the_first_list_is_blocked_and_not_unknown() {
+    let mail = MailAddress::parse("a@x.dk").unwrap();
+    let blocked = ListEntry {
+        mail: "a@x.dk".to_owned(),
+        reason: Some("has left".to_owned()),
+        added_by: "kim".to_owned(),
+        added_at: at(0),
+        in_use: None,
+    };
+    let step = never_listed(&mail, None, Some(blocked.clone()));
+    assert_eq!((step.title.key, step.verdict), ("mailbox.used", Verdict::Fail));
+    assert!(step.evidence.words(Language::En).starts_with("blocked by kim "), "{step:?}");
+    assert!(step.evidence.words(Language::En).ends_with(": has left"), "{step:?}");
+    assert_eq!(never_listed(&mail, None, None).evidence, plain(t::KNOWN_NEVER));
+    let tombstone = Tombstone { at: at(0), by: "bo".to_owned() };
+    let erased = never_listed(&mail, Some(tombstone), Some(blocked));
+    assert!(erased.evidence.words(Language::En).contains("erased"), "{erased:?}");
 }

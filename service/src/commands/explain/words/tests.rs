@@ -2,6 +2,7 @@
 
 use calendar::{OriginId, Slot};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::*;
 
@@ -32,6 +33,11 @@ fn key() -> KeyState {
         next_attempt_at: None,
         in_flight: false,
     }
+}
+
+/// Two days before [`slot`].
+fn present(sending: &Sending) -> Present<'_> {
+    Present { window: Window::at(at(-2 * 86_400), &TimeZone::UTC, 1), sending }
 }
 
 fn used() -> MailboxFacts {
@@ -65,7 +71,7 @@ fn what_follows_is_said() {
         (differs, used(), "when its turn comes"),
     ];
     for (key, facts, words) in cases {
-        let told = standing(&key, &facts, Language::En);
+        let told = standing(&key, &facts, &present(&Sending::default()), Language::En);
         assert!(told.contains(words), "{words:?} is missing: {told}\n{key:?}");
     }
 }
@@ -91,4 +97,38 @@ fn an_entry_has_words_and_fields() {
     assert_eq!(of(&waits, Language::Da), "notifikation 4 mislykkedes 2 gange, forsøges igen");
     let told = of(&answered, Language::Da);
     assert!(told.starts_with("kvittering 10 for ændringen af U (") && told.contains(" til "), "{told}");
+}
+
+#[test]
+fn why_an_appointment_is_not_told_and_what_keeps_all_of_them_is_said() {
+    let well = Sending::default();
+    let now = present(&well);
+    let told = |start: i64, end: i64| {
+        let slot = Slot { start: at(start), end: at(end) };
+        let key = KeyState { wanted: Some(false), slot: Some(slot), planner: Planner::Nothing, ..key() };
+        standing(&key, &used(), &now, Language::En)
+    };
+    assert!(told(0, 3_600).contains("not shown as busy"));
+    assert!(told(-2 * 86_400, -2 * 86_400 + 60).contains("it ends before"));
+    assert!(told(90 * 86_400, 90 * 86_400 + 60).contains("it begins after"));
+    let nothing = unknown(&now, &["Busy".to_owned(), "OOF".to_owned()], Language::Da);
+    assert!(nothing.contains("vises som Busy, OOF") && !nothing.contains('{'), "{nothing}");
+
+    let differs = KeyState { planner: Planner::Nothing, pending: true, ..key() };
+    let failure = store::inspect::PlannerFailure {
+        at: at(0),
+        operation: "CreateEvents".to_owned(),
+        event_id: Some(6904),
+        text: Some("no answer".to_owned()),
+    };
+    let rehearsal = Sending { dry_run: true, failure: None };
+    let fails = Sending { dry_run: false, failure: Some(failure) };
+    for (sending, words) in [(&rehearsal, "planner.dry_run is set"), (&fails, "no answer (6904)")] {
+        let told = standing(&differs, &used(), &present(sending), Language::En);
+        assert!(told.contains(words), "{told}");
+    }
+    let acted =
+        Happening::Acted { act: "mailbox allow".into(), by: "kim".into(), reason: Some("pilot".into()) };
+    assert_eq!(of(&acted, Language::En), "kim did: mailbox allow: pilot");
+    assert_eq!(fields(&acted)["reason"], "pilot");
 }

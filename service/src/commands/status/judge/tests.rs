@@ -58,6 +58,8 @@ fn well() -> Picture {
         },
         accounts: AccountCapacity::default(),
         oldest: None,
+        alerts: Vec::new(),
+        sending: crate::commands::diff::Sending::default(),
         limits: Limits {
             calls: None,
             events: None,
@@ -159,4 +161,30 @@ fn ages_have_two_units() {
     {
         assert_eq!(age(seconds), text);
     }
+}
+
+/// Exchange is down: nothing waits, since nothing comes, and the groups are owned; what is known is the alert.
+#[test]
+fn an_alert_that_stands_is_not_well_and_its_group_fails() {
+    let mut picture = well();
+    picture.alerts = vec![
+        Alert {
+            code: 4906,
+            since: at(-60),
+            last_at: at(0),
+            occurrences: 1,
+            subjects: vec!["a@x.dk".to_owned()],
+        },
+        Alert { code: 4908, since: at(-50), last_at: at(0), occurrences: 3, subjects: vec!["1".to_owned()] },
+    ];
+    assert_eq!(keys(&picture), ["status.r.alert", "status.r.alert"]);
+    let remarks = remarks(&picture);
+    let (what, next) = remarks[0].text(Language::En);
+    assert!(what.contains("alert 4908") && what.contains("a stream could not be opened (1)"), "{what}");
+    assert_eq!(next, "kommuneklient codes 4908");
+    assert!(remarks[1].text(Language::Da).0.contains("en postkasse i en gruppe"));
+    assert_eq!(stream(&picture, &picture.work.groups[0]), Stream::Fails);
+    assert_eq!(stream(&well(), &well().work.groups[0]), Stream::Owned);
+    picture.work.groups[0].owner = None;
+    assert_eq!(stream(&picture, &picture.work.groups[0]), Stream::Nobodys);
 }

@@ -1,0 +1,33 @@
+//! `kommuneklient set-aside`.
+
+texts! {
+    NOTHING = "set_aside.nothing" { en "nothing is set aside" da "intet er lagt til side" }
+    ID = "set_aside.id" { en "ID" da "ID" }
+    NOTIFICATION = "set_aside.notification" { en "NOTIFICATION" da "NOTIFIKATION" }
+    SINCE = "set_aside.since" { en "SINCE" da "SIDEN" }
+    TRIES = "set_aside.tries" { en "TRIES" da "FORSØG" }
+    WHY = "set_aside.why" { en "WHY" da "HVORFOR" }
+    WOULD = "set_aside.would" { en "WOULD" da "VILLE" }
+    /// Their origin ids are 112 characters long, and no command takes one: they stand in the answer for programs only.
+    NEXT = "set_aside.next" {
+        en "`kommuneklient set-aside retry --mailbox MAILBOX` tries again what was set aside; what Planner refused is sent
+when its decision changes or a comparison says so. --json tells origin ids and ends, too."
+        da "`kommuneklient set-aside retry --mailbox POSTKASSE` forsøger igen med det, der er lagt til side; det, Planner afviste,
+sendes, når afgørelsen ændrer sig, eller en sammenligning siger det. --json viser også origin id og sluttid."
+    }
+    MORE_NOTIFICATIONS = "set_aside.more_notifications" {
+        en "only the first {n} notifications are shown" da "kun de første {n} notifikationer vises"
+    }
+    MORE_APPOINTMENTS = "set_aside.more_appointments" {
+        en "only the first {n} appointments are shown" da "kun de første {n} aftaler vises"
+    }
+    ASIDE = "set_aside.aside" { en "set aside: {why}" da "lagt til side: {why}" }
+    REFUSED = "set_aside.refused" {
+        en "refused by Planner with code {code}" da "afvist af Planner med kode {code}"
+    }
+    ONE_NOTIFICATION = "set_aside.one_notification" { en "{n} notification" da "{n} notifikation" }
+    NOTIFICATIONS = "set_aside.notifications" { en "{n} notifications" da "{n} notifikationer" }
+    RETRIED = "set_aside.retried" {
+        en "tried again: {notifications}, {appointments}" da "forsøgt igen: {notifications}, {appointments}"
+    }
+}
