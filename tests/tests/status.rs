@@ -33,6 +33,14 @@ async fn text_of(scene: &Scene, line: &str) -> String {
 async fn a_running_service_is_seen_and_a_mailbox_is_understood() {
     let scene = Scene::ready(PROGRAM, Setting { mailboxes: 2, ..Setting::default() }).await;
     let anna = mailbox(1);
+    // or the first full read finds the appointment, and no live change decides it
+    wait_for("every calendar being read", async || {
+        match scene.count("select count(*) from planner_resource where last_full_sync is null").await {
+            0 => Ok(()),
+            count => Err(format!("{count} to be read")),
+        }
+    })
+    .await;
     scene.outlook.create(&anna, scene.appointment("UID-1", 3)).await.unwrap();
     scene.until_in_step().await;
     wait_for("a quiet status", async || {
