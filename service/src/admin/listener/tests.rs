@@ -70,7 +70,13 @@ impl Scene {
             access = access.certificates(self.config.admin_pins());
         }
         let (runtime, clock) = (Handle::current(), SystemClock::shared());
-        let calls = AdminCalls::new(store.unwrap(), runtime, clock, access, Allowed { rediscovery: true });
+        let calls = AdminCalls::new(
+            store.unwrap(),
+            runtime,
+            clock,
+            access,
+            Allowed { rediscovery: true, sending: true },
+        );
         listener.serve(&calls).unwrap()
     }
 
