@@ -17,8 +17,11 @@ use proto_soap::{Body, Limits, Node, Reader, Writer};
 /// Limits small enough that a short input reaches each of them.
 const LIMITS: Limits = Limits { bytes: 1 << 16, depth: 16, text: 4_096, attributes: 8, elements: 500 };
 
-/// All of them, by name.
-pub(crate) const DECODERS: [(&str, fn(&[u8]) -> bool); 8] = [
+/// Its name, and whether it takes these bytes.
+type Decoder = (&'static str, fn(&[u8]) -> bool);
+
+/// All of them.
+pub(crate) const DECODERS: [Decoder; 8] = [
     ("soap", soap),
     ("ews", ews),
     ("stream", stream),
@@ -58,18 +61,18 @@ pub(crate) fn soap(bytes: &[u8]) -> bool {
 /// Requests and answers of Exchange Web Services.
 pub(crate) fn ews(bytes: &[u8]) -> bool {
     let request = proto_ews::decode_request(bytes, LIMITS);
-    if let Ok(request) = &request {
-        if let Ok(text) = proto_ews::encode_request(request) {
-            let again = proto_ews::decode_request(text.as_bytes(), Limits::standard());
-            assert_eq!(again.as_ref().ok(), Some(request), "{text}");
-        }
+    if let Ok(request) = &request
+        && let Ok(text) = proto_ews::encode_request(request)
+    {
+        let again = proto_ews::decode_request(text.as_bytes(), Limits::standard());
+        assert_eq!(again.as_ref().ok(), Some(request), "{text}");
     }
     let response = proto_ews::decode_response(bytes, LIMITS);
-    if let Ok(response) = &response {
-        if let Ok(text) = proto_ews::encode_response(response) {
-            let again = proto_ews::decode_response(text.as_bytes(), Limits::standard());
-            assert_eq!(again.as_ref().ok(), Some(response), "{text}");
-        }
+    if let Ok(response) = &response
+        && let Ok(text) = proto_ews::encode_response(response)
+    {
+        let again = proto_ews::decode_response(text.as_bytes(), Limits::standard());
+        assert_eq!(again.as_ref().ok(), Some(response), "{text}");
     }
     request.is_ok() || response.is_ok()
 }
@@ -103,20 +106,20 @@ pub(crate) fn stream(bytes: &[u8]) -> bool {
 pub(crate) fn planner(bytes: &[u8]) -> bool {
     let time = WireTime::utc();
     let request = proto_planner::decode_request(bytes, &time);
-    if let Ok(request) = &request {
-        if let Ok(text) = proto_planner::encode_request(request, &time) {
-            let again = proto_planner::decode_request(text.as_bytes(), &time);
-            assert_eq!(again.as_ref().ok(), Some(request), "{text}");
-        }
+    if let Ok(request) = &request
+        && let Ok(text) = proto_planner::encode_request(request, &time)
+    {
+        let again = proto_planner::decode_request(text.as_bytes(), &time);
+        assert_eq!(again.as_ref().ok(), Some(request), "{text}");
     }
     let mut known = request.is_ok();
     for operation in Operation::ALL {
         let answer = proto_planner::decode_response(operation, bytes, &time);
-        if let Ok(proto_planner::Answer::Response(response)) = &answer {
-            if let Ok(text) = proto_planner::encode_response(response, &time) {
-                let again = proto_planner::decode_response(operation, text.as_bytes(), &time);
-                assert_eq!(again.as_ref().ok(), answer.as_ref().ok(), "{text}");
-            }
+        if let Ok(proto_planner::Answer::Response(response)) = &answer
+            && let Ok(text) = proto_planner::encode_response(response, &time)
+        {
+            let again = proto_planner::decode_response(operation, text.as_bytes(), &time);
+            assert_eq!(again.as_ref().ok(), answer.as_ref().ok(), "{text}");
         }
         known |= answer.is_ok();
     }
@@ -126,11 +129,11 @@ pub(crate) fn planner(bytes: &[u8]) -> bool {
 /// Autodiscover over SOAP.
 pub(crate) fn autodiscover(bytes: &[u8]) -> bool {
     let request = discovery::decode_request(bytes, LIMITS);
-    if let Ok(request) = &request {
-        if let Ok(text) = discovery::encode_request(request) {
-            let again = discovery::decode_request(text.as_bytes(), Limits::standard());
-            assert_eq!(again.as_ref().ok(), Some(request), "{text}");
-        }
+    if let Ok(request) = &request
+        && let Ok(text) = discovery::encode_request(request)
+    {
+        let again = discovery::decode_request(text.as_bytes(), Limits::standard());
+        assert_eq!(again.as_ref().ok(), Some(request), "{text}");
     }
     request.is_ok() || discovery::decode_response(bytes, LIMITS).is_ok()
 }

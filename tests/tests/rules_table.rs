@@ -252,8 +252,10 @@ fn every_guarantee_names_tests_that_exist() {
     assert!(problems.is_empty(), "docs/runtime-semantics.md:\n{}", problems.join("\n"));
 }
 
-/// The rows of attacks: what shows the refusal, and the codes of its events.
-fn attacks(text: &str) -> Vec<(usize, Vec<(String, String)>, Vec<String>)> {
+/// A row of attacks: its line, what shows the refusal (package and test), and the codes of its events.
+type Attack = (usize, Vec<(String, String)>, Vec<String>);
+
+fn attacks(text: &str) -> Vec<Attack> {
     let mut rows = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let inside = line.strip_prefix("| ").and_then(|line| line.strip_suffix('|'));

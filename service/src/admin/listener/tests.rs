@@ -1,5 +1,6 @@
 //! Goal: over TLS who shows a certificate that counts may call, nobody else gets as far as a request, and what is no TLS,
 //! or an old one, is refused and told. Method: real sockets, certificates of an authority made here; no database is asked.
+#![allow(clippy::unwrap_used, reason = "all of this is test code")]
 
 use std::path::PathBuf;
 
