@@ -23,6 +23,14 @@ impl Turns {
     pub async fn take(&self) -> Turn<'_> {
         Turn(self.0.acquire().await.expect("nobody closes the semaphore"))
     }
+
+    /// The same where there is a limit; who has none goes at once.
+    pub async fn take_of(turns: Option<&Self>) -> Option<Turn<'_>> {
+        match turns {
+            Some(turns) => Some(turns.take().await),
+            None => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub struct QualifierOptions {
     /// Mailboxes that one shard reads at the same time for live changes. (The connector limits the calls of
     /// the whole process.)
     pub simultaneous_mailboxes: usize,
-    /// `simultaneous_calls_at_full_pull`: mailboxes that all shards together read in full at the same time.
+    /// `simultaneous_calls_at_full_pull`: calls to the source that all full reads of the process together make at the same time.
     pub simultaneous_full_reads: usize,
     /// `full_appointment_pull_schedule`: when every mailbox is read in full, in the policy's zone (B8).
     pub full_reads_at: DailyTimes,

@@ -158,10 +158,7 @@ impl Transport {
         async {
             let line = self.line(operation, &route)?;
             let service = service_of(route.endpoint);
-            let turn = match route.turns {
-                Some(turns) => Some(turns.take().await),
-                None => None,
-            };
+            let turn = Turns::take_of(route.turns).await;
             let pass =
                 line.throttle.pass(&service).await.map_err(|closed| still_closed(operation, closed))?;
             let sent = line.throttle.now();

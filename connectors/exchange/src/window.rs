@@ -252,10 +252,7 @@ async fn second_look(
     if asked.is_empty() {
         return Ok(());
     }
-    let _turn = match turns {
-        Some(turns) => Some(turns.take().await),
-        None => None,
-    };
+    let _turn = Turns::take_of(turns).await;
     let readings = match reading::read_items(exchange, mailbox, &asked).await {
         Ok(readings) => readings,
         Err(error) if is_of_the_whole(&error) => return Err(error),

@@ -3,7 +3,7 @@
 //! The simulated Exchange is a process of its own; PostgreSQL is the embedded one with its durable defaults; the
 //! qualifier runs in this process on the real store and connector. A first pull goes through a recorder, which
 //! gives the requests; then pulls into an empty database and the bare requests take turns, as many at one time as
-//! the pull reads mailboxes. The medians count.
+//! the pull makes calls. The medians count.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ const SINGLES: u32 = 30;
 /// Occurrences of its weekly series.
 const OCCURRENCES: u32 = 10;
 const APPOINTMENTS: u32 = MAILBOXES * (SINGLES + OCCURRENCES);
-/// Mailboxes that are read at one time (`simultaneous_calls_at_full_pull`).
+/// Calls of the pull at one time (`simultaneous_calls_at_full_pull`).
 const SIMULTANEOUS: [usize; 2] = [1, 8];
 /// Pulls and bare runs that are measured, each.
 const ROUNDS: usize = 3;
