@@ -9,11 +9,15 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use base::SystemClock;
+use calendar::ids::AccountId;
 use end_to_end::scene::{PASSWORD, quote};
 use end_to_end::{Scene, Setting, wait_for};
 use jiff::ToSpan;
 use proto_ews::{CalendarItem, FreeBusy};
 use serde_json::{Value, json};
+use store::account_slots::AccountSlot;
+use store::lease::{Lease, LeaseBook};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
 const COVERED: &str =
@@ -244,4 +248,63 @@ async fn an_outage_is_told_once_a_group_and_not_once_a_mailbox() {
     );
     assert_eq!(lines(4937) + lines(4906) + lines(4922), 0, "not one line for each mailbox");
     assert!(lines(4938) <= 1);
+}
+
+/// Another instance's group with the one slot of the account of the configuration: its row is gone already, and its
+/// stream and its lease are not.
+async fn dissolved_elsewhere(scene: &Scene) -> (LeaseBook, Lease) {
+    let store = scene.database.store.clone();
+    let life = Duration::from_secs(3);
+    let elsewhere = LeaseBook::new(store, SystemClock::shared(), "elsewhere/1/1".into(), life);
+    let lease = elsewhere.acquire("affinity-group/4711", Duration::from_secs(10)).await.unwrap();
+    let slot = scene.database.store.take_account_slot(&lease.fence(), AccountId::new(0), 1).await.unwrap();
+    assert_eq!(slot, AccountSlot::Taken);
+    (elsewhere, lease)
+}
+
+/// Starts the product, whose group finds no room while that lease is renewed.
+async fn starts_without_room(scene: &mut Scene, elsewhere: &LeaseBook) {
+    scene.start_service().await;
+    wait_for("a group that waits for room", async || {
+        elsewhere.renew().await.unwrap();
+        let waits = scene.log().contains("\"event_id\":9014");
+        if waits { Ok(()) } else { Err(scene.log().lines().last().unwrap_or_default().to_owned()) }
+    })
+    .await;
+    let asked = requests(scene).await;
+    assert!(asked.get("Subscribe").is_none(), "nothing is asked of Exchange without a slot: {asked}");
+}
+
+async fn one_slot() -> Scene {
+    let configuration = vec![("listener", "subscription_groups_per_credential", "1")];
+    let scene = Scene::new(PROGRAM, Setting { mailboxes: 2, configuration, ..Setting::default() }).await;
+    command(&scene, &["migrate"], "");
+    scene
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_waits_for_the_slot_of_one_that_is_ending_and_begins_when_it_is_handed_back() {
+    let mut scene = one_slot().await;
+    let (elsewhere, ending) = dissolved_elsewhere(&scene).await;
+    starts_without_room(&mut scene, &elsewhere).await;
+    elsewhere.renew().await.unwrap();
+    ending.release().await.unwrap();
+    create(&scene, 1).await;
+    assert_eq!(scene.until_in_step().await.len(), 1);
+    assert!(requests(&scene).await.get("Subscribe").is_some(), "and with one it is");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_takes_the_slot_of_one_whose_owner_died_when_its_lease_has_run_out() {
+    let mut scene = one_slot().await;
+    let (elsewhere, left) = dissolved_elsewhere(&scene).await;
+    starts_without_room(&mut scene, &elsewhere).await;
+    // nobody renews it any more
+    create(&scene, 1).await;
+    assert_eq!(scene.until_in_step().await.len(), 1);
+    let renewed = scene.database.store.take_account_slot(&left.fence(), AccountId::new(0), 1).await;
+    assert!(
+        matches!(renewed, Err(store::StoreError::LeaseLost { .. })),
+        "who wakes up finds its token worth nothing: {renewed:?}"
+    );
 }

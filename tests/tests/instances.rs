@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use end_to_end::scene::Part;
 use end_to_end::{Scene, Setting, mailbox, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
+use secrecy::ExposeSecret;
 use serde_json::json;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
@@ -371,4 +372,95 @@ async fn the_budget_of_a_minute_holds_over_two_instances_and_a_kill() {
     until_one_has_all(&scene, of_second).await;
     assert_eq!(scene.until_in_step().await.len(), 2 * MAILBOXES as usize);
     scene.assert_no_violations().await;
+}
+
+/// An instance that can renew its leases and nothing else: the server keeps its connection for renewals and takes no other.
+/// It says so, hands its leases back and ends with an error, and the other one goes on with all of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_whose_connections_are_gone_but_that_of_the_renewals_ends_and_is_taken_over() {
+    // its pool may be silent for 3 s instead of 30
+    let pace: &[&str] = &["KOMMUNEKLIENT_PACE=10"];
+    let mut scene = Scene::new(PROGRAM, setting()).await;
+    // renewals are given up after a quarter of a life, and their connection with them: not on a busy machine
+    scene.configure("leases", "ttl", default_of("ttl"));
+    let role = LimitedRole::new(&scene).await;
+    let usual = scene.database.url.expose_secret().to_owned();
+    scene.configure_text(
+        "database",
+        "url",
+        &usual.replace("user=kommuneklient", &format!("user={}", role.name)),
+    );
+    let mut first = scene.start_part("first", "", pace).await;
+    first.until_settled().await;
+    scene.configure_text("database", "url", &usual);
+    let second = scene.start_part("second", "", &[]).await;
+    second.until_ready().await;
+    let processes = until_shared(&scene).await;
+    let of_first = duties(&scene).await["listener"];
+    let of_second = processes.into_iter().find(|process| *process != of_first).unwrap();
+    create_everywhere(&scene, 1).await;
+    scene.until_in_step().await;
+
+    let began = Instant::now();
+    role.leave_only_the_renewals().await;
+    let first = std::cell::RefCell::new(&mut first);
+    let ended = wait_for("the process ending by itself", async || {
+        let mut first = first.borrow_mut();
+        first.ended().ok_or_else(|| first.log_end())
+    })
+    .await;
+    println!("ended after {:?}", began.elapsed());
+    let log = first.borrow().log();
+    assert_eq!(ended, "exit status: 1");
+    assert!(log.contains("\"event_id\":9015"), "{}", first.borrow().log_end());
+    assert!(began.elapsed() >= Duration::from_secs(3), "it was given its time");
+    until_one_has_all(&scene, of_second).await;
+    create_everywhere(&scene, 2).await;
+    assert_eq!(scene.until_in_step().await.len(), 2 * MAILBOXES as usize);
+    scene.assert_no_violations().await;
+    role.remove().await;
+}
+
+/// A role of the server for one process, whose connections can be taken away.
+struct LimitedRole {
+    name: String,
+    store: store::Store,
+}
+
+impl LimitedRole {
+    async fn new(scene: &Scene) -> Self {
+        let store = scene.database.store.clone();
+        let client = store.client("make a role").await.unwrap();
+        let database: String = client.query_one("select current_database()", &[]).await.unwrap().get(0);
+        let name = format!("role_of_{database}");
+        client.batch_execute(&format!("create role {name} login in role kommuneklient")).await.unwrap();
+        Self { name, store }
+    }
+
+    async fn remove(self) {
+        let client = self.store.client("remove the role").await.unwrap();
+        client.batch_execute(&format!("drop role {}", self.name)).await.unwrap();
+    }
+
+    /// From now on the process has the connection for renewals and gets no other.
+    async fn leave_only_the_renewals(&self) {
+        let client = self.store.client("take connections away").await.unwrap();
+        let limit = format!("alter role {} connection limit 1", self.name);
+        client.batch_execute(&limit).await.unwrap();
+        let others = format!(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+             where usename = '{}' and pid <> (select max(pid) from pg_stat_activity \
+                                              where usename = '{0}' and query like '%update lease set expires_at%')",
+            self.name
+        );
+        wait_for("the connections but one being gone", async || {
+            let gone: i64 = client.query_one(&others, &[]).await.unwrap().get(0);
+            let left = format!("select count(*) from pg_stat_activity where usename = '{}'", self.name);
+            match client.query_one(&left, &[]).await.unwrap().get::<_, i64>(0) {
+                1 => Ok(()),
+                left => Err(format!("{left} are there, {gone} were told to go")),
+            }
+        })
+        .await;
+    }
 }

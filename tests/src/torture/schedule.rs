@@ -5,7 +5,7 @@
 //! there, by the number drawn with it.
 
 use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,11 @@ const CHANGES: std::ops::RangeInclusive<usize> = 40..=90;
 const FAULTS: std::ops::RangeInclusive<usize> = 8..=14;
 /// PostgreSQL is away this often at most: each time nearly everything stands still.
 const RESTARTS_MAX: usize = 2;
+/// Where accounts have few slots: how often a group is dissolved and formed anew.
+const DISSOLVED: u64 = 4;
+/// When the first of them is, and how long after it the next.
+const DISSOLVED_FROM_MS: u64 = 1_800;
+const DISSOLVED_EVERY_MS: u64 = 1_000;
 /// Nothing goes wrong before this: the instances are to have begun.
 const FIRST_FAULT_MS: u64 = 300;
 
@@ -35,7 +40,8 @@ pub enum Emphasis {
     /// That nobody leaves a subscription behind: without faults after which nobody can know of one, or nobody can end it
     /// ([`GENTLE`]).
     Gentle,
-    /// That service accounts carry no more than they may: two of them, with as many slots together as there are groups.
+    /// That service accounts carry no more than they may: two of them, with as many slots together as there are groups,
+    /// and groups that dissolve and form anew while their owners die between their stream's end and their lease's.
     FewSlots,
 }
 
@@ -222,6 +228,33 @@ impl Schedule {
     }
 }
 
+/// Two of the mailboxes are alone with their grouping value ([`super::world`]). One after the other goes to the value of
+/// others, which dissolves its group, and back within the life of a lease, which forms one anew; every instance dies where
+/// it has closed the stream of a group and not handed its lease back. So a new group finds the slot of the one before taken
+/// by a lease that nobody will hand back.
+fn draw_dissolved(rng: &mut StdRng, instances: u32) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for instance in 1..=instances {
+        let mut points =
+            ["listener.group-ending", "listener.group-unsubscribed"].map(|name| (name.to_owned(), 1)).to_vec();
+        points.shuffle(rng);
+        let at_ms = FIRST_FAULT_MS + u64::from(instance) * 200;
+        steps.push(Step { at_ms, act: Act::Fault(Fault::KilledAtPoints { instance, points }) });
+    }
+    for round in 0..DISSOLVED {
+        let mailbox = rng.random_range(3..=4);
+        let home = u16::try_from(mailbox).expect("3 or 4");
+        let away = rng.random_range(1..=2);
+        let at_ms = DISSOLVED_FROM_MS + round * DISSOLVED_EVERY_MS + rng.random_range(0..200);
+        let back_ms = at_ms + rng.random_range(fault::LEASE_MS / 4..fault::LEASE_MS * 9 / 10);
+        for (at_ms, group) in [(at_ms, away), (back_ms, home)] {
+            let act = Act::Fault(Fault::MailboxMoved { mailbox, group, endpoint: 0 });
+            steps.push(Step { at_ms, act });
+        }
+    }
+    steps
+}
+
 /// About every second fault falls within half a second of another one, so that they meet. In every seed but the gentle
 /// ones an instance kills itself between two steps.
 fn draw_faults(rng: &mut StdRng, emphasis: Emphasis, instances: u32, mailboxes: u32) -> Vec<Step> {
@@ -252,6 +285,9 @@ fn draw_faults(rng: &mut StdRng, emphasis: Emphasis, instances: u32, mailboxes: 
     }
     if emphasis == Emphasis::Gentle {
         return steps;
+    }
+    if emphasis == Emphasis::FewSlots {
+        steps.extend(draw_dissolved(rng, instances));
     }
     // early, so that there is time to meet the points
     let drawn = Fault::draw(rng, KILLED_AT_POINT, mailboxes, instances);

@@ -117,4 +117,19 @@ fn some_seeds_try_something_besides() {
     });
     let moved: Vec<u8> = moved.collect();
     assert!(moved.len() > 5 && moved.iter().all(|endpoint| *endpoint == 0), "{moved:?}");
+    for table in &few {
+        let armed = |instance| {
+            table.faults().any(|fault| match fault {
+                Fault::KilledAtPoints { instance: of, points } => {
+                    *of == instance && points.iter().any(|(name, _)| name == "listener.group-ending")
+                }
+                _ => false,
+            })
+        };
+        assert!((1..=INSTANCES).all(armed), "seed {}", table.seed);
+        let home = |fault: &&Fault| {
+            matches!(fault, Fault::MailboxMoved { mailbox, group, .. } if *mailbox >= 3 && *mailbox == u32::from(*group))
+        };
+        assert!(table.faults().filter(home).count() >= 4, "seed {}", table.seed);
+    }
 }
