@@ -235,8 +235,9 @@ impl Schedule {
 fn draw_dissolved(rng: &mut StdRng, instances: u32) -> Vec<Step> {
     let mut steps = Vec::new();
     for instance in 1..=instances {
-        let mut points =
-            ["listener.group-ending", "listener.group-unsubscribed"].map(|name| (name.to_owned(), 1)).to_vec();
+        let mut points = ["listener.group-ending", "listener.group-unsubscribed"]
+            .map(|name| (name.to_owned(), 1))
+            .to_vec();
         points.shuffle(rng);
         let at_ms = FIRST_FAULT_MS + u64::from(instance) * 200;
         steps.push(Step { at_ms, act: Act::Fault(Fault::KilledAtPoints { instance, points }) });

@@ -127,9 +127,7 @@ fn some_seeds_try_something_besides() {
             })
         };
         assert!((1..=INSTANCES).all(armed), "seed {}", table.seed);
-        let home = |fault: &&Fault| {
-            matches!(fault, Fault::MailboxMoved { mailbox, group, .. } if *mailbox >= 3 && *mailbox == u32::from(*group))
-        };
+        let home = |fault: &&Fault| matches!(fault, Fault::MailboxMoved { mailbox, group, .. } if *mailbox >= 3 && *mailbox == u32::from(*group));
         assert!(table.faults().filter(home).count() >= 4, "seed {}", table.seed);
     }
 }
