@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use simulator_kit::Page;
+use simulator_planner::calls::{CallEntry, CallStep};
 use store::outbox::testing::sql;
 
 use crate::memory::resident_bytes;
@@ -52,6 +54,38 @@ pub async fn most_memory(scene: &Scene, time: Duration) -> u64 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     most
+}
+
+/// A call that came to Planner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// When its body had come, by Planner's clock, in microseconds since 1970 UTC.
+    pub at_us: i64,
+    /// The operation's name.
+    pub operation: String,
+    /// Appointments in it.
+    pub items: u64,
+}
+
+/// The calls that came to Planner after the entry `after` of its log, in their order, and the number of its last entry.
+///
+/// # Panics
+/// When it does not answer, or its log has lost some of them.
+pub async fn arrivals(scene: &Scene, mut after: u64) -> (Vec<Arrival>, u64) {
+    let mut all = Vec::new();
+    loop {
+        let path = format!("/admin/calls?after={after}");
+        let page: Page<CallEntry> = scene.planner.admin().get(&path).await.expect("the log can be read");
+        assert_eq!(page.lost, 0, "entries have made room for newer ones");
+        let Some(last) = page.entries.last().map(|entry| entry.seq) else { return (all, after) };
+        all.extend(page.entries.into_iter().filter_map(|entry| match entry.value.step {
+            CallStep::Came { operation, items, .. } => {
+                Some(Arrival { at_us: entry.value.at_us, operation, items: items as u64 })
+            }
+            CallStep::Went { .. } => None,
+        }));
+        after = last;
+    }
 }
 
 /// What Planner's own meter counted.

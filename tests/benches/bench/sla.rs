@@ -1,13 +1,13 @@
 //! How much of what was agreed with Planner is used while ten times as much waits, over sixty-second minutes.
 //!
-//! The product as a process, with Planner's own meter as the measure. Within any minute no more than what was agreed
-//! can come, so three times as much and one more cannot have come before three minutes: how much later it came is what
-//! was left unused. The cases run side by side, each with its own database and simulators; what they do in a minute
+//! The product as a process, with Planner's own meter and log as the measure. Within any minute no more than what was
+//! agreed can come, so three times as much and one more cannot have come before three minutes after the first: how much
+//! later it came is what was left unused. The cases run side by side, each with its own database and simulators; what they do in a minute
 //! is little.
 
 use std::time::Duration;
 
-use end_to_end::load::{Calls, backlog, calls, until_sendable};
+use end_to_end::load::{arrivals, backlog, calls, until_sendable};
 use end_to_end::{Scene, Setting, mailbox, wait_longer};
 
 use crate::figures::Figures;
@@ -76,14 +76,11 @@ async fn measure(case: Case) -> (Case, f64, u32) {
     let limit = number(case.events.or(case.calls).expect("a limit"));
     let mut scene = begin(case).await;
     let keys = limit * MINUTES * 10 / MAILBOXES;
+    let (_, before) = arrivals(&scene, 0).await;
     for n in 1..=MAILBOXES {
         let bulk = case.waits == Waits::Bulk || (case.waits == Waits::Both && n % 2 == 0);
         backlog(&scene, &mailbox(n), keys, bulk).await;
     }
-    let counted = |seen: Calls| if case.events.is_some() { seen.events } else { seen.all };
-    // what was called for while it began
-    let began = counted(calls(&scene).await);
-    let first = tokio::time::Instant::now();
     if case.dies {
         for _ in 0..MINUTES {
             tokio::time::sleep(Duration::from_secs(40)).await;
@@ -91,13 +88,28 @@ async fn measure(case: Case) -> (Case, f64, u32) {
             scene.start_service().await;
         }
     }
-    let target = began + u64::from(limit * MINUTES) + 1;
-    wait_longer(PATIENCE, "three minutes' worth and one more", async || {
-        let now = counted(calls(&scene).await);
-        if now >= target { Ok(()) } else { Err(format!("{now} of {target}")) }
+    let worth = u64::from(limit * MINUTES);
+    let (first, reached) = wait_longer(PATIENCE, "three minutes' worth and one more", async || {
+        let (came, _) = arrivals(&scene, before).await;
+        let mut sum = 0;
+        let mut counted = came.iter().map(|call| {
+            sum += if case.events.is_none() {
+                1
+            } else if call.operation.starts_with("Get") {
+                0
+            } else {
+                call.items
+            };
+            (call.at_us, sum)
+        });
+        let beyond = counted.find(|(_, sum)| *sum > worth);
+        match (came.first(), beyond) {
+            (Some(first), Some((reached, _))) => Ok((first.at_us, reached)),
+            _ => Err(format!("{} calls", came.len())),
+        }
     })
     .await;
-    let took = tokio::time::Instant::now().duration_since(first);
+    let took = Duration::from_micros(u64::try_from(reached - first).expect("later"));
     let used = f64::from(60 * MINUTES) / took.as_secs_f64();
     let seen = calls(&scene).await;
     eprintln!("  {}: {:.2} % used; {seen:?}", case.name, used * 100.0);
