@@ -1,6 +1,7 @@
 //! Storing full reads together: what several mailboxes lead to in one transaction. A pull of many mailboxes is bound by
 //! the database, and most of what a small transaction costs there is paid once for all of them. A full read that is
-//! ready waits for others that are under way, but only a moment, and never when it is the only one.
+//! ready waits for others that are under way, but only a moment, and never when it is the only one. [`GROUPS`] groups are
+//! being stored at one time: while one transaction waits for the disk or for us, the database works on another.
 //!
 //! Failure: when it does not work together, for whatever reason, each stores its own and learns its own fate. Who is
 //! given up while it writes for others leaves them to themselves: whether its transaction took effect or not,
@@ -13,7 +14,6 @@ use std::time::Duration;
 use store::decisions::{Applied, DECISIONS_TOGETHER_MAX, Done, Effect};
 use store::lease::Fence;
 use store::{Store, StoreError};
-use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Notify, Semaphore, oneshot};
 
 #[cfg(test)]
@@ -25,14 +25,19 @@ pub(crate) const MAILBOXES_MAX: usize = 16;
 const ENOUGH: usize = MAILBOXES_MAX;
 /// Longest wait for others.
 const LINGER: Duration = Duration::from_millis(40);
+/// Groups that are being stored at one time.
+pub(crate) const GROUPS: usize = 2;
+
 /// Those who wait to be stored.
 #[derive(Debug)]
 pub(crate) struct Together {
     waiting: Mutex<Vec<Waiting>>,
-    /// Who has it writes.
-    pen: Semaphore,
+    /// Who has one writes.
+    pens: Semaphore,
     /// Full reads that were begun and have not ended.
     under_way: AtomicUsize,
+    /// Those of them that are being stored.
+    being_stored: AtomicUsize,
     /// Longest wait for others.
     linger: Duration,
     /// Somebody came to wait, or ended without.
@@ -50,6 +55,22 @@ impl Drop for UnderWay<'_> {
     }
 }
 
+/// A group that is being stored.
+struct BeingStored<'a>(&'a Together, usize);
+
+impl<'a> BeingStored<'a> {
+    fn new(together: &'a Together, group: usize) -> Self {
+        together.being_stored.fetch_add(group, Ordering::Relaxed);
+        Self(together, group)
+    }
+}
+
+impl Drop for BeingStored<'_> {
+    fn drop(&mut self) {
+        self.0.being_stored.fetch_sub(self.1, Ordering::Relaxed);
+    }
+}
+
 #[derive(Debug)]
 struct Waiting {
     fence: Fence,
@@ -62,8 +83,9 @@ impl Together {
     pub(crate) fn new() -> Self {
         Self {
             waiting: Mutex::default(),
-            pen: Semaphore::new(1),
+            pens: Semaphore::new(GROUPS),
             under_way: AtomicUsize::new(0),
+            being_stored: AtomicUsize::new(0),
             linger: LINGER,
             news: Notify::new(),
         }
@@ -89,21 +111,35 @@ impl Together {
         let (stored, mut is_stored) = oneshot::channel();
         self.lock().push(Waiting { fence: fence.clone(), effect: Arc::clone(effect), stored });
         self.news.notify_one();
-        let pen = self.pen.acquire().await.expect("nobody closes the semaphore");
         loop {
-            match is_stored.try_recv() {
-                Ok(()) => return Ok(Applied::Done(Done::default())),
-                Err(TryRecvError::Closed) => break,
-                // It still waits in the queue: who takes it out tells or drops it before the pen is put down.
-                Err(TryRecvError::Empty) => {
-                    self.linger().await;
-                    let group = take(&mut self.lock());
-                    write(store, group).await;
-                }
+            let pen = tokio::select! {
+                biased;
+                told = &mut is_stored => match told {
+                    Ok(()) => return Ok(Applied::Done(Done::default())),
+                    Err(_dropped) => return store.apply(fence, effect).await,
+                },
+                pen = self.pens.acquire() => pen.expect("nobody closes the semaphore"),
+            };
+            if self.waits(effect) {
+                self.linger().await;
+                // The first come first: this one may have to go with a later group, or went with another writer's.
+                let group = take(&mut self.lock());
+                let _stored = BeingStored::new(self, group.len());
+                write(store, group).await;
+            } else {
+                // Another writer has it, and tells it or drops it.
+                drop(pen);
+                return match is_stored.await {
+                    Ok(()) => Ok(Applied::Done(Done::default())),
+                    Err(_dropped) => store.apply(fence, effect).await,
+                };
             }
         }
-        drop(pen);
-        store.apply(fence, effect).await
+    }
+
+    /// Does this effect stand in line still?
+    fn waits(&self, effect: &Arc<Effect>) -> bool {
+        self.lock().iter().any(|one| Arc::ptr_eq(&one.effect, effect))
     }
 
     /// Waits until enough or all are ready.
@@ -112,7 +148,9 @@ impl Together {
             loop {
                 let news = self.news.notified();
                 let ready = self.lock().len();
-                if ready >= ENOUGH || ready >= self.under_way.load(Ordering::Relaxed) {
+                let being_stored = self.being_stored.load(Ordering::Relaxed);
+                let others = self.under_way.load(Ordering::Relaxed).saturating_sub(being_stored);
+                if ready >= ENOUGH || ready >= others {
                     return;
                 }
                 news.await;

@@ -49,7 +49,8 @@ pub struct ObserverConfig {
     pub look_every: Duration,
     /// The driver's clock, which is right; those of instances may not be.
     pub clock: SharedClock,
-    /// At rest a subscription that is on no stream was left behind: nothing happened after which nobody can end it.
+    /// At rest a subscription that is on no stream was left behind: nothing happened after which nobody can end it, unless
+    /// the machine was so slow that a group lost its lease ([`Figures::groups_lost`]).
     pub every_subscription_streamed: bool,
     /// Where the observer may leave evidence of a failing seed, if anywhere.
     pub keep: Option<PathBuf>,
@@ -174,6 +175,9 @@ pub struct Figures {
     /// How often a group had to wait for a slot of its service account.
     #[serde(default)]
     pub slots_awaited: u64,
+    /// How often the lease of an affinity group was taken without having been handed back.
+    #[serde(default)]
+    pub groups_lost: u64,
     /// Take-overs of leases from a dead or paused owner: how long each was without a living owner, in milliseconds.
     pub take_overs_ms: Vec<u64>,
     /// The same of those during which the database was away: nobody can take anything over then.

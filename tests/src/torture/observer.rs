@@ -199,6 +199,12 @@ impl Observer {
         let mut findings = Findings::default();
         let notes = lock(&self.notes).clone();
         let lives = Lives::of(&notes);
+        match patiently(&self.config.clock, async || audit::groups_lost(&self.store).await.map_err(words_of))
+            .await
+        {
+            Ok(lost) => findings.figures.groups_lost = lost,
+            Err(reason) => findings.violations.push(blind(format!("the audit cannot be read: {reason}"))),
+        }
         match patiently(&self.config.clock, async || audit::read(&self.store).await.map_err(words_of)).await {
             Ok(audited) => self.judge_calls_and_writes(audited, &lives, &mut findings).await,
             Err(reason) => findings.violations.push(blind(format!("the audit cannot be read: {reason}"))),
@@ -322,10 +328,9 @@ impl Observer {
         let unheard = subscriptions::unheard(&live, &in_use.intersection(&there).cloned().collect());
         let calls: Page<CallEntry> =
             self.planner.get("/admin/calls?after=0&limit=1").await.map_err(simulator)?;
-        let idle = match self.config.every_subscription_streamed {
-            true => subscriptions::idle(&live),
-            false => Vec::new(),
-        };
+        let known = self.config.every_subscription_streamed
+            && audit::groups_lost(&self.store).await.map_err(words_of)? == 0;
+        let idle = if known { subscriptions::idle(&live) } else { Vec::new() };
         let differs = differs(&differences, waiting, &unheard, &idle);
         Ok(Look { at, differs, subscriptions: live, in_use, calls: calls.last })
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::fault::KINDS;
 use super::results::{Outcome, SeedResult};
+use super::schedule::Emphasis;
 
 /// All seeds of a run, or of a results file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -44,6 +45,8 @@ pub struct Report {
     pub sends_of_paused: u64,
     /// Writes that fences refused, as far as seen.
     pub refused_writes: u64,
+    /// Gentle seeds, and those of them in which no group lost its lease, so that no subscription may be left over.
+    pub gentle: (usize, usize),
     /// How often groups waited for a slot of their account.
     pub slots_awaited: u64,
     /// Writes that the observer checked for their token.
@@ -106,6 +109,11 @@ impl Report {
             took: Spread::of(all().map(|result| result.took_ms).collect()),
             sends_of_paused: all().map(|result| result.findings.figures.sends_of_paused).sum(),
             refused_writes: all().map(|result| result.findings.figures.refused_writes).sum(),
+            gentle: {
+                let gentle = || all().filter(|result| Emphasis::of(result.seed) == Emphasis::Gentle);
+                let judged = gentle().filter(|result| result.findings.figures.groups_lost == 0);
+                (gentle().count(), judged.count())
+            },
             slots_awaited: all().map(|result| result.findings.figures.slots_awaited).sum(),
             audited_writes: all().map(|result| result.findings.figures.audited_writes).sum(),
             planner_calls: all().map(|result| result.findings.figures.planner_calls).sum(),
@@ -167,6 +175,10 @@ impl Report {
             self.sends_of_paused,
             self.escalations,
             self.resident_bytes_max / 1024 / 1024
+        ));
+        let (gentle, judged) = self.gentle;
+        line(format!(
+            "{gentle} gentle seeds, {judged} of them without a lost lease: no subscription may be left over there"
         ));
         for kind in KINDS {
             line(format!("  {:<34}{:>7}", kind, self.injected.get(kind).copied().unwrap_or_default()));

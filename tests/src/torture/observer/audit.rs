@@ -149,6 +149,26 @@ pub async fn waiting(store: &Store) -> Result<Waiting, StoreError> {
     Ok(Waiting { notifications: row.get(0), keys: row.get(1), in_flight: row.get(2), stopped: row.get(3) })
 }
 
+/// How often the lease of an affinity group was taken without having been handed back: its owner had died, or had lost it.
+/// Who loses a lease may have a subscription under way that nobody knows of then, as with a kill.
+///
+/// # Errors
+/// The database is away.
+pub async fn groups_lost(store: &Store) -> Result<u64, StoreError> {
+    let operation = "look whose leases were lost";
+    let client = store.client(operation).await?;
+    let row = client
+        .query_one(
+            "select count(*) from (select owner, lag(owner) over (partition by key order by id) as before \
+                                   from torture.lease_history where key like 'affinity-group/%') h \
+             where owner <> '' and before <> ''",
+            &[],
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or_default())
+}
+
 /// The operators' black- and whitelist, lower-cased.
 ///
 /// # Errors

@@ -171,3 +171,21 @@ async fn a_call_that_is_given_up_before_its_deadline_is_told_and_one_that_ended_
     assert_eq!(audited.trouble, [""; 0]);
     assert_eq!(audited.early.len(), 1, "{:?}", audited.early);
 }
+
+#[tokio::test]
+async fn a_group_that_was_taken_without_being_handed_back_is_lost() {
+    let database = audited().await;
+    let client = database.store.client("change hands").await.unwrap();
+    let owned = async |owner: &str, token: i64| {
+        let statement = "insert into lease (key, owner, token, expires_at) \
+                         values ('affinity-group/1', $1, $2, now() + interval '1 hour') \
+                         on conflict (key) do update set owner = excluded.owner, token = excluded.token";
+        client.execute(statement, &[&owner, &token]).await.unwrap();
+        groups_lost(&database.store).await.unwrap()
+    };
+    assert_eq!(owned("host/7/x", 1).await, 0);
+    assert_eq!(owned("", 1).await, 0, "handed back");
+    assert_eq!(owned("host/8/x", 2).await, 0);
+    assert_eq!(owned("host/9/x", 3).await, 1, "another took it");
+    assert_eq!(owned("host/9/x", 4).await, 2, "its owner took it anew");
+}
