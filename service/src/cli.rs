@@ -36,6 +36,9 @@ pub use simulate::{SimulateCommand, SimulateExchangeArgs, SimulatedLogin};
 use crate::ServiceError;
 use crate::commands::{self, credential, secrets, with_store};
 use crate::config::{Config, Role};
+#[cfg(feature = "simulators")]
+use crate::texts::Language;
+use crate::texts::refusals;
 
 /// Keeps Jobcenter Planner aware of every appointment in Exchange calendars, one way, within a second.
 #[derive(Debug, Parser)]
@@ -145,7 +148,8 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when standard error is closed.
-            let _closed = writeln!(std::io::stderr(), "error: {}", telemetry::chain(&error));
+            let word = refusals::ERROR.say(error.language());
+            let _closed = writeln!(std::io::stderr(), "{word}: {}", telemetry::chain(&error));
             error.exit_code()
         }
     }
@@ -171,7 +175,7 @@ fn perform(command: Command) -> Result<(), ServiceError> {
 /// Runs the demonstration and prints what it found. Only a Planner that is in step is a success.
 #[cfg(feature = "simulators")]
 fn demo(arguments: DemoArgs) -> Result<(), ServiceError> {
-    let failed = |source| ServiceError::Command { command: "demo", source };
+    let failed = |source| ServiceError::Command { command: "demo", language: Language::En, source };
     let json = arguments.json;
     let settings = arguments.settings();
     let runtime = tokio::runtime::Runtime::new().map_err(ServiceError::Runtime)?;

@@ -30,6 +30,7 @@ pub(crate) mod secrets;
 mod set_aside;
 mod show;
 mod status;
+mod stream;
 mod tools;
 pub(crate) mod withheld;
 
@@ -166,7 +167,8 @@ where
             json: common.json,
             language: common.language.language(),
         };
-        work(desk).await.map_err(|error| failed(command, error))
+        let language = desk.language;
+        work(desk).await.map_err(|error| refused(command, error, language))
     })
 }
 
@@ -210,12 +212,17 @@ fn refuse_unmade(config: &Config, which: &Database) -> Result<(), ServiceError> 
     Ok(())
 }
 
-/// A command that failed.
+/// A command that was refused or failed, as it is told to whoever asked.
+fn refused(command: &'static str, error: CommandError, language: Language) -> ServiceError {
+    ServiceError::Command { command, language, source: Box::new(error::Told::new(error, language)) }
+}
+
+/// A command that failed, in English.
 pub(crate) fn failed(
     command: &'static str,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> ServiceError {
-    ServiceError::Command { command, source: source.into() }
+    ServiceError::Command { command, language: Language::En, source: source.into() }
 }
 
 /// The database failed at something.

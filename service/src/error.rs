@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use base::Disposition;
 
 use crate::config::Problems;
+use crate::texts::{Language, refusals};
 
 /// A failure of a command.
 #[derive(Debug, thiserror::Error)]
@@ -131,10 +132,12 @@ pub enum ServiceError {
         reason: String,
     },
     /// A command failed for a reason of its own.
-    #[error("{command} failed")]
+    #[error("{}", refusals::COMMAND_FAILED.fill(*language, &[("command", command)]))]
     Command {
         /// Which command.
         command: &'static str,
+        /// In which language that is told.
+        language: Language,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -156,6 +159,14 @@ impl ServiceError {
             } else {
                 Self::Database { operation, source }
             }
+        }
+    }
+
+    /// The language in which it is told.
+    pub const fn language(&self) -> Language {
+        match self {
+            Self::Command { language, .. } => *language,
+            _ => Language::En,
         }
     }
 

@@ -172,7 +172,8 @@ async fn clear(tools: &Tools, fence: &Fence, area: Area) -> Result<u64, StoreErr
 const fn days(retention: &RetentionConfig, area: Area) -> u32 {
     match area {
         Area::NotificationLog => retention.notification_log,
-        Area::SyncLog => retention.sync_log,
+        // what was decided and what Planner answered to it are one story
+        Area::SyncLog | Area::DecisionHistory => retention.sync_log,
         Area::CallLog => retention.service_call_reference_log,
         Area::ApplicationLog => retention.application_log,
         Area::PastAppointments => retention.calendar_event,

@@ -7,7 +7,12 @@
 //! Failure: rows that cannot be used are told with their line, all of them; the others are kept apart from them. Rows,
 //! columns and the file have limits.
 
+use std::fmt;
+
 use calendar::MailAddress;
+use calendar::address::MailAddressError;
+
+use crate::texts::{Language, refusals as t};
 
 /// The largest file, in bytes.
 pub(crate) const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -51,8 +56,54 @@ pub(crate) struct Reading<'a> {
 pub(crate) struct InvalidRow {
     /// Its line in the file, from 1.
     pub(crate) line: u64,
-    /// What is wrong, and what to write.
-    pub(crate) reason: String,
+    /// What is wrong, and what to write; for programs in English.
+    pub(crate) reason: RowFault,
+}
+
+/// What is wrong with a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RowFault {
+    /// It names no list, and none is given for all.
+    NoList,
+    /// It names something that is no list.
+    OtherList(String),
+    /// It has no address.
+    NoAddress,
+    /// Its address cannot be used.
+    BadAddress(String, MailAddressError),
+    /// This one is to be blocked, and nobody says why.
+    NoReason(MailAddress),
+}
+
+impl RowFault {
+    /// In words.
+    pub(crate) fn text(&self, language: Language) -> String {
+        match self {
+            Self::NoList => t::ROW_NO_LIST.say(language).to_owned(),
+            Self::OtherList(text) => t::ROW_OTHER_LIST.fill(language, &[("text", &format!("{text:?}"))]),
+            Self::NoAddress => t::ROW_NO_ADDRESS.say(language).to_owned(),
+            Self::BadAddress(text, error) => {
+                let why = match language {
+                    Language::En => error.to_string(),
+                    Language::Da => t::BAD_ADDRESS.say(language).to_owned(),
+                };
+                t::ROW_BAD_ADDRESS.fill(language, &[("text", &format!("{text:?}")), ("why", &why)])
+            }
+            Self::NoReason(mail) => t::ROW_NO_REASON.fill(language, &[("mail", mail)]),
+        }
+    }
+}
+
+impl fmt::Display for RowFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(Language::En))
+    }
+}
+
+impl serde::Serialize for RowFault {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// What a file says.
@@ -69,20 +120,28 @@ pub(crate) struct Lists {
 }
 
 /// Why a file cannot be read at all.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ListsFileError {
     /// It is no text.
-    #[error("it is no text in UTF-8, UTF-16 or Windows-1252")]
     NotText,
     /// Nothing stands in it.
-    #[error("it holds no rows; write one a line: blacklist;anna@kommune.dk;has left")]
     Empty,
     /// Its headings name no address.
-    #[error("its headings name no column of addresses; name one mail (others: list, reason)")]
     NoAddress,
     /// It is too long.
-    #[error("it has more than {ROWS_MAX} rows")]
     TooManyRows,
+}
+
+impl ListsFileError {
+    /// In words.
+    pub(crate) fn text(&self, language: Language) -> String {
+        match self {
+            Self::NotText => t::FILE_NOT_TEXT.say(language).to_owned(),
+            Self::Empty => t::FILE_EMPTY.say(language).to_owned(),
+            Self::NoAddress => t::FILE_NO_ADDRESS.say(language).to_owned(),
+            Self::TooManyRows => t::FILE_TOO_MANY_ROWS.fill(language, &[("n", &ROWS_MAX)]),
+        }
+    }
 }
 
 /// Where each part stands in a row.
@@ -212,25 +271,25 @@ fn row(
     record: &csv::StringRecord,
     columns: Columns,
     reading: Reading<'_>,
-) -> Result<(ListName, MailAddress, Option<String>), String> {
+) -> Result<(ListName, MailAddress, Option<String>), RowFault> {
     let cell = |place: Option<usize>| {
         place.and_then(|place| record.get(place)).map(str::trim).filter(|cell| !cell.is_empty())
     };
     let list = match cell(columns.list) {
         Some(text) => {
             let short: String = text.chars().take(40).collect();
-            ListName::of(text).ok_or_else(|| format!("{short:?} is no list; write whitelist or blacklist"))?
+            ListName::of(text).ok_or(RowFault::OtherList(short))?
         }
-        None => reading.list.ok_or("it names no list; write whitelist or blacklist, or give --list")?,
+        None => reading.list.ok_or(RowFault::NoList)?,
     };
-    let mail = cell(Some(columns.mail)).ok_or("it has no address")?;
+    let mail = cell(Some(columns.mail)).ok_or(RowFault::NoAddress)?;
     let mail = MailAddress::parse(mail).map_err(|error| {
         let short: String = mail.chars().take(80).collect();
-        format!("{short:?} cannot be used: {error}")
+        RowFault::BadAddress(short, error)
     })?;
     let reason = cell(columns.reason).or(reading.reason).map(ToOwned::to_owned);
     if list == ListName::Blacklist && reason.is_none() {
-        return Err(format!("{mail} is to be blocked without a reason; add one, or give --reason for all"));
+        return Err(RowFault::NoReason(mail));
     }
     Ok((list, mail, reason))
 }

@@ -39,8 +39,10 @@ pub(crate) mod explain;
 pub(crate) mod lists;
 pub(crate) mod mailbox;
 pub(crate) mod operations;
+pub(crate) mod refusals;
 pub(crate) mod set_aside;
 pub(crate) mod status;
+pub(crate) mod stream;
 pub(crate) mod withheld;
 pub(crate) mod words;
 
@@ -57,8 +59,10 @@ pub(crate) const ALL: &[&[Text]] = &[
     lists::ALL,
     mailbox::ALL,
     operations::ALL,
+    refusals::ALL,
     set_aside::ALL,
     status::ALL,
+    stream::ALL,
     withheld::ALL,
     words::ALL,
 ];

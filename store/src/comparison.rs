@@ -35,7 +35,7 @@ mod write;
 mod matrix_tests;
 #[cfg(test)]
 #[cfg(feature = "testing")]
-mod tests;
+pub(crate) mod tests;
 
 pub use apply::{Compared, Comparison, Fate, Withheld};
 

@@ -25,6 +25,7 @@ use crate::withheld::{self, MissingKey, WithheldSource, Withholding};
 use crate::{Store, StoreError};
 
 mod fences;
+pub(crate) mod overruled;
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests;
@@ -322,6 +323,7 @@ async fn prepare(tx: &Transaction<'_>) -> Result<(), StoreError> {
         &in_use,
         write::CREATE,
         write::DECIDE,
+        write::DECIDE_FIRST,
         write::LEARN_SERIES,
         notification_queue::FINISH,
         &note_full_reads,

@@ -84,7 +84,7 @@ pub struct Erasure {
 }
 
 /// What is removed, in this order; the condition on `$1`, the address.
-const REMOVED: [(&str, &str); 14] = [
+const REMOVED: [(&str, &str); 15] = [
     ("withheld_key", "mail = $1"),
     ("withheld_run", "mail = $1"),
     ("withheld_list_resource", "mail = $1"),
@@ -92,6 +92,8 @@ const REMOVED: [(&str, &str); 14] = [
     ("notification_log", "mail = $1"),
     ("sync_log", "mail = $1"),
     ("calendar_event", "mail = $1"),
+    // after the decisions, so that whoever overrules one meanwhile has done it
+    ("decision_history", "mail = $1"),
     ("series", "mail = $1"),
     ("operation_mailbox", "mail = $1"),
     ("operation", "mail = $1"),
@@ -185,7 +187,9 @@ impl Store {
             return Ok(0);
         }
         let mut swept = 0;
-        for table in ["calendar_event", "notification", "notification_log", "sync_state", "series"] {
+        for table in
+            ["calendar_event", "decision_history", "notification", "notification_log", "sync_state", "series"]
+        {
             let statement = format!(
                 "delete from {table} t using (select distinct mail from {table}) m \
                  where t.mail = m.mail and sha256(convert_to(m.mail, 'UTF8')) in (select hash from erased_mailbox)"

@@ -27,6 +27,8 @@ pub enum Area {
     NotificationLog,
     /// Answers of Planner, appointment by appointment.
     SyncLog,
+    /// Decisions that others took the place of.
+    DecisionHistory,
     /// Calls to Planner.
     CallLog,
     /// Events with a code.
@@ -37,14 +39,21 @@ pub enum Area {
 
 impl Area {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::NotificationLog, Self::SyncLog, Self::CallLog, Self::ApplicationLog, Self::PastAppointments];
+    pub const ALL: [Self; 6] = [
+        Self::NotificationLog,
+        Self::SyncLog,
+        Self::DecisionHistory,
+        Self::CallLog,
+        Self::ApplicationLog,
+        Self::PastAppointments,
+    ];
 
     /// The name of its table.
     pub const fn table(self) -> &'static str {
         match self {
             Self::NotificationLog => "notification_log",
             Self::SyncLog => "sync_log",
+            Self::DecisionHistory => "decision_history",
             Self::CallLog => "service_call_reference_log",
             Self::ApplicationLog => "application_log",
             Self::PastAppointments => "calendar_event",
@@ -67,6 +76,13 @@ impl Area {
                 "with gone as (delete from sync_log where id in ( \
                      select id from sync_log where at < clock_timestamp() - make_interval(days => $1) \
                      order by at limit $2) returning 1) \
+                 select count(*), count(*) >= $2 and $3::text is not null, ''::text from gone"
+            }
+            Self::DecisionHistory => {
+                "with gone as (delete from decision_history where id in ( \
+                     select id from decision_history \
+                     where overruled_at < clock_timestamp() - make_interval(days => $1) \
+                     order by overruled_at limit $2) returning 1) \
                  select count(*), count(*) >= $2 and $3::text is not null, ''::text from gone"
             }
             Self::CallLog => {

@@ -26,6 +26,7 @@ pub mod embedded;
 pub mod erasure;
 pub mod error;
 pub mod full_reads;
+pub mod group_streams;
 pub mod housekeeping;
 pub mod inspect;
 pub mod instances;

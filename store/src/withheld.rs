@@ -19,6 +19,7 @@ use calendar::{MailAddress, OriginId, Slot};
 use jiff::Timestamp;
 use tokio_postgres::{Row, Transaction};
 
+use crate::decisions::overruled::keep_overruled;
 use crate::operations::clean;
 use crate::wake::{self, Channel};
 use crate::{Store, StoreError};
@@ -388,10 +389,10 @@ impl Store {
         tx.execute(lock, &[&run]).await.map_err(StoreError::query(operation))?;
         let compared = settled.source == WithheldSource::Comparison;
         // The decision bears the begin of the run's reading: a live reading that began since goes before it.
-        settled.keys = tx
-            .execute(
+        let confirmed = tx
+            .query_one(
                 &format!(
-                    "insert into calendar_event as e (mail, origin_id, version, wanted, start_at, end_at, decided_at, \
+                    "with stored as (insert into calendar_event as e (mail, origin_id, version, wanted, start_at, end_at, decided_at, \
                                                       reading_began, bulk, ack_there, ack_start, ack_end, ack_at) \
                      select w.mail, w.origin_id, w.version + 1, false, w.start_at, w.end_at, $1::timestamptz, \
                             r.reading_began, true, $3::boolean, case when $3 then w.start_at end, \
@@ -409,12 +410,16 @@ impl Store {
                          ack_there = e.ack_there or excluded.ack_there, \
                          ack_start = case when $3 then excluded.ack_start else e.ack_start end, \
                          ack_end = case when $3 then excluded.ack_end else e.ack_end end \
-                     where e.version = excluded.version - 1"
+                     where e.version = excluded.version - 1 \
+                     returning e.mail, e.origin_id, e.version){} select count(*) from stored",
+                    keep_overruled!()
                 ),
                 &[&now, &run, &compared],
             )
             .await
+            .and_then(|row| row.try_get::<_, i64>(0))
             .map_err(StoreError::query(operation))?;
+        settled.keys = u64::try_from(confirmed).unwrap_or_default();
         end_keys(&tx, run).await?;
         tx.execute(
             "update withheld_run set deleted = $2 where id = $1",

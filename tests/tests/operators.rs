@@ -80,7 +80,7 @@ async fn lists_are_shown_and_changed_with_who_and_why() {
         resource(&desk.database.store, &format!("m{n:02}@x.dk")).await;
     }
     desk.refused("whitelist add m00@x.dk", &["11 of 12 resources would not be used any more", "--yes"]).await;
-    let added = desk.text("whitelist add M00@X.dk m01@x.dk m02@x.dk --yes --by kim").await;
+    let added = desk.text("whitelist add M00@X.dk m01@x.dk m02@x.dk --reason the_pilot --yes --by kim").await;
     assert_eq!(
         added,
         "added 3 entries; 9 not used any more, 0 used again; the whitelist has 3 entries now\n"
@@ -91,7 +91,12 @@ async fn lists_are_shown_and_changed_with_who_and_why() {
         (&listed[0]["mailbox"], &listed[0]["added_by"], &listed[0]["in_use"]),
         (&json!("m00@x.dk"), &json!("kim"), &json!(true))
     );
-    assert!(desk.text("whitelist list").await.lines().nth(1).unwrap().contains("m00@x.dk"));
+    assert!(listed.as_array().unwrap().iter().all(|entry| entry["reason"] == json!("the pilot")), "{listed}");
+    let first = desk.text("whitelist list").await;
+    let first = first.lines().nth(1).unwrap();
+    assert!(first.contains("m00@x.dk") && first.contains("the pilot"), "{first}");
+    assert!(desk.text("explain m00@x.dk").await.contains("kim did: whitelist add: the pilot"));
+    assert!(desk.text("mailbox show m00@x.dk").await.contains("the pilot"));
 
     let blocked = desk.text("blacklist add m01@x.dk --reason has_left").await;
     assert_eq!(blocked, "m01@x.dk is blocked: it is not used any more; its appointments stay in Planner\n");
@@ -114,6 +119,12 @@ async fn lists_are_shown_and_changed_with_who_and_why() {
         &["everybody be used (8 resources again)"],
     )
     .await;
+    desk.refused(
+        "whitelist remove m00@x.dk m01@x.dk m02@x.dk m03@x.dk --language da",
+        &["fejl: whitelist remove mislykkedes: intet blev ændret", "alle blive brugt (8 ressourcer igen)"],
+    )
+    .await;
+    desk.refused("pull nobody@x.dk --language da", &["Planner har aldrig haft nobody@x.dk på listen"]).await;
     assert!(desk.text("whitelist remove m03@x.dk").await.starts_with("removed 1 entry; 1 not used any more"));
     assert_eq!(desk.json("blacklist remove m07@x.dk").await["removed"], false);
     assert!(desk.text("blacklist remove m01@x.dk").await.contains("the resource list is asked for"));

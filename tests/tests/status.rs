@@ -41,7 +41,16 @@ async fn a_running_service_is_seen_and_a_mailbox_is_understood() {
         }
     })
     .await;
-    scene.outlook.create(&anna, scene.appointment("UID-1", 3)).await.unwrap();
+    let id = scene.outlook.create(&anna, scene.appointment("UID-1", 3)).await.unwrap();
+    scene.until_in_step().await;
+    scene.outlook.update(&anna, id.into(), scene.new_times(4)).await.unwrap();
+    wait_for("a second decision", async || {
+        match scene.count("select count(*) from calendar_event where version = 2").await {
+            1 => Ok(()),
+            count => Err(format!("{count} of them")),
+        }
+    })
+    .await;
     scene.until_in_step().await;
     wait_for("a quiet status", async || {
         let status = json_of(&scene, "status").await;
@@ -59,6 +68,20 @@ async fn a_running_service_is_seen_and_a_mailbox_is_understood() {
         (&json!(2), &json!(2))
     );
     assert!(status["budget"]["calls"].as_u64().unwrap() > 0, "{status}");
+    // it is opened anew while the group grows
+    wait_for("the open stream", async || {
+        let (status, page) = (json_of(&scene, "status").await, text_of(&scene, "status").await);
+        let shown = json_of(&scene, &format!("mailbox show {anna}")).await;
+        let group = &status["groups"][0];
+        let told = [&group["stream_state"]["open"], &shown["stream"]["open"]];
+        let is_open = told == [&json!(true); 2] && group["stream"] == json!("open");
+        if is_open && page.contains("  open since ") {
+            Ok(())
+        } else {
+            Err(format!("{status}\n{page}\n{shown}"))
+        }
+    })
+    .await;
     let page = text_of(&scene, "status --language da").await;
     assert!(
         page.starts_with("alt er i orden") && page.contains("lytter") && page.contains("kører"),
@@ -78,8 +101,13 @@ async fn a_running_service_is_seen_and_a_mailbox_is_understood() {
 
     let story = text_of(&scene, &format!("explain {anna} UID-1")).await;
     let place = |words: &str| story.find(words).unwrap_or_else(|| panic!("{words:?} is missing in\n{story}"));
-    assert!(place("decided by a live change") < place("call CreateEvents to Planner"), "{story}");
+    // the first decision, which the second overruled, stands where it was made
+    let first = story.lines().find(|line| line.contains("(UID-1, version 1), overruled at ")).expect(&story);
+    assert!(first.contains("decided by a live change: Planner is to hold it"), "{story}");
+    assert!(place("version 1), overruled") < place("call CreateEvents to Planner"), "{story}");
     assert!(place("call CreateEvents to Planner") < place("receipt 0 for the creation of UID-1"), "{story}");
+    assert!(place("receipt 0 for the creation of UID-1") < place("(UID-1, version 2)\n"), "{story}");
+    assert!(place("(UID-1, version 2)\n") < place("call UpdateEvents to Planner"), "{story}");
     assert!(story.contains("Planner holds it") && story.contains("nothing is to be sent"), "{story}");
     let shown = json_of(&scene, &format!("mailbox show {anna}")).await;
     assert_eq!((&shown["appointments"]["held"], &shown["subscribed"]), (&json!(1), &json!(true)));
@@ -95,7 +123,9 @@ async fn a_running_service_is_seen_and_a_mailbox_is_understood() {
     // the same in Danish; JSON stays as it is
     for (line, words) in [
         (format!("explain {anna} UID-1"), "kvittering 0 for oprettelsen af UID-1"),
+        (format!("explain {anna} UID-1"), "version 1), afløst "),
         (format!("mailbox show {anna}"), "lyttet til siden"),
+        (format!("mailbox show {anna}"), "dens strøm"),
         ("mailbox list".to_owned(), "POSTKASSE"),
         ("diff".to_owned(), "intet skal sendes"),
         (format!("erase {anna} --dry-run"), "ville blive fjernet:"),
@@ -107,6 +137,7 @@ async fn a_running_service_is_seen_and_a_mailbox_is_understood() {
             [json_of(&scene, &format!("{line} --language da")).await, json_of(&scene, &line).await];
         for answer in [&mut danish, &mut english].into_iter().filter_map(Value::as_object_mut) {
             answer.remove("since"); // of the moment of asking
+            answer.remove("stream"); // it may be opened anew between the two
         }
         assert_eq!(danish, english, "{line}");
     }
@@ -264,7 +295,8 @@ async fn an_outage_of_exchange_is_seen_by_status_and_by_the_doctor_of_a_mailbox(
     scene.until_in_step().await;
     wait_for("a quiet status", async || {
         let status = json_of(&scene, "status").await;
-        if status["well"] == json!(true) { Ok(()) } else { Err(status.to_string()) }
+        let is_open = status["groups"][0]["stream"] == json!("open");
+        if is_open && status["well"] == json!(true) { Ok(()) } else { Err(status.to_string()) }
     })
     .await;
     scene.exchange_fault(json!({ "kind": "http503", "probability": 1.0 })).await;
@@ -274,18 +306,24 @@ async fn an_outage_of_exchange_is_seen_by_status_and_by_the_doctor_of_a_mailbox(
         let told = status["alerts"].as_array().unwrap().iter().any(|alert| {
             alert["critical"] == json!(true) && alert["meaning"].as_str().is_some_and(|text| !text.is_empty())
         });
-        let fails = status["groups"][0]["stream"] == json!("fails");
+        let group = &status["groups"][0];
+        let fails = group["stream"] == json!("fails") && group["stream_state"]["open"] == json!(false);
         if told && fails && status["well"] == json!(false) { Ok(()) } else { Err(status.to_string()) }
     })
     .await;
     let page = text_of(&scene, "status").await;
     assert!(page.starts_with("to be looked at:") && page.contains("kommuneklient codes 49"), "{page}");
+    assert!(page.contains(", not open since "), "{page}");
     let doctor = run(&scene.configuration, &format!("doctor {}", mailbox(1))).await;
     assert!(doctor.status == 1 && doctor.out.contains("the stream of group"), "{doctor:?}");
     scene.end_faults().await;
     wait_for("the end of it", async || {
         let doctor = run(&scene.configuration, &format!("doctor {}", mailbox(1))).await;
-        if doctor.status == 0 { Ok(()) } else { Err(doctor.out) }
+        if doctor.status == 0 && doctor.out.contains("its stream is open since") {
+            Ok(())
+        } else {
+            Err(doctor.out)
+        }
     })
     .await;
 }

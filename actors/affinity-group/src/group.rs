@@ -19,6 +19,7 @@ use calendar::{MailAddress, codes};
 use mailbox_subscriber::{
     CatchUpNow, FromMailbox, GroupAffinity, MailboxSubscriber, Place, SubscriptionLost, Tools,
 };
+use store::group_streams::StreamEvent;
 use store::lease::{Fence, Lease, LeaseBook};
 use store::subscriptions::{GroupId, StoredGroup};
 use supervision::{ChildContext, ChildId, ChildRef, ChildSpec, Stop, SupervisorError, SupervisorRef};
@@ -32,6 +33,7 @@ use crate::messages::{FromTask, Heard, MembersChanged};
 use crate::order::{Desk, Order, Orders};
 use crate::outage::OutageWatch;
 use crate::policy::{Directive, Event, Policy};
+use crate::record::Record;
 
 mod beginning;
 mod ending;
@@ -90,6 +92,8 @@ struct Owned {
     journal: Journal,
     journal_task: JournalTask,
     reports: mpsc::Sender<FromTask>,
+    /// Tells operators how the stream stands.
+    record: Record,
 }
 
 impl Owned {
@@ -189,8 +193,10 @@ impl GroupActor {
         });
         let fence = lease.fence();
         let (location, account) = (group.location.clone(), group.account);
+        let record = Record::start(&tools.runtime, tools.store.clone(), fence.clone(), self.id);
         self.owned =
-            Some(Owned { lease, fence, location, account, affinity, journal, journal_task, reports });
+            Some(Owned { lease, fence, location, account, affinity, journal, journal_task, reports, record });
+        self.note(StreamEvent::Begun, None);
         tracing::info!(group = self.id.get(), members = group.members.len(), "affinity group begins");
         self.take_members(group, ctx);
         if std::mem::take(&mut self.told_before) {
@@ -284,7 +290,10 @@ impl GroupActor {
             Directive::End(mailbox, subscription) => self.end_mailbox(mailbox, subscription, ctx),
             Directive::Unsubscribe(mailbox, subscription) => self.unsubscribe(&mailbox, subscription),
             Directive::Open { stream, members } => self.open(stream, members),
-            Directive::Close => self.orders.withdraw(),
+            Directive::Close => {
+                self.orders.withdraw();
+                self.note(StreamEvent::Withdrawn, None);
+            }
             Directive::CatchUp { mailbox, spread } => {
                 self.send(&mailbox, CatchUpNow { spread });
             }
@@ -430,6 +439,9 @@ impl GroupActor {
         let group = self.id.get();
         // what was replaced meanwhile is no fault any more
         let current = self.policy.is_current(stream);
+        if current {
+            self.note_heard(&heard);
+        }
         match heard {
             Heard::Opened => {
                 tracing::debug!(succeeded = codes::success::STREAM_OPEN, group, stream, "stream open");

@@ -31,6 +31,7 @@ mod journal;
 mod order;
 mod outage;
 mod pump;
+mod record;
 mod round;
 #[cfg(test)]
 mod scripted;

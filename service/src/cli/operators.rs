@@ -181,6 +181,9 @@ pub struct WhitelistArgs {
     /// The mailboxes.
     #[arg(value_name = "MAILBOX", required = true, value_parser = MailAddress::parse)]
     pub mailboxes: Vec<MailAddress>,
+    /// Why; recorded, and shown with the whitelist.
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: Option<String>,
     /// It is meant, also where many mailboxes stop or begin to be used by it.
     #[arg(long)]
     pub yes: bool,
@@ -201,7 +204,7 @@ Example:
     /// Put mailboxes on it. The first entry excludes everybody else.
     #[command(after_help = "\
 Example, a roll-out that begins with three:
-  kommuneklient whitelist add anna@kommune.dk bo@kommune.dk room1@kommune.dk --config kommuneklient.toml --yes")]
+  kommuneklient whitelist add anna@kommune.dk bo@kommune.dk room1@kommune.dk --reason \"pilot\" --config kommuneklient.toml --yes")]
     Add(WhitelistArgs),
     /// Take mailboxes off it. Without any entry everybody is used.
     #[command(after_help = "\

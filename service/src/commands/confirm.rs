@@ -4,6 +4,8 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use super::CommandError;
+use super::error::Consequence;
+use crate::texts::{Language, refusals as t};
 
 /// The most that is read of an answer, in bytes.
 const ANSWER_MAX: u64 = 1_000;
@@ -25,9 +27,9 @@ pub(super) fn answer(question: &str) -> Option<String> {
 ///
 /// # Errors
 /// [`CommandError::NotSure`] when not, and where there is nobody to ask.
-pub(super) fn sure(consequence: String) -> Result<(), CommandError> {
-    let said = answer(&format!("{consequence}. Go on? [y/N] "));
-    if said.is_some_and(|said| says_yes(&said)) { Ok(()) } else { Err(CommandError::NotSure { consequence }) }
+pub(super) fn sure(consequence: Consequence, language: Language) -> Result<(), CommandError> {
+    let said = answer(&t::GO_ON.fill(language, &[("consequence", &consequence.text(language))]));
+    if said.is_some_and(|said| says_yes(&said)) { Ok(()) } else { Err(CommandError::NotSure(consequence)) }
 }
 
 fn says_yes(answer: &str) -> bool {

@@ -4,7 +4,8 @@ use calendar::MailAddress;
 use serde_json::{Value, json};
 use store::erasure::{self, Erasure};
 
-use super::show::{counted, counted_in, table_in};
+use super::error::Consequence;
+use super::show::{counted_in, table_in};
 use super::{CommandError, Desk, confirm};
 use crate::cli::tools::EraseArgs;
 use crate::texts::{Language, erase as t, words as w};
@@ -26,11 +27,7 @@ pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandErr
     }
     allowed(mail, &would, args)?;
     if !args.yes && !confirmed(mail, &would, language) {
-        return Err(CommandError::NotSure {
-            consequence: format!(
-                "everything that is stored of {mail} would be removed, and it would not be listed again"
-            ),
-        });
+        return Err(CommandError::NotSure(Consequence::Erased { mail: mail.to_string() }));
     }
     let done = desk.store.erase(mail, &by, args.leave_in_planner, true, now).await?;
     if !done.done {
@@ -50,22 +47,10 @@ pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandErr
 /// Refuses while Planner holds, or may come to hold, what nothing would delete afterwards.
 fn allowed(mail: &MailAddress, erasure: &Erasure, args: &EraseArgs) -> Result<(), CommandError> {
     if erasure.in_flight > 0 {
-        return Err(CommandError::NotErased {
-            reason: format!(
-                "{} in a call to Planner; try again in a minute",
-                counted(erasure.in_flight, "appointment is", "appointments are")
-            ),
-        });
+        return Err(CommandError::InCall { count: erasure.in_flight });
     }
     if erasure.held_by_planner > 0 && !args.leave_in_planner {
-        return Err(CommandError::NotErased {
-            reason: format!(
-                "Planner holds, or is to hold, {} of it. Have them deleted first: `kommuneklient mailbox block {mail} \
-                 --reason TEXT --withdraw`, until `kommuneklient diff {mail}` shows nothing; or leave them there with \
-                 --leave-in-planner",
-                counted(erasure.held_by_planner, "appointment", "appointments")
-            ),
-        });
+        return Err(CommandError::StillHeld { mail: mail.to_string(), count: erasure.held_by_planner });
     }
     Ok(())
 }

@@ -1,85 +1,74 @@
-//! Why a command of an operator was refused or failed, with the next step.
+//! Why a command of an operator was refused or failed, with the next step, in the language of whoever asked. What a cause below
+//! says (the database, the operating system) is in English.
 
+use std::error::Error as StdError;
+use std::fmt;
 use std::time::Duration;
 
 use store::StoreError;
+use store::resource_list::lists::ListEdit;
 
+use super::show::counted_in;
 use crate::cli::operators::RunId;
+use crate::lists_file::{InvalidRow, ListsFileError};
+use crate::texts::{Language, refusals as t, withheld as runs, words as w};
 
-/// A failure of a command.
+/// Most rows that cannot be used which are told to people.
+const ROWS_TOLD: usize = 100;
+
+/// A failure of a command. Its `Display` is English, as logs and programs get it; [`text`](Self::text) is for people.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     /// The database failed.
-    #[error("the database cannot be used (is it running, and is database.url right?)")]
     Store(#[source] StoreError),
     /// The tables that the command needs are not there.
-    #[error(
-        "the database has no tables of this version; bring it up to date with `kommuneklient migrate` \
-         (or start the service)"
-    )]
     Schema(#[source] StoreError),
     /// There is no such resource.
-    #[error("Planner never listed {mail}; `kommuneklient resources list` shows whom it lists")]
     UnknownMailbox {
         /// Which.
         mail: String,
     },
     /// It is blocked.
-    #[error("{mail} is blocked ({reason}); `kommuneklient blacklist remove {mail}` ends that")]
     Blocked {
         /// Which.
         mail: String,
-        /// Why.
-        reason: String,
+        /// Why, where somebody said so.
+        reason: Option<String>,
     },
     /// It is not in use.
-    #[error(
-        "{mail} has not been in use since {since} ({reason}); nothing is done for it until Planner and the whitelist name it"
-    )]
     NotInUse {
         /// Which.
         mail: String,
         /// Since when.
         since: String,
-        /// Why.
-        reason: String,
+        /// Why, where that is known.
+        reason: Option<String>,
     },
     /// Nobody is meant.
-    #[error(
-        "operation {id} comes to nothing: no mailbox is in use; `kommuneklient resources list` shows whom Planner lists"
-    )]
     NobodyInUse {
         /// The operation's number.
         id: i64,
     },
     /// Somebody should be sure first.
-    #[error("nothing was changed: {consequence}; add --yes if that is meant")]
-    NotSure {
-        /// What would happen.
-        consequence: String,
-    },
+    NotSure(Consequence),
     /// There is no operation with this number.
-    #[error("there is no operation {id}; `kommuneklient operations` shows the latest")]
     UnknownOperation {
         /// Its number.
         id: i64,
     },
     /// There is no withheld run with this number.
-    #[error("there is no withheld run {run}; `kommuneklient withheld list --settled` shows them")]
     UnknownRun {
         /// Its number.
         run: RunId,
     },
     /// The run does not wait any more.
-    #[error("run {run} does not wait any more, it is {state}")]
     Settled {
         /// Its number.
         run: RunId,
-        /// What became of it.
+        /// What became of it: `confirmed` …
         state: String,
     },
     /// A file cannot be read.
-    #[error("cannot read {file}")]
     ReadFile {
         /// Its path.
         file: String,
@@ -88,26 +77,15 @@ pub(crate) enum CommandError {
         source: std::io::Error,
     },
     /// A file of lists cannot be read as one.
-    #[error("{file} cannot be taken over")]
     ListsFile {
         /// Its path.
         file: String,
         /// Why.
-        #[source]
-        source: crate::lists_file::ListsFileError,
+        why: ListsFileError,
     },
     /// Some rows of a file cannot be used.
-    #[error(
-        "nothing was changed: {count} rows cannot be used; correct them, or give --skip-invalid to leave them out:\n{rows}"
-    )]
-    InvalidRows {
-        /// How many.
-        count: usize,
-        /// Their lines and what is wrong with each.
-        rows: String,
-    },
+    InvalidRows(Vec<InvalidRow>),
     /// Some of several runs could not be settled; the answer names them.
-    #[error("{failed} of {of} runs were left as they are")]
     SomeNotSettled {
         /// How many.
         failed: usize,
@@ -115,9 +93,6 @@ pub(crate) enum CommandError {
         of: usize,
     },
     /// Its data was erased.
-    #[error(
-        "the data of {mail} was erased {at} by {by}; `kommuneklient erase {mail} --undo` lets it be listed again"
-    )]
     Erased {
         /// Which.
         mail: String,
@@ -126,52 +101,37 @@ pub(crate) enum CommandError {
         /// By whom.
         by: String,
     },
-    /// It cannot be erased now.
-    #[error("nothing was erased: {reason}")]
-    NotErased {
-        /// Why.
-        reason: String,
+    /// It cannot be erased now: appointments of it are in a call.
+    InCall {
+        /// How many.
+        count: u64,
+    },
+    /// It cannot be erased: nothing would delete in Planner what it holds of it.
+    StillHeld {
+        /// Which.
+        mail: String,
+        /// How many appointments.
+        count: u64,
     },
     /// Nothing is known of it, so that it is hardly meant.
-    #[error(
-        "nothing was erased: {mail} is not known here, check the spelling (`kommuneklient mailbox list`); \
-         --even-if-unknown erases it all the same, so that it is never listed"
-    )]
     NothingKnown {
         /// Which.
         mail: String,
     },
     /// Mailboxes are not to be located anew.
-    #[error(
-        "listener.deactivate_solving_of_group_affinity is true: mailboxes keep their stored places; set it to false \
-         and start the service anew"
-    )]
     NotRediscovered,
     /// Nothing is sent at all.
-    #[error(
-        "planner.dry_run is true: nothing is sent, so nothing can be sent again; `kommuneklient diff` shows what would be"
-    )]
     DryRun,
     /// Steps of the doctor fail.
-    #[error("{count} of the steps fail, see above")]
     StepsFail {
         /// How many.
         count: usize,
     },
     /// Nobody does anything.
-    #[error("no instance of the service is running; start it: kommuneklient run")]
     NothingRuns,
     /// There is nothing to be tried again.
-    #[error(
-        "nothing of that is set aside (`kommuneklient set-aside list` shows what is); what Planner refused is sent \
-         when its decision changes or a comparison says so"
-    )]
     NothingSetAside,
     /// It took too long.
-    #[error(
-        "operation {id} is not done after {}s ({done} of {of}); it goes on, `kommuneklient operations {id}` shows it",
-        waited.as_secs()
-    )]
     TimedOut {
         /// Its number.
         id: i64,
@@ -184,8 +144,176 @@ pub(crate) enum CommandError {
     },
 }
 
+/// What somebody should be sure of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Consequence {
+    /// The whitelist would be empty, and so many be used again.
+    WhitelistEmpty {
+        /// How many.
+        revived: u64,
+    },
+    /// So many would not be used any more.
+    NotUsed {
+        /// How many.
+        dropped: u64,
+        /// Of how many.
+        in_use_before: u64,
+    },
+    /// Everything that is stored of it would be removed.
+    Erased {
+        /// Whose.
+        mail: String,
+    },
+}
+
+impl Consequence {
+    /// What this change of the lists leads to.
+    pub(super) const fn of(edit: &ListEdit) -> Self {
+        if edit.entries_now == 0 {
+            return Self::WhitelistEmpty { revived: edit.revived };
+        }
+        Self::NotUsed { dropped: edit.dropped, in_use_before: edit.in_use_before }
+    }
+
+    /// In words.
+    pub(super) fn text(&self, language: Language) -> String {
+        let resources = |n: u64| counted_in(language, n, w::ONE_RESOURCE, w::RESOURCES);
+        match self {
+            Self::WhitelistEmpty { revived } => {
+                t::WOULD_EMPTY_WHITELIST.fill(language, &[("resources", &resources(*revived))])
+            }
+            Self::NotUsed { dropped, in_use_before } => {
+                let of = resources(*in_use_before);
+                t::WOULD_NOT_BE_USED.fill(language, &[("n", dropped), ("resources", &of)])
+            }
+            Self::Erased { mail } => t::WOULD_ERASE.fill(language, &[("mail", mail)]),
+        }
+    }
+}
+
+/// The rows of a file that cannot be used, for people.
+pub(super) fn rows_told(invalid: &[InvalidRow], language: Language) -> Vec<String> {
+    let told = invalid.iter().take(ROWS_TOLD);
+    let mut lines: Vec<String> = told
+        .map(|row| t::ROW.fill(language, &[("line", &row.line), ("why", &row.reason.text(language))]))
+        .collect();
+    if let Some(more) = invalid.len().checked_sub(ROWS_TOLD).filter(|more| *more > 0) {
+        lines.push(t::MORE_ROWS.fill(language, &[("n", &more)]));
+    }
+    lines
+}
+
+impl CommandError {
+    /// In words; what a cause says is not among them.
+    pub(crate) fn text(&self, language: Language) -> String {
+        let why = |reason: &Option<String>| {
+            let reason = reason.as_deref().filter(|reason| !reason.is_empty());
+            reason.unwrap_or(w::NO_REASON.say(language)).to_owned()
+        };
+        match self {
+            Self::Store(_) => t::STORE.say(language).to_owned(),
+            Self::Schema(_) => t::SCHEMA.say(language).to_owned(),
+            Self::UnknownMailbox { mail } => t::UNKNOWN_MAILBOX.fill(language, &[("mail", mail)]),
+            Self::Blocked { mail, reason } => {
+                t::BLOCKED.fill(language, &[("mail", mail), ("reason", &why(reason))])
+            }
+            Self::NotInUse { mail, since, reason } => {
+                t::NOT_IN_USE.fill(language, &[("mail", mail), ("since", since), ("reason", &why(reason))])
+            }
+            Self::NobodyInUse { id } => t::NOBODY_IN_USE.fill(language, &[("id", id)]),
+            Self::NotSure(consequence) => {
+                t::NOT_SURE.fill(language, &[("consequence", &consequence.text(language))])
+            }
+            Self::UnknownOperation { id } => t::UNKNOWN_OPERATION.fill(language, &[("id", id)]),
+            Self::UnknownRun { run } => t::UNKNOWN_RUN.fill(language, &[("run", run)]),
+            Self::Settled { run, state } => {
+                let state = runs::state(state).map_or(state.as_str(), |state| state.say(language));
+                t::SETTLED.fill(language, &[("run", run), ("state", &state)])
+            }
+            Self::SomeNotSettled { failed, of } => {
+                t::SOME_NOT_SETTLED.fill(language, &[("failed", failed), ("of", of)])
+            }
+            Self::StepsFail { count } => t::STEPS_FAIL.fill(language, &[("count", count)]),
+            Self::TimedOut { id, waited, done, of } => t::TIMED_OUT
+                .fill(language, &[("id", id), ("waited", &waited.as_secs()), ("done", done), ("of", of)]),
+            Self::NotRediscovered => t::NOT_REDISCOVERED.say(language).to_owned(),
+            Self::DryRun => t::DRY_RUN.say(language).to_owned(),
+            Self::NothingRuns => t::NOTHING_RUNS.say(language).to_owned(),
+            Self::NothingSetAside => t::NOTHING_SET_ASIDE.say(language).to_owned(),
+            Self::ReadFile { .. } | Self::ListsFile { .. } | Self::InvalidRows(_) => self.of_file(language),
+            Self::Erased { .. }
+            | Self::InCall { .. }
+            | Self::StillHeld { .. }
+            | Self::NothingKnown { .. } => self.of_erasure(language),
+        }
+    }
+
+    fn of_file(&self, language: Language) -> String {
+        match self {
+            Self::ReadFile { file, .. } => t::READ_FILE.fill(language, &[("file", file)]),
+            Self::ListsFile { file, why } => {
+                t::LISTS_FILE.fill(language, &[("file", file), ("why", &why.text(language))])
+            }
+            Self::InvalidRows(rows) => {
+                let head = t::INVALID_ROWS.fill(language, &[("count", &rows.len())]);
+                format!("{head}\n{}", rows_told(rows, language).join("\n"))
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn of_erasure(&self, language: Language) -> String {
+        match self {
+            Self::Erased { mail, at, by } => {
+                t::ERASED.fill(language, &[("mail", mail), ("at", at), ("by", by)])
+            }
+            Self::InCall { count } => counted_in(language, *count, t::ONE_IN_CALL, t::IN_CALL),
+            Self::StillHeld { mail, count } => {
+                let held = counted_in(language, *count, w::ONE_APPOINTMENT, w::APPOINTMENTS);
+                t::STILL_HELD.fill(language, &[("appointments", &held), ("mail", mail)])
+            }
+            Self::NothingKnown { mail } => t::NOTHING_KNOWN.fill(language, &[("mail", mail)]),
+            _ => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(Language::En))
+    }
+}
+
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         if error.lacks_schema() { Self::Schema(error) } else { Self::Store(error) }
     }
 }
+
+/// A failure as it is told in a language, with the causes below it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    error: CommandError,
+    language: Language,
+}
+
+impl Told {
+    pub(super) const fn new(error: CommandError, language: Language) -> Self {
+        Self { error, language }
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.error.text(self.language))
+    }
+}
+
+impl StdError for Told {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.error.source()
+    }
+}
+
+#[cfg(test)]
+mod tests;

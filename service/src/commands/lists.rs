@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use store::StoreError;
 use store::resource_list::lists::{Edited, ListEdit, ListEntry};
 
-use super::show::{counted, counted_in, moment, table_in};
+use super::error::Consequence;
+use super::show::{counted_in, moment, table_in};
 use super::{CommandError, Desk, confirm};
 use crate::cli::operators::{BlacklistAddArgs, BlacklistRemoveArgs, WhitelistArgs, Who};
-use crate::texts::{Text, lists as l, mailbox as t, words as w};
+use crate::texts::{Language, Text, lists as l, mailbox as t, words as w};
 
 /// Shows the whitelist.
 pub(crate) async fn whitelist(desk: Desk) -> Result<(), CommandError> {
@@ -97,16 +98,20 @@ pub(super) fn and_erased(mut text: String, erased: &[(String, String)]) -> Strin
 /// Puts mailboxes on the whitelist.
 pub(crate) async fn add_to_whitelist(desk: Desk, args: &WhitelistArgs) -> Result<(), CommandError> {
     let by = args.who.name();
-    let edited = meant(args.yes, async |sure| {
+    let edited = meant(desk.language, args.yes, async |sure| {
         desk.store.add_to_whitelist(&args.mailboxes, &by, sure, desk.now()).await
     });
-    whitelist_edited(&desk, edited.await?, "added", "whitelist add", &by, args).await
+    let edited = edited.await?;
+    if let Some(reason) = &args.reason {
+        desk.store.note_whitelist_reason(&args.mailboxes, reason).await?;
+    }
+    whitelist_edited(&desk, edited, "added", "whitelist add", &by, args).await
 }
 
 /// Takes mailboxes off the whitelist.
 pub(crate) async fn remove_from_whitelist(desk: Desk, args: &WhitelistArgs) -> Result<(), CommandError> {
     let by = args.who.name();
-    let edited = meant(args.yes, async |sure| {
+    let edited = meant(desk.language, args.yes, async |sure| {
         desk.store.remove_from_whitelist(&args.mailboxes, &by, sure, desk.now()).await
     });
     whitelist_edited(&desk, edited.await?, "removed", "whitelist remove", &by, args).await
@@ -117,6 +122,7 @@ pub(crate) async fn remove_from_whitelist(desk: Desk, args: &WhitelistArgs) -> R
 /// # Errors
 /// [`CommandError::NotSure`], with what it would do, or the database.
 pub(crate) async fn meant(
+    language: Language,
     sure: bool,
     edit: impl AsyncFn(bool) -> Result<Edited, StoreError>,
 ) -> Result<ListEdit, CommandError> {
@@ -124,7 +130,7 @@ pub(crate) async fn meant(
         Edited::Done(edit) => return Ok(edit),
         Edited::Refused(would) => would,
     };
-    confirm::sure(consequence(&would))?;
+    confirm::sure(Consequence::of(&would), language)?;
     match edit(true).await? {
         Edited::Done(edit) | Edited::Refused(edit) => Ok(edit),
     }
@@ -140,9 +146,12 @@ async fn whitelist_edited(
 ) -> Result<(), CommandError> {
     let unlisted = if verb == "added" { never_listed(desk, args).await? } else { Vec::new() };
     let blocked = if verb == "added" { blocked(desk, args).await? } else { Vec::new() };
-    if edit.entries > 0 {
+    if edit.entries > 0 || args.reason.is_some() {
         let mailboxes: Vec<&str> = args.mailboxes.iter().map(MailAddress::as_str).collect();
-        let fields = json!({ "mailboxes": mailboxes, "dropped": edit.dropped, "revived": edit.revived });
+        let mut fields = json!({ "mailboxes": mailboxes, "dropped": edit.dropped, "revived": edit.revived });
+        if let Some(reason) = &args.reason {
+            fields["reason"] = json!(reason);
+        }
         desk.record(by, act, fields).await;
     }
     let erased = if verb == "added" { erased(desk, &args.mailboxes).await? } else { Vec::new() };
@@ -191,25 +200,9 @@ async fn blocked(desk: &Desk, args: &WhitelistArgs) -> Result<Vec<(String, Strin
         let mail = entry.mail.trim().to_lowercase();
         args.mailboxes.iter().any(|mailbox| mailbox.as_str() == mail)
     };
-    let reason =
-        |entry: ListEntry| (entry.mail, entry.reason.unwrap_or_else(|| "no reason given".to_owned()));
+    let no_reason = || w::NO_REASON.say(desk.language).to_owned();
+    let reason = |entry: ListEntry| (entry.mail, entry.reason.unwrap_or_else(no_reason));
     Ok(entries.into_iter().filter(is_meant).map(reason).collect())
-}
-
-fn consequence(edit: &ListEdit) -> String {
-    if edit.entries_now == 0 {
-        return format!(
-            "the whitelist would be empty, and so everybody be used ({} again)",
-            counted(edit.revived, "resource", "resources")
-        );
-    }
-    not_used_any_more(edit.dropped, edit.in_use_before)
-}
-
-/// What a change of the lists would end.
-pub(super) fn not_used_any_more(dropped: u64, in_use_before: u64) -> String {
-    let of = counted(in_use_before, "resource", "resources");
-    format!("{dropped} of {of} would not be used any more (their appointments stay in Planner)")
 }
 
 fn edit_value(edit: &ListEdit) -> Value {

@@ -6,21 +6,18 @@ use std::io::Read;
 use serde_json::json;
 use store::resource_list::import::{ListImport, ListImportEnd, ListImported};
 
+use super::error::{Consequence, rows_told};
 use super::show::counted_in;
-use super::{CommandError, Desk, confirm, lists as edits};
+use super::{CommandError, Desk, confirm};
 use crate::cli::ListsImportArgs;
-use crate::lists_file::{self, FILE_BYTES_MAX, InvalidRow, Lists, Reading};
+use crate::lists_file::{self, FILE_BYTES_MAX, Lists, Reading};
 use crate::texts::{Language, lists as t};
-
-/// Most rows that cannot be used which are told to people.
-const TOLD_MAX: usize = 100;
 
 /// Takes over the lists of a file.
 pub(crate) async fn import(desk: Desk, args: &ListsImportArgs) -> Result<(), CommandError> {
     let lists = read(args)?;
     if !lists.invalid.is_empty() && !args.skip_invalid && !args.dry_run {
-        let rows = told(&lists.invalid).join("\n");
-        return Err(CommandError::InvalidRows { count: lists.invalid.len(), rows });
+        return Err(CommandError::InvalidRows(lists.invalid));
     }
     let by = args.who.name();
     let take = async |sure| {
@@ -36,7 +33,8 @@ pub(crate) async fn import(desk: Desk, args: &ListsImportArgs) -> Result<(), Com
     };
     let mut end = take(args.yes).await?;
     if let ListImportEnd::Refused(would) = &end {
-        confirm::sure(edits::not_used_any_more(would.dropped, would.in_use_before))?;
+        let (dropped, in_use_before) = (would.dropped, would.in_use_before);
+        confirm::sure(Consequence::NotUsed { dropped, in_use_before }, desk.language)?;
         end = take(true).await?;
     }
     let (done, rehearsed) = match end {
@@ -82,16 +80,7 @@ fn read(args: &ListsImportArgs) -> Result<Lists, CommandError> {
         return Err(unread(std::io::Error::other(format!("it is larger than {} MiB", FILE_BYTES_MAX >> 20))));
     }
     let reading = Reading { list: args.list, reason: args.reason.as_deref() };
-    lists_file::read(&bytes, reading).map_err(|source| CommandError::ListsFile { file: name(), source })
-}
-
-fn told(invalid: &[InvalidRow]) -> Vec<String> {
-    let mut lines: Vec<String> =
-        invalid.iter().take(TOLD_MAX).map(|row| format!("  line {}: {}", row.line, row.reason)).collect();
-    if invalid.len() > TOLD_MAX {
-        lines.push(format!("  and {} more (--json tells all)", invalid.len() - TOLD_MAX));
-    }
-    lines
+    lists_file::read(&bytes, reading).map_err(|why| CommandError::ListsFile { file: name(), why })
 }
 
 fn text(
@@ -129,7 +118,7 @@ fn text(
         };
         let rows = counted_in(language, lists.invalid.len() as u64, t::ONE_ROW, t::ROWS);
         lines.push(verb.fill(language, &[("rows", &rows)]));
-        lines.extend(told(&lists.invalid));
+        lines.extend(rows_told(&lists.invalid, language));
     }
     lines.join("\n")
 }

@@ -8,7 +8,7 @@ use store::resource_list::lists::ListEntry;
 use store::resource_list::withdrawal::Withdrawal;
 
 use super::show::{counted_in, maybe, moment, pairs};
-use super::{CommandError, Desk, lists, resources};
+use super::{CommandError, Desk, lists, resources, stream};
 use crate::cli::tools::{
     MailboxAllowArgs, MailboxBlockArgs, MailboxListArgs, MailboxShowArgs, MailboxUnblockArgs,
 };
@@ -74,12 +74,12 @@ pub(crate) async fn unblock(desk: Desk, args: &MailboxUnblockArgs) -> Result<(),
 pub(crate) async fn allow(desk: Desk, args: &MailboxAllowArgs) -> Result<(), CommandError> {
     let by = args.who.name();
     let mail = &args.mailbox;
-    let edit = lists::meant(args.yes, async |sure| {
+    let edit = lists::meant(desk.language, args.yes, async |sure| {
         desk.store.add_to_whitelist(std::slice::from_ref(mail), &by, sure, desk.now()).await
     })
     .await?;
     if let Some(reason) = &args.reason {
-        desk.store.note_whitelist_reason(mail, reason).await?;
+        desk.store.note_whitelist_reason(std::slice::from_ref(mail), reason).await?;
     }
     let facts = desk.store.mailbox_facts(mail).await?;
     let fields = json!({ "mailbox": mail.as_str(), "reason": args.reason, "dropped": edit.dropped });
@@ -148,7 +148,7 @@ pub(crate) async fn unknown(desk: &Desk, mail: &MailAddress) -> Result<CommandEr
     Ok(match desk.store.blocked(mail).await? {
         Some(blocked) => CommandError::Blocked {
             mail: mailbox,
-            reason: blocked_text(&blocked, l::BLOCKED_BY, Language::En),
+            reason: Some(blocked_text(&blocked, l::BLOCKED_BY, desk.language)),
         },
         None => CommandError::UnknownMailbox { mail: mailbox },
     })
@@ -233,6 +233,10 @@ fn listening_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, Strin
     vec![
         (t::LABEL_PLACE, place.unwrap_or_else(|| t::NOT_LOCATED.say(language).to_owned())),
         (t::LABEL_SUBSCRIPTION, subscription),
+        (
+            t::LABEL_STREAM,
+            facts.stream.as_ref().map(|state| stream::words(state, language)).unwrap_or_default(),
+        ),
         (t::LABEL_LISTENED, maybe(listened_since(facts))),
         (t::LABEL_CAUGHT_UP, maybe(facts.caught_up_at)),
         (t::LABEL_ERROR, error.unwrap_or_default()),
@@ -326,6 +330,7 @@ pub(crate) fn value(facts: &MailboxFacts) -> Value {
         "located_at": at(facts.located_at),
         "location_doubted": facts.location_doubted,
         "group": facts.group,
+        "stream": stream::value(facts.stream.as_ref()),
         "subscribed": facts.subscribed,
         "listened_to_since": at(listened_since(facts)),
         "caught_up_at": at(facts.caught_up_at),

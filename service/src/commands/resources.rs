@@ -121,13 +121,13 @@ fn value(row: &ResourceRow) -> Value {
 pub(crate) async fn in_use(store: &Store, mail: &MailAddress) -> Result<(), CommandError> {
     let mailbox = mail.to_string();
     let Some(row) = store.resource_row(mail).await? else {
-        return Err(match store.blocked(mail).await?.map(|entry| entry.reason.unwrap_or_default()) {
+        return Err(match store.blocked(mail).await?.map(|entry| entry.reason) {
             Some(reason) => CommandError::Blocked { mail: mailbox, reason },
             None => CommandError::UnknownMailbox { mail: mailbox },
         });
     };
     let Some(since) = row.deleted_date else { return Ok(()) };
-    let reason = row.deleted_reason.unwrap_or_else(|| "no reason given".into());
+    let reason = row.deleted_reason;
     Err(if row.blacklisted {
         CommandError::Blocked { mail: mailbox, reason }
     } else {

@@ -63,11 +63,6 @@ pub(crate) fn maybe(at: Option<Timestamp>) -> String {
     at.map(moment).unwrap_or_default()
 }
 
-/// "1 mailbox", "2 mailboxes": a number with the word that goes with it.
-pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
 /// The text for one, or the one for many, with the number `n`.
 pub(crate) fn counted_in(language: Language, n: u64, one: Text, many: Text) -> String {
     if n == 1 { one } else { many }.fill(language, &[("n", &n)])
@@ -94,11 +89,5 @@ mod tests {
         assert!(lines[0].contains("MAILBOX") && lines[0].ends_with("WHY"));
         assert!(lines[1].ends_with("a@x") && lines[2].ends_with('r'));
         assert_eq!(table(&["X"], Vec::new(), "none"), "none");
-    }
-
-    #[test]
-    fn one_and_many() {
-        assert_eq!(counted(1, "mailbox", "mailboxes"), "1 mailbox");
-        assert_eq!(counted(0, "mailbox", "mailboxes"), "0 mailboxes");
     }
 }

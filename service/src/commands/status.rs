@@ -15,7 +15,7 @@ use store::alerts::Alert;
 use store::inspect::{Unsent, Work};
 
 use super::diff::{Sending, hold_name};
-use super::{CommandError, Desk};
+use super::{CommandError, Desk, stream};
 use crate::cli::tools::StatusArgs;
 use crate::texts::Language;
 use judge::Stage;
@@ -129,7 +129,7 @@ fn value(picture: &Picture) -> Value {
             "id": group.id, "endpoint": group.endpoint, "grouping_value": group.grouping_value,
             "account": group.account, "user": group.user_name, "mailboxes": group.members,
             "subscribed": group.subscribed, "failing": group.failing, "owner": group.owner,
-            "stream": judge::stream(picture, group).name(),
+            "stream": judge::stream(picture, group).name(), "stream_state": stream::value(group.stream.as_ref()),
             "alerts": alerts::of_group(alerts, group.id).map(|alert| alert.code).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "accounts": accounts.accounts.iter().map(|one| json!({

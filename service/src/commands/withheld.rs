@@ -94,15 +94,10 @@ fn word(known: &[(&str, Text)], word: &str, language: Language) -> String {
 }
 
 fn row(run: &Run, language: Language) -> Vec<String> {
-    let states = [
-        ("withheld", t::WAITS),
-        ("confirmed", t::CONFIRMED),
-        ("rejected", t::REJECTED),
-        ("cancelled", t::CANCELLED),
-    ];
     let sources =
         [("full_read", t::BY_FULL_READ), ("comparison", t::BY_COMPARISON), ("resource_list", t::BY_LIST)];
-    let state = word(&states, &run.state, language);
+    let state = t::state(&run.state);
+    let state = state.map_or_else(|| run.state.replace('_', " "), |state| state.say(language).to_owned());
     let state = match &run.settled {
         Some((by, at)) => {
             t::SETTLED_BY.fill(language, &[("state", &state), ("by", by), ("at", &moment(*at))])
@@ -191,7 +186,7 @@ struct Told {
     run: RunId,
     count: u64,
     /// What it can be followed by, or why it was left as it is.
-    settled: Result<i64, String>,
+    settled: Result<i64, CommandError>,
 }
 
 /// Confirms or rejects runs, one after the other: one that cannot be settled does not keep the others.
@@ -200,7 +195,7 @@ pub(crate) async fn settle(desk: Desk, args: &SettleArgs, confirm: bool) -> Resu
     let runs = if args.what.all { all_waiting(&desk).await? } else { args.what.runs.clone() };
     let (act, state) =
         if confirm { ("withheld confirm", "confirmed") } else { ("withheld reject", "rejected") };
-    let (mut told, mut last) = (Vec::new(), None);
+    let mut told = Vec::new();
     for run in runs {
         match acts::settle(&desk.store, run, confirm, &by, desk.now()).await {
             Ok((operation, count)) => {
@@ -209,15 +204,15 @@ pub(crate) async fn settle(desk: Desk, args: &SettleArgs, confirm: bool) -> Resu
             }
             // without the database the others cannot be settled either
             Err(error @ (CommandError::Store(_) | CommandError::Schema(_))) => return Err(error),
-            Err(error) => {
-                told.push(Told { run, count: 0, settled: Err(error.to_string()) });
-                last = Some(error);
-            }
+            Err(error) => told.push(Told { run, count: 0, settled: Err(error) }),
         }
     }
     let failed = told.iter().filter(|one| one.settled.is_err()).count();
     // one run: its own error is all that there is to say
-    if let ([_], Some(error)) = (&told[..], last) {
+    if failed == 1
+        && let [Told { settled: Err(_), .. }] = &told[..]
+        && let Some(Told { settled: Err(error), .. }) = told.pop()
+    {
         return Err(error);
     }
     let value = |one: &Told| {
@@ -226,7 +221,9 @@ pub(crate) async fn settle(desk: Desk, args: &SettleArgs, confirm: bool) -> Resu
             Ok(operation) => {
                 json!({ "run": run, "state": state, "count": one.count, "operation": operation })
             }
-            Err(error) => json!({ "run": run, "state": "not settled", "count": 0, "error": error }),
+            Err(error) => {
+                json!({ "run": run, "state": "not settled", "count": 0, "error": error.to_string() })
+            }
         }
     };
     let answer = match &told[..] {
@@ -268,7 +265,7 @@ fn outcome(one: &Told, confirm: bool, language: Language) -> String {
     let run = one.run;
     let operation = match &one.settled {
         Ok(operation) => operation,
-        Err(error) => return t::LEFT.fill(language, &[("run", &run), ("error", error)]),
+        Err(error) => return t::LEFT.fill(language, &[("run", &run), ("error", &error.text(language))]),
     };
     let (single, many) = match run {
         RunId::List(_) => (w::ONE_RESOURCE, w::RESOURCES),

@@ -87,6 +87,18 @@ texts! {
     LISTENED_OK = "mailbox.listened.ok" {
         en "group {group}, since {at}" da "gruppe {group}, siden {at}"
     }
+    LISTENED_OPEN = "mailbox.listened.open" {
+        en "group {group}, since {at}; its stream is open since {open}"
+        da "gruppe {group}, siden {at}; dens strøm er åben siden {open}"
+    }
+    LISTENED_NOT_OPEN = "mailbox.listened.not_open" {
+        en "the stream of group {group} is not open since {at}: {why}"
+        da "strømmen for gruppe {group} er ikke åben siden {at}: {why}"
+    }
+    LISTENED_NOT_OPEN_NEXT = "mailbox.listened.not_open.next" {
+        en "it is opened again by itself, and everything is caught up then; if this lasts: kommuneklient doctor"
+        da "den åbnes igen af sig selv, og så indhentes alt; hvis det varer ved: kommuneklient doctor"
+    }
     LISTENED_NO_GROUP = "mailbox.listened.no_group" { en "it has no group" da "den har ingen gruppe" }
     LISTENED_NO_GROUP_NEXT = "mailbox.listened.no_group.next" {
         en "no service account has room (4934), or it was not located yet: kommuneklient status"

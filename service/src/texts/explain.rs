@@ -135,6 +135,7 @@ texts! {
         en "decided by {by}: {verdict} ({origin}, version {version})"
         da "afgjort ved {by}: {verdict} ({origin}, version {version})"
     }
+    OVERRULED = "explain.overruled" { en "{decision}, overruled at {at}" da "{decision}, afløst {at}" }
     CALLED = "explain.called" {
         en "call {call} to Planner with {n} ({id})" da "kald {call} til Planner med {n} ({id})"
     }

@@ -34,6 +34,7 @@ texts! {
     }
     NOT_LOCATED = "one.not_located" { en "not located yet" da "endnu ikke lokaliseret" }
     LABEL_SUBSCRIPTION = "one.subscription" { en "subscription" da "abonnement" }
+    LABEL_STREAM = "one.stream" { en "its stream" da "dens strøm" }
     NO_GROUP = "one.no_group" { en "no group" da "ingen gruppe" }
     SUBSCRIBED = "one.subscribed" { en "group {group}, subscribed" da "gruppe {group}, abonneret" }
     NOT_SUBSCRIBED = "one.not_subscribed" { en "group {group}, not subscribed" da "gruppe {group}, ikke abonneret" }

@@ -42,6 +42,7 @@ texts! {
     STREAM = "status.stream" { en "STREAM" da "STRØM" }
     STREAM_OWNED = "status.stream.owned" { en "owned" da "ejet" }
     STREAM_FAILS = "status.stream.fails" { en "fails ({codes})" da "fejler ({codes})" }
+    STREAM_FAILS_STATE = "status.stream.fails_since" { en "fails ({codes}), {state}" da "fejler ({codes}), {state}" }
     STREAM_NOBODY = "status.stream.nobody" { en "nobody's" da "ingens" }
     NO_GROUP = "status.no_group" { en "there is no affinity group yet" da "der er endnu ingen affinitetsgruppe" }
 
@@ -136,6 +137,14 @@ texts! {
         en "the oldest notification has waited for {age}" da "den ældste notifikation har ventet i {age}"
     }
     R_SLOW_NEXT = "status.r.slow.next" {
+        en "look whether Exchange can be reached: kommuneklient credential test"
+        da "se, om Exchange kan nås: kommuneklient credential test"
+    }
+    R_NOT_OPEN = "status.r.not_open" {
+        en "the stream of group {group} has not been open for {age}: {reason}"
+        da "strømmen for gruppe {group} har ikke været åben i {age}: {reason}"
+    }
+    R_NOT_OPEN_NEXT = "status.r.not_open.next" {
         en "look whether Exchange can be reached: kommuneklient credential test"
         da "se, om Exchange kan nås: kommuneklient credential test"
     }

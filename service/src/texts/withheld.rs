@@ -47,3 +47,14 @@ texts! {
     }
     OPERATION = "withheld.operation" { en " (operation {id})" da " (operation {id})" }
 }
+
+/// What a run's state is called; `None` for one of a newer version.
+pub(crate) fn state(name: &str) -> Option<super::Text> {
+    match name {
+        "withheld" => Some(WAITS),
+        "confirmed" => Some(CONFIRMED),
+        "rejected" => Some(REJECTED),
+        "cancelled" => Some(CANCELLED),
+        _ => None,
+    }
+}

@@ -13,7 +13,7 @@ use crate::outbox::testing::{decide, fence, key_row, new_resource, number, resou
 use crate::outbox::{Batch, Operation, PageSize, PendingKey};
 use crate::testing::{TestDatabase, database};
 
-pub(super) const MAIL: &str = "m0001@sim.test";
+pub(crate) const MAIL: &str = "m0001@sim.test";
 const AFTER: Duration = Duration::from_secs(60);
 
 fn mail() -> MailAddress {
@@ -26,7 +26,7 @@ pub(super) fn window() -> Window {
     Window { start, end: slot(100).start, today: start.to_zoned(jiff::tz::TimeZone::UTC).date() }
 }
 
-pub(super) fn held(origin_id: &str, slot: Slot) -> HeldEvent {
+pub(crate) fn held(origin_id: &str, slot: Slot) -> HeldEvent {
     HeldEvent {
         origin_id: OriginId::new(origin_id),
         slot,
@@ -40,7 +40,7 @@ fn book(database: &TestDatabase) -> CallBook {
     CallBook::new(database.store.clone(), limits)
 }
 
-pub(super) async fn began(database: &TestDatabase, fence: &Fence) -> Timestamp {
+pub(crate) async fn began(database: &TestDatabase, fence: &Fence) -> Timestamp {
     let call = ReadCall { operation: "GetEvents", mail: None, mailboxes: 1, lifetime: AFTER };
     match book(database).begin(fence, &call).await.unwrap() {
         Permit::Granted(start) => start.began,
@@ -48,7 +48,7 @@ pub(super) async fn began(database: &TestDatabase, fence: &Fence) -> Timestamp {
     }
 }
 
-pub(super) fn comparison(began: Timestamp, held: Vec<HeldEvent>) -> Comparison {
+pub(crate) fn comparison(began: Timestamp, held: Vec<HeldEvent>) -> Comparison {
     Comparison {
         mail: mail(),
         began,
@@ -68,7 +68,7 @@ async fn compare(database: &TestDatabase, fence: &Fence, held: Vec<HeldEvent>) -
     done(database.store.compare(fence, &comparison(began, held)).await.unwrap())
 }
 
-pub(super) fn done(fate: Fate) -> Compared {
+pub(crate) fn done(fate: Fate) -> Compared {
     match fate {
         Fate::Done(compared) => compared,
         Fate::NotNow => panic!("the mailbox can be compared"),

@@ -15,6 +15,7 @@ use super::apply::Comparison;
 use super::keys::Key;
 use crate::StoreError;
 use crate::adoption::HeldEvent;
+use crate::decisions::overruled::keep_overruled;
 
 /// What Planner is to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,8 +158,9 @@ pub(super) async fn store(
     .map_err(StoreError::query(operation))
 }
 
-/// Keys that have a decision (or had none and Planner has it no more).
-const KNOWN: &str = "update calendar_event e set \
+/// Keys that have a decision (or had none and Planner has it no more). What is decided anew is kept as it was, too.
+const KNOWN: &str = concat!(
+    "with stored as (update calendar_event e set \
          ack_there = w.there, ack_start = w.start_at, ack_end = w.end_at, ack_at = clock_timestamp(), \
          uncertain = false, unanswered = 0, attempts = 0, next_attempt_at = null, \
          refused_version = null, refused_code = null, set_aside_version = null, set_aside_reason = null, \
@@ -170,7 +172,11 @@ const KNOWN: &str = "update calendar_event e set \
          planner_resource_identifier = coalesce(w.resource_identifier, e.planner_resource_identifier) \
      from unnest($4::text[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::uuid[], $9::uuid[], $10::bool[]) \
           as w (origin_id, there, start_at, end_at, event_identifier, resource_identifier, repair) \
-     where e.mail = $1 and e.origin_id = w.origin_id";
+     where e.mail = $1 and e.origin_id = w.origin_id \
+     returning e.mail, e.origin_id, case when w.repair then e.version end as version)",
+    keep_overruled!(),
+    " select count(*) from stored"
+);
 
 /// Keys that Planner holds and nobody decided about: they get the decision "absent". It bears the beginning of the full
 /// reading that did not find them, so that any later reading goes before it.

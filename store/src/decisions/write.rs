@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
 use super::Effect;
+use super::overruled::keep_overruled;
 use crate::StoreError;
 use crate::conflict::HELD;
 use crate::notification_queue::{self, Finished};
@@ -136,7 +137,9 @@ pub(super) async fn decide<'a>(
     if changed.is_empty() {
         return Ok(Vec::new());
     }
-    let statement = tx.prepare_cached(DECIDE).await.map_err(StoreError::query(operation))?;
+    let are_first = changed.iter().all(|(_, (decision, _))| decision.expected_version == 0);
+    let statement = if are_first { DECIDE_FIRST } else { DECIDE };
+    let statement = tx.prepare_cached(statement).await.map_err(StoreError::query(operation))?;
     let rows = tx
         .query(&statement, &Columns::of(changed).parameters())
         .await
@@ -171,23 +174,39 @@ macro_rules! insert {
 
 pub(super) const CREATE: &str = insert!();
 
-/// Compare-and-set: a row of another version than expected, or decided by a later reading, is left as it is.
+/// SQL: compare-and-set. A row of another version than expected, or decided by a later reading, is left as it is.
+macro_rules! decide {
+    () => {
+        concat!(
+            insert!(),
+            " on conflict (mail, origin_id) do update set \
+                  uid = excluded.uid, recurrence_time = excluded.recurrence_time, item_id = excluded.item_id, \
+                  item_known_since = case when e.item_id = excluded.item_id then e.item_known_since \
+                                          else excluded.item_known_since end, \
+                  version = excluded.version, wanted = excluded.wanted, \
+                  start_at = case when excluded.wanted then excluded.start_at \
+                                  else coalesce(e.start_at, excluded.start_at) end, \
+                  end_at = case when excluded.wanted then excluded.end_at \
+                                else coalesce(e.end_at, excluded.end_at) end, \
+                  decided_at = excluded.decided_at, reading_began = excluded.reading_began, bulk = excluded.bulk, \
+                  decision_trace = excluded.decision_trace, decision_stored_at = clock_timestamp(), attempts = 0, \
+                  next_attempt_at = null, delete_withheld = false \
+              where e.version = excluded.version - 1 \
+                and (e.reading_began is null or e.reading_began <= excluded.reading_began)"
+        )
+    };
+}
+
+/// Of first decisions alone: there is nothing that they overrule, and it is not looked for.
+pub(super) const DECIDE_FIRST: &str = concat!(decide!(), " returning mail, origin_id");
+
+/// The decisions that are overruled are kept ([`overruled`](super::overruled)).
 pub(super) const DECIDE: &str = concat!(
-    insert!(),
-    " on conflict (mail, origin_id) do update set \
-          uid = excluded.uid, recurrence_time = excluded.recurrence_time, item_id = excluded.item_id, \
-          item_known_since = case when e.item_id = excluded.item_id then e.item_known_since \
-                                  else excluded.item_known_since end, \
-          version = excluded.version, wanted = excluded.wanted, \
-          start_at = case when excluded.wanted then excluded.start_at \
-                          else coalesce(e.start_at, excluded.start_at) end, \
-          end_at = case when excluded.wanted then excluded.end_at else coalesce(e.end_at, excluded.end_at) end, \
-          decided_at = excluded.decided_at, reading_began = excluded.reading_began, bulk = excluded.bulk, \
-          decision_trace = excluded.decision_trace, decision_stored_at = clock_timestamp(), attempts = 0, \
-          next_attempt_at = null, delete_withheld = false \
-      where e.version = excluded.version - 1 \
-        and (e.reading_began is null or e.reading_began <= excluded.reading_began) \
-      returning mail, origin_id",
+    "with stored as (",
+    decide!(),
+    " returning e.mail, e.origin_id, e.version)",
+    keep_overruled!(),
+    " select mail, origin_id from stored",
 );
 
 const fn slot_of(change: Change) -> Option<Slot> {

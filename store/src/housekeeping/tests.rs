@@ -34,6 +34,9 @@ async fn logs_lose_what_is_old_in_batches() {
          insert into sync_log (call_id, mail, origin_id, operation, version, start_at, end_at, outcome, at) \
              select gen_random_uuid(), 'a@x', 'U', 'C', 1, now(), now(), 'acknowledged', \
                     now() - make_interval(days => 399 + 2 * (n % 2)) from generate_series(1, 10) n; \
+         insert into decision_history (mail, origin_id, version, wanted, decided_at, bulk, overruled_at) \
+             select 'a@x', 'U', n, true, now() - interval '500 days', false, \
+                    now() - make_interval(days => 399 + 2 * (n % 2)) from generate_series(1, 10) n; \
          insert into application_log (at, event_id, severity, source, message, instance) \
              select now() - make_interval(days => 29 + 2 * (n % 2)), 4906, 'error', 'ELS', 'm', 'one' \
              from generate_series(1, 10) n",
@@ -46,6 +49,11 @@ async fn logs_lose_what_is_old_in_batches() {
         "a late one hides no old ones"
     );
     assert_eq!(clear_all(store, &fence, Area::SyncLog, 400).await, (5, 1));
+    assert_eq!(
+        clear_all(store, &fence, Area::DecisionHistory, 400).await,
+        (5, 1),
+        "by when they were overruled"
+    );
     assert_eq!(clear_all(store, &fence, Area::ApplicationLog, 30).await, (5, 1));
     assert_eq!(clear_all(store, &fence, Area::ApplicationLog, 30).await, (0, 1));
 }

@@ -1,8 +1,8 @@
 //! The story of a mailbox, or of one of its appointments: what came, what was decided, what was sent and answered, in
 //! the order of its happening.
 //!
-//! The logs keep it ([`crate::housekeeping`] says how long). Only the latest decision of a key is stored; of earlier
-//! ones the log of answers tells what was sent for them.
+//! The logs keep it ([`crate::housekeeping`] says how long), the decisions that others took the place of among them. Of those
+//! that a version before V21 overruled only the log of answers tells, by what was sent for them.
 
 use calendar::{MailAddress, OriginId, Slot, codes};
 use jiff::Timestamp;
@@ -132,6 +132,8 @@ pub enum Happening {
         bulk: bool,
         /// When the reading behind it began.
         reading_began: Option<Timestamp>,
+        /// When another decision took its place, by the database's clock; `None` = it stands.
+        overruled_at: Option<Timestamp>,
     },
     /// A call to Planner began.
     Called {
@@ -233,8 +235,17 @@ const fn decides_on_sending(what: &Happening) -> bool {
 }
 
 impl Happening {
-    pub(super) const fn is_decision(&self) -> bool {
-        matches!(self, Self::Decided { .. })
+    /// Is it a decision that stands?
+    pub(super) const fn stands(&self) -> bool {
+        matches!(self, Self::Decided { overruled_at: None, .. })
+    }
+
+    /// Of decisions of the same instant, those about a key follow their versions.
+    const fn version(&self) -> i64 {
+        match self {
+            Self::Decided { version, .. } => *version,
+            _ => 0,
+        }
     }
 
     /// What follows what at the same instant.
@@ -277,16 +288,14 @@ impl Store {
         let calls = self.answers_of(query, &mut entries).await?;
         self.calls_of(query, &calls, is_known, &mut entries).await?;
         self.acts_of(query, is_known, &mut entries).await?;
-        entries.retain(|entry| {
-            entry.at >= query.since || (query.origin_id.is_some() && entry.what.is_decision())
-        });
-        entries.sort_by_key(|entry| (entry.at, entry.what.rank()));
+        entries.retain(|entry| entry.at >= query.since || (query.origin_id.is_some() && entry.what.stands()));
+        entries.sort_by_key(|entry| (entry.at, entry.what.rank(), entry.what.version()));
         let limit = query.limit as usize;
         let more = entries.len() > limit;
         let excess = entries.len().saturating_sub(limit);
         let late = entries.split_off(excess);
         // the decision that stands is what everything after it is about
-        entries.retain(|entry| query.origin_id.is_some() && entry.what.is_decision());
+        entries.retain(|entry| query.origin_id.is_some() && entry.what.stands());
         entries.extend(late);
         Ok(History { entries, more })
     }
@@ -349,10 +358,16 @@ impl Store {
         let client = self.client(operation).await?;
         let rows = client
             .query(
-                "select decided_at, origin_id, version, wanted, start_at, end_at, bulk, reading_began from calendar_event \
-                 where mail = $1 and version > 0 and (decided_at >= $2 or $3::text is not null) \
-                   and ($3::text is null or origin_id = $3) \
-                 order by decided_at desc limit $4",
+                "select decided_at, origin_id, version, wanted, start_at, end_at, bulk, reading_began, null::timestamptz \
+                 from (select * from calendar_event \
+                       where mail = $1 and version > 0 and (decided_at >= $2 or $3::text is not null) \
+                         and ($3::text is null or origin_id = $3) \
+                       order by decided_at desc limit $4) as standing \
+                 union all \
+                 select decided_at, origin_id, version, wanted, start_at, end_at, bulk, reading_began, overruled_at \
+                 from (select * from decision_history \
+                       where mail = $1 and decided_at >= $2 and ($3::text is null or origin_id = $3) \
+                       order by decided_at desc limit $4) as overruled",
                 &[&query.mail.as_str(), &query.since, &origin(query), &i64::from(query.limit)],
             )
             .await
@@ -366,6 +381,7 @@ impl Store {
                 slot: start.zip(end).map(|(start, end)| Slot { start, end }),
                 bulk: row.try_get(6)?,
                 reading_began: row.try_get(7)?,
+                overruled_at: row.try_get(8)?,
             };
             Ok(Entry { at: row.try_get(0)?, what })
         };

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::work::count;
+use crate::group_streams::{StreamState, of_the_owner, state_of, stream_columns};
 use crate::{Store, StoreError, erasure};
 
 /// A mailbox and how it stands. Instants are those that the stages wrote.
@@ -54,6 +55,8 @@ pub struct MailboxFacts {
     pub last_success: Option<Timestamp>,
     /// Its affinity group.
     pub group: Option<i64>,
+    /// How the stream of that stands; `None` = not known ([`Group::stream`](super::Group::stream)).
+    pub stream: Option<StreamState>,
     /// Has it a live subscription?
     pub subscribed: bool,
     /// When its changes were last read to the end.
@@ -233,7 +236,8 @@ impl Store {
     }
 }
 
-const FACTS: &str = "select r.mail, r.name, r.is_case_worker, r.created_at, r.deleted_date, r.deleted_reason, \
+const FACTS: &str = concat!(
+    "select r.mail, r.name, r.is_case_worker, r.created_at, r.deleted_date, r.deleted_reason, \
             r.withdrawn_at, r.withdrawn_by, b.reason, b.added_by, b.added_at, \
             exists (select from planner_resource_whitelist w where lower(trim(w.mail)) = r.mail), \
             exists (select from planner_resource_whitelist), r.endpoint, r.grouping_value, r.located_at, \
@@ -241,13 +245,17 @@ const FACTS: &str = "select r.mail, r.name, r.is_case_worker, r.created_at, r.de
             r.retry_at, r.last_success, m.subscription_id, m.ews_subscription_id is not null, s.saved_at, r.adopted_at, \
             r.last_full_sync, r.full_read_whole, \
             r.deleted_date is null and r.adopted_at is not null and r.full_read_began_at is not null, r.compared_at, \
-            r.compare_due_at, w.reason, w.added_by, w.added_at \
-     from planner_resource r \
+            r.compare_due_at, w.reason, w.added_by, w.added_at, ",
+    stream_columns!(),
+    " from planner_resource r \
      left join lateral (select * from planner_resource_blacklist b where lower(trim(b.mail)) = r.mail limit 1) b on true \
      left join lateral (select * from planner_resource_whitelist w where lower(trim(w.mail)) = r.mail limit 1) w on true \
      left join planner_resource_subscription m on m.mail = r.mail \
      left join sync_state s on s.mail = r.mail \
-     where r.mail = $1";
+     left join group_stream gs on gs.subscription_id = m.subscription_id and ",
+    of_the_owner!(),
+    " where r.mail = $1"
+);
 
 fn facts_of(row: &Row) -> Result<MailboxFacts, tokio_postgres::Error> {
     let withdrawn: Option<Timestamp> = row.try_get(6)?;
@@ -289,6 +297,7 @@ fn facts_of(row: &Row) -> Result<MailboxFacts, tokio_postgres::Error> {
         sendable: row.try_get(29)?,
         compared_at: row.try_get(30)?,
         compare_due_at: row.try_get(31)?,
+        stream: state_of(row, 35)?,
         ..MailboxFacts::default()
     })
 }

@@ -232,7 +232,7 @@ async fn the_story_of_an_appointment_is_told_in_order() {
     assert!(history.entries.windows(2).all(|two| two[0].at <= two[1].at));
     let short = store.history(&HistoryQuery { limit: 2, ..query }).await.unwrap();
     // the decision that stands is told beyond the limit, and whenever it was made
-    assert!(short.more && short.entries.len() == 3 && short.entries[0].what.is_decision(), "{short:?}");
+    assert!(short.more && short.entries.len() == 3 && short.entries[0].what.stands(), "{short:?}");
     assert_eq!(short.entries[1..], history.entries[history.entries.len() - 2..]);
     let late = store.history(&HistoryQuery { since: Timestamp::MAX, ..query }).await.unwrap();
     assert!(matches!(late.entries[..], [Entry { what: Happening::Decided { .. }, .. }]), "{late:?}");

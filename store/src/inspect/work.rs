@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
+use crate::group_streams::{StreamState, of_the_owner, state_of, stream_columns};
 use crate::instances::Instance;
 use crate::overview::{Overview, overview};
 use crate::{Store, StoreError};
@@ -76,6 +77,8 @@ pub struct Group {
     pub failing: u64,
     /// Who owns it; `None` = nobody, so that no stream is open.
     pub owner: Option<String>,
+    /// How its stream stands; `None` = not known: nobody owns it, or a version that does not tell.
+    pub stream: Option<StreamState>,
 }
 
 /// Calls to Planner that count in the budget now (the last 60 s, and those under way).
@@ -196,15 +199,20 @@ impl Store {
         let client = self.client(operation).await?;
         let rows = client
             .query(
-                "select g.id, g.endpoint, g.grouping_value, coalesce(g.service_user_credential_id, 0), c.user_name, \
+                concat!(
+                    "select g.id, g.endpoint, g.grouping_value, coalesce(g.service_user_credential_id, 0), c.user_name, \
                         count(m.mail), count(m.ews_subscription_id), count(r.error_code), \
                         (select l.owner from lease l where l.key = 'affinity-group/' || g.id and l.owner <> '' \
-                             and l.expires_at > clock_timestamp()) \
-                 from subscription g \
+                             and l.expires_at > clock_timestamp()), ",
+                    stream_columns!(),
+                    " from subscription g \
                  left join service_user_credential c on c.id = g.service_user_credential_id \
                  left join planner_resource_subscription m on m.subscription_id = g.id \
                  left join planner_resource r on r.mail = m.mail \
-                 group by g.id, c.user_name order by g.id limit $1",
+                 left join group_stream gs on gs.subscription_id = g.id and ",
+                    of_the_owner!(),
+                    " group by g.id, c.user_name, gs.subscription_id order by g.id limit $1"
+                ),
                 &[&ROWS_MAX],
             )
             .await
@@ -220,6 +228,7 @@ impl Store {
                 subscribed: count(row, 6)?,
                 failing: count(row, 7)?,
                 owner: row.try_get(8)?,
+                stream: state_of(row, 9)?,
             })
         };
         rows.iter().map(group).collect::<Result<_, _>>().map_err(StoreError::query(operation))

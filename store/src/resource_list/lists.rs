@@ -122,18 +122,22 @@ impl Store {
         self.entries("planner_resource_whitelist", None).await
     }
 
-    /// Records why a mailbox is on the whitelist; answers whether it is.
-    pub async fn note_whitelist_reason(&self, mail: &MailAddress, reason: &str) -> Result<bool, StoreError> {
-        let operation = "note why a mailbox is on the whitelist";
+    /// Records why mailboxes are on the whitelist, in place of what was recorded; answers how many of them are there.
+    pub async fn note_whitelist_reason(
+        &self,
+        mails: &[MailAddress],
+        reason: &str,
+    ) -> Result<u64, StoreError> {
+        let operation = "note why mailboxes are on the whitelist";
         let client = self.client(operation).await?;
-        let noted = client
+        let mails: Vec<&str> = mails.iter().map(MailAddress::as_str).collect();
+        client
             .execute(
-                "update planner_resource_whitelist set reason = $2 where lower(trim(mail)) = $1",
-                &[&mail.as_str(), &clean(reason, TEXT_MAX)],
+                "update planner_resource_whitelist set reason = $2 where lower(trim(mail)) = any ($1)",
+                &[&mails, &clean(reason, TEXT_MAX)],
             )
             .await
-            .map_err(StoreError::query(operation))?;
-        Ok(noted > 0)
+            .map_err(StoreError::query(operation))
     }
 
     /// The blacklist, by address.

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use tokio_postgres::Transaction;
 
 use super::lists::{self, ListEdit};
+use crate::decisions::overruled::keep_decisions;
 use crate::decisions::to_stored_precision;
 use crate::operations::clean;
 use crate::wake::{self, Channel};
@@ -87,21 +88,27 @@ impl Store {
 /// database's clock: were the decision to come from later than that, because the clock of the operator's machine is
 /// ahead, all readings until then would be discarded when the mailbox comes back.
 async fn delete_all(tx: &Transaction<'_>, mail: &MailAddress, now: Timestamp) -> Result<u64, StoreError> {
-    tx.execute(
+    let statement = concat!(
         "with theirs as materialized ( \
-             select origin_id from calendar_event e \
+             select e.* from calendar_event e \
              where e.mail = $1 and not e.planner_own and (e.wanted or e.ack_there or e.uncertain) \
                and coalesce(greatest(e.end_at, e.ack_end), $2::timestamptz) >= $2 \
                and not (e.pending and not e.wanted) \
-             order by origin_id for update) \
-         update calendar_event e set \
+             order by origin_id for update), \
+         stored as (update calendar_event e set \
              version = e.version + 1, wanted = false, start_at = coalesce(e.start_at, e.ack_start), \
              end_at = coalesce(e.end_at, e.ack_end), decided_at = $2, \
              reading_began = greatest(e.reading_began, least($2, clock_timestamp())), bulk = true, decision_trace = null, attempts = 0, \
              put_off = 0, unanswered = 0, next_attempt_at = null, delete_withheld = false \
-         from theirs t where e.mail = $1 and e.origin_id = t.origin_id",
-        &[&mail.as_str(), &now],
-    )
-    .await
-    .map_err(StoreError::query("decide the deletions of a mailbox"))
+         from theirs t where e.mail = $1 and e.origin_id = t.origin_id \
+         returning e.origin_id)",
+        keep_decisions!("theirs o where true"),
+        " select count(*) from stored"
+    );
+    let decided = tx
+        .query_one(statement, &[&mail.as_str(), &now])
+        .await
+        .and_then(|row| row.try_get::<_, i64>(0))
+        .map_err(StoreError::query("decide the deletions of a mailbox"))?;
+    Ok(u64::try_from(decided).unwrap_or_default())
 }

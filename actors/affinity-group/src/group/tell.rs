@@ -1,12 +1,35 @@
-//! What a group tells operators: its stream's faults, and outages once for all of its mailboxes.
+//! What a group tells operators: how its stream stands, its faults, and outages once for all of its mailboxes.
 
 use calendar::ids::SubscriptionId;
 use calendar::{MailAddress, codes};
+use store::group_streams::StreamEvent;
 
 use super::GroupActor;
+use crate::messages::Heard;
 use crate::outage::Report;
 
 impl GroupActor {
+    /// Has it written down what happened to the stream that is wanted.
+    pub(super) fn note(&mut self, event: StreamEvent, code: Option<&str>) {
+        let now = self.tools.mailboxes.clock.now();
+        if let Some(owned) = &mut self.owned {
+            owned.record.happened(event, code, now);
+        }
+    }
+
+    /// The same by what it says itself.
+    pub(super) fn note_heard(&mut self, heard: &Heard) {
+        match heard {
+            Heard::Opened => self.note(StreamEvent::Opened, None),
+            Heard::Closed => self.note(StreamEvent::Closed, None),
+            Heard::Bad { code, .. } => self.note(StreamEvent::NotServed, Some(code)),
+            Heard::Away(error) => self.note(StreamEvent::Away, Some(&error.code)),
+            Heard::Failed(error) => self.note(StreamEvent::Failed, Some(&error.code)),
+            Heard::Silent => self.note(StreamEvent::Silent, None),
+            Heard::Missed(_) | Heard::Events { .. } => {}
+        }
+    }
+
     pub(super) fn tell_fault(&self, code: &str, what: &str) {
         tracing::error!(event_id = codes::STREAM_FAILED.id, group = self.id.get(), code, "{what}");
     }

@@ -8,10 +8,10 @@ use store::resource_list::lists::ListEntry;
 
 use super::super::diff::{Sending, hold_text};
 use super::super::show::{maybe, moment};
-use super::super::{CommandError, Desk};
+use super::super::{CommandError, Desk, stream};
 use super::{Said, Step, Verdict, plain, said};
 use crate::commands::status::{alerts, stopped};
-use crate::texts::doctor_mailbox as t;
+use crate::texts::{doctor_mailbox as t, stream as s};
 
 /// What the steps are made of.
 struct Found {
@@ -185,16 +185,36 @@ fn listened(found: &Found) -> Step {
         (Some(group), _) if alerts::of_group(&found.alerts, group).next().is_some() => {
             stream_fails(found, group)
         }
-        (Some(group), true) => Step::ok(
-            t::LISTENED,
-            said(t::LISTENED_OK, [("group", group.to_string()), ("at", maybe(facts.last_success))]),
-        ),
+        (Some(group), true) => listens(found, group),
         (Some(_), false) => Step::new(
             t::LISTENED,
             Verdict::Fail,
             said(t::LISTENED_NOT, [("at", maybe(facts.retry_at))]),
             said(t::LISTENED_NEXT, [("mailbox", found.mail.clone())]),
         ),
+    }
+}
+
+/// It has its subscription, and nobody was alarmed about the stream of its group.
+fn listens(found: &Found, group: i64) -> Step {
+    let facts = &found.facts;
+    let values = [("group", group.to_string()), ("at", maybe(facts.last_success))];
+    match &facts.stream {
+        None => Step::ok(t::LISTENED, said(t::LISTENED_OK, values)),
+        Some(state) if state.open => {
+            let [group, at] = values;
+            Step::ok(t::LISTENED, said(t::LISTENED_OPEN, [group, at, ("open", moment(state.since))]))
+        }
+        Some(state) => {
+            let [group, _] = values;
+            let why = said(stream::happening(state), [("what", state.happening.clone())]);
+            let why = match &state.code {
+                Some(code) => said(s::OF_CODE, [("code", code.clone())]).with("why", why),
+                None => why,
+            };
+            let evidence = said(t::LISTENED_NOT_OPEN, [group, ("at", moment(state.since))]).with("why", why);
+            Step::new(t::LISTENED, Verdict::Warn, evidence, plain(t::LISTENED_NOT_OPEN_NEXT))
+        }
     }
 }
 

@@ -151,13 +151,17 @@ fn notification(what: &Happening, voice: Voice) -> String {
 
 fn sending(what: &Happening, voice: Voice) -> String {
     match what {
-        Happening::Decided { origin_id, version, wanted, slot, bulk, .. } => {
+        Happening::Decided { origin_id, version, wanted, slot, bulk, overruled_at, .. } => {
             let by = voice.say(if *bulk { t::BY_PULL } else { t::BY_CHANGE });
             let at = slot.as_ref().map(|slot| format!(", {}", times(voice.0, slot))).unwrap_or_default();
             let verdict = voice.say(if *wanted { t::TO_HOLD } else { t::NOT_TO_HOLD }) + &at;
             let values: [(&str, &dyn Display); 4] =
                 [("by", &by), ("verdict", &verdict), ("origin", origin_id), ("version", version)];
-            voice.fill(t::DECIDED, &values)
+            let decision = voice.fill(t::DECIDED, &values);
+            match overruled_at {
+                Some(at) => voice.fill(t::OVERRULED, &[("decision", &decision), ("at", &moment(*at))]),
+                None => decision,
+            }
         }
         Happening::Called { call_id, operation, items } => {
             voice.fill(t::CALLED, &[("call", operation), ("n", items), ("id", call_id)])
@@ -306,10 +310,11 @@ pub(super) fn fields(what: &Happening) -> Value {
         H::Failing { id, kind, attempts, set_aside, .. } => {
             json!({ "what": "failing", "id": id, "kind": kind, "attempts": attempts, "set_aside": set_aside })
         }
-        H::Decided { origin_id, version, wanted, slot, bulk, reading_began } => json!({
+        H::Decided { origin_id, version, wanted, slot, bulk, reading_began, overruled_at } => json!({
             "what": "decided", "origin_id": origin_id.as_str(), "version": version, "there": wanted,
             "start": slot.map(|slot| slot.start.to_string()), "end": slot.map(|slot| slot.end.to_string()),
             "bulk": bulk, "reading_began": reading_began.map(|at| at.to_string()),
+            "overruled_at": overruled_at.map(|at| at.to_string()),
         }),
         H::Called { call_id, operation, items } => {
             json!({ "what": "called", "call_id": call_id.to_string(), "operation": operation, "items": items })

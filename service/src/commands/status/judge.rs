@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 use store::alerts::Alert;
+use store::group_streams::StreamState;
 use store::inspect::{Group, Work};
 
 use super::super::show::moment;
+use super::super::stream::why;
 use super::{Picture, age_s, alerts};
 use crate::texts::status as t;
 use crate::texts::{Language, Text};
@@ -107,7 +109,11 @@ pub(super) enum Stream {
     Nobodys,
     /// Its owner raised an alert about it that is not over.
     Fails,
-    /// Its owner has no complaint.
+    /// It is open.
+    Open,
+    /// It is not, and nobody was alarmed about that so far.
+    NotOpen,
+    /// Its owner has no complaint, and is of a version that does not tell more.
     Owned,
 }
 
@@ -116,6 +122,8 @@ impl Stream {
         match self {
             Self::Nobodys => "nobody",
             Self::Fails => "fails",
+            Self::Open => "open",
+            Self::NotOpen => "not_open",
             Self::Owned => "owned",
         }
     }
@@ -128,7 +136,11 @@ pub(super) fn stream(picture: &Picture, group: &Group) -> Stream {
     } else if alerts::of_group(&picture.alerts, group.id).next().is_some() {
         Stream::Fails
     } else {
-        Stream::Owned
+        match &group.stream {
+            Some(state) if state.open => Stream::Open,
+            Some(_) => Stream::NotOpen,
+            None => Stream::Owned,
+        }
     }
 }
 
@@ -140,18 +152,21 @@ pub(super) struct Remark {
     values: Vec<(&'static str, String)>,
     /// It is this alert, whose meaning is told in the language of the rest.
     alert: Option<u16>,
+    /// It is this stream, the reason of which is told in the language of the rest.
+    stream: Option<StreamState>,
 }
 
 impl Remark {
     fn new(what: Text, next: Text, values: Vec<(&'static str, String)>) -> Self {
-        Self { what, next, values, alert: None }
+        Self { what, next, values, alert: None, stream: None }
     }
 
     fn fill(&self, text: Text, language: Language) -> String {
         let values: Vec<(&str, &dyn std::fmt::Display)> =
             self.values.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display)).collect();
         let meaning = self.alert.map_or("", |code| alerts::meaning(code, language));
-        text.fill(language, &values).replace("{meaning}", meaning)
+        let why = self.stream.as_ref().map(|state| why(state, language)).unwrap_or_default();
+        text.fill(language, &values).replace("{meaning}", meaning).replace("{reason}", &why)
     }
 
     /// In words, and the next step.
@@ -204,11 +219,29 @@ fn standing(picture: &Picture) -> Vec<Remark> {
     critical.into_iter().chain(others).map(remark).collect()
 }
 
+/// The streams that have not been open for a while, and nobody was alarmed.
+fn not_open(picture: &Picture) -> Vec<Remark> {
+    let work = &picture.work;
+    let groups = work.groups.iter().filter(|group| group.members > 0);
+    let silent = groups.filter(|group| stream(picture, group) == Stream::NotOpen);
+    let late = silent.filter_map(|group| {
+        let state = group.stream.as_ref()?;
+        let waited = age_s(state.since, work.at);
+        let values = vec![("group", group.id.to_string()), ("age", age(waited))];
+        (waited > LATE_S).then(|| Remark {
+            stream: Some(state.clone()),
+            ..Remark::new(t::R_NOT_OPEN, t::R_NOT_OPEN_NEXT, values)
+        })
+    });
+    late.collect()
+}
+
 /// Everything that is to be looked at, the worst first.
 pub(super) fn remarks(picture: &Picture) -> Vec<Remark> {
     let work = &picture.work;
     let mut remarks = still(picture);
     remarks.extend(standing(picture));
+    remarks.extend(not_open(picture));
     let mut add = |what: Text, next: Text, values: Vec<(&'static str, String)>| {
         remarks.push(Remark::new(what, next, values));
     };

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::super::diff::waits;
 use super::super::show::{moment, pairs, table};
+use super::super::stream::words;
 use super::judge::{self, Stage, Stream, age};
 use super::{Picture, age_s, alerts, event_meaning};
 use crate::texts::status as t;
@@ -113,7 +114,17 @@ fn groups(picture: &Picture, language: Language) -> String {
             Stream::Fails => {
                 let codes: Vec<String> =
                     alerts::of_group(&picture.alerts, group.id).map(|alert| alert.code.to_string()).collect();
-                t::STREAM_FAILS.fill(language, &[("codes", &codes.join(", "))])
+                let codes = codes.join(", ");
+                match &group.stream {
+                    Some(state) => {
+                        let state = words(state, language);
+                        t::STREAM_FAILS_STATE.fill(language, &[("codes", &codes), ("state", &state)])
+                    }
+                    None => t::STREAM_FAILS.fill(language, &[("codes", &codes)]),
+                }
+            }
+            Stream::Open | Stream::NotOpen => {
+                group.stream.as_ref().map(|state| words(state, language)).unwrap_or_default()
             }
         };
         vec![

@@ -68,6 +68,13 @@ async fn the_whitelist_takes_effect_at_once_and_both_ways() {
     let seen: Vec<_> = entries.iter().map(|entry| (entry.mail.as_str(), entry.in_use)).collect();
     assert_eq!(seen, [("a@x", Some(true)), ("new@x", None)]);
     assert_eq!((entries[0].added_by.as_str(), entries[0].added_at), ("kim", now()));
+    // why, where somebody says so; for whoever is not on it there is nothing to say
+    let noted =
+        store.note_whitelist_reason(&[mail("A@x"), mail("new@x"), mail("b@x")], " pilot ").await.unwrap();
+    let entries = store.whitelist().await.unwrap();
+    let reasons: Vec<(&str, Option<&str>)> =
+        entries.iter().map(|entry| (entry.mail.as_str(), entry.reason.as_deref())).collect();
+    assert_eq!((noted, reasons), (2, vec![("a@x", Some("pilot")), ("new@x", Some("pilot"))]));
     // again: nothing
     let again = done(store.add_to_whitelist(&[mail("a@x")], "bo", false, now()).await.unwrap());
     assert_eq!((again.entries, again.dropped, again.revived), (0, 0, 0));

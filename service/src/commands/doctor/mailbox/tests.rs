@@ -3,6 +3,7 @@
 
 use calendar::{OriginId, Slot};
 use jiff::Timestamp;
+use store::group_streams::StreamState;
 use store::inspect::{Hold, MailboxCounts};
 use store::outbox::Operation;
 
@@ -173,4 +174,33 @@ fn who_was_blocked_before_the_first_list_is_blocked_and_not_unknown() {
     let tombstone = Tombstone { at: at(0), by: "bo".to_owned() };
     let erased = never_listed(&mail, Some(tombstone), Some(blocked));
     assert!(erased.evidence.words(Language::En).contains("erased"), "{erased:?}");
+}
+
+#[test]
+fn the_stream_of_its_group_is_told() {
+    let stream = |open: bool, last: &str, code: Option<&str>| StreamState {
+        open,
+        since: at(20),
+        happening: last.to_owned(),
+        code: code.map(str::to_owned),
+        happened_at: at(30),
+    };
+    let evidence = |state: StreamState| {
+        let mut found = well();
+        found.facts.stream = Some(state);
+        let step = listened(&found);
+        (step.verdict, step.evidence.words(Language::En))
+    };
+    let (verdict, said) = evidence(stream(true, "opened", None));
+    assert_eq!(verdict, Verdict::Ok);
+    assert!(said.ends_with(&format!("its stream is open since {}", moment(at(20)))), "{said}");
+    let (verdict, said) = evidence(stream(false, "failed", Some("ErrorAccessDenied")));
+    assert_eq!(verdict, Verdict::Warn);
+    assert!(said.ends_with("it was refused or broke off (ErrorAccessDenied)"), "{said}");
+    only(
+        |found| found.facts.stream = Some(stream(false, "closed", None)),
+        "mailbox.listened",
+        Verdict::Warn,
+        "by itself",
+    );
 }

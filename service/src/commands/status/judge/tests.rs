@@ -7,6 +7,7 @@ use calendar::ids::AccountId;
 use calendar::{OriginId, Slot};
 use jiff::Timestamp;
 use store::accounts::{AccountCapacity, AccountLoad, BackOffReason};
+use store::group_streams::StreamEvent;
 use store::inspect::{BudgetUse, Group, HeldLease, Hold, Unsent, Work};
 use store::outbox::Operation;
 use store::overview::Overview;
@@ -20,6 +21,18 @@ fn at(second: i64) -> Timestamp {
 
 fn lease(key: &str, owner: Option<&str>) -> HeldLease {
     HeldLease { key: key.to_owned(), owner: owner.map(ToOwned::to_owned), left: Duration::from_secs(9) }
+}
+
+/// A stream that is open, or could not be opened, since then.
+fn stream_of(open: bool, since: i64) -> StreamState {
+    let event = if open { StreamEvent::Opened } else { StreamEvent::Away };
+    StreamState {
+        open,
+        since: at(since),
+        happening: event.as_str().to_owned(),
+        code: (!open).then(|| "HTTP 503".to_owned()),
+        happened_at: at(since),
+    }
 }
 
 fn well() -> Picture {
@@ -46,6 +59,7 @@ fn well() -> Picture {
                 subscribed: 3,
                 failing: 0,
                 owner: Some("one".to_owned()),
+                stream: Some(stream_of(true, -60)),
             }],
             budget: BudgetUse { calls: 3, ..BudgetUse::default() },
             keys_set_aside: 0,
@@ -184,7 +198,39 @@ fn an_alert_that_stands_is_not_well_and_its_group_fails() {
     assert_eq!(next, "kommuneklient codes 4908");
     assert!(remarks[1].text(Language::Da).0.contains("en postkasse i en gruppe"));
     assert_eq!(stream(&picture, &picture.work.groups[0]), Stream::Fails);
-    assert_eq!(stream(&well(), &well().work.groups[0]), Stream::Owned);
+    assert_eq!(stream(&well(), &well().work.groups[0]), Stream::Open);
     picture.work.groups[0].owner = None;
     assert_eq!(stream(&picture, &picture.work.groups[0]), Stream::Nobodys);
+}
+
+#[test]
+fn a_stream_stands_as_its_owner_says() {
+    let with = |change: &dyn Fn(&mut Picture)| {
+        let mut picture = well();
+        change(&mut picture);
+        let stream = stream(&picture, &picture.work.groups[0]);
+        (stream, keys(&picture))
+    };
+    assert_eq!(with(&|_| {}), (Stream::Open, vec![]));
+    let shut = |since| {
+        move |picture: &mut Picture| {
+            picture.work.groups[0].stream = Some(stream_of(false, since));
+        }
+    };
+    assert_eq!(with(&shut(-100)), (Stream::NotOpen, vec![]), "it is about to be opened");
+    assert_eq!(with(&shut(-130)), (Stream::NotOpen, vec!["status.r.not_open"]));
+    let nobody = |picture: &mut Picture| {
+        shut(-130)(picture);
+        picture.work.groups[0].members = 0;
+    };
+    assert_eq!(with(&nobody), (Stream::NotOpen, vec![]), "nobody is left to be listened to");
+    assert_eq!(with(&|picture| picture.work.groups[0].stream = None), (Stream::Owned, vec![]));
+
+    let mut picture = well();
+    shut(-130)(&mut picture);
+    let (what, _) = remarks(&picture)[0].text(Language::En);
+    assert_eq!(
+        what,
+        "the stream of group 1 has not been open for 2 min 10 s: Exchange cannot open it now (HTTP 503)"
+    );
 }
