@@ -8,8 +8,9 @@
 //! **Protocol.** One `Security` header with a BinarySecurityToken (X.509 v3), a Timestamp and a Signature:
 //! RSA with SHA-256 over exclusive canonical XML, two references by `wsu:Id`, to the Body and to the
 //! Timestamp. Nothing else is spoken: the general signature standard with its transforms, external references
-//! and key lookup is the way in for most attacks on it, so that the canonical form and the tree come from
-//! bergshamra's crates (`bergshamra-c14n` on `uppsala`) and its general verifier is not used.
+//! and key lookup is the way in for most attacks on it, so that no general verifier is used. The tree is
+//! `uppsala`'s; the canonical form is made here of the one element that is asked for, because the library for
+//! it (`bergshamra-c14n`, which the tests hold it against) walks the whole message each time.
 //!
 //! **Against wrapping.** The two references are compared with the ids of the one Body and the one Timestamp
 //! that stand in their places; no id may occur twice and no second Body may stand anywhere. What
@@ -21,6 +22,7 @@
 //! limited before a tree is made.
 #![forbid(unsafe_code)]
 
+mod canonical;
 mod error;
 mod names;
 mod seen;

@@ -11,9 +11,10 @@ use uppsala::{Attribute, NodeId, QName};
 use uuid::Uuid;
 
 use crate::WsseError;
+use crate::canonical::canonical;
 use crate::names::{BASE64, DS, EXCLUSIVE, RSA_SHA256, SHA256, WSSE, WSU, X509_V3};
 use crate::token::{self, Token};
-use crate::tree::Tree;
+use crate::tree::{Tree, normalised};
 
 #[cfg(test)]
 mod tests;
@@ -59,14 +60,15 @@ impl Signer {
     /// # Errors
     /// [`WsseError::NotSignable`] when the message is no envelope of ours, [`WsseError::Random`].
     pub fn sign(&self, envelope: &str, now: Timestamp, id: Uuid) -> Result<String, WsseError> {
-        let mut tree = Tree::parse(envelope)?;
+        let envelope = normalised(envelope);
+        let mut tree = Tree::parse(&envelope)?;
         let parts = tree.parts()?;
         let body_id = format!("body-{id}");
         let places = Places::of(&tree, parts.header, parts.body)?;
         let declared = format!(" xmlns:wsu=\"{WSU}\" wsu:Id=\"{body_id}\"");
         give_id(&mut tree, parts.body, &body_id)?;
-        let body = tree.canonical(parts.body, &[])?;
-        let security = self.security(&body, &body_id, now, id)?;
+        let body = canonical(tree.document(), parts.body, &[])?;
+        let security = self.security(body.as_bytes(), &body_id, now, id)?;
 
         let mut signed = String::with_capacity(envelope.len() + security.len() + declared.len() + 64);
         signed.push_str(&envelope[..places.header.start]);

@@ -11,10 +11,13 @@ use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use jiff::{SignedDuration, Timestamp};
 use proto_soap::SOAP_NS;
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256};
+use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::names::{BASE64, DS, EXCLUSIVE, RSA_SHA256, SHA256, WSSE, WSU, X509_V3};
 use crate::{Signer, Verifier, WsseError, token};
+
+pub(crate) mod drawn;
 
 pub(crate) const LIMIT: usize = 1 << 20;
 pub(crate) const TOLERANCE: SignedDuration = SignedDuration::from_mins(2);
@@ -198,4 +201,18 @@ pub(crate) fn xmlsec1(arguments: &[&str], file: &Path) -> Output {
         .arg(file)
         .output()
         .unwrap_or_else(|error| panic!("xmlsec1 cannot be run ({error}); scripts/setup installs it"))
+}
+
+/// Does xmlsec1 accept it as signed by the certificate?
+pub(crate) fn accepted_by_xmlsec1(message: &str, certificate_pem: &str) -> bool {
+    let folder = TempDir::new().unwrap();
+    let (file, certificate) = (folder.path().join("message.xml"), folder.path().join("certificate.pem"));
+    std::fs::write(&file, message).unwrap();
+    std::fs::write(&certificate, certificate_pem).unwrap();
+    let certificate = certificate.to_str().unwrap();
+    let said = xmlsec1(&["--verify", "--pubkey-cert-pem", certificate], &file);
+    if !said.status.success() {
+        println!("{}", String::from_utf8_lossy(&said.stderr));
+    }
+    said.status.success()
 }

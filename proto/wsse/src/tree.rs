@@ -1,10 +1,9 @@
 //! The tree of one message: made only of bytes that passed the bounded reader, and asked by namespace and
 //! local name.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
-use bergshamra_c14n::{C14nMode, canonicalize_doc};
-use bergshamra_xml::nodeset::NodeSet;
 use proto_soap::{Limits, Reader, SOAP_NS};
 use uppsala::{Document, Element, NodeId, NodeKind};
 
@@ -13,6 +12,9 @@ use crate::names::{EXCLUSIVE, WSU, XML};
 
 /// Prefixes of one `InclusiveNamespaces` list at most.
 const PREFIXES_MAX: usize = 32;
+
+/// No tree is deeper: it is walked recursively.
+const DEPTH_MAX: u32 = 128;
 
 /// One message as a tree.
 pub(crate) struct Tree<'m>(Document<'m>);
@@ -33,10 +35,72 @@ pub(crate) fn check(message: &[u8], limit_bytes: usize) -> Result<&str, WsseErro
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
+/// The text as XML 1.0 has every reader see it and `uppsala` does not: line ends are line feeds (2.11), white space in an
+/// attribute's value is spaces (3.3.3). What is written as a reference stays. Most messages are so already.
+pub(crate) fn normalised(text: &str) -> Cow<'_, str> {
+    if !text.bytes().fold(false, |any, byte| any | matches!(byte, b'\t' | b'\n' | b'\r')) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+    let (mut normal, mut rest) = (String::with_capacity(lines.len()), lines.as_str());
+    while let Some(start) = rest.find('<') {
+        let (before, markup) = rest.split_at(start);
+        normal.push_str(before);
+        let aside = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")];
+        let aside = aside.iter().find(|(begin, _)| markup.starts_with(begin));
+        let length = match aside {
+            Some((begin, end)) => markup[begin.len()..].find(end).map(|at| begin.len() + at + end.len()),
+            None => tag_length(markup),
+        };
+        // what does not end is refused by whoever reads it
+        let (markup, after) = markup.split_at(length.unwrap_or(markup.len()));
+        match aside {
+            Some(_) => normal.push_str(markup),
+            None => push_tag(&mut normal, markup),
+        }
+        rest = after;
+    }
+    normal.push_str(rest);
+    Cow::Owned(normal)
+}
+
+/// The length of the tag that the text begins with.
+fn tag_length(text: &str) -> Option<usize> {
+    let mut quote = None;
+    let end = text.bytes().position(|byte| match quote {
+        Some(open) => {
+            quote = quote.filter(|_| byte != open);
+            false
+        }
+        None => {
+            quote = Some(byte).filter(|byte| matches!(byte, b'"' | b'\''));
+            byte == b'>'
+        }
+    });
+    end.map(|end| end + 1)
+}
+
+/// The tag, with spaces in its quotes.
+fn push_tag(normal: &mut String, tag: &str) {
+    let mut quote = None;
+    normal.extend(tag.chars().map(|letter| match (quote, letter) {
+        (Some(_), '\t' | '\n') => ' ',
+        (Some(open), _) => {
+            quote = quote.filter(|_| letter != open);
+            letter
+        }
+        (None, _) => {
+            quote = Some(letter).filter(|letter| matches!(letter, '"' | '\''));
+            letter
+        }
+    }));
+}
+
 impl<'m> Tree<'m> {
-    /// The tree of a text that [`check`] let pass, or that is ours.
+    /// The tree of a [`normalised`] text that [`check`] let pass, or that is ours.
     pub(crate) fn parse(text: &'m str) -> Result<Self, WsseError> {
         let parser = uppsala::Parser::new().with_forbid_dtd(true).with_forbid_entities(true);
+        let parser = parser.with_max_depth(DEPTH_MAX);
         parser.parse(text).map(Self).map_err(|_| WsseError::Malformed)
     }
 
@@ -169,12 +233,5 @@ impl<'m> Tree<'m> {
             }
         }
         Ok(prefixes)
-    }
-
-    /// The element in exclusive canonical form, without comments.
-    pub(crate) fn canonical(&self, node: NodeId, prefixes: &[String]) -> Result<Vec<u8>, WsseError> {
-        let nodes = NodeSet::tree_without_comments(node, &self.0);
-        canonicalize_doc(&self.0, C14nMode::Exclusive, Some(&nodes), prefixes)
-            .map_err(|_| WsseError::Malformed)
     }
 }

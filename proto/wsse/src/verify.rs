@@ -7,6 +7,7 @@ use proto_soap::SOAP_NS;
 use uppsala::NodeId;
 
 use crate::WsseError;
+use crate::canonical::canonical;
 use crate::names::{BASE64, DS, EXCLUSIVE, RSA_SHA256, SHA1, SHA256, WSSE, WSU, X509_V3};
 use crate::sign::LIFETIME;
 use crate::token::{self, Token};
@@ -76,8 +77,8 @@ impl Verifier {
         now: Timestamp,
         asked: Option<Timestamp>,
     ) -> Result<Verified, WsseError> {
-        let text = tree::check(message, self.limit_bytes)?;
-        let tree = Tree::parse(text)?;
+        let text = tree::normalised(tree::check(message, self.limit_bytes)?);
+        let tree = Tree::parse(&text)?;
         let parts = tree.parts()?;
         tree.check_ids(parts.body)?;
         let security = security(&tree, parts.header)?;
@@ -89,7 +90,6 @@ impl Verifier {
         let body = check_references(&tree, signed_info, parts.body, security.timestamp)?;
         let (created, acceptable_until) = self.check_time(&tree, security.timestamp, now, asked)?;
 
-        let body = String::from_utf8(body).map_err(|_| WsseError::Malformed)?;
         let mut id = [0; 32];
         id.copy_from_slice(digest::digest(&digest::SHA256, &value).as_ref());
         Ok(Verified {
@@ -120,9 +120,9 @@ impl Verifier {
         if now > signer.not_after {
             return Err(WsseError::CertificateExpired { end: signer.not_after });
         }
-        let signed = tree.canonical(signed_info, &tree.prefixes(canonicalization)?)?;
+        let signed = canonical(tree.document(), signed_info, &tree.prefixes(canonicalization)?)?;
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &signer.key)
-            .verify(&signed, value)
+            .verify(signed.as_bytes(), value)
             .map_err(|_| WsseError::BadSignature)
     }
 
@@ -199,7 +199,7 @@ fn check_references(
     signed_info: NodeId,
     body: NodeId,
     timestamp: NodeId,
-) -> Result<Vec<u8>, WsseError> {
+) -> Result<String, WsseError> {
     let (mut signed_body, mut signed_timestamp) = (None, false);
     let mut seen = 0;
     for child in tree.children(signed_info) {
@@ -230,7 +230,7 @@ fn check_references(
 }
 
 /// The canonical bytes of `node` when they are what the reference's digest says.
-fn digested(tree: &Tree<'_>, reference: NodeId, node: NodeId) -> Result<Option<Vec<u8>>, WsseError> {
+fn digested(tree: &Tree<'_>, reference: NodeId, node: NodeId) -> Result<Option<String>, WsseError> {
     let transforms = tree.need(reference, DS, "Transforms")?;
     let transform = tree.need(transforms, DS, "Transform")?;
     if tree.children(transforms).count() != 1 {
@@ -241,8 +241,8 @@ fn digested(tree: &Tree<'_>, reference: NodeId, node: NodeId) -> Result<Option<V
     check_algorithm(tree, method, SHA256, "digest")?;
     let value = tree.need(reference, DS, "DigestValue")?;
     let value = base64_text(tree, value, "a digest")?;
-    let content = tree.canonical(node, &tree.prefixes(transform)?)?;
-    let digest = digest::digest(&digest::SHA256, &content);
+    let content = canonical(tree.document(), node, &tree.prefixes(transform)?)?;
+    let digest = digest::digest(&digest::SHA256, content.as_bytes());
     Ok((digest.as_ref() == value).then_some(content))
 }
 

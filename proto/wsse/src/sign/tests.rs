@@ -2,24 +2,10 @@
 //! `xmlsec1` verifies it; messages with and without header, with and without prefixes.
 
 use proptest::prelude::*;
-use tempfile::TempDir;
 
 use super::*;
-use crate::testing::{message, now, signed, star, stranger, xmlsec1};
-
-/// Does xmlsec1 accept it as signed by the certificate?
-fn accepted_by_xmlsec1(message: &str, certificate_pem: &str) -> bool {
-    let folder = TempDir::new().unwrap();
-    let (file, certificate) = (folder.path().join("message.xml"), folder.path().join("certificate.pem"));
-    std::fs::write(&file, message).unwrap();
-    std::fs::write(&certificate, certificate_pem).unwrap();
-    let certificate = certificate.to_str().unwrap();
-    let said = xmlsec1(&["--verify", "--pubkey-cert-pem", certificate], &file);
-    if !said.status.success() {
-        println!("{}", String::from_utf8_lossy(&said.stderr));
-    }
-    said.status.success()
-}
+use crate::testing::drawn::drawn;
+use crate::testing::{accepted_by_xmlsec1, message, now, signed, star, stranger};
 
 #[test]
 fn xmlsec1_verifies_what_we_sign() {
@@ -69,6 +55,17 @@ fn a_key_that_is_not_the_certificates_is_refused() {
     let elliptic = rcgen::KeyPair::generate().unwrap().serialize_der();
     assert_eq!(Signer::new(&star().certificate, &elliptic).unwrap_err(), WsseError::SigningKey);
     assert!(!format!("{:?}", star().signer()).contains("key"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn xmlsec1_verifies_whatever_we_sign(drawn in drawn()) {
+        let envelope = format!("<s:Envelope xmlns:s=\"{SOAP_NS}\" xmlns:a='urn:a'><s:Body>{}</s:Body></s:Envelope>", drawn.text());
+        let signed = star().signer().sign(&envelope, now(), Uuid::nil()).unwrap();
+        prop_assert!(accepted_by_xmlsec1(&signed, &star().certificate_pem), "{}", signed);
+        star().verifier().verify(signed.as_bytes(), now(), None).unwrap();
+    }
 }
 
 proptest! {

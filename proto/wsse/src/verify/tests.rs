@@ -7,9 +7,10 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
+use crate::testing::drawn::drawn;
 use crate::testing::{
-    Forge, LIMIT, TOLERANCE, body, later, message, now, refusal, signed, star, stranger, timestamp,
-    transform, xmlsec1,
+    Forge, LIMIT, TOLERANCE, accepted_by_xmlsec1, body, later, message, now, refusal, signed, star, stranger,
+    timestamp, transform, xmlsec1,
 };
 
 /// A part of a text: from the first `begin` to the first `end` after it, both included.
@@ -59,6 +60,20 @@ fn what_xmlsec1_signs_is_accepted() {
             assert!(!verified.envelope.contains("<!--"), "a comment is not signed");
         }
     }
+}
+
+/// As XML has every reader see it: raw white space in an attribute's value is spaces, and a reference is what it is.
+#[test]
+fn white_space_in_attributes_is_what_others_see() {
+    let forge = Forge { body: body("body", "<a b=\"1 2 3&#9;\">\n</a>"), ..Forge::default() };
+    let message = signed_by_xmlsec1(&forge).expect("xmlsec1 signs it");
+    let good = star().verifier().verify(message.as_bytes(), now(), None).unwrap();
+    assert!(good.envelope.contains("b=\"1 2 3&#x9;\">\n<"), "{}", good.envelope);
+    let other = message.replace("1 2 3", "1\t2\r\n3").replace("<s:Body ", "<s:Body\n\t");
+    assert!(accepted_by_xmlsec1(&other, &star().certificate_pem));
+    assert_eq!(star().verifier().verify(other.as_bytes(), now(), None).unwrap(), good);
+    let altered = message.replace("1 2 3", "1  2 3");
+    assert_eq!(refusal(&altered), WsseError::AlteredBody);
 }
 
 #[test]
@@ -336,6 +351,18 @@ fn errors_hold_no_content() {
         let error = refusal(&text);
         assert!(!format!("{error} {error:?}").contains("Secret"));
         assert_eq!(error.disposition(), base::Disposition::Escalate);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn whatever_xmlsec1_signs_is_accepted(drawn in drawn()) {
+        let forge = Forge { body: body("body", &drawn.text()), ..Forge::default() };
+        let message = signed_by_xmlsec1(&forge).expect("xmlsec1 signs it");
+        if let Err(error) = star().verifier().verify(message.as_bytes(), now(), None) {
+            prop_assert!(false, "{}: {}", error, message);
+        }
     }
 }
 
