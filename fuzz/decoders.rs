@@ -135,12 +135,33 @@ pub(crate) fn autodiscover(bytes: &[u8]) -> bool {
         let again = discovery::decode_request(text.as_bytes(), Limits::standard());
         assert_eq!(again.as_ref().ok(), Some(request), "{text}");
     }
-    request.is_ok() || discovery::decode_response(bytes, LIMITS).is_ok()
+    let response = discovery::decode_response(bytes, LIMITS);
+    if let Ok(response) = &response
+        && let Ok(text) = discovery::encode_response(response)
+    {
+        let again = discovery::decode_response(text.as_bytes(), Limits::standard());
+        assert_eq!(again.as_ref().ok(), Some(response), "{text}");
+    }
+    request.is_ok() || response.is_ok()
 }
 
 /// Autodiscover in plain XML.
 pub(crate) fn pox(bytes: &[u8]) -> bool {
-    plain::decode_request(bytes, LIMITS).is_ok() || plain::decode_response(bytes, LIMITS).is_ok()
+    let request = plain::decode_request(bytes, LIMITS);
+    if let Ok(address) = &request
+        && let Ok(text) = plain::encode_request(address)
+    {
+        let again = plain::decode_request(text.as_bytes(), Limits::standard());
+        assert_eq!(again.as_ref().ok(), Some(address), "{text}");
+    }
+    let response = plain::decode_response(bytes, LIMITS);
+    if let Ok(response) = &response
+        && let Ok(text) = plain::encode_response("somebody@kommune.test", response)
+    {
+        let again = plain::decode_response(text.as_bytes(), Limits::standard());
+        assert_eq!(again.as_ref().ok(), Some(response), "{text}");
+    }
+    request.is_ok() || response.is_ok()
 }
 
 /// The messages of an NTLM login, bare and as headers' values, and the certificate that a login is bound to.

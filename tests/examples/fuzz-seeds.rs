@@ -22,6 +22,8 @@ use simulator_kit::{Authority, Wanted};
 #[path = "../../proto/ews/tests/wire/strategies.rs"]
 #[allow(dead_code)]
 mod strategies;
+#[path = "../../proto/ews/tests/wire/strategies_discovery.rs"]
+mod strategies_discovery;
 #[path = "../../proto/ews/tests/wire/strategies_items.rs"]
 #[allow(dead_code)]
 mod strategies_items;
@@ -159,9 +161,23 @@ fn autodiscover_messages() -> Vec<Vec<u8>> {
         error_code: "NoError".into(),
         error_message: String::new(),
     };
-    [autodiscover::encode_request(&ask).unwrap(), autodiscover::encode_response(&Ok(answer)).unwrap()]
-        .map(String::into_bytes)
-        .to_vec()
+    let fault = proto_soap::Fault {
+        code: proto_soap::FaultCode {
+            namespace: Some(autodiscover::AUTODISCOVER_NS.into()),
+            local: "ErrorServerBusy".into(),
+        },
+        string: "busy".into(),
+        lang: Some("en".into()),
+        actor: None,
+        detail: Vec::new(),
+    };
+    let made_requests = made(&strategies_discovery::discovery_request());
+    let made_responses = made(&strategies_discovery::discovery_response());
+    let requests = [ask].into_iter().chain(made_requests);
+    let responses = [Ok(answer), Err(fault)].into_iter().chain(made_responses.into_iter().map(Ok));
+    let requests = requests.map(|request| autodiscover::encode_request(&request).unwrap());
+    let responses = responses.map(|response| autodiscover::encode_response(&response).unwrap());
+    requests.chain(responses).map(String::into_bytes).collect()
 }
 
 fn pox_messages() -> Vec<Vec<u8>> {
@@ -170,12 +186,13 @@ fn pox_messages() -> Vec<Vec<u8>> {
         internal_ews_url: None,
         grouping_information: Some("DB1".into()),
     };
-    let answers = [
+    let mut answers = vec![
         PoxResponse::Settings(settings),
         PoxResponse::RedirectAddress("anna@kommune.example".into()),
         PoxResponse::RedirectUrl("https://kommune.example/autodiscover/autodiscover.xml".into()),
         PoxResponse::Failed { code: "500".into(), message: "The e-mail address cannot be found.".into() },
     ];
+    answers.extend(made(&strategies_discovery::pox_response()));
     let address = "anna@kommune.test";
     let answers = answers.iter().map(|answer| pox::encode_response(address, answer).unwrap().into_bytes());
     answers.chain([pox::encode_request(address).unwrap().into_bytes()]).collect()

@@ -8,6 +8,7 @@ use end_to_end::scene::quote;
 use end_to_end::{Scene, Setting, mailbox, wait_for};
 use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, LocalKeyId, PrivateKey, PrivateKeyChain};
 use serde_json::json;
+use simulator_kit::hostile::{Hostile, TLS_1_1, Wrong};
 use simulator_planner::security::{CLIENT_FILE, CLIENT_KEY_FILE, CLIENT_SERIAL_NUMBER, STRANGER_FILE};
 use trust::OwnCertificate;
 
@@ -144,4 +145,26 @@ async fn a_server_that_is_not_the_pinned_one_gets_nothing() {
     scene.until_raised(9628, "").await;
     let meter = scene.planner.meter().await.unwrap();
     assert!(meter.calls.is_empty(), "{meter:?}");
+}
+
+/// The connections of the whole product, as it configures them: an old version of TLS is refused by an alert and told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_speak_tls_1_1_get_nothing_and_are_told() {
+    const PROTOCOL_VERSION: Option<u8> = Some(70);
+    let mut planner = Hostile::start(Wrong::OldTls(TLS_1_1)).await.unwrap();
+    let mut scene = Scene::new(PROGRAM, secured(true)).await;
+    scene.configure("planner", "service_url", &quote(&format!("https://{}/", planner.address())));
+    scene.start_service().await;
+    scene.until_raised(6905, "").await;
+    assert_eq!(planner.met().await.alert(), PROTOCOL_VERSION);
+    scene.stop_service().await;
+
+    let mut exchange = Hostile::start(Wrong::OldTls(TLS_1_1)).await.unwrap();
+    let mut scene = Scene::new(PROGRAM, Setting::default()).await;
+    let url = format!("https://{}/EWS/Exchange.asmx", exchange.address());
+    scene.leave_out("exchange", "autodiscover_url");
+    scene.configure("exchange", "service_url", &quote(&url));
+    scene.start_service().await;
+    scene.until_raised(4937, "").await;
+    assert_eq!(exchange.met().await.alert(), PROTOCOL_VERSION);
 }

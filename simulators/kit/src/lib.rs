@@ -20,6 +20,7 @@ pub mod authority;
 pub mod capture;
 pub mod error;
 pub mod fault;
+pub mod hostile;
 pub mod login;
 pub mod reply;
 pub mod requests;

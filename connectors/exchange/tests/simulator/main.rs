@@ -2,6 +2,8 @@
 //! moves, errors. Method: the Exchange simulator on sockets; calendars are changed over EWS as any client does.
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod logins;
 #[cfg(test)]
 mod spoiled;

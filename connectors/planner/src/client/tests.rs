@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base::{Clock as _, SystemClock};
 use calendar::Slot;
+use simulator_kit::hostile::{HEAD_BYTES_MAX, Hostile, SSL_3_0, TLS_1_0, TLS_1_1, Wrong};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -126,6 +127,35 @@ async fn a_server_that_speaks_no_tls_is_known_not_to_have_been_asked() {
         .unwrap_err();
     assert_eq!(error.outcome(), CallOutcome::NotApplied, "{error}");
     assert!(fake.seen().is_empty());
+}
+
+/// It is told so by the alert `protocol_version`, and no request has left.
+#[tokio::test]
+async fn a_server_that_speaks_an_old_tls_is_refused_and_gets_nothing() {
+    for version in [TLS_1_1, TLS_1_0, SSL_3_0] {
+        let mut server = Hostile::start(Wrong::OldTls(version)).await.unwrap();
+        let url = Url::parse(&format!("https://{}/", server.address())).unwrap();
+        let planner = Planner::new(options(url), SystemClock::shared()).unwrap();
+        let error = planner.resources(&call(Duration::from_secs(30))).await.unwrap_err();
+        assert_eq!((error.outcome(), error.event().id), (CallOutcome::NotApplied, 6905), "{error:?}");
+        let mut met = server.met().await;
+        met.offered.sort_unstable();
+        assert_eq!((met.offered.as_slice(), met.alert()), (&[[3, 3], [3, 4]][..], Some(70)), "{version:?}");
+    }
+}
+
+/// An answer's head is as bounded as its body.
+#[tokio::test]
+async fn a_head_without_end_is_not_read_to_its_end() {
+    for wrong in [Wrong::HeadersWithoutNumber, Wrong::HeaderWithoutEnd] {
+        let mut server = Hostile::start(wrong).await.unwrap();
+        let url = Url::parse(&format!("http://{}/", server.address())).unwrap();
+        let planner = Planner::new(options(url), SystemClock::shared()).unwrap();
+        let error = planner.resources(&call(Duration::from_secs(60))).await.unwrap_err();
+        assert_eq!((error.outcome(), error.event().id), (CallOutcome::Unknown, 6905), "{error:?}");
+        let taken = server.met().await.taken;
+        assert!(taken < HEAD_BYTES_MAX / 2, "{wrong:?}: {taken} bytes");
+    }
 }
 
 #[tokio::test]

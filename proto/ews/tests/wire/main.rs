@@ -9,6 +9,7 @@ mod samples;
 mod schema;
 mod shared;
 mod strategies;
+mod strategies_discovery;
 mod strategies_items;
 mod streaming;
 mod tolerance;

@@ -15,7 +15,7 @@ pub(crate) const fn is_legal(character: char) -> bool {
 
 /// Is all of this characters that XML may hold, and neither white space that becomes a blank nor a reference? Nearly all
 /// text is: looked at in blocks without a way out, which a processor does many bytes at a time.
-fn is_plain(text: &str) -> bool {
+pub(super) fn is_plain(text: &str) -> bool {
     let block = |bytes: &[u8]| {
         bytes.iter().fold(true, |plain, byte| plain & (matches!(byte, b' '..=b'~') & (*byte != b'&')))
     };

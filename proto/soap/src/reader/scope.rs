@@ -56,16 +56,21 @@ impl Scope {
         at: u64,
     ) -> Result<(), Error> {
         let malformed = Error::Malformed { what: "malformed namespace declaration", at };
+        // what it says, not how that is written
+        let namespace = match escape::is_plain(raw) {
+            true => Cow::Borrowed(raw),
+            false => Cow::Owned(escape::attribute_value(raw, at)?),
+        };
         match prefix {
-            Some("xml") if raw == crate::XML_NS => return Ok(()),
+            Some("xml") if namespace == crate::XML_NS => return Ok(()),
             Some("xml" | "xmlns") => return Err(malformed),
-            Some(_) if raw == crate::XML_NS || raw == XMLNS_NS => return Err(malformed),
+            Some(_) if namespace == crate::XML_NS || namespace == XMLNS_NS => return Err(malformed),
             _ => {}
         }
         if self.declarations.len() >= DECLARATIONS_MAX {
             return Err(Error::Limit { what: "namespace declarations", limit: DECLARATIONS_MAX, at });
         }
-        let namespace = self.shared(raw, at)?;
+        let namespace = self.shared(&namespace);
         self.declarations.push(Declaration { prefix: prefix.unwrap_or_default().into(), namespace, depth });
         Ok(())
     }
@@ -98,18 +103,14 @@ impl Scope {
     }
 
     /// One shared copy of a namespace name, as long as there are few of them.
-    fn shared(&mut self, raw: &str, at: u64) -> Result<Arc<str>, Error> {
-        let namespace = match raw.contains('&') {
-            true => Cow::Owned(escape::attribute_value(raw, at)?),
-            false => Cow::Borrowed(raw),
-        };
+    fn shared(&mut self, namespace: &str) -> Arc<str> {
         if let Some(found) = self.kept.iter().find(|kept| ***kept == *namespace) {
-            return Ok(Arc::clone(found));
+            return Arc::clone(found);
         }
         let namespace: Arc<str> = namespace.into();
         if self.kept.len() < NAMESPACES_KEPT {
             self.kept.push(Arc::clone(&namespace));
         }
-        Ok(namespace)
+        namespace
     }
 }

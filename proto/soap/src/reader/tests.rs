@@ -42,6 +42,19 @@ fn prefixes_do_not_matter() {
     }
 }
 
+/// Found by fuzzing: a name that is no text of XML was taken as it stood, and what XML's own namespace is was asked of the
+/// text and not of what it says.
+#[test]
+fn namespace_names_are_attribute_values() {
+    let namespace = |text: &str| reader(text).root().unwrap().namespace().to_owned();
+    assert_eq!(namespace("<r xmlns='urn:\0a'/>"), "urn:\u{fffd}a");
+    assert_eq!(namespace("<a:r xmlns:a='urn:\ta\r\nb'/>"), "urn: a b");
+    assert_eq!(namespace("<r xmlns='urn:\u{e6}'/>"), "urn:\u{e6}");
+    let disguised = crate::XML_NS.replace("http", "&#104;ttp");
+    assert!(matches!(error_of(&format!("<a:r xmlns:a='{disguised}'/>")), Error::Malformed { .. }));
+    assert_eq!(namespace(&format!("<r xmlns:xml='{disguised}'/>")), "");
+}
+
 #[test]
 fn namespace_names_may_hold_references() {
     let mut reader = reader("<r xmlns='urn:a?x&amp;y'/>");

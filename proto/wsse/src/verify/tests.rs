@@ -344,6 +344,20 @@ fn what_no_message_needs_is_refused_before_a_tree_is_made() {
     assert!(!refusal(&message()).is_no_message());
 }
 
+/// Whoever answers, whether he can sign or not, cannot make us render much before we know who he is.
+#[test]
+fn a_signed_info_beyond_all_measure_is_refused_before_it_is_rendered() {
+    let text = Forge::default().message();
+    let padded = |bytes: usize| {
+        text.replace(
+            "<ds:SignatureMethod ",
+            &format!("<x>{}</x><ds:SignatureMethod ", "<y/>".repeat(bytes / 4)),
+        )
+    };
+    assert_eq!(refusal(&padded(16 << 10)), WsseError::Form { what: "SignedInfo of a usual size" });
+    assert_eq!(refusal(&padded(8 << 10)), WsseError::BadSignature);
+}
+
 /// No error repeats what stood in the message.
 #[test]
 fn errors_hold_no_content() {
