@@ -74,6 +74,7 @@ fuzz-seeds: ## write fuzz/seeds anew from the tests and from a demo
 	@scripts/setup
 	cargo build $(CARGO_FLAGS) -p kommuneklient
 	rm -rf target/fuzz/captured && target/debug/kommuneklient demo --mailboxes 10 --seconds 5 --faults default --capture target/fuzz/captured
+	rm -rf fuzz/seeds
 	cargo run $(CARGO_FLAGS) -p end-to-end --example fuzz-seeds -- target/fuzz/captured
 
 advisories: ## known vulnerabilities of what the program is made of (needs the internet: github.com)
