@@ -355,6 +355,9 @@ impl<'i> Reader<'i> {
         // most elements have none
         let attributes = if start.attributes_raw().is_empty() { Vec::new() } else { self.attributes(start)? };
         let (local, prefix) = name.decompose();
+        if !escape::is_name(local.into_inner()) {
+            return Err(self.malformed("malformed name of an element"));
+        }
         let Some(namespace) = self.scope.of_element(prefix.map(|prefix| prefix.into_inner())) else {
             return Err(self.malformed("undeclared prefix of an element"));
         };
@@ -387,6 +390,9 @@ impl<'i> Reader<'i> {
                 continue;
             }
             let (local, prefix) = attribute.key.decompose();
+            if !escape::is_name(local.into_inner()) {
+                return Err(self.malformed("malformed name of an attribute"));
+            }
             if let Some(prefix) = prefix {
                 prefixed.push((attributes.len(), prefix.into_inner().into()));
             }

@@ -13,6 +13,22 @@ pub(crate) const fn is_legal(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
+/// Is this a name without prefix (NCName: XML 1.0, fifth edition, 2.3, without the colon)?
+pub(super) fn is_name(text: &str) -> bool {
+    let begins = |letter: char| {
+        matches!(letter, 'A'..='Z' | 'a'..='z' | '_' | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}'
+            | '\u{370}'..='\u{37d}' | '\u{37f}'..='\u{1fff}' | '\u{200c}' | '\u{200d}' | '\u{2070}'..='\u{218f}'
+            | '\u{2c00}'..='\u{2fef}' | '\u{3001}'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{fffd}'
+            | '\u{10000}'..='\u{effff}')
+    };
+    let goes_on = |letter: char| {
+        begins(letter)
+            || matches!(letter, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}' | '\u{2040}')
+    };
+    let mut letters = text.chars();
+    letters.next().is_some_and(begins) && letters.all(goes_on)
+}
+
 /// Is all of this characters that XML may hold, and neither white space that becomes a blank nor a reference? Nearly all
 /// text is: looked at in blocks without a way out, which a processor does many bytes at a time.
 pub(super) fn is_plain(text: &str) -> bool {

@@ -55,6 +55,21 @@ fn namespace_names_are_attribute_values() {
     assert_eq!(namespace(&format!("<r xmlns:xml='{disguised}'/>")), "");
 }
 
+/// Found by fuzzing: anything was taken for a name.
+#[test]
+fn names_are_names() {
+    for name in ["a:b:c", "a:b\0c", "a:1", "a:b\u{7}", "-a", "a:", "a'b", "a&b"] {
+        let declared = format!("<r xmlns:a='urn:a'><{name}/></r>");
+        assert!(matches!(error_of(&declared), Error::Malformed { .. }), "{name:?}");
+        let attribute = format!("<r xmlns:a='urn:a' {name}='1'/>");
+        assert!(matches!(error_of(&attribute), Error::Malformed { .. }), "{name:?}");
+    }
+    for name in ["a:b", "_", "b-1.c", "s\u{f8}", "a:\u{20000}\u{b7}"] {
+        read_all(format!("<r xmlns:a='urn:a'><{name} {name}='1'/></r>").as_bytes(), Limits::standard())
+            .unwrap();
+    }
+}
+
 #[test]
 fn namespace_names_may_hold_references() {
     let mut reader = reader("<r xmlns='urn:a?x&amp;y'/>");
