@@ -129,8 +129,9 @@ impl World {
         &self.exchange_process.url
     }
 
-    /// Writes the configuration: everything at its default but addresses, the calls at one time, the size of Planner's
-    /// answers (its resource list grows with the mailboxes), and what is `given`, in TOML.
+    /// Writes the configuration: everything at its default but addresses, the calls at one time, the mailboxes that one
+    /// call asks about (one by one the adoption of many mailboxes takes as many calls), the size of Planner's answers (its
+    /// resource list grows with the mailboxes), and what is `given`, in TOML.
     pub(crate) fn configure(&self, given: &[(&str, &str, &str)]) {
         let text = |value: &str| format!("{value:?}");
         let autodiscover = format!("{}/autodiscover/autodiscover.svc", self.exchange_process.url);
@@ -152,7 +153,7 @@ impl World {
                 "planner",
                 format!(
                     "service_url = {}\njobcenter_number = {}\nsimultaneous_calls = {CALLS}\n\
-                     answer_limit_bytes = 67108864\n\
+                     max_calendar_event_fetches_per_call = 100\nanswer_limit_bytes = 67108864\n\
                      request_user_identifier = \"CVR:12345678-UUID:00000000-0000-4000-8000-000000000000\"\n",
                     text(&planner),
                     text(JOBCENTER)
