@@ -93,9 +93,9 @@ async fn measure(mailboxes: u32) -> Seen {
     world.start_service().await;
     let before = world.cpu();
     world.until_listening(PATIENCE).await;
-    let listening = began.elapsed();
+    let listening = Instant::now().duration_since(began);
     world.until_sendable(PATIENCE).await;
-    let sendable = began.elapsed();
+    let sendable = Instant::now().duration_since(began);
     let start = world.cpu().since(before);
     let peak = usage::memory(world.pid());
     tokio::time::sleep(SETTLING).await;
@@ -110,7 +110,7 @@ async fn measure(mailboxes: u32) -> Seen {
     let began = Instant::now();
     world.start_service().await;
     world.until_listening(PATIENCE).await;
-    let again = began.elapsed();
+    let again = Instant::now().duration_since(began);
     eprintln!(
         "  {mailboxes} mailboxes (load {}): listening after {:.1} s, all adopted and read after {:.1} s, listening again \
          {:.1} s after SIGKILL; resident {:.1} MiB ({:.1} MiB when all were read), private {:.1} MiB; processor s of the \

@@ -123,7 +123,7 @@ async fn change(
     clock: &SharedClock,
     horizon: &Horizon,
 ) -> Change {
-    let mut calendar = Calendar::new(world::mail(number), u64::from(number) << 8 | u64::from(round));
+    let mut calendar = Calendar::new(world::mail(number), (u64::from(number) << 8) | u64::from(round));
     let made = calendar.create(
         |rng, mailbox, uid| Entry {
             mailbox: mailbox.to_owned(),

@@ -5,6 +5,7 @@
 //! machine. The table goes to standard output; `target/bench.json` holds one object, name → value, unit,
 //! reference, ratio; a run of some benchmarks replaces their figures there and keeps the others.
 #![expect(clippy::print_stdout, reason = "the table is for the person who started it")]
+#![expect(clippy::panic, reason = "a benchmark fails by panicking, with what it saw")]
 #![expect(clippy::print_stderr, reason = "progress and errors are for the person who started it")]
 
 mod backpressure;

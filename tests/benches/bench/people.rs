@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kommuneklient::demo::http::read_bounded;
 use proto_ews::operation::{CreateItem, FieldUpdate, ItemChange, UpdateItem};
 use proto_ews::{
     CalendarItem, ConflictResolution, FolderRef, FreeBusy, Impersonation, Item, ItemId, Limits, PropertyPath,
@@ -11,6 +12,9 @@ use proto_ews::{
 };
 
 use crate::world::{PASSWORD, USER};
+
+/// Largest answer that is read.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// An appointment: its UID and its times.
 pub(crate) type Appointment = (String, (Timestamp, Timestamp));
@@ -103,7 +107,7 @@ impl People {
             .header("x-anchormailbox", mailbox)
             .body(body);
         let answer = asked.send().await.expect("the simulated Exchange answers");
-        let bytes = answer.bytes().await.expect("the answer is whole");
+        let bytes = read_bounded(answer, ANSWER_BYTES_MAX).await.expect("the answer is whole");
         let answer = decode_response(&bytes, Limits::default()).expect("the answer can be read");
         answer.body.expect("the simulated Exchange does what it is asked for")
     }

@@ -258,10 +258,14 @@ impl World {
             if let Some(status) = self.service.as_mut().and_then(Process::ended) {
                 panic!("the service ended with {status}; {}", self.log_end());
             }
-            assert!(began.elapsed() < patience, "waited in vain for {what}; {}", self.log_end());
+            assert!(
+                Instant::now().duration_since(began) < patience,
+                "waited in vain for {what}; {}",
+                self.log_end()
+            );
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        began.elapsed()
+        Instant::now().duration_since(began)
     }
 
     fn log_end(&self) -> String {
