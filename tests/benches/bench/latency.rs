@@ -89,7 +89,9 @@ async fn changes(world: &mut World, what: &str, round: u32) -> Percentiles {
         ticks.tick().await;
         let number = 1 + ((2 * n + round) * step) % world.mailboxes;
         let (outlook, clock, horizon) = (outlook.clone(), clock.clone(), Arc::clone(&horizon));
-        making.spawn(async move { change(number, round, &outlook, &clock, &horizon).await });
+        // its chance: another for each change, also where calendars are fewer than changes
+        let seed = (u64::from(n) << 1) | u64::from(round);
+        making.spawn(async move { change(number, seed, &outlook, &clock, &horizon).await });
     }
     let changes = making.join_all().await;
     let expected = before.1 + changes.len();
@@ -116,14 +118,8 @@ async fn changes(world: &mut World, what: &str, round: u32) -> Percentiles {
 }
 
 /// A new appointment in the calendar of this number.
-async fn change(
-    number: u32,
-    round: u32,
-    outlook: &Outlook,
-    clock: &SharedClock,
-    horizon: &Horizon,
-) -> Change {
-    let mut calendar = Calendar::new(world::mail(number), (u64::from(number) << 8) | u64::from(round));
+async fn change(number: u32, seed: u64, outlook: &Outlook, clock: &SharedClock, horizon: &Horizon) -> Change {
+    let mut calendar = Calendar::new(world::mail(number), seed);
     let made = calendar.create(
         |rng, mailbox, uid| Entry {
             mailbox: mailbox.to_owned(),
