@@ -299,7 +299,7 @@ async fn add_stages(
         number: unusable.id.get(),
         source: Box::new(unusable.error),
     })?;
-    let wake = Wake::start(shared.store.clone());
+    let wake = if config.database.wake_ups { Wake::start(shared.store.clone()) } else { without_wake_ups() };
     shared.leases.wake_by(&wake);
     let shares = Shares::start(shared.store.clone(), shared.leases.clone(), &wake, agreed.shards);
     let sharing = Sharing { shares, shards: agreed.shards };
@@ -314,6 +314,12 @@ async fn add_stages(
     shared.start.staged();
     take_share(shared).await;
     Ok(())
+}
+
+/// What is slow on purpose is told, so that nobody looks for another reason.
+fn without_wake_ups() -> Wake {
+    tracing::warn!("database.wake_ups is false: changes wait for the next interval of each stage");
+    Wake::never()
 }
 
 /// Takes this instance's share of the groups and shards as soon as Exchange lets it in.

@@ -93,22 +93,32 @@ pub struct Wake {
 #[derive(Debug)]
 struct Inner {
     senders: Arc<[watch::Sender<u64>; CHANNELS]>,
-    _listener: AbortOnDropHandle<()>,
+    /// Absent where there are no wake-ups.
+    _listener: Option<AbortOnDropHandle<()>>,
 }
 
 impl Wake {
     /// Starts listening in a task of the current runtime; it ends with the last clone.
     pub fn start(store: Store) -> Self {
-        let senders: Arc<[watch::Sender<u64>; CHANNELS]> =
-            Arc::new(std::array::from_fn(|_| watch::Sender::new(0)));
-        let listener = tokio::spawn(run(store, Arc::clone(&senders)));
-        Self { inner: Arc::new(Inner { senders, _listener: AbortOnDropHandle::new(listener) }) }
+        let senders = senders();
+        let listener = AbortOnDropHandle::new(tokio::spawn(run(store, Arc::clone(&senders))));
+        Self { inner: Arc::new(Inner { senders, _listener: Some(listener) }) }
+    }
+
+    /// Listens to nothing: whoever waits is woken by its interval alone, as the original's services were
+    /// (`database.wake_ups = false`, for comparing with them).
+    pub fn never() -> Self {
+        Self { inner: Arc::new(Inner { senders: senders(), _listener: None }) }
     }
 
     /// A receiver that changes whenever there may be news.
     pub fn subscribe(&self, channel: Channel) -> watch::Receiver<u64> {
         self.inner.senders[channel.index()].subscribe()
     }
+}
+
+fn senders() -> Arc<[watch::Sender<u64>; CHANNELS]> {
+    Arc::new(std::array::from_fn(|_| watch::Sender::new(0)))
 }
 
 fn bump(sender: &watch::Sender<u64>) {

@@ -42,6 +42,20 @@ fn origins<'a>(held: impl IntoIterator<Item = &'a (String, String)>) -> Vec<&'a 
     held.into_iter().map(|(_, origin)| origin.as_str()).collect()
 }
 
+/// As in the original, for measuring beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_wake_ups_changes_go_by_the_intervals() {
+    let configuration = vec![
+        ("database", "wake_ups", "false"),
+        ("qualifier", "notification_processing_interval", "\"300ms\""),
+        ("planner", "calendar_event_update_interval", "\"300ms\""),
+    ];
+    let scene = Scene::ready(PROGRAM, Setting { configuration, ..Setting::default() }).await;
+    scene.outlook.create(MAILBOX, appointment(&scene, "UID-1", 3, 9)).await.unwrap();
+    assert_eq!(origins(scene.until_in_step().await.keys()), ["UID-1"]);
+    assert!(scene.log().contains("database.wake_ups is false"), "what is slow on purpose is told");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_single_appointment_is_created_changed_and_deleted() {
     let scene = Scene::ready(PROGRAM, Setting::default()).await;

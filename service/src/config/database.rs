@@ -24,6 +24,8 @@ pub struct DatabaseConfig {
     pub pool_size: usize,
     /// May `run` bring the schema up to date? Else it waits until `kommuneklient migrate` has done it.
     pub migrate: bool,
+    /// Is news told at once (LISTEN, NOTIFY)? Else intervals alone wake, as the original's did.
+    pub wake_ups: bool,
 }
 
 /// Which database: the answer to `database.url`.
@@ -44,6 +46,7 @@ impl Default for DatabaseConfig {
             postgres_bin: None,
             pool_size: 16,
             migrate: true,
+            wake_ups: true,
         }
     }
 }

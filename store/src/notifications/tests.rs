@@ -103,6 +103,18 @@ async fn an_append_wakes_the_qualifier() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_wake_ups_nobody_is_woken() {
+    let database = database().await;
+    let (wake, never) = (wake::Wake::start(database.store.clone()), wake::Wake::never());
+    let (mut news, none) = (wake.subscribe(Channel::Notification), never.subscribe(Channel::Notification));
+    news.changed().await.unwrap();
+    database.store.append(&[modified(1, "a")]).await.unwrap();
+    // the other one was told, so this one would have been
+    tokio::time::timeout(Duration::from_secs(10), news.changed()).await.expect("woken").unwrap();
+    assert!(!none.has_changed().expect("it can be waited on"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sync_state_is_saved_with_what_it_covers_and_only_by_the_owner() {
     let database = database().await;
     let book =

@@ -5,6 +5,7 @@
 //! machine. The table goes to standard output; `target/bench.json` holds one object, name → value, unit,
 //! reference, ratio; a run of some benchmarks replaces their figures there and keeps the others.
 #![expect(clippy::print_stdout, reason = "the table is for the person who started it")]
+#![expect(clippy::panic, reason = "a benchmark fails by panicking, with what it saw")]
 #![expect(clippy::print_stderr, reason = "progress and errors are for the person who started it")]
 
 mod backpressure;
@@ -12,9 +13,16 @@ mod cpu;
 mod decode;
 mod figures;
 mod full_pull;
+mod idle;
+mod latency;
+mod people;
+mod pipeline;
+mod plain;
 mod recorder;
 mod signing;
 mod sla;
+mod usage;
+mod world;
 
 use std::process::ExitCode;
 
@@ -23,10 +31,19 @@ use figures::Figures;
 /// A benchmark: its name and what it measures.
 type Bench = (&'static str, &'static str);
 
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 8] = [
     (decode::NAME, "decode views and streams of Exchange, beside a loop that looks at all and keeps nothing"),
     (signing::NAME, "sign a call with 20 appointments and verify its answer, beside the bare RSA operations"),
     (full_pull::NAME, "read 1,000 mailboxes with 40 appointments each in full, from nothing"),
+    (
+        pipeline::NAME,
+        "20,000 changes of 2,000 mailboxes at once to Planner's receipts, beside PostgreSQL writing the same rows",
+    ),
+    (
+        latency::NAME,
+        "change to receipt at 50 a second with 10,000 mailboxes, beside the original's intervals (10 min)",
+    ),
+    (idle::NAME, "memory, processor and time to listen of 1,000 to 50,000 quiet mailboxes (20 min)"),
     (
         sla::NAME,
         "use what was agreed with Planner, at ten times as much to be sent, beside what was agreed (4 min)",
@@ -67,6 +84,9 @@ fn main() -> ExitCode {
             match name {
                 decode::NAME => decode::run(),
                 signing::NAME => signing::run(),
+                pipeline::NAME => pipeline::run().await,
+                latency::NAME => latency::run().await,
+                idle::NAME => idle::run().await,
                 sla::NAME => sla::run().await,
                 backpressure::NAME => backpressure::run().await,
                 _ => full_pull::run().await,
