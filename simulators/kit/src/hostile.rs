@@ -22,6 +22,8 @@ mod tests;
 pub const HEAD_BYTES_MAX: usize = 32 << 20;
 /// What is read of a client at most.
 pub const REQUEST_BYTES_MAX: usize = 64 << 10;
+/// Clients that are remembered until somebody asks for them; those that come beyond are served and forgotten.
+pub const CLIENTS_MAX: usize = 1_024;
 
 /// TLS 1.1, as it stands in a handshake.
 pub const TLS_1_1: [u8; 2] = [3, 2];
@@ -66,7 +68,7 @@ impl Met {
 #[derive(Debug)]
 pub struct Hostile {
     address: SocketAddr,
-    met: mpsc::UnboundedReceiver<Met>,
+    met: mpsc::Receiver<Met>,
     server: JoinHandle<()>,
 }
 
@@ -84,7 +86,7 @@ impl Hostile {
     pub async fn start(wrong: Wrong) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (tell, met) = mpsc::unbounded_channel();
+        let (tell, met) = mpsc::channel(CLIENTS_MAX);
         let server = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let tell = tell.clone();
@@ -92,7 +94,8 @@ impl Hostile {
                     // who closes in the middle has been met no less
                     let mut met = Met::default();
                     let _closed = serve(socket, wrong, &mut met).await;
-                    let _nobody_asks = tell.send(met);
+                    // who asks for none of so many wants no more
+                    let _nobody_asks = tell.try_send(met);
                 });
             }
         });

@@ -134,7 +134,7 @@ impl Store {
         client
             .execute(
                 "update planner_resource_whitelist set reason = $2 where lower(trim(mail)) = any ($1)",
-                &[&mails, &clean(reason, TEXT_MAX)],
+                &[&mails, &clean(reason.trim(), TEXT_MAX)],
             )
             .await
             .map_err(StoreError::query(operation))
