@@ -24,7 +24,7 @@ use store::lease::{Fence, Lease, LeaseBook};
 use store::subscriptions::{GroupId, StoredGroup};
 use supervision::{ChildContext, ChildId, ChildRef, ChildSpec, Stop, SupervisorError, SupervisorRef};
 use tokio::sync::{mpsc, watch};
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::config::GroupOptions;
 use crate::folder_watch::FolderWatch;
@@ -94,6 +94,8 @@ struct Owned {
     reports: mpsc::Sender<FromTask>,
     /// Tells operators how the stream stands.
     record: Record,
+    /// Calls about subscriptions that nobody else waits for.
+    unfinished: TaskTracker,
 }
 
 impl Owned {
@@ -194,8 +196,18 @@ impl GroupActor {
         let fence = lease.fence();
         let (location, account) = (group.location.clone(), group.account);
         let record = Record::start(&tools.runtime, tools.store.clone(), fence.clone(), self.id);
-        self.owned =
-            Some(Owned { lease, fence, location, account, affinity, journal, journal_task, reports, record });
+        self.owned = Some(Owned {
+            lease,
+            fence,
+            location,
+            account,
+            affinity,
+            journal,
+            journal_task,
+            reports,
+            record,
+            unfinished: TaskTracker::new(),
+        });
         self.note(StreamEvent::Begun, None);
         tracing::info!(group = self.id.get(), members = group.members.len(), "affinity group begins");
         self.take_members(group, ctx);
@@ -336,6 +348,7 @@ impl GroupActor {
             fence: owned.fence.clone(),
             affinity: owned.affinity.subscribe(),
             reports: ctx.address().recipient(),
+            unfinished: owned.unfinished.clone(),
         };
         let whose = owned.mailbox(&mailbox);
         let left_behind = member.left_behind.take();
@@ -398,7 +411,7 @@ impl GroupActor {
         let affinity = owned.affinity.borrow().for_mailbox(mailbox);
         let whose = owned.mailbox(mailbox);
         let source = Arc::clone(&self.tools.mailboxes.source);
-        self.tools.mailboxes.runtime.spawn(async move {
+        let ending = owned.unfinished.track_future(async move {
             if let Err(error) = source.unsubscribe(&whose, &affinity, &subscription).await {
                 // one that Exchange does not know (any more) has ended
                 let event = match error.kind {
@@ -413,6 +426,7 @@ impl GroupActor {
                 );
             }
         });
+        self.tools.mailboxes.runtime.spawn(ending);
     }
 
     fn open(&self, stream: u64, members: Vec<(MailAddress, SubscriptionId)>) {

@@ -10,7 +10,7 @@ use actix::prelude::{
 };
 use base::{Backoff, SharedClock};
 use calendar::ids::SubscriptionId;
-use calendar::source::{Mailbox, Subscribed};
+use calendar::source::Mailbox;
 use calendar::{CalendarSource, codes};
 use store::lease::Fence;
 use store::resources::ResourceFailure;
@@ -19,12 +19,13 @@ use store::{Store, StoreError};
 use supervision::{ChildContext, Stop};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::Instrument;
 
 use crate::catch_up::CatchUp;
 use crate::config::SubscriberOptions;
 use crate::error::SubscriberError;
+use crate::fresh::Fresh;
 use crate::messages::{CatchUpNow, FromMailbox, GroupAffinity, SubscriptionLost};
 use crate::policy::{Directive, Failure, Input, Policy, Step};
 
@@ -67,6 +68,8 @@ pub struct Place {
     pub affinity: watch::Receiver<GroupAffinity>,
     /// Where to report.
     pub reports: Recipient<FromMailbox>,
+    /// Calls about subscriptions that outlive their actors; the end of the group waits for them.
+    pub unfinished: TaskTracker,
 }
 
 /// The actor of one mailbox.
@@ -184,29 +187,27 @@ impl MailboxSubscriber {
     fn subscribe(&self, replaces: Option<SubscriptionId>, ctx: &mut Context<Self>) {
         let (tools, mailbox, place) = (Arc::clone(&self.tools), self.mailbox.clone(), self.place.clone());
         let step = async move {
-            let _permit = permit(&tools).await;
-            let affinity = place.affinity.borrow().for_mailbox(&mailbox.address);
-            let subscribed = tools.source.subscribe(&mailbox, &affinity).await?;
-            base::crash::point("listener.subscribed");
-            let known = [(mailbox.address.clone(), Some(subscribed.id.clone()))];
-            let now = tools.clock.now();
-            if let Err(error) = tools.store.record_subscriptions(&place.fence, place.group, &known, now).await
-            {
-                // only a successor needs it, to end what was left behind
-                not_written(codes::SUBSCRIPTIONS_WRITE_FAILED.id, &mailbox, &error);
+            // as long as it only waits for its turn it ends with the actor
+            let permit = Arc::clone(&tools.work).acquire_owned().await.expect(NEVER_CLOSED);
+            let (runtime, unfinished) = (tools.runtime.clone(), place.unfinished.clone());
+            // Exchange may hear of it from here on: it goes on without the actor
+            let making = unfinished.track_future(async move {
+                let _permit = permit;
+                make_subscription(&tools, &mailbox, &place, replaces).await
+            });
+            match runtime.spawn(making).await {
+                Ok(made) => made,
+                Err(failed) => match failed.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // the runtime ends
+                    Err(_) => std::future::pending().await,
+                },
             }
-            base::crash::point("listener.subscription-recorded");
-            if let Some(old) = replaces.filter(|old| *old != subscribed.id) {
-                let affinity = place.affinity.borrow().for_mailbox(&mailbox.address);
-                if let Err(error) = tools.source.unsubscribe(&mailbox, &affinity, &old).await {
-                    tracing::debug!(mailbox = %mailbox.address, code = error.code, "a former subscription stays behind");
-                }
-            }
-            Ok(subscribed)
         };
-        self.run(step, ctx, |actor, subscribed: Result<Subscribed, calendar::SourceError>| {
-            Input::Subscribed(match subscribed {
-                Ok(subscribed) => {
+        self.run(step, ctx, |actor, made: Result<Fresh, SubscriberError>| {
+            Input::Subscribed(match made {
+                Ok(fresh) => {
+                    let subscribed = fresh.take();
                     actor.cookie = subscribed.cookie;
                     Ok(subscribed.id)
                 }
@@ -364,8 +365,49 @@ impl MailboxSubscriber {
     }
 }
 
+/// Subscribes, writes down what was made, and ends what it replaces.
+async fn make_subscription(
+    tools: &Tools,
+    mailbox: &Mailbox,
+    place: &Place,
+    replaces: Option<SubscriptionId>,
+) -> Result<Fresh, SubscriberError> {
+    let affinity = place.affinity.borrow().for_mailbox(&mailbox.address);
+    let subscribed = tools.source.subscribe(mailbox, &affinity).await.map_err(SubscriberError::Source)?;
+    let fresh = Fresh::new(
+        subscribed,
+        mailbox.clone(),
+        affinity,
+        Arc::clone(&tools.source),
+        tools.runtime.clone(),
+        place.unfinished.token(),
+    );
+    base::crash::point("listener.subscribed");
+    let known = [(mailbox.address.clone(), Some(fresh.id().clone()))];
+    let written =
+        tools.store.record_subscriptions(&place.fence, place.group, &known, tools.clock.now()).await;
+    if let Err(error) = written {
+        not_written(codes::SUBSCRIPTIONS_WRITE_FAILED.id, mailbox, &error);
+        // another owner has the group and knows nothing of this one
+        if matches!(error, StoreError::LeaseLost { .. }) {
+            return Err(SubscriberError::Store(error));
+        }
+        // otherwise only a successor needs it, to end what was left behind
+    }
+    base::crash::point("listener.subscription-recorded");
+    if let Some(old) = replaces.filter(|old| old != fresh.id()) {
+        let affinity = place.affinity.borrow().for_mailbox(&mailbox.address);
+        if let Err(error) = tools.source.unsubscribe(mailbox, &affinity, &old).await {
+            tracing::debug!(mailbox = %mailbox.address, code = error.code, "a former subscription stays behind");
+        }
+    }
+    Ok(fresh)
+}
+
+const NEVER_CLOSED: &str = "this semaphore is never closed";
+
 async fn permit(tools: &Tools) -> tokio::sync::SemaphorePermit<'_> {
-    tools.work.acquire().await.expect("this semaphore is never closed")
+    tools.work.acquire().await.expect(NEVER_CLOSED)
 }
 
 fn not_written(event_id: u16, mailbox: &Mailbox, error: &StoreError) {

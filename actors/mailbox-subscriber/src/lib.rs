@@ -9,7 +9,9 @@
 //!
 //! Failure: a mailbox that cannot be listened to gets code, description and date on its resource row and is
 //! tried again with back-off; a success clears them. Nothing that happens to one mailbox touches another. A
-//! restarted actor begins with the check.
+//! restarted actor begins with the check. A call to Subscribe goes on when its actor ends, because Exchange may have
+//! heard it: what it makes is ended then (`fresh`), also without the group's lease, and a group that ends in order waits
+//! for that.
 //!
 //! Cost: a quiet mailbox has no timer and no task; there may be 50,000 of them.
 #![forbid(unsafe_code)]
@@ -18,6 +20,7 @@ pub mod actor;
 pub mod catch_up;
 pub mod config;
 pub mod error;
+mod fresh;
 pub mod messages;
 pub mod policy;
 

@@ -28,7 +28,9 @@ impl GroupActor {
         let tools = Arc::clone(&self.tools);
         let (id, patience) = (self.id, self.tools.options.stop_patience);
         let task = self.tools.mailboxes.runtime.spawn(async move {
-            let Owned { lease, fence, location, affinity, journal, journal_task, reports, .. } = owned;
+            let Owned {
+                lease, fence, location, affinity, journal, journal_task, reports, unfinished, ..
+            } = owned;
             drop((journal, reports));
             if !journal_task.finish(patience / 2).await {
                 tracing::error!(
@@ -39,7 +41,14 @@ impl GroupActor {
             }
             base::crash::point("listener.group-ending");
             let affinity = affinity.borrow().clone();
-            let ending = end_subscriptions(&tools, id, &fence, &location, &affinity, live);
+            // what is still being made or ended by others, too: their actors are gone
+            unfinished.close();
+            let ending = async {
+                tokio::join!(
+                    end_subscriptions(&tools, id, &fence, &location, &affinity, live),
+                    unfinished.wait()
+                )
+            };
             if tokio::time::timeout(patience / 2, ending).await.is_err() {
                 tracing::warn!(
                     event_id = codes::STREAMING_STOP_FAILED.id,

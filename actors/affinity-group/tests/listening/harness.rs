@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) work: usize,
     /// Catch-ups that ask at one time.
     pub(crate) catch_ups: Arc<CatchUps>,
+    /// Do answers to Subscribe come through?
+    pub(crate) answers: watch::Sender<bool>,
     told: Option<watch::Sender<Option<BTreeSet<AccountId>>>>,
 }
 
@@ -99,6 +101,7 @@ impl World {
             poison: None,
             work: 8,
             catch_ups: Arc::default(),
+            answers: watch::Sender::new(true),
             told: None,
         }
     }
@@ -142,6 +145,7 @@ impl World {
             inner: source,
             victim: self.poison.map(Self::mail),
             catch_ups: Arc::clone(&self.catch_ups),
+            answers: self.answers.subscribe(),
         });
         let tools = Tools {
             source,
@@ -340,6 +344,16 @@ impl World {
         })
         .await;
         self.wait_listened(mailboxes).await;
+    }
+
+    /// Waits until Exchange has so many subscriptions, and so many of them are on streams.
+    pub(crate) async fn wait_subscribed(&self, subscriptions: usize, streamed: usize) {
+        self.until("subscriptions", || async {
+            let made = self.simulator.service().world().hub.subscriptions();
+            let now = (made, self.streamed());
+            if now == (subscriptions, streamed) { Ok(()) } else { Err(format!("{now:?}, also on streams")) }
+        })
+        .await;
     }
 
     /// Subscriptions on open streams.

@@ -9,6 +9,7 @@ mod harness;
 #[cfg(test)]
 mod restarts;
 #[cfg(test)]
+mod subscribing;
 mod watched;
 
 use std::time::Duration;

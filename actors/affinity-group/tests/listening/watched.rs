@@ -1,5 +1,5 @@
-//! Exchange as the listener sees it, watched: how many catch-ups ask at one time; and with which the actor of one mailbox may
-//! panic at its first step, each time.
+//! Exchange as the listener sees it, watched: how many catch-ups ask at one time; with which the actor of one mailbox may
+//! panic at its first step, each time; and which keeps its answers to Subscribe to itself for a while.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +11,7 @@ use calendar::source::{
 };
 use calendar::{CalendarSource, ItemId, MailAddress, Slot, SourceError};
 use connector_exchange::Exchange;
+use tokio::sync::watch;
 
 /// Catch-ups that ask at one time.
 #[derive(Debug, Default)]
@@ -38,6 +39,8 @@ pub(crate) struct Watched {
     pub(crate) inner: Arc<Exchange>,
     pub(crate) victim: Option<MailAddress>,
     pub(crate) catch_ups: Arc<CatchUps>,
+    /// Do answers to Subscribe come through? Exchange has made the subscription all the same.
+    pub(crate) answers: watch::Receiver<bool>,
 }
 
 #[async_trait]
@@ -52,7 +55,9 @@ impl CalendarSource for Watched {
     }
 
     async fn subscribe(&self, mailbox: &Mailbox, affinity: &Affinity) -> Result<Subscribed, SourceError> {
-        self.inner.subscribe(mailbox, affinity).await
+        let answer = self.inner.subscribe(mailbox, affinity).await;
+        let _ = self.answers.clone().wait_for(|come| *come).await;
+        answer
     }
 
     async fn unsubscribe(

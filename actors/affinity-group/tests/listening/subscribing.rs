@@ -1,0 +1,89 @@
+//! Goal: a subscription that Exchange has made while its answer was on its way is ended when nobody is left who waits for it.
+//! Method: the answers to Subscribe are kept back until that is so. Before, each of these left one behind (seen as gentle
+//! seeds 35, 107 and 123 of the torture at a high load).
+
+use simulator_exchange::Options;
+
+use crate::harness::{World, run};
+
+/// Three mailboxes, of which the third is being subscribed to: Exchange has done it, the answer is kept back.
+async fn world(runtime: tokio::runtime::Handle) -> World {
+    let mut world = World::new(runtime, Options { mailboxes: 3, ..Options::default() }).await;
+    world.add_resource(1).await;
+    world.add_resource(2).await;
+    world.start();
+    world.wait_listened(2).await;
+    world.answers.send_replace(false);
+    world.add_resource(3).await;
+    world.wait_subscribed(3, 2).await;
+    world
+}
+
+#[test]
+fn when_the_group_has_lost_its_lease_meanwhile() {
+    run(|runtime| async {
+        let world = world(runtime).await;
+        // another owner had it for a moment
+        let taken = "update lease set token = token + 1, owner = '', expires_at = 'epoch' where owner <> ''";
+        world.execute(taken).await;
+        world
+            .until("a group without its stream", || async {
+                match world.streamed() {
+                    0 => Ok(()),
+                    streamed => Err(format!("{streamed} streamed")),
+                }
+            })
+            .await;
+        world.answers.send_replace(true);
+        world.wait_listened(3).await;
+        world.wait_subscribed(3, 3).await;
+    });
+}
+
+#[test]
+fn when_its_mailbox_has_left_meanwhile() {
+    run(|runtime| async {
+        let world = world(runtime).await;
+        world.drop_resource(3).await;
+        world
+            .until("no third member", || async {
+                match world.number("select count(*) from planner_resource_subscription").await {
+                    2 => Ok(()),
+                    members => Err(format!("{members} members")),
+                }
+            })
+            .await;
+        // its actor has ended when its name is gone from the tree
+        world
+            .until("the end of its actor", || async {
+                let tree = format!("{:?}", world.tree().status());
+                if tree.contains(World::mail(3).as_str()) { Err(tree) } else { Ok(()) }
+            })
+            .await;
+        world.answers.send_replace(true);
+        world.wait_subscribed(2, 2).await;
+    });
+}
+
+#[test]
+fn when_the_listener_ends_in_order_which_waits_for_it() {
+    run(|runtime| async {
+        let mut world = world(runtime).await;
+        let answers = world.answers.clone();
+        let before = world.requests("Unsubscribe");
+        let simulator = world.simulator.service().clone();
+        let release = tokio::spawn(async move {
+            let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+            // the ending has begun: the other two are being ended
+            while simulator.world().meter().requests.get("Unsubscribe").copied().unwrap_or_default() == before
+            {
+                assert!(tokio::time::Instant::now() < deadline, "nothing is unsubscribed");
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            answers.send_replace(true);
+        });
+        world.stop().await;
+        release.await.unwrap();
+        assert_eq!(world.simulator.service().world().hub.subscriptions(), 0);
+    });
+}

@@ -1,0 +1,79 @@
+//! A subscription that Exchange has made and that nobody answers for yet.
+//!
+//! Between the answer to Subscribe and the moment that its mailbox's actor takes the subscription, the actor can end:
+//! its mailbox left the group, the group lost its lease, the process ends. Exchange counts the subscription against
+//! the account for half an hour all the same, so whoever does not take it ends it.
+
+use std::sync::Arc;
+
+use calendar::CalendarSource;
+use calendar::ids::SubscriptionId;
+use calendar::source::{Affinity, Mailbox, Subscribed};
+use tokio::runtime::Handle;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// Ends its subscription when it is dropped, in the background, unless somebody takes it.
+pub(crate) struct Fresh(Option<Made>);
+
+struct Made {
+    subscribed: Subscribed,
+    mailbox: Mailbox,
+    affinity: Affinity,
+    source: Arc<dyn CalendarSource>,
+    runtime: Handle,
+    /// The group's end in order waits for it.
+    unfinished: TaskTrackerToken,
+}
+
+impl Fresh {
+    /// What `source` has just made for `mailbox` within `affinity`.
+    pub(crate) fn new(
+        subscribed: Subscribed,
+        mailbox: Mailbox,
+        mut affinity: Affinity,
+        source: Arc<dyn CalendarSource>,
+        runtime: Handle,
+        unfinished: TaskTrackerToken,
+    ) -> Self {
+        // the first of a group is where its answer says
+        if let Some(cookie) = &subscribed.cookie {
+            affinity.cookie = Some(cookie.clone());
+        }
+        Self(Some(Made { subscribed, mailbox, affinity, source, runtime, unfinished }))
+    }
+
+    /// Its id.
+    pub(crate) fn id(&self) -> &SubscriptionId {
+        &self.made().subscribed.id
+    }
+
+    /// From here on the caller answers for it.
+    pub(crate) fn take(mut self) -> Subscribed {
+        self.0.take().expect(ONLY_TAKEN_AT_THE_END).subscribed
+    }
+
+    fn made(&self) -> &Made {
+        self.0.as_ref().expect(ONLY_TAKEN_AT_THE_END)
+    }
+}
+
+const ONLY_TAKEN_AT_THE_END: &str = "a fresh subscription is taken by what consumes or drops it alone";
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        let Some(Made { subscribed, mailbox, affinity, source, runtime, unfinished }) = self.0.take() else {
+            return;
+        };
+        runtime.spawn(async move {
+            match source.unsubscribe(&mailbox, &affinity, &subscribed.id).await {
+                Ok(()) => tracing::debug!(mailbox = %mailbox.address, "a subscription that nobody waits for is ended"),
+                Err(error) => tracing::debug!(
+                    mailbox = %mailbox.address,
+                    code = error.code,
+                    "a subscription that nobody waits for stays behind"
+                ),
+            }
+            drop(unfinished);
+        });
+    }
+}
