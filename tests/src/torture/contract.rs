@@ -49,8 +49,8 @@ pub struct ObserverConfig {
     pub look_every: Duration,
     /// The driver's clock, which is right; those of instances may not be.
     pub clock: SharedClock,
-    /// At rest a subscription that is on no stream was left behind: nothing happened after which nobody can end it, unless
-    /// the machine was so slow that a group lost its lease ([`Figures::groups_lost`]).
+    /// At rest a subscription that is on no stream was left behind: nothing happened after which nobody can end it. That a
+    /// group lost its lease because the machine was slow is no excuse.
     pub every_subscription_streamed: bool,
     /// Where the observer may leave evidence of a failing seed, if anywhere.
     pub keep: Option<PathBuf>,

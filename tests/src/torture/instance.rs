@@ -322,7 +322,9 @@ impl Instance {
         log.note(Act::Killed { instance: self.number, pid });
         if !self.died_at(log) {
             log.say(&format!("instance {} ended by itself ({status})", self.number));
-            lock(&self.endings).escalations.push(format!("instance {}: {status}", self.number));
+            let text = std::fs::read(self.log_path()).unwrap_or_default();
+            let why = last_errors_in(&String::from_utf8_lossy(&text)).join(" | ");
+            lock(&self.endings).escalations.push(format!("instance {}: {status}; {why}", self.number));
         }
         true
     }
@@ -355,6 +357,18 @@ fn deaths_in(log: &str) -> Vec<String> {
     told.map(str::to_owned).collect()
 }
 
+/// The last errors that a log tells of, in order, shortened.
+fn last_errors_in(log: &str) -> Vec<String> {
+    let errors = log.lines().rev().filter(|line| line.contains("\"level\":\"ERROR\"")).take(ERRORS_TOLD);
+    let mut errors: Vec<String> = errors.map(|line| line.chars().take(ERROR_CHARACTERS).collect()).collect();
+    errors.reverse();
+    errors
+}
+
+/// Errors that are told of an instance that ended by its own decision, and how much of each.
+const ERRORS_TOLD: usize = 3;
+const ERROR_CHARACTERS: usize = 400;
+
 fn lock(endings: &std::sync::Mutex<Endings>) -> std::sync::MutexGuard<'_, Endings> {
     endings.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
@@ -370,7 +384,7 @@ fn failed(what: &'static str, error: impl ToString) -> TortureError {
 
 #[cfg(test)]
 mod tests {
-    //! Goal: a death at a crash point is known from the log, each once.
+    //! Goal: a death at a crash point is known from the log, each once; and the last errors before an ending.
     use super::*;
 
     #[test]
@@ -379,5 +393,16 @@ mod tests {
                    killed at the crash point qualifier.claimed\n";
         assert_eq!(deaths_in(log), ["lease.taken", "qualifier.claimed"]);
         assert!(deaths_in("told to panic at lease.taken").is_empty());
+    }
+
+    #[test]
+    fn the_last_errors_are_told_in_order() {
+        let lines: Vec<String> = (1..=5)
+            .flat_map(|n| [format!("{{\"level\":\"ERROR\",\"n\":{n}}}"), "{\"level\":\"INFO\"}".to_owned()])
+            .collect();
+        let told = last_errors_in(&lines.join("\n"));
+        assert_eq!(told.len(), 3);
+        assert!(told[0].contains(":3}") && told[2].contains(":5}"), "{told:?}");
+        assert_eq!(last_errors_in(&format!("\"level\":\"ERROR\"{}", "x".repeat(900)))[0].len(), 400);
     }
 }

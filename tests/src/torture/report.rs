@@ -45,7 +45,7 @@ pub struct Report {
     pub sends_of_paused: u64,
     /// Writes that fences refused, as far as seen.
     pub refused_writes: u64,
-    /// Gentle seeds, and those of them in which no group lost its lease, so that no subscription may be left over.
+    /// Gentle seeds, and those of them in which a group lost its lease all the same.
     pub gentle: (usize, usize),
     /// How often groups waited for a slot of their account.
     pub slots_awaited: u64,
@@ -111,8 +111,8 @@ impl Report {
             refused_writes: all().map(|result| result.findings.figures.refused_writes).sum(),
             gentle: {
                 let gentle = || all().filter(|result| Emphasis::of(result.seed) == Emphasis::Gentle);
-                let judged = gentle().filter(|result| result.findings.figures.groups_lost == 0);
-                (gentle().count(), judged.count())
+                let lost = gentle().filter(|result| result.findings.figures.groups_lost > 0);
+                (gentle().count(), lost.count())
             },
             slots_awaited: all().map(|result| result.findings.figures.slots_awaited).sum(),
             audited_writes: all().map(|result| result.findings.figures.audited_writes).sum(),
@@ -176,9 +176,9 @@ impl Report {
             self.escalations,
             self.resident_bytes_max / 1024 / 1024
         ));
-        let (gentle, judged) = self.gentle;
+        let (gentle, lost) = self.gentle;
         line(format!(
-            "{gentle} gentle seeds, {judged} of them without a lost lease: no subscription may be left over there"
+            "{gentle} gentle seeds, in which no subscription may be left over; in {lost} of them groups lost their leases"
         ));
         for kind in KINDS {
             line(format!("  {:<34}{:>7}", kind, self.injected.get(kind).copied().unwrap_or_default()));

@@ -72,7 +72,10 @@ impl Setting {
         let settled = result.findings.figures.settled_after_ms;
         let slow =
             self.keep_slower_than.zip(settled).is_some_and(|(most, ms)| u128::from(ms) > most.as_millis());
-        slow || result.difference.is_some() || !result.findings.violations.is_empty()
+        // an instance that gives up by itself is no broken promise, but what made it do so must be told
+        slow || result.difference.is_some()
+            || !result.escalations.is_empty()
+            || !result.findings.violations.is_empty()
     }
 }
 

@@ -150,7 +150,6 @@ pub async fn waiting(store: &Store) -> Result<Waiting, StoreError> {
 }
 
 /// How often the lease of an affinity group was taken without having been handed back: its owner had died, or had lost it.
-/// Who loses a lease may have a subscription under way that nobody knows of then, as with a kill.
 ///
 /// # Errors
 /// The database is away.
