@@ -18,6 +18,7 @@ use calendar::source::{Location, Mailbox, SourceErrorKind};
 use calendar::{MailAddress, codes};
 use mailbox_subscriber::{
     CatchUpNow, FromMailbox, GroupAffinity, MailboxSubscriber, Place, SubscriptionLost, Tools,
+    end_subscription,
 };
 use store::group_streams::StreamEvent;
 use store::lease::{Fence, Lease, LeaseBook};
@@ -410,21 +411,10 @@ impl GroupActor {
         let Some(owned) = &self.owned else { return };
         let affinity = owned.affinity.borrow().for_mailbox(mailbox);
         let whose = owned.mailbox(mailbox);
-        let source = Arc::clone(&self.tools.mailboxes.source);
+        let tools = Arc::clone(&self.tools.mailboxes);
         let ending = owned.unfinished.track_future(async move {
-            if let Err(error) = source.unsubscribe(&whose, &affinity, &subscription).await {
-                // one that Exchange does not know (any more) has ended
-                let event = match error.kind {
-                    SourceErrorKind::Resubscribe => codes::SUBSCRIPTION_ALREADY_STOPPED,
-                    _ => codes::SUBSCRIPTION_REMOVE_FAILED,
-                };
-                tracing::debug!(
-                    event_id = event.id,
-                    mailbox = %whose.address,
-                    code = error.code,
-                    "a subscription stays behind"
-                );
-            }
+            // what is not ended has been told
+            let _ = end_subscription(&tools, &whose, &affinity, &subscription).await;
         });
         self.tools.mailboxes.runtime.spawn(ending);
     }

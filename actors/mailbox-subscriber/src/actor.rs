@@ -24,6 +24,7 @@ use tracing::Instrument;
 
 use crate::catch_up::CatchUp;
 use crate::config::SubscriberOptions;
+use crate::ending::end_subscription;
 use crate::error::SubscriberError;
 use crate::fresh::Fresh;
 use crate::messages::{CatchUpNow, FromMailbox, GroupAffinity, SubscriptionLost};
@@ -367,21 +368,15 @@ impl MailboxSubscriber {
 
 /// Subscribes, writes down what was made, and ends what it replaces.
 async fn make_subscription(
-    tools: &Tools,
+    tools: &Arc<Tools>,
     mailbox: &Mailbox,
     place: &Place,
     replaces: Option<SubscriptionId>,
 ) -> Result<Fresh, SubscriberError> {
     let affinity = place.affinity.borrow().for_mailbox(&mailbox.address);
     let subscribed = tools.source.subscribe(mailbox, &affinity).await.map_err(SubscriberError::Source)?;
-    let fresh = Fresh::new(
-        subscribed,
-        mailbox.clone(),
-        affinity,
-        Arc::clone(&tools.source),
-        tools.runtime.clone(),
-        place.unfinished.token(),
-    );
+    let unfinished = place.unfinished.token();
+    let fresh = Fresh::new(subscribed, mailbox.clone(), affinity, Arc::clone(tools), unfinished);
     base::crash::point("listener.subscribed");
     let known = [(mailbox.address.clone(), Some(fresh.id().clone()))];
     let written =
@@ -396,10 +391,13 @@ async fn make_subscription(
     }
     base::crash::point("listener.subscription-recorded");
     if let Some(old) = replaces.filter(|old| old != fresh.id()) {
+        let (ours, mailbox) = (Arc::clone(tools), mailbox.clone());
         let affinity = place.affinity.borrow().for_mailbox(&mailbox.address);
-        if let Err(error) = tools.source.unsubscribe(mailbox, &affinity, &old).await {
-            tracing::debug!(mailbox = %mailbox.address, code = error.code, "a former subscription stays behind");
-        }
+        let ending = place.unfinished.track_future(async move {
+            let _ = end_subscription(&ours, &mailbox, &affinity, &old).await;
+        });
+        // nobody waits to be listened to for that
+        tools.runtime.spawn(ending);
     }
     Ok(fresh)
 }

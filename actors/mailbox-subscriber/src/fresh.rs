@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use calendar::CalendarSource;
 use calendar::ids::SubscriptionId;
 use calendar::source::{Affinity, Mailbox, Subscribed};
-use tokio::runtime::Handle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::actor::Tools;
+use crate::ending::end_subscription;
 
 /// Ends its subscription when it is dropped, in the background, unless somebody takes it.
 pub(crate) struct Fresh(Option<Made>);
@@ -19,41 +20,35 @@ struct Made {
     subscribed: Subscribed,
     mailbox: Mailbox,
     affinity: Affinity,
-    source: Arc<dyn CalendarSource>,
-    runtime: Handle,
+    tools: Arc<Tools>,
     /// The group's end in order waits for it.
     unfinished: TaskTrackerToken,
 }
 
 impl Fresh {
-    /// What `source` has just made for `mailbox` within `affinity`.
+    /// What has just been made for `mailbox` within `affinity`.
     pub(crate) fn new(
         subscribed: Subscribed,
         mailbox: Mailbox,
         mut affinity: Affinity,
-        source: Arc<dyn CalendarSource>,
-        runtime: Handle,
+        tools: Arc<Tools>,
         unfinished: TaskTrackerToken,
     ) -> Self {
         // the first of a group is where its answer says
         if let Some(cookie) = &subscribed.cookie {
             affinity.cookie = Some(cookie.clone());
         }
-        Self(Some(Made { subscribed, mailbox, affinity, source, runtime, unfinished }))
+        Self(Some(Made { subscribed, mailbox, affinity, tools, unfinished }))
     }
 
     /// Its id.
     pub(crate) fn id(&self) -> &SubscriptionId {
-        &self.made().subscribed.id
+        &self.0.as_ref().expect(ONLY_TAKEN_AT_THE_END).subscribed.id
     }
 
     /// From here on the caller answers for it.
     pub(crate) fn take(mut self) -> Subscribed {
         self.0.take().expect(ONLY_TAKEN_AT_THE_END).subscribed
-    }
-
-    fn made(&self) -> &Made {
-        self.0.as_ref().expect(ONLY_TAKEN_AT_THE_END)
     }
 }
 
@@ -61,18 +56,11 @@ const ONLY_TAKEN_AT_THE_END: &str = "a fresh subscription is taken by what consu
 
 impl Drop for Fresh {
     fn drop(&mut self) {
-        let Some(Made { subscribed, mailbox, affinity, source, runtime, unfinished }) = self.0.take() else {
-            return;
-        };
+        let Some(Made { subscribed, mailbox, affinity, tools, unfinished }) = self.0.take() else { return };
+        let runtime = tools.runtime.clone();
         runtime.spawn(async move {
-            match source.unsubscribe(&mailbox, &affinity, &subscribed.id).await {
-                Ok(()) => tracing::debug!(mailbox = %mailbox.address, "a subscription that nobody waits for is ended"),
-                Err(error) => tracing::debug!(
-                    mailbox = %mailbox.address,
-                    code = error.code,
-                    "a subscription that nobody waits for stays behind"
-                ),
-            }
+            // what is not ended has been told
+            let _ = end_subscription(&tools, &mailbox, &affinity, &subscribed.id).await;
             drop(unfinished);
         });
     }

@@ -19,6 +19,7 @@
 pub mod actor;
 pub mod catch_up;
 pub mod config;
+pub mod ending;
 pub mod error;
 mod fresh;
 pub mod messages;
@@ -26,5 +27,6 @@ pub mod policy;
 
 pub use actor::{MailboxSubscriber, Place, Tools};
 pub use config::SubscriberOptions;
+pub use ending::end_subscription;
 pub use error::SubscriberError;
 pub use messages::{CatchUpNow, FromMailbox, GroupAffinity, SubscriptionLost};

@@ -7,7 +7,7 @@ use calendar::ids::SubscriptionId;
 use calendar::source::{Location, Mailbox};
 use calendar::{MailAddress, codes};
 use futures::StreamExt;
-use mailbox_subscriber::GroupAffinity;
+use mailbox_subscriber::{GroupAffinity, end_subscription};
 use std::sync::Arc;
 use store::duty;
 use store::lease::Fence;
@@ -72,7 +72,7 @@ async fn end_subscriptions(
     affinity: &GroupAffinity,
     live: Vec<(MailAddress, SubscriptionId)>,
 ) {
-    let source = &tools.mailboxes.source;
+    let tools = &tools.mailboxes;
     let ended: Vec<(MailAddress, Option<SubscriptionId>)> = futures::stream::iter(live)
         .map(|(address, subscription)| async move {
             let affinity = affinity.for_mailbox(&address);
@@ -81,15 +81,15 @@ async fn end_subscriptions(
                 endpoint: location.endpoint.clone(),
                 account: Some(affinity.account),
             };
-            let outcome = source.unsubscribe(&mailbox, &affinity, &subscription).await;
+            let outcome = end_subscription(tools, &mailbox, &affinity, &subscription).await;
             outcome.ok().map(|()| (address, None))
         })
         .buffer_unordered(UNSUBSCRIBE_AT_ONCE)
         .filter_map(std::future::ready)
         .collect()
         .await;
-    let now = tools.mailboxes.clock.now();
-    if let Err(error) = tools.mailboxes.store.record_subscriptions(fence, id, &ended, now).await {
+    let now = tools.clock.now();
+    if let Err(error) = tools.store.record_subscriptions(fence, id, &ended, now).await {
         tracing::warn!(
             event_id = codes::SUBSCRIPTIONS_WRITE_FAILED.id,
             group = id.get(),
