@@ -534,15 +534,15 @@ impl Handler<FromMailbox> for GroupActor {
                 }
                 self.event(Event::Live { mailbox, subscription, cookie }, ctx);
             }
-            FromMailbox::Out { mailbox, code } => {
+            FromMailbox::Out { mailbox, code, reason } => {
                 let now = self.tools.mailboxes.clock.monotonic();
                 if self.members.contains_key(&mailbox) {
-                    self.stumbled(&mailbox, &code);
-                    self.outage.failed(&mailbox, &code, now);
+                    self.stumbled(&mailbox, &code, &reason);
+                    self.outage.failed(&mailbox, &code, &reason, now);
                     self.set_timer(ctx);
                 }
             }
-            FromMailbox::Stumbled { mailbox, code } => self.stumbled(&mailbox, &code),
+            FromMailbox::Stumbled { mailbox, code, reason } => self.stumbled(&mailbox, &code, &reason),
             FromMailbox::Well { mailbox } => self.well(&mailbox),
             FromMailbox::Down { mailbox, own_fault } => {
                 if own_fault {

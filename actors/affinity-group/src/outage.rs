@@ -26,6 +26,8 @@ pub(crate) enum Report {
         mailboxes: usize,
         /// The code of the first failure.
         code: String,
+        /// The same in words.
+        reason: String,
     },
     /// It is over.
     Over {
@@ -48,6 +50,7 @@ pub(crate) struct OutageWatch {
 struct Outage {
     since: Instant,
     code: String,
+    reason: String,
     concerned: BTreeSet<MailAddress>,
     most: usize,
     told: bool,
@@ -56,10 +59,11 @@ struct Outage {
 impl OutageWatch {
     /// A mailbox fails because the service or the database is away; see also
     /// [`stumbled`](Self::stumbled).
-    pub(crate) fn failed(&mut self, mailbox: &MailAddress, code: &str, now: Instant) {
+    pub(crate) fn failed(&mut self, mailbox: &MailAddress, code: &str, reason: &str, now: Instant) {
         let outage = self.outage.get_or_insert_with(|| Outage {
             since: now,
             code: code.to_owned(),
+            reason: reason.to_owned(),
             concerned: BTreeSet::new(),
             most: 0,
             told: false,
@@ -103,6 +107,10 @@ impl OutageWatch {
         let outage =
             self.outage.as_mut().filter(|outage| !outage.told && now >= outage.since + scaled(GATHER))?;
         outage.told = true;
-        Some(Report::Began { mailboxes: outage.concerned.len(), code: outage.code.clone() })
+        Some(Report::Began {
+            mailboxes: outage.concerned.len(),
+            code: outage.code.clone(),
+            reason: outage.reason.clone(),
+        })
     }
 }

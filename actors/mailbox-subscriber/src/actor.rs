@@ -135,8 +135,9 @@ impl MailboxSubscriber {
             }
             Directive::RecordFailure { failure, retry_after, step } => {
                 if failure.outage {
-                    let (mailbox, code) = (self.mailbox.address.clone(), failure.code.clone());
-                    self.report(FromMailbox::Out { mailbox, code }, ctx);
+                    let (code, reason) = (failure.code.clone(), failure.description.clone());
+                    let mailbox = self.mailbox.address.clone();
+                    self.report(FromMailbox::Out { mailbox, code, reason }, ctx);
                 }
                 self.record_failure(failure, retry_after, step);
             }
@@ -255,9 +256,9 @@ impl MailboxSubscriber {
             Input::CaughtUp(outcome.map_err(|error| {
                 let failure = Failure::from(&error);
                 if failure.outage {
-                    let code = failure.code.clone();
+                    let (code, reason) = (failure.code.clone(), failure.description.clone());
                     // a group that is too busy to hear this hears more of it when it lasts
-                    let _ = reports.try_send(FromMailbox::Stumbled { mailbox, code });
+                    let _ = reports.try_send(FromMailbox::Stumbled { mailbox, code, reason });
                 } else {
                     tracing::warn!(
                         event_id = code_of_catch_up(&error),

@@ -52,6 +52,8 @@ pub enum FromMailbox {
         mailbox: MailAddress,
         /// The code of the failure.
         code: String,
+        /// The failure in words.
+        reason: String,
     },
     /// It has been failing for a while, for a reason that it probably has in common with others: the group tells
     /// that once for all of them.
@@ -60,6 +62,8 @@ pub enum FromMailbox {
         mailbox: MailAddress,
         /// The code of the failure.
         code: String,
+        /// The failure in words.
+        reason: String,
     },
     /// It is listened to and has caught up.
     Well {

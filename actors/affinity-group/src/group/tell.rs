@@ -69,12 +69,13 @@ impl GroupActor {
     pub(super) fn tell_outage(&self, report: Report) {
         let (group, account) = (self.id.get(), self.owned.as_ref().map(|owned| owned.account.get()));
         match report {
-            Report::Began { mailboxes, code } => tracing::error!(
+            Report::Began { mailboxes, code, reason } => tracing::error!(
                 event_id = codes::GROUP_EXCHANGE_FAILED.id,
                 group,
                 account,
                 mailboxes,
                 code,
+                reason,
                 "an outage keeps mailboxes of a group from being listened to"
             ),
             Report::Over { mailboxes, lasted } => tracing::info!(
@@ -99,13 +100,14 @@ impl GroupActor {
 
     /// A call about one mailbox failed for a reason that it probably has in common with others, perhaps for a moment
     /// only: one of them is told.
-    pub(super) fn stumbled(&mut self, mailbox: &MailAddress, code: &str) {
+    pub(super) fn stumbled(&mut self, mailbox: &MailAddress, code: &str, reason: &str) {
         if self.outage.stumbled(code, self.tools.mailboxes.clock.monotonic()) {
             tracing::error!(
                 event_id = codes::LISTENER_EXCHANGE_FAILED.id,
                 group = self.id.get(),
                 mailbox = %mailbox,
                 code,
+                reason,
                 "talking to exchange about a mailbox failed, it is tried again"
             );
         }
