@@ -20,11 +20,11 @@ use tokio::sync::Semaphore;
 
 use crate::beginnings::Beginnings;
 use crate::config::{QualifierOptions, Services};
-use crate::together::{GROUPS, MAILBOXES_MAX, Together};
+use crate::together::{WRITERS, MAILBOXES_MAX, Together};
 
 /// Full reads whose mailbox has been read and which are decided about and stored while the next ones are read: the groups
 /// that are being stored, and the one that gathers after them.
-pub(crate) const STORED_MEANWHILE: usize = (GROUPS + 1) * MAILBOXES_MAX;
+pub(crate) const STORED_MEANWHILE: usize = (WRITERS + 1) * MAILBOXES_MAX;
 
 /// What the shards of a process share.
 #[derive(Debug, Clone)]

@@ -1,7 +1,8 @@
 //! Storing full reads together: what several mailboxes lead to in one transaction. A pull of many mailboxes is bound by
 //! the database, and most of what a small transaction costs there is paid once for all of them. A full read that is
-//! ready waits for others that are under way, but only a moment, and never when it is the only one. [`GROUPS`] groups are
-//! being stored at one time: while one transaction waits for the disk or for us, the database works on another.
+//! ready waits for others that are under way, but only a moment, and never when it is the only one. There are
+//! [`WRITERS`]: while the transaction of one waits for the disk or for us, the database works on that of another. One at
+//! a time gathers its group.
 //!
 //! Failure: when it does not work together, for whatever reason, each stores its own and learns its own fate. Who is
 //! given up while it writes for others leaves them to themselves: whether its transaction took effect or not,
@@ -25,8 +26,8 @@ pub(crate) const MAILBOXES_MAX: usize = 16;
 const ENOUGH: usize = MAILBOXES_MAX;
 /// Longest wait for others.
 const LINGER: Duration = Duration::from_millis(40);
-/// Groups that are being stored at one time.
-pub(crate) const GROUPS: usize = 2;
+/// Most transactions at one time.
+pub(crate) const WRITERS: usize = 2;
 
 /// Those who wait to be stored.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(crate) struct Together {
     waiting: Mutex<Vec<Waiting>>,
     /// Who has one writes.
     pens: Semaphore,
+    /// Who has it gathers a group.
+    gathering: tokio::sync::Mutex<()>,
     /// Full reads that were begun and have not ended.
     under_way: AtomicUsize,
     /// Those of them that are being stored.
@@ -68,6 +71,7 @@ impl<'a> BeingStored<'a> {
 impl Drop for BeingStored<'_> {
     fn drop(&mut self) {
         self.0.being_stored.fetch_sub(self.1, Ordering::Relaxed);
+        self.0.news.notify_one();
     }
 }
 
@@ -83,7 +87,8 @@ impl Together {
     pub(crate) fn new() -> Self {
         Self {
             waiting: Mutex::default(),
-            pens: Semaphore::new(GROUPS),
+            pens: Semaphore::new(WRITERS),
+            gathering: tokio::sync::Mutex::default(),
             under_way: AtomicUsize::new(0),
             being_stored: AtomicUsize::new(0),
             linger: LINGER,
@@ -120,15 +125,17 @@ impl Together {
                 },
                 pen = self.pens.acquire() => pen.expect("nobody closes the semaphore"),
             };
+            let gathering = self.gathering.lock().await;
             if self.waits(effect) {
                 self.linger().await;
-                // The first come first: this one may have to go with a later group, or went with another writer's.
+                // The first come first: this one may have to go with a later group.
                 let group = take(&mut self.lock());
                 let _stored = BeingStored::new(self, group.len());
+                drop(gathering);
                 write(store, group).await;
             } else {
                 // Another writer has it, and tells it or drops it.
-                drop(pen);
+                drop((gathering, pen));
                 return match is_stored.await {
                     Ok(()) => Ok(Applied::Done(Done::default())),
                     Err(_dropped) => store.apply(fence, effect).await,

@@ -65,7 +65,7 @@ async fn stored(kit: &Kit) -> (i64, i64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_goes_together() {
     let (kit, together) = (Kit::new(3).await, Arc::new(Together::new()));
-    let pen = together.pens.acquire_many(GROUPS as u32).await.unwrap();
+    let pen = together.pens.acquire_many(WRITERS as u32).await.unwrap();
     let mut tasks = Vec::new();
     for n in 1..=3 {
         tasks.push(line_up(&kit, &together, effect(&kit, n, 0)).await);
@@ -84,7 +84,7 @@ async fn who_goes_wrong_learns_it_alone() {
     kit.refuse("key 2").await;
     let first = together.apply(&kit.services.store, &kit.office.fence, &effect(&kit, 3, 0)).await;
     assert_eq!(first.unwrap(), Applied::Done(Done::default()));
-    let pen = together.pens.acquire_many(GROUPS as u32).await.unwrap();
+    let pen = together.pens.acquire_many(WRITERS as u32).await.unwrap();
     let mut tasks = Vec::new();
     for (n, expected_version) in [(1, 0), (2, 0), (3, 7), (4, 0)] {
         tasks.push(line_up(&kit, &together, effect(&kit, n, expected_version)).await);
@@ -106,7 +106,7 @@ async fn who_goes_wrong_learns_it_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_gives_up_waiting_holds_up_nobody() {
     let (kit, together) = (Kit::new(3).await, Arc::new(Together::new()));
-    let pen = together.pens.acquire_many(GROUPS as u32).await.unwrap();
+    let pen = together.pens.acquire_many(WRITERS as u32).await.unwrap();
     let first = line_up(&kit, &together, effect(&kit, 1, 0)).await;
     let second = line_up(&kit, &together, effect(&kit, 2, 0)).await;
     first.abort();
@@ -143,7 +143,7 @@ async fn who_is_ready_waits_for_those_under_way_and_not_for_ever() {
 async fn many_are_stored_by_several_writers_each_once() {
     const MANY: u32 = 3 * MAILBOXES_MAX as u32;
     let (kit, together) = (Kit::new(MANY).await, Arc::new(Together::new()));
-    let pens = together.pens.acquire_many(GROUPS as u32).await.unwrap();
+    let pens = together.pens.acquire_many(WRITERS as u32).await.unwrap();
     let mut tasks = Vec::new();
     for n in 1..=MANY {
         tasks.push(line_up(&kit, &together, effect(&kit, n, 0)).await);
@@ -155,7 +155,7 @@ async fn many_are_stored_by_several_writers_each_once() {
     assert_eq!(stored(&kit).await, (i64::from(MANY), 3));
     assert_eq!(together.lock().len(), 0);
     assert_eq!(together.being_stored.load(Ordering::Relaxed), 0);
-    assert_eq!(together.pens.available_permits(), GROUPS);
+    assert_eq!(together.pens.available_permits(), WRITERS);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
