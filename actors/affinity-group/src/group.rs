@@ -112,6 +112,7 @@ impl Owned {
 
 struct Member {
     reference: ChildRef<MailboxSubscriber>,
+    /// What a former owner left behind, until the actor has replaced it.
     left_behind: Option<SubscriptionId>,
     folder: Option<FolderId>,
 }
@@ -352,7 +353,7 @@ impl GroupActor {
             unfinished: owned.unfinished.clone(),
         };
         let whose = owned.mailbox(&mailbox);
-        let left_behind = member.left_behind.take();
+        let left_behind = member.left_behind.clone();
         let spec = ChildSpec::actor(child_id(&mailbox), &member.reference, move |child| {
             let tools = Arc::clone(&tools);
             MailboxSubscriber::new(tools, place.clone(), whose.clone(), left_behind.clone(), child)
@@ -393,10 +394,10 @@ impl GroupActor {
     ) {
         self.folder_watch.forget(&mailbox);
         self.well(&mailbox);
-        if let Some(subscription) = subscription {
+        let left_behind = self.members.remove(&mailbox).and_then(|member| member.left_behind);
+        for subscription in subscription.into_iter().chain(left_behind) {
             self.unsubscribe(&mailbox, subscription);
         }
-        self.members.remove(&mailbox);
         let supervisor = self.mailboxes.clone();
         let removing = async move { supervisor.remove_child(&child_id(&mailbox)).await };
         ctx.spawn(wrap_future::<_, Self>(removing).map(|removed, _, _| {
@@ -531,6 +532,7 @@ impl Handler<FromMailbox> for GroupActor {
             FromMailbox::Live { mailbox, subscription, folder, cookie } => {
                 if let Some(member) = self.members.get_mut(&mailbox) {
                     member.folder = Some(folder);
+                    member.left_behind = None;
                 }
                 self.event(Event::Live { mailbox, subscription, cookie }, ctx);
             }

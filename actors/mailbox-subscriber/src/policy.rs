@@ -5,7 +5,9 @@
 //! * MS-2 every new subscription and every gap told while the mailbox is live is followed by a catch-up that
 //!   begins after it;
 //! * MS-3 whenever nothing is under way and the mailbox is not live and caught up, a timer is set;
-//! * MS-4 a failure of the mailbox is recorded, and the next success clears it.
+//! * MS-4 a failure of the mailbox is recorded, and the next success clears it;
+//! * MS-5 no subscription but the current one stays: one that was left behind, or that cannot be used any more, is named by
+//!   every try to subscribe until one succeeds and ends it.
 
 use std::time::{Duration, Instant};
 
@@ -237,7 +239,8 @@ impl Policy {
             }
             (Input::Checked(Ok(folder)), Phase::Checking) => {
                 self.phase = Phase::Subscribing { folder };
-                vec![Directive::Subscribe { replaces: self.subscription.take() }]
+                // kept until it is replaced: this try may fail
+                vec![Directive::Subscribe { replaces: self.subscription.clone() }]
             }
             (Input::Checked(Err(failure)), Phase::Checking) => {
                 self.park(failure, Step::Check, random, options)

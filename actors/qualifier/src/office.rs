@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::beginnings::Beginnings;
 use crate::config::{QualifierOptions, Services};
-use crate::together::{WRITERS, MAILBOXES_MAX, Together};
+use crate::together::{MAILBOXES_MAX, Together, WRITERS};
 
 /// Full reads whose mailbox has been read and which are decided about and stored while the next ones are read: the groups
 /// that are being stored, and the one that gathers after them.

@@ -121,3 +121,32 @@ fn when_ending_it_fails_at_first() {
         world.wait_subscribed(2, 2).await;
     });
 }
+
+/// What a former owner left behind is known until it is replaced, however often that fails, or the mailbox leaves.
+#[test]
+fn when_replacing_it_fails_at_first() {
+    run(|runtime| async {
+        let mut world = World::new(runtime, Options { mailboxes: 3, ..Options::default() }).await;
+        for n in 1..=3 {
+            world.add_resource(n).await;
+        }
+        world.start();
+        world.wait_listened(3).await;
+        // the third cannot be subscribed to any more
+        world.fault(Fault::Http503, Some("Subscribe"), Some(3), None);
+        world.fault(Fault::Http503, Some("Subscribe"), Some(2), Some(2));
+        let failed = world.requests("Subscribe");
+        world
+            .execute("update lease set token = token + 1, owner = '', expires_at = 'epoch' where owner <> ''")
+            .await;
+        world
+            .until("tries in vain", || async {
+                let tries = world.requests("Subscribe") - failed;
+                if tries >= 6 && world.streamed() == 2 { Ok(()) } else { Err(format!("{tries} tries")) }
+            })
+            .await;
+        world.wait_subscribed(3, 2).await;
+        world.drop_resource(3).await;
+        world.wait_subscribed(2, 2).await;
+    });
+}
