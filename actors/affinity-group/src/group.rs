@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use actix::fut::wrap_future;
 use actix::prelude::{Actor, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, StreamHandler};
-use calendar::ids::{AccountId, FolderId, SubscriptionId};
+use calendar::ids::{AccountId, SubscriptionId};
 use calendar::source::{Location, Mailbox, SourceErrorKind};
 use calendar::{MailAddress, codes};
 use mailbox_subscriber::{
@@ -38,7 +38,10 @@ use crate::record::Record;
 
 mod beginning;
 mod ending;
+mod member;
 mod tell;
+
+use member::{Known, Member};
 
 /// Reports of tasks that wait for the actor.
 const REPORTS_CAPACITY: usize = 256;
@@ -77,6 +80,12 @@ pub struct GroupActor {
     owned: Option<Owned>,
     /// Its members changed before it began.
     told_before: bool,
+    /// Its members are being read; one reading at a time, so that an older one is never taken for a newer.
+    reading: bool,
+    /// They changed meanwhile.
+    read_again: bool,
+    /// Tells incarnations of members apart.
+    joined: u64,
     members: BTreeMap<MailAddress, Member>,
     /// Where the stream's actor finds what is wanted.
     orders: Desk,
@@ -110,13 +119,6 @@ impl Owned {
     }
 }
 
-struct Member {
-    reference: ChildRef<MailboxSubscriber>,
-    /// What a former owner left behind, until the actor has replaced it.
-    left_behind: Option<SubscriptionId>,
-    folder: Option<FolderId>,
-}
-
 impl GroupActor {
     /// A group that owns nothing yet.
     pub(crate) fn new(
@@ -138,6 +140,9 @@ impl GroupActor {
             told_away: false,
             owned: None,
             told_before: false,
+            reading: false,
+            read_again: false,
+            joined: 0,
             members: BTreeMap::new(),
             orders: orders.desk(),
             timer: None,
@@ -222,13 +227,22 @@ impl GroupActor {
     fn take_members(&mut self, group: StoredGroup, ctx: &mut Context<Self>) {
         let members: BTreeSet<MailAddress> = group.members.iter().map(|member| member.mail.clone()).collect();
         for member in group.members {
-            self.members.entry(member.mail).or_insert_with(|| Member {
-                reference: ChildRef::new(),
-                left_behind: member.subscription,
-                folder: None,
+            self.members.entry(member.mail).or_insert_with(|| {
+                self.joined += 1;
+                let known = Known::default();
+                known.set(member.subscription);
+                Member { joined: self.joined, reference: ChildRef::new(), known, folder: None }
             });
         }
+        // the policy ends the actors of those that have one
+        let leaving: Vec<MailAddress> =
+            self.members.keys().filter(|mail| !members.contains(*mail)).cloned().collect();
         self.event(Event::Members(members), ctx);
+        for mailbox in leaving {
+            if let Some(subscription) = self.members.remove(&mailbox).and_then(|member| member.known.get()) {
+                self.unsubscribe(&mailbox, subscription);
+            }
+        }
     }
 
     /// Reads the members anew.
@@ -237,24 +251,35 @@ impl GroupActor {
             self.told_before = true;
             return;
         }
+        if self.reading {
+            self.read_again = true;
+            return;
+        }
+        self.reading = true;
         let (tools, id) = (Arc::clone(&self.tools), self.id);
         let task = AbortOnDropHandle::new(
             self.tools.mailboxes.runtime.spawn(async move { beginning::read(&tools, id).await }),
         );
-        ctx.spawn(wrap_future::<_, Self>(task).map(|outcome, actor, ctx| match outcome {
-            Ok(Ok(Some(group))) => actor.take_members(group, ctx),
-            // dissolved: the listener ends this actor
-            Ok(Ok(None)) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(
-                    event_id = codes::MEMBERSHIPS_READ_FAILED.id,
-                    group = actor.id.get(),
-                    error = &error as &dyn std::error::Error,
-                    "the members of a group cannot be read"
-                );
-                ctx.run_later(base::pace::scaled(READ_AGAIN), |actor, ctx| actor.reload(ctx));
+        ctx.spawn(wrap_future::<_, Self>(task).map(|outcome, actor, ctx| {
+            actor.reading = false;
+            let again = std::mem::take(&mut actor.read_again);
+            match outcome {
+                // out of date perhaps
+                Ok(Ok(_)) if again => actor.reload(ctx),
+                Ok(Ok(Some(group))) => actor.take_members(group, ctx),
+                // dissolved: the listener ends this actor
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(
+                        event_id = codes::MEMBERSHIPS_READ_FAILED.id,
+                        group = actor.id.get(),
+                        error = &error as &dyn std::error::Error,
+                        "the members of a group cannot be read"
+                    );
+                    ctx.run_later(base::pace::scaled(READ_AGAIN), |actor, ctx| actor.reload(ctx));
+                }
+                Err(_) => actor.child.fail("reading the members panicked"),
             }
-            Err(_) => actor.child.fail("reading the members panicked"),
         }));
     }
 
@@ -300,7 +325,13 @@ impl GroupActor {
                 }
             }
             Directive::Start(mailbox) => self.start_mailbox(mailbox, ctx),
-            Directive::Resubscribe(mailbox) => self.send(&mailbox, SubscriptionLost),
+            Directive::Resubscribe(mailbox) => {
+                // the server has forgotten it
+                if let Some(member) = self.members.get(&mailbox) {
+                    member.known.set(None);
+                }
+                self.send(&mailbox, SubscriptionLost);
+            }
             Directive::End(mailbox, subscription) => self.end_mailbox(mailbox, subscription, ctx),
             Directive::Unsubscribe(mailbox, subscription) => self.unsubscribe(&mailbox, subscription),
             Directive::Open { stream, members } => self.open(stream, members),
@@ -343,7 +374,8 @@ impl GroupActor {
     }
 
     fn start_mailbox(&mut self, mailbox: MailAddress, ctx: &mut Context<Self>) {
-        let (Some(owned), Some(member)) = (&self.owned, self.members.get_mut(&mailbox)) else { return };
+        let (Some(owned), Some(member)) = (&self.owned, self.members.get(&mailbox)) else { return };
+        let joined = member.joined;
         let tools = Arc::clone(&self.tools.mailboxes);
         let place = Place {
             group: self.id,
@@ -353,10 +385,10 @@ impl GroupActor {
             unfinished: owned.unfinished.clone(),
         };
         let whose = owned.mailbox(&mailbox);
-        let left_behind = member.left_behind.clone();
+        let known = member.known.clone();
         let spec = ChildSpec::actor(child_id(&mailbox), &member.reference, move |child| {
             let tools = Arc::clone(&tools);
-            MailboxSubscriber::new(tools, place.clone(), whose.clone(), left_behind.clone(), child)
+            MailboxSubscriber::new(tools, place.clone(), whose.clone(), known.get(), child)
         })
         .mailbox_capacity(MAILBOX_CAPACITY)
         .without_bearing_on_readiness();
@@ -368,7 +400,8 @@ impl GroupActor {
                 // the supervisor starts after this actor, or a former actor of the mailbox is still ending
                 SupervisorError::NotRunning | SupervisorError::AlreadyThere { .. } => {
                     ctx.run_later(ADD_AGAIN, move |actor, ctx| {
-                        if actor.members.contains_key(&mailbox) {
+                        // a mailbox that left and came back meanwhile has a start of its own
+                        if actor.members.get(&mailbox).is_some_and(|member| member.joined == joined) {
                             actor.start_mailbox(mailbox, ctx);
                         }
                     });
@@ -394,8 +427,10 @@ impl GroupActor {
     ) {
         self.folder_watch.forget(&mailbox);
         self.well(&mailbox);
-        let left_behind = self.members.remove(&mailbox).and_then(|member| member.left_behind);
-        for subscription in subscription.into_iter().chain(left_behind) {
+        // also of a mailbox that cannot be listened to at present
+        let known = self.members.remove(&mailbox).and_then(|member| member.known.get());
+        let other = known.filter(|known| subscription.as_ref() != Some(known));
+        for subscription in subscription.into_iter().chain(other) {
             self.unsubscribe(&mailbox, subscription);
         }
         let supervisor = self.mailboxes.clone();
@@ -414,8 +449,7 @@ impl GroupActor {
         let whose = owned.mailbox(mailbox);
         let tools = Arc::clone(&self.tools.mailboxes);
         let ending = owned.unfinished.track_future(async move {
-            // what is not ended has been told
-            let _ = end_subscription(&tools, &whose, &affinity, &subscription).await;
+            end_subscription(&tools, &whose, &affinity, &subscription).await;
         });
         self.tools.mailboxes.runtime.spawn(ending);
     }
@@ -532,7 +566,7 @@ impl Handler<FromMailbox> for GroupActor {
             FromMailbox::Live { mailbox, subscription, folder, cookie } => {
                 if let Some(member) = self.members.get_mut(&mailbox) {
                     member.folder = Some(folder);
-                    member.left_behind = None;
+                    member.known.set(Some(subscription.clone()));
                 }
                 self.event(Event::Live { mailbox, subscription, cookie }, ctx);
             }

@@ -22,7 +22,7 @@ use store::shares::Shares;
 use store::subscriptions::{GroupId, StoredGroup};
 use store::wake::{Channel, Wake};
 use store::{Store, StoreError};
-use supervision::{ChildContext, ChildId, ChildRef, Stop, SupervisorError, SupervisorRef};
+use supervision::{ChildContext, ChildError, ChildId, ChildRef, Stop, SupervisorError, SupervisorRef};
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -55,6 +55,8 @@ pub(crate) struct Keeper {
     look_again: bool,
     failures: u32,
     timer: Option<SpawnHandle>,
+    /// The next look has every group compare its members with the rows.
+    compare_all: bool,
     /// Who waits for the next look, and for the one that is under way.
     waiting: Vec<oneshot::Sender<()>>,
     served: Vec<oneshot::Sender<()>>,
@@ -119,6 +121,7 @@ impl Keeper {
             look_again: false,
             failures: 0,
             timer: None,
+            compare_all: false,
             waiting: Vec::new(),
             served: Vec::new(),
         }
@@ -180,6 +183,7 @@ impl Keeper {
         }
         self.timer = Some(ctx.run_later(pause, |actor, ctx| {
             actor.timer = None;
+            actor.compare_all = true;
             actor.look(ctx);
         }));
     }
@@ -193,12 +197,25 @@ impl Keeper {
         let kept = self.kept.iter().map(|(id, kept)| (*id, kept.members.clone())).collect();
         let work = Work::of(&ours, &kept, |id| running.contains(&tree::group_child_id(id)));
         work.end.iter().for_each(|id| self.end(*id, ctx));
+        if std::mem::take(&mut self.compare_all) {
+            // whatever a group makes of its members, it compares them with the rows now and then (B12)
+            let others = self.kept.iter().filter(|(id, _)| ours.contains_key(id) && !work.tell.contains(id));
+            for (id, kept) in others {
+                if let Err(error) = kept.reference.try_send(MembersChanged) {
+                    tracing::debug!(group = id.get(), %error, "a group was not told to compare");
+                }
+            }
+        }
         for id in &work.tell {
             let Some(kept) = self.kept.get_mut(id) else { continue };
-            kept.members.clone_from(&ours[id]);
-            // one that is being restarted reads its members anyway
-            if let Err(error) = kept.reference.try_send(MembersChanged) {
-                tracing::debug!(group = id.get(), %error, "a group was not told");
+            match kept.reference.try_send(MembersChanged) {
+                Ok(()) => kept.members.clone_from(&ours[id]),
+                // one that is being restarted reads its members anyway
+                Err(ChildError::NotRunning | ChildError::Lost) => kept.members.clone_from(&ours[id]),
+                Err(error) => {
+                    tracing::debug!(group = id.get(), %error, "a group was not told, it is told again");
+                    ctx.run_later(GROUP_AGAIN, Self::look);
+                }
             }
         }
         let starting: Vec<_> = work.start.iter().map(|id| self.start(*id, ours[id].clone())).collect();

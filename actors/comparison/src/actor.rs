@@ -285,6 +285,12 @@ impl Comparison {
             schedule::keep(deps, options, fence, &started).await;
         });
         self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(schedule)));
+        // not by way of this actor: a call is cut off also when its thread stalls
+        let (lost, stop) = (lease.lost_signal(), self.stop.clone());
+        self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
+            lost.await;
+            stop.cancel();
+        })));
         self.lease = Some(lease);
         self.tell(Event::News, context);
     }

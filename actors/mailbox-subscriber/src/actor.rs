@@ -19,6 +19,7 @@ use store::{Store, StoreError};
 use supervision::{ChildContext, Stop};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::Instrument;
 
@@ -88,6 +89,9 @@ pub struct MailboxSubscriber {
     unreported: VecDeque<FromMailbox>,
     /// The last write of the resource row; a newer one replaces it.
     recording: Option<AbortOnDropHandle<()>>,
+    /// Cancelled when this actor is gone.
+    gone: CancellationToken,
+    _gone: DropGuard,
 }
 
 impl MailboxSubscriber {
@@ -99,7 +103,10 @@ impl MailboxSubscriber {
         left_behind: Option<SubscriptionId>,
         child: ChildContext,
     ) -> Self {
+        let gone = CancellationToken::new();
         Self {
+            _gone: gone.clone().drop_guard(),
+            gone,
             tools,
             place,
             mailbox,
@@ -188,6 +195,7 @@ impl MailboxSubscriber {
 
     fn subscribe(&self, replaces: Option<SubscriptionId>, ctx: &mut Context<Self>) {
         let (tools, mailbox, place) = (Arc::clone(&self.tools), self.mailbox.clone(), self.place.clone());
+        let gone = self.gone.clone();
         let step = async move {
             // as long as it only waits for its turn it ends with the actor
             let permit = Arc::clone(&tools.work).acquire_owned().await.expect(NEVER_CLOSED);
@@ -195,7 +203,7 @@ impl MailboxSubscriber {
             // Exchange may hear of it from here on: it goes on without the actor
             let making = unfinished.track_future(async move {
                 let _permit = permit;
-                make_subscription(&tools, &mailbox, &place, replaces).await
+                make_subscription(&tools, &mailbox, &place, replaces, &gone).await
             });
             match runtime.spawn(making).await {
                 Ok(made) => made,
@@ -373,12 +381,17 @@ async fn make_subscription(
     mailbox: &Mailbox,
     place: &Place,
     replaces: Option<SubscriptionId>,
+    gone: &CancellationToken,
 ) -> Result<Fresh, SubscriberError> {
     let affinity = place.affinity.borrow().for_mailbox(&mailbox.address);
     let subscribed = tools.source.subscribe(mailbox, &affinity).await.map_err(SubscriberError::Source)?;
     let unfinished = place.unfinished.token();
     let fresh = Fresh::new(subscribed, mailbox.clone(), affinity, Arc::clone(tools), unfinished);
     base::crash::point("listener.subscribed");
+    if gone.is_cancelled() {
+        // nobody takes it, so it is ended; its mailbox may have another actor by now, with a record of its own
+        return Ok(fresh);
+    }
     let known = [(mailbox.address.clone(), Some(fresh.id().clone()))];
     let written =
         tools.store.record_subscriptions(&place.fence, place.group, &known, tools.clock.now()).await;
@@ -395,7 +408,7 @@ async fn make_subscription(
         let (ours, mailbox) = (Arc::clone(tools), mailbox.clone());
         let affinity = place.affinity.borrow().for_mailbox(&mailbox.address);
         let ending = place.unfinished.track_future(async move {
-            let _ = end_subscription(&ours, &mailbox, &affinity, &old).await;
+            end_subscription(&ours, &mailbox, &affinity, &old).await;
         });
         // nobody waits to be listened to for that
         tools.runtime.spawn(ending);

@@ -59,8 +59,7 @@ impl Drop for Fresh {
         let Some(Made { subscribed, mailbox, affinity, tools, unfinished }) = self.0.take() else { return };
         let runtime = tools.runtime.clone();
         runtime.spawn(async move {
-            // what is not ended has been told
-            let _ = end_subscription(&tools, &mailbox, &affinity, &subscribed.id).await;
+            end_subscription(&tools, &mailbox, &affinity, &subscribed.id).await;
             drop(unfinished);
         });
     }

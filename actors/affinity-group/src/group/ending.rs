@@ -24,7 +24,11 @@ impl GroupActor {
         // the stream's actor has ended before; without the order nothing offers to the journal any more
         self.orders.withdraw();
         let Some(owned) = self.owned.take() else { return ctx.stop() };
-        let live = self.policy.live_subscriptions();
+        let known: Vec<(MailAddress, SubscriptionId)> = self
+            .members
+            .iter()
+            .filter_map(|(mail, member)| Some((mail.clone(), member.known.get()?)))
+            .collect();
         let tools = Arc::clone(&self.tools);
         let (id, patience) = (self.id, self.tools.options.stop_patience);
         let task = self.tools.mailboxes.runtime.spawn(async move {
@@ -41,19 +45,27 @@ impl GroupActor {
             }
             base::crash::point("listener.group-ending");
             let affinity = affinity.borrow().clone();
-            // what is still being made or ended by others, too: their actors are gone
+            // what is still being made or ended by others is waited for, too: their actors are gone
             unfinished.close();
-            let ending = async {
-                tokio::join!(
-                    end_subscriptions(&tools, id, &fence, &location, &affinity, live),
-                    unfinished.wait()
-                )
-            };
-            if tokio::time::timeout(patience / 2, ending).await.is_err() {
+            let until = tokio::time::Instant::now() + patience * 3 / 8;
+            let (ended, others) = tokio::join!(
+                end_subscriptions(&tools, &location, &affinity, known, until),
+                tokio::time::timeout_at(until, unfinished.wait())
+            );
+            let (ended, all) = ended;
+            if !all || others.is_err() {
                 tracing::warn!(
                     event_id = codes::STREAMING_STOP_FAILED.id,
                     group = id.get(),
                     "not all subscriptions were ended in time"
+                );
+            }
+            let recording = record_ended(&tools, id, &fence, &ended);
+            if tokio::time::timeout(patience / 8, recording).await.is_err() {
+                tracing::warn!(
+                    event_id = codes::SUBSCRIPTIONS_WRITE_FAILED.id,
+                    group = id.get(),
+                    "the end of subscriptions was not recorded in time"
                 );
             }
             base::crash::point("listener.group-unsubscribed");
@@ -63,17 +75,18 @@ impl GroupActor {
     }
 }
 
-/// Unsubscribes all and forgets their subscriptions.
+/// Unsubscribes all, until `until`. Those that are gone, and whether these are all: one that cannot be ended does not keep
+/// what came of the others.
 async fn end_subscriptions(
     tools: &GroupTools,
-    id: GroupId,
-    fence: &Fence,
     location: &Location,
     affinity: &GroupAffinity,
-    live: Vec<(MailAddress, SubscriptionId)>,
-) {
+    known: Vec<(MailAddress, SubscriptionId)>,
+    until: tokio::time::Instant,
+) -> (Vec<(MailAddress, Option<SubscriptionId>)>, bool) {
     let tools = &tools.mailboxes;
-    let ended: Vec<(MailAddress, Option<SubscriptionId>)> = futures::stream::iter(live)
+    let all = known.len();
+    let endings = futures::stream::iter(known)
         .map(|(address, subscription)| async move {
             let affinity = affinity.for_mailbox(&address);
             let mailbox = Mailbox {
@@ -81,15 +94,27 @@ async fn end_subscriptions(
                 endpoint: location.endpoint.clone(),
                 account: Some(affinity.account),
             };
-            let outcome = end_subscription(tools, &mailbox, &affinity, &subscription).await;
-            outcome.ok().map(|()| (address, None))
+            end_subscription(tools, &mailbox, &affinity, &subscription).await.then_some((address, None))
         })
-        .buffer_unordered(UNSUBSCRIBE_AT_ONCE)
-        .filter_map(std::future::ready)
-        .collect()
-        .await;
-    let now = tools.clock.now();
-    if let Err(error) = tools.store.record_subscriptions(fence, id, &ended, now).await {
+        .buffer_unordered(UNSUBSCRIBE_AT_ONCE);
+    let mut endings = std::pin::pin!(endings);
+    let mut ended = Vec::with_capacity(all);
+    while let Ok(Some(ending)) = tokio::time::timeout_at(until, endings.next()).await {
+        ended.extend(ending);
+    }
+    let all = ended.len() == all;
+    (ended, all)
+}
+
+/// Forgets the subscriptions that are gone.
+async fn record_ended(
+    tools: &GroupTools,
+    id: GroupId,
+    fence: &Fence,
+    ended: &[(MailAddress, Option<SubscriptionId>)],
+) {
+    let tools = &tools.mailboxes;
+    if let Err(error) = tools.store.record_subscriptions(fence, id, ended, tools.clock.now()).await {
         tracing::warn!(
             event_id = codes::SUBSCRIPTIONS_WRITE_FAILED.id,
             group = id.get(),

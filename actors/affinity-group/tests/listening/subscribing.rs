@@ -3,7 +3,7 @@
 //! until that is so. Before, each of these left one behind (seen as gentle seeds 35, 107 and 123 of the torture at a high
 //! load).
 
-use simulator_exchange::{Fault, Options};
+use simulator_exchange::{Fault, Lost, Options};
 
 use crate::harness::{World, run};
 
@@ -148,5 +148,34 @@ fn when_replacing_it_fails_at_first() {
         world.wait_subscribed(3, 2).await;
         world.drop_resource(3).await;
         world.wait_subscribed(2, 2).await;
+    });
+}
+
+/// Three mailboxes; the third was live, and cannot be caught up with: it is in error, and its subscription is on no stream.
+async fn parked(runtime: tokio::runtime::Handle) -> World {
+    let world = World::listening(runtime, 3).await;
+    let refused = Fault::CodeInBody { code: "ErrorAccessDenied".to_owned() };
+    world.fault(refused, Some("SyncFolderItems"), Some(3), None);
+    world.fault(Fault::Lose { what: Lost::AllAndTold }, None, Some(3), Some(1));
+    world.create(3).await;
+    world.wait_subscribed(3, 2).await;
+    world
+}
+
+#[test]
+fn when_its_mailbox_leaves_while_it_is_in_error() {
+    run(|runtime| async {
+        let world = parked(runtime).await;
+        world.drop_resource(3).await;
+        world.wait_subscribed(2, 2).await;
+    });
+}
+
+#[test]
+fn when_the_listener_ends_while_its_mailbox_is_in_error() {
+    run(|runtime| async {
+        let mut world = parked(runtime).await;
+        world.stop().await;
+        assert_eq!(world.simulator.service().world().hub.subscriptions(), 0);
     });
 }
