@@ -8,6 +8,7 @@
 //! | variable | |
 //! |---|---|
 //! | `KOMMUNEKLIENT_CRASH_AT=name:n` | SIGKILL to itself at the n-th pass of the point `name` (`name` alone: at the first); of several with commas, the one that is met first |
+//! | `KOMMUNEKLIENT_CRASH_UNLESS=file` | no SIGKILL once that file exists: a pass that was to be the last goes on, and no later one is in its place |
 //! | `KOMMUNEKLIENT_PANIC_AT=name:n` | a panic at each of the first n passes of the point `name` (`name` alone: at every one) |
 //! | `KOMMUNEKLIENT_CRASH_TRACE=file` | a line `pid name` in that file at the first pass of each point |
 //! | `KOMMUNEKLIENT_CLOCK_OFFSET_MS=±n` | the wall clock of [`SystemClock`](crate::SystemClock) is so much ahead; the other one is not touched |

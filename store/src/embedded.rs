@@ -160,7 +160,7 @@ impl Embedded {
             .arg("-k")
             .arg(&self.socket)
             .args(["-c", "listen_addresses=", "-c", "unix_socket_permissions=0700"])
-            .args(["-c", "max_connections=200", "-c", "shared_buffers=128MB"])
+            .args(["-c", "max_connections=200", "-c", "shared_buffers=128MB", "-c", "jit=off"])
             .args(["-c", "log_min_messages=warning", "-c", "timezone=UTC"]);
         if throw_away {
             command

@@ -322,13 +322,13 @@ fn report(key: &PendingKey, settled: &KeyAnswer) {
             reason,
             "an appointment was set aside"
         ),
-        Outcome::Has | Outcome::Lacks => tracing::info!(
+        Outcome::Has | Outcome::Lacks => tracing::warn!(
             event_id = codes::receipt_refused(settled.receipt_code.unwrap_or_default()).id,
             mailbox = %key.mail,
             operation = key.operation.call_name(),
             "planner holds something else than was thought, the other operation follows where it is still wanted"
         ),
-        Outcome::Own => tracing::info!(
+        Outcome::Own => tracing::warn!(
             event_id = codes::receipt_refused(13).id,
             mailbox = %key.mail,
             "an appointment is planner's own and is never sent again"

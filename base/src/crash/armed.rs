@@ -12,6 +12,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use super::POINTS;
 
 const CRASH_AT: &str = "KOMMUNEKLIENT_CRASH_AT";
+const CRASH_UNLESS: &str = "KOMMUNEKLIENT_CRASH_UNLESS";
 const PANIC_AT: &str = "KOMMUNEKLIENT_PANIC_AT";
 const CRASH_TRACE: &str = "KOMMUNEKLIENT_CRASH_TRACE";
 /// So many passes that nobody lives to see the last.
@@ -57,6 +58,9 @@ impl CrashError {
 pub(super) struct Orders {
     /// Where to die, and how many passes are left until then: at the first that is met.
     pub(super) kill: Vec<(&'static str, AtomicU64)>,
+    /// When this file exists, nobody dies any more: who ordered it has called it off, and need not kill the process for
+    /// that. (A kill would heal what the process has forgotten.)
+    unless: Option<PathBuf>,
     /// Where to panic, and how many passes are left that do.
     pub(super) panic: Option<(&'static str, AtomicU64)>,
     trace: Option<(PathBuf, Mutex<BTreeSet<&'static str>>)>,
@@ -72,6 +76,7 @@ impl Orders {
                 .map(|text| text.split(',').map(|one| pass_of(CRASH_AT, one, "1")).collect())
                 .transpose()?
                 .unwrap_or_default(),
+            unless: given(CRASH_UNLESS).map(PathBuf::from),
             panic: given(PANIC_AT).map(|text| pass_of(PANIC_AT, &text, ALWAYS)).transpose()?,
             trace: given(CRASH_TRACE).map(|path| (PathBuf::from(path), Mutex::default())),
             clock_offset: given(CLOCK_OFFSET).map(|text| offset(&text)).transpose()?.unwrap_or_default(),
@@ -86,8 +91,13 @@ impl Orders {
             note(path, name);
         }
         let Some((_, left)) = self.kill.iter().find(|(at, _)| *at == name) else { return false };
-        // below zero it goes round, which nobody lives to see
-        left.fetch_sub(1, Ordering::Relaxed) == 1
+        // below zero it goes round: nobody lives to see it, unless it was called off, and then it is too far to zero
+        left.fetch_sub(1, Ordering::Relaxed) == 1 && !self.is_called_off()
+    }
+
+    /// Asked only where a process is about to die: what a look at the file costs, no other pass pays.
+    fn is_called_off(&self) -> bool {
+        self.unless.as_ref().is_some_and(|path| path.exists())
     }
 
     /// Is it a pass at which to panic?

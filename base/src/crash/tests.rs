@@ -92,6 +92,25 @@ mod armed {
     }
 
     #[test]
+    fn nobody_dies_any_more_once_the_file_is_there() {
+        let path = std::env::temp_dir().join(format!("kommuneklient-crash-unless-{}", std::process::id()));
+        let _none = std::fs::remove_file(&path);
+        let told = path.display().to_string();
+        let orders = Orders::read(|asked| match asked {
+            "KOMMUNEKLIENT_CRASH_AT" => Some("lease.taken,qualifier.claimed".to_owned()),
+            "KOMMUNEKLIENT_CRASH_UNLESS" => Some(told.clone()),
+            _ => None,
+        })
+        .unwrap();
+        assert!(orders.pass("lease.taken"), "it is not there yet");
+        std::fs::write(&path, "").unwrap();
+        let died = orders.pass("qualifier.claimed");
+        std::fs::remove_file(&path).unwrap();
+        assert!(!died, "it is there");
+        assert!(!orders.pass("qualifier.claimed"), "that pass is over, and no other one is in its place");
+    }
+
+    #[test]
     fn it_panics_at_every_pass_or_at_the_first_few() {
         let at = "KOMMUNEKLIENT_PANIC_AT";
         let always = orders(at, "qualifier.claimed").unwrap();

@@ -16,6 +16,7 @@ use super::{Admin, AdminCalls, BODY_MAX, PATIENCE};
 use crate::acts;
 use crate::cli::operators::RunId;
 use crate::commands::{CommandError, record, withheld};
+use crate::http::limits::Peer;
 use crate::http::server::{self, Answer, Answers, Call, NoBody};
 
 /// How many operations are told at once.
@@ -73,7 +74,7 @@ impl Answers for AdminCalls {
     async fn answer(&self, mut call: Call) -> Answer {
         let refusal = match self.0.judge(&call) {
             Verdict::Passes => None,
-            Verdict::Unknown => Some(Refusal::Unknown),
+            Verdict::Unknown => Some(Refusal::Unknown(call.peer)),
             Verdict::TooMany(wait) => Some(Refusal::TooMany(wait.as_secs() + 1)),
         };
         if let Some(refusal) = refusal {
@@ -115,8 +116,8 @@ async fn perform(admin: Arc<Admin>, route: Route, body: Result<Bytes, Refusal>) 
 /// Why a call is refused.
 #[derive(Debug)]
 enum Refusal {
-    /// No token, or a wrong one.
-    Unknown,
+    /// No token, or a wrong one; who called.
+    Unknown(Peer),
     /// Too many calls; seconds to wait.
     TooMany(u64),
     /// The call cannot be understood.
@@ -158,7 +159,7 @@ impl From<CommandError> for Refusal {
 impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Unknown => StatusCode::UNAUTHORIZED,
+            Self::Unknown(_) => StatusCode::UNAUTHORIZED,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Wrong(_) | Self::UnknownCommand(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -178,7 +179,7 @@ impl Refusal {
 
     fn text(&self) -> String {
         match self {
-            Self::Unknown => {
+            Self::Unknown(_) => {
                 "neither the token (Authorization: Bearer TOKEN) nor a certificate that counts".to_owned()
             }
             Self::TooMany(seconds) => format!("too many calls; try again in {seconds} s"),
@@ -197,8 +198,9 @@ impl Refusal {
     fn tell(&self) {
         match self {
             // no more often than the bucket for those without the token allows
-            Self::Unknown => tracing::warn!(
+            Self::Unknown(peer) => tracing::warn!(
                 event_id = codes::ADMIN_CALL_REFUSED.id,
+                %peer,
                 "an admin call without the right token was refused"
             ),
             Self::UnknownCommand(_) | Self::NoSuchCall | Self::OtherMethod => {
@@ -225,7 +227,7 @@ impl Refusal {
         }
         let mut answer = server::json(self.status(), &body);
         match self {
-            Self::Unknown => {
+            Self::Unknown(_) => {
                 answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             Self::TooMany(seconds) => {

@@ -142,6 +142,7 @@ async fn who_has_no_token_gets_nowhere_and_is_slowed_down() {
     }
     assert_eq!(desk.call("GET", "/admin/operations", None, b"").await.status, 401);
     assert_eq!(told.codes(), [9510; 5]);
+    assert!(told.all().iter().all(|(_, text)| text.contains("127.0.0.1")), "{:?}", told.all());
     for _ in 0..3 {
         assert_eq!(desk.call("GET", "/admin/operations", None, b"").await.status, 429, "too many guesses");
     }

@@ -271,6 +271,9 @@ pub enum Act {
         /// At most so many; all without it.
         #[serde(default)]
         count: Option<u32>,
+        /// Only those that carry a subscription of this mailbox; any without it.
+        #[serde(default)]
+        mailbox: Option<String>,
     },
     /// Open streams swallow everything from now on.
     SilenceStreams {

@@ -396,10 +396,23 @@ impl Hub {
         if all.is_empty() { Output::Nothing } else { Output::Events(all) }
     }
 
-    /// Cuts or silences open streams, at most `count` of them; says how many.
-    pub fn disturb(&mut self, count: Option<u32>, silence: bool) -> u32 {
+    /// Cuts or silences open streams, at most `count` of them, and only those that carry a subscription of `mailbox`, where
+    /// one is named; says how many.
+    pub fn disturb(&mut self, count: Option<u32>, mailbox: Option<MailboxKey>, silence: bool) -> u32 {
         let mut done = 0;
-        for stream in self.streams.values_mut().filter(|stream| !stream.cut && !stream.silent) {
+        for (number, stream) in &mut self.streams {
+            if stream.cut || stream.silent {
+                continue;
+            }
+            // a subscription that another stream has taken over is not on this one any more
+            let carries = |id: &Arc<str>| {
+                self.subscriptions
+                    .get(id)
+                    .is_some_and(|one| Some(one.mailbox) == mailbox && one.stream == Some(*number))
+            };
+            if mailbox.is_some() && !stream.ids.iter().any(carries) {
+                continue;
+            }
             if count.is_some_and(|count| done >= count) {
                 break;
             }

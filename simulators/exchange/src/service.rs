@@ -189,8 +189,10 @@ impl Service {
         let mut world = self.world();
         let name = act_name(act);
         let done = match act {
-            Act::DropStreams { count } => world.hub.disturb(*count, false),
-            Act::SilenceStreams { count } => world.hub.disturb(*count, true),
+            Act::DropStreams { count, mailbox } => {
+                world.hub.disturb(*count, mailbox.as_deref().map(MailboxKey::of), false)
+            }
+            Act::SilenceStreams { count } => world.hub.disturb(*count, None, true),
             Act::ExpireSubscriptions { mailbox, count } => {
                 let ids = world.hub.ids(mailbox.as_deref().map(MailboxKey::of));
                 let most = count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));

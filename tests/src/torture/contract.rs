@@ -189,4 +189,8 @@ pub struct Figures {
     pub settled_after_ms: Option<u64>,
     /// Writes of protected tables that were looked at.
     pub audited_writes: u64,
+    /// Nobody could judge what was left behind at Exchange: the state had not come to rest, or an instance did not end in
+    /// order.
+    #[serde(default)]
+    pub left_behind_unjudged: bool,
 }

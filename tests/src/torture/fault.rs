@@ -56,7 +56,7 @@ pub enum Fault {
         mailbox: u32,
         /// Of how many changes.
         next: u32,
-        /// When streams are cut.
+        /// When it is cut.
         cut_after_ms: u64,
     },
     /// Notifications come twice.

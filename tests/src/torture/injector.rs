@@ -55,9 +55,9 @@ impl Injector {
             return self.world.exchange_act(act).await;
         }
         match fault {
-            Fault::NotificationsLostBeforeGap { cut_after_ms, .. } => {
+            Fault::NotificationsLostBeforeGap { mailbox, cut_after_ms, .. } => {
                 tokio::time::sleep(Duration::from_millis(*cut_after_ms)).await;
-                self.drop_streams().await
+                self.drop_streams_of(*mailbox).await
             }
             Fault::ExchangeDown { for_ms } => {
                 World::down(&self.world.exchange_gate, Duration::from_millis(*for_ms)).await;
@@ -75,12 +75,13 @@ impl Injector {
         }
     }
 
-    /// All streams are cut, so that what was lost without a word is followed by a gap.
+    /// The streams that hear this mailbox are cut, so that what was lost of it without a word is followed by a gap. No
+    /// others: a gap heals whatever else a group has forgotten.
     ///
     /// # Errors
     /// [`TortureError::Demo`].
-    pub async fn drop_streams(&self) -> Result<(), TortureError> {
-        self.world.exchange_act(json!({"act": "drop_streams"})).await
+    pub async fn drop_streams_of(&self, number: u32) -> Result<(), TortureError> {
+        self.world.exchange_act(json!({"act": "drop_streams", "mailbox": mailbox(number)})).await
     }
 
     async fn on_instance(&self, fault: &Fault) -> Result<(), TortureError> {
@@ -231,6 +232,8 @@ mod tests {
             .expect("the simulated Planner starts");
         let admin = |url: &str| kommuneklient::demo::http::Admin::new(url).expect("a client");
         let (exchange_admin, planner_admin) = (admin(exchange.url()), admin(&planner.url()));
+        let act = json!({"act": "drop_streams", "mailbox": mailbox(1)});
+        exchange_admin.post("/admin/acts", &act).await.unwrap_or_else(|error| panic!("{act}: {error}"));
         let mut taken = 0;
         for index in 0..KINDS.len() {
             for _ in 0..10 {

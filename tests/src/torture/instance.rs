@@ -24,6 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(40);
 #[derive(Debug, Clone)]
 pub struct Instances {
     all: Vec<Arc<Mutex<Instance>>>,
+    launch: Arc<Launch>,
     endings: Arc<std::sync::Mutex<Endings>>,
     log: FaultLog,
 }
@@ -39,6 +40,13 @@ pub struct Launch {
     pub logs: PathBuf,
     /// Variables of the environment that all have.
     pub environment: Vec<(String, String)>,
+}
+
+impl Launch {
+    /// When this file exists, nobody kills itself at a crash point any more.
+    fn called_off(&self) -> PathBuf {
+        self.logs.join("crash-points-called-off")
+    }
 }
 
 #[derive(Debug)]
@@ -90,7 +98,7 @@ impl Instances {
                 }))
             })
             .collect();
-        Self { all, endings, log }
+        Self { all, launch, endings, log }
     }
 
     /// How instances ended so far.
@@ -217,18 +225,16 @@ impl Instances {
         }
     }
 
-    /// Starts those anew that would still kill themselves.
+    /// Nobody kills itself any more. Those that would still do so go on as they are: a kill would heal what they have
+    /// forgotten, which is just what the seed is to find.
     ///
     /// # Errors
-    /// [`TortureError`].
+    /// [`TortureError::File`]: they cannot be told.
     pub async fn disarm(&self) -> Result<(), TortureError> {
+        let path = self.launch.called_off();
+        std::fs::write(&path, "").map_err(TortureError::file(&path))?;
         for instance in &self.all {
-            let mut instance = instance.lock().await;
-            if !instance.armed.is_empty() {
-                instance.armed.clear();
-                instance.kill(&self.log).await?;
-                instance.start(&self.log).await?;
-            }
+            instance.lock().await.armed.clear();
         }
         Ok(())
     }
@@ -266,13 +272,14 @@ impl Instance {
             ["run".to_owned(), "--config".to_owned(), self.launch.configuration.display().to_string()];
         let offset = ("KOMMUNEKLIENT_CLOCK_OFFSET_MS".to_owned(), self.clock_offset_ms.to_string());
         let launch = Arc::clone(&self.launch);
+        let called_off = ("KOMMUNEKLIENT_CRASH_UNLESS".to_owned(), launch.called_off().display().to_string());
         let path = self.log_path();
         let process = loop {
             let points: Vec<String> =
                 self.armed.iter().map(|(point, pass)| format!("{point}:{pass}")).collect();
             let armed = ("KOMMUNEKLIENT_CRASH_AT".to_owned(), points.join(","));
-            let environment: Vec<_> =
-                launch.environment.iter().cloned().chain([offset.clone(), armed]).collect();
+            let own = [offset.clone(), called_off.clone(), armed];
+            let environment: Vec<_> = launch.environment.iter().cloned().chain(own).collect();
             let program = &launch.program;
             match Process::start_program_with("instance", program, &arguments, &environment, &path).await {
                 Ok(process) => break process,
@@ -393,6 +400,23 @@ mod tests {
                    killed at the crash point qualifier.claimed\n";
         assert_eq!(deaths_in(log), ["lease.taken", "qualifier.claimed"]);
         assert!(deaths_in("told to panic at lease.taken").is_empty());
+    }
+
+    #[tokio::test]
+    async fn crash_points_are_called_off_by_a_file_and_later_starts_know_of_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let launch = Launch {
+            program: PathBuf::from("/nowhere"),
+            configuration: PathBuf::from("/nowhere"),
+            logs: folder.path().to_owned(),
+            environment: Vec::new(),
+        };
+        let path = launch.called_off();
+        let instances = Instances::new(launch, &[0], FaultLog::new(base::SystemClock::shared()));
+        instances.all[0].lock().await.armed.push(("lease.taken".to_owned(), 1));
+        assert!(!path.exists());
+        instances.disarm().await.expect("it is told");
+        assert!(path.exists() && instances.all[0].lock().await.armed.is_empty());
     }
 
     #[test]

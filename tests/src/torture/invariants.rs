@@ -7,10 +7,12 @@
 //! | [`WINDOW`] | no more calls and appointments in any window than agreed |
 //! | [`ONE_CALL_PER_KEY`] | never two calls in flight for one key |
 //! | [`PERMIT`] | a call's permit is committed before its request leaves |
-//! | [`DEADLINE`] | keys of a call without an answer are not freed before the call's deadline |
-//! | [`FENCE`] | a protected write holds the lease that protects it, and its writer is the owner |
+//! | [`DEADLINE`] | keys of a call without an answer are not freed before the call's deadline, whatever is written about its end |
+//! | [`FENCE`] | a protected write holds a lease of the duty that it belongs to, and its writer is the owner |
 //! | [`LISTENING`] | nobody listens to a mailbox twice, or to one that is not in use |
 //! | [`LEFT_BEHIND`] | a group that ended in order leaves no live subscription behind |
+//! | [`TAKE_OVER`] | while the database is there, no lease is without a living owner for [`take_over::MOST`] or longer |
+//! | [`GAVE_UP`] | no instance ends by its own decision (the driver sees it), unless something befell the database |
 //! | [`MEMORY`] | no instance ever uses more memory than stated |
 //! | [`BLIND`] | the observer saw everything that it judges by |
 //!
@@ -50,6 +52,10 @@ pub const FENCE: &str = "fence";
 pub const LISTENING: &str = "listening";
 /// See the table of the module.
 pub const LEFT_BEHIND: &str = "left-behind";
+/// See the table of the module.
+pub const TAKE_OVER: &str = "take-over";
+/// See the table of the module.
+pub const GAVE_UP: &str = "gave-up";
 /// See the table of the module.
 pub const MEMORY: &str = "memory";
 /// See the table of the module.

@@ -231,10 +231,12 @@ impl Observer {
         findings.violations.extend(measured.violations);
         findings.violations.extend(book.check_permits());
         findings.violations.extend(calls::check_deadlines(&audited.early));
+        findings.violations.extend(calls::check_freed(&audited.freed, &audited.permits, &book));
         findings.violations.extend(fence::check(&audited.writes));
         findings.violations.extend(without_sight(&book, &audited));
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let events = book.calls.iter().filter(|call| call.is_change()).map(|call| call.items).sum();
+        findings.violations.extend(take_over::check(&audited.changes, lives));
         let take_overs = take_over::times(&audited.changes, lives);
         let figures = &mut findings.figures;
         *figures = Figures {
@@ -252,6 +254,8 @@ impl Observer {
     }
 
     async fn judge_subscriptions(&self, lives: &Lives, findings: &mut Findings) {
+        // until somebody judges
+        findings.figures.left_behind_unjudged = true;
         let Some(rest) = lock(&self.rest).clone() else { return };
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         findings.figures.settled_after_ms = rest.settled_after.map(millis);
@@ -261,6 +265,7 @@ impl Observer {
         }
         match self.ask::<Vec<SubscriptionState>>(&self.exchange, "/admin/subscriptions").await {
             Ok(last) => {
+                findings.figures.left_behind_unjudged = false;
                 findings.violations.extend(subscriptions::check_left_behind(&rest.subscriptions, &last));
             }
             Err(reason) => findings.violations.push(blind(format!("subscriptions cannot be seen: {reason}"))),

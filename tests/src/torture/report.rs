@@ -47,6 +47,8 @@ pub struct Report {
     pub refused_writes: u64,
     /// Gentle seeds, and those of them in which a group lost its lease all the same.
     pub gentle: (usize, usize),
+    /// Seeds in which nobody could judge what was left behind at Exchange.
+    pub left_behind_unjudged: usize,
     /// How often groups waited for a slot of their account.
     pub slots_awaited: u64,
     /// Writes that the observer checked for their token.
@@ -114,6 +116,7 @@ impl Report {
                 let lost = gentle().filter(|result| result.findings.figures.groups_lost > 0);
                 (gentle().count(), lost.count())
             },
+            left_behind_unjudged: all().filter(|result| result.findings.figures.left_behind_unjudged).count(),
             slots_awaited: all().map(|result| result.findings.figures.slots_awaited).sum(),
             audited_writes: all().map(|result| result.findings.figures.audited_writes).sum(),
             planner_calls: all().map(|result| result.findings.figures.planner_calls).sum(),
@@ -180,6 +183,7 @@ impl Report {
         line(format!(
             "{gentle} gentle seeds, in which no subscription may be left over; in {lost} of them groups lost their leases"
         ));
+        line(format!("in {} seeds nobody could judge what was left behind", self.left_behind_unjudged));
         for kind in KINDS {
             line(format!("  {:<34}{:>7}", kind, self.injected.get(kind).copied().unwrap_or_default()));
         }
@@ -241,6 +245,7 @@ mod tests {
             words: "x".to_owned(),
         });
         failed.difference = Some("missing".to_owned());
+        failed.findings.figures.left_behind_unjudged = true;
         let all = [
             result(1, Outcome::Broken, 500),
             result(1, Outcome::Green, 10),
@@ -259,6 +264,7 @@ mod tests {
             BTreeMap::from([("nothing-lost".to_owned(), 1), ("sla".to_owned(), 1)])
         );
         let text = report.text();
+        assert!(text.contains("in 1 seeds nobody could judge what was left behind"), "{text}");
         assert!(text.contains("3 seeds: 1 green, 1 failed [2], 1 could not be run [3]"), "{text}");
     }
 }

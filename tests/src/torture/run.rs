@@ -18,12 +18,13 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::cluster::Cluster;
-use super::contract::{Act as Noted, ObserverConfig};
+use super::contract::{Act as Noted, ObserverConfig, Violation};
 use super::error::TortureError;
 use super::fault::{Fault, LEASE_MS};
 use super::fault_log::FaultLog;
 use super::injector::Injector;
 use super::instance::{self, Instances, Launch};
+use super::invariants::{GAVE_UP, bounded, violation};
 use super::observer::Observer;
 use super::results::{Outcome, SeedResult};
 use super::schedule::{Act, Emphasis, Schedule};
@@ -72,7 +73,7 @@ impl Setting {
         let settled = result.findings.figures.settled_after_ms;
         let slow =
             self.keep_slower_than.zip(settled).is_some_and(|(most, ms)| u128::from(ms) > most.as_millis());
-        // an instance that gives up by itself is no broken promise, but what made it do so must be told
+        // what made an instance give up must be told, also where that was its right
         slow || result.difference.is_some()
             || !result.escalations.is_empty()
             || !result.findings.violations.is_empty()
@@ -163,7 +164,29 @@ async fn attempt(
     result.armed_points = endings.armed;
     result.crash_points = endings.crash_points;
     result.escalations = endings.escalations;
-    for number in 1..=setting.instances {
+    result.findings.violations.extend(gave_up(schedule, &result.escalations));
+    read_logs(folder, setting.instances, result);
+    if setting.keep.is_some() && setting.is_kept(result) {
+        // evidence: whatever cannot be had is left out
+        if let Err(error) = cluster.lock().await.dump(&name, folder).await {
+            log.say(&format!("the database is not kept: {}", in_words(&error)));
+        }
+    }
+    cluster.lock().await.drop_database(&name).await?;
+    outcome
+}
+
+/// An instance that ends by its own decision broke a promise, unless something befell the database.
+fn gave_up(schedule: &Schedule, escalations: &[String]) -> Vec<Violation> {
+    if schedule.harms_database() {
+        return Vec::new();
+    }
+    bounded(escalations.iter().map(|words| violation(GAVE_UP, None, words.clone())).collect())
+}
+
+/// What only the logs of the instances tell.
+fn read_logs(folder: &Path, instances: u32, result: &mut SeedResult) {
+    for number in 1..=instances {
         let text = std::fs::read_to_string(instance::log_path(folder, number)).unwrap_or_default();
         if let Some(line) = text.lines().find(|line| line.contains(PANICKED)) {
             result.violated("no-panic", format!("instance {number}: {line}"));
@@ -173,14 +196,6 @@ async fn attempt(
         let awaited = text.lines().filter(|line| line.contains(SLOT_AWAITED)).count();
         result.findings.figures.slots_awaited += u64::try_from(awaited).unwrap_or(u64::MAX);
     }
-    if setting.keep.is_some() && setting.is_kept(result) {
-        // evidence: whatever cannot be had is left out
-        if let Err(error) = cluster.lock().await.dump(&name, folder).await {
-            log.say(&format!("the database is not kept: {}", in_words(&error)));
-        }
-    }
-    cluster.lock().await.drop_database(&name).await?;
-    outcome
 }
 
 /// What a seed is performed with.
@@ -256,9 +271,8 @@ impl Seed<'_> {
         injector.world.end_rules().await?;
         injector.instances.disarm().await?;
         injector.instances.start_all().await?;
-        // what was lost without a word is found after the next gap (B7)
-        if self.any(|fault| matches!(fault, Fault::NotificationsLostBeforeGap { .. })) {
-            injector.drop_streams().await?;
+        for mailbox in self.schedule.lost_without_a_word() {
+            injector.drop_streams_of(mailbox).await?;
         }
         injector.log.note(Noted::FaultsEnded);
         if self.schedule.steps.iter().any(|step| matches!(step.act, Act::Resource { .. })) {
@@ -442,4 +456,31 @@ pub fn in_words(error: &dyn std::error::Error) -> String {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    //! Goal: an instance that gives up fails its seed, but not where the database was harmed.
+    use super::super::fault::Side;
+    use super::super::schedule::Step;
+    use super::*;
+
+    #[test]
+    fn giving_up_is_excused_by_the_database_alone() {
+        let table = [
+            (Fault::Killed { instance: 1, away_ms: 10 }, 1),
+            (Fault::ConnectionsCut { of: Side::Exchange }, 1),
+            (Fault::ConnectionsCut { of: Side::Database }, 0),
+            (Fault::DatabaseRestarted { immediate: false, away_ms: 10 }, 0),
+            (Fault::DatabaseRestarted { immediate: true, away_ms: 10 }, 0),
+        ];
+        for (fault, expected) in table {
+            let mut schedule = Schedule::of(1, 3, MAILBOXES);
+            schedule.steps = vec![Step { at_ms: 0, act: Act::Fault(fault.clone()) }];
+            let found = gave_up(&schedule, &["instance 1: exit status: 1; why".to_owned()]);
+            assert_eq!(found.len(), expected, "{fault:?}");
+            assert!(found.iter().all(|one| one.invariant == GAVE_UP && one.words.ends_with("; why")));
+            assert_eq!(gave_up(&schedule, &[]), []);
+        }
+    }
 }

@@ -4,6 +4,8 @@
 //! The table holds what is done, not what comes of it: which appointment a change meets depends on those that are
 //! there, by the number drawn with it.
 
+use std::collections::BTreeSet;
+
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
@@ -216,6 +218,26 @@ impl Schedule {
         self.steps.iter().filter_map(|step| match step.act {
             Act::Resource { mailbox, .. } => Some(mailbox),
             _ => None,
+        })
+    }
+
+    /// Mailboxes, by their numbers, of which notifications are lost without a word: what was lost is found after the next
+    /// gap of their streams (B7), and only then.
+    pub fn lost_without_a_word(&self) -> BTreeSet<u32> {
+        let lost = self.faults().filter_map(|fault| match fault {
+            Fault::NotificationsLostBeforeGap { mailbox, .. } => Some(*mailbox),
+            _ => None,
+        });
+        lost.collect()
+    }
+
+    /// Does something befall the database? An instance whose connections are gone may end by its own decision (event 9015).
+    pub fn harms_database(&self) -> bool {
+        self.faults().any(|fault| {
+            matches!(
+                fault,
+                Fault::DatabaseRestarted { .. } | Fault::ConnectionsCut { of: fault::Side::Database }
+            )
         })
     }
 

@@ -113,7 +113,7 @@ fn a_busy_account_holds_up_its_own_groups_alone() {
         // another instance was told that svc2 must wait, and then all streams break
         world.hold(2);
         let caught_up = world.requests("SyncFolderItems");
-        assert_eq!(world.act(Act::DropStreams { count: None }), 2);
+        assert_eq!(world.act(Act::DropStreams { count: None, mailbox: None }), 2);
         world
             .until("the stream of the other account", || async {
                 let now = world.streams_by_account();

@@ -97,7 +97,7 @@ fn no_more_mailboxes_catch_up_at_one_time_than_may() {
         assert_eq!(world.catch_ups.most(), 2, "of the first ones");
         let first = world.catch_ups.done();
         assert!(first >= MAILBOXES as usize, "{first}");
-        world.act(Act::DropStreams { count: None });
+        world.act(Act::DropStreams { count: None, mailbox: None });
         world
             .until("all to have caught up after the gap", || async {
                 match world.catch_ups.done() - first {
@@ -408,7 +408,7 @@ fn a_server_that_is_busy_or_down_for_a_while_only_delays() {
     run(|runtime| async {
         let world = World::listening(runtime, 3).await;
         world.act(Act::Busy { for_ms: 700, back_off_ms: 300 });
-        world.act(Act::DropStreams { count: None });
+        world.act(Act::DropStreams { count: None, mailbox: None });
         world
             .until("the stream to be open again", || async {
                 if world.streamed() == 3 { Ok(()) } else { Err(format!("{} streamed", world.streamed())) }
@@ -418,7 +418,7 @@ fn a_server_that_is_busy_or_down_for_a_while_only_delays() {
         world.wait_for_item(2, &item, ANY).await;
         world.fault(Fault::Http503, Some("GetStreamingEvents"), None, Some(2));
         world.fault(Fault::Malformed, Some("SyncFolderItems"), None, Some(2));
-        world.act(Act::DropStreams { count: None });
+        world.act(Act::DropStreams { count: None, mailbox: None });
         let item = world.create(3).await;
         world.wait_for_item(3, &item, ANY).await;
         world.wait_listened(3).await;
@@ -515,7 +515,7 @@ fn harm(world: &World, round: u32, n: u32) {
     let all = None;
     match round {
         20 | 90 => world.fault(Fault::DropStream, None, None, Some(1)),
-        35 | 111 => drop(world.act(Act::DropStreams { count: all })),
+        35 | 111 => drop(world.act(Act::DropStreams { count: all, mailbox: None })),
         45 => drop(world.act(Act::ExpireSubscriptions { mailbox: None, count: Some(5) })),
         60 => drop(world.act(Act::SilenceStreams { count: all })),
         75 => world.fault(Fault::Lose { what: Lost::AllAndTold }, None, Some(n), Some(1)),

@@ -43,7 +43,7 @@ fn a_dropped_stream_restarts_the_actor_of_the_stream_once_and_nothing_else() {
         let world = World::listening(runtime, 3).await;
         let (before, total) = (restarts(&world), world.tree().restarts_total());
         let stream = path_of(&before, "/streams/stream");
-        assert_eq!(world.act(Act::DropStreams { count: None }), 1);
+        assert_eq!(world.act(Act::DropStreams { count: None, mailbox: None }), 1);
         let in_the_gap = world.create(2).await;
         world.wait_for_item(2, &in_the_gap, CAUGHT_UP).await;
         world.wait_listened(3).await;
@@ -99,7 +99,7 @@ fn stream_faults_again_and_again_restart_the_group_and_nothing_above() {
             world
                 .until("a stream to drop", || async {
                     let over = restarted(&before, &restarts(&world)).contains_key(&format!("{group}/group"));
-                    if over || world.act(Act::DropStreams { count: None }) > 0 {
+                    if over || world.act(Act::DropStreams { count: None, mailbox: None }) > 0 {
                         return Ok(());
                     }
                     Err("none is open".to_owned())
@@ -132,7 +132,7 @@ fn an_outage_costs_one_restart_however_long_it_lasts() {
         let before = restarts(&world);
         let stream = path_of(&before, "/streams/stream");
         world.fault(Fault::Http503, Some("GetStreamingEvents"), None, None);
-        assert_eq!(world.act(Act::DropStreams { count: None }), 1);
+        assert_eq!(world.act(Act::DropStreams { count: None, mailbox: None }), 1);
         let unheard = world.create(1).await;
         world
             .until("openings that are refused", || async {

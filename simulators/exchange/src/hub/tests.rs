@@ -201,9 +201,9 @@ fn disturbed_streams_are_cut_or_silent() {
     let mut hub = Hub::default();
     let ids: Vec<String> = (0..3).map(|_| subscribe(&mut hub, 0)).collect();
     let streams: Vec<u64> = ids.iter().map(|id| open(&mut hub, &[id])).collect();
-    assert_eq!(hub.disturb(Some(1), false), 1);
+    assert_eq!(hub.disturb(Some(1), None, false), 1);
     assert_eq!(hub.collect(streams[0]), Output::Cut);
-    assert_eq!(hub.disturb(None, true), 2);
+    assert_eq!(hub.disturb(None, None, true), 2);
     create(&mut hub, 1, Delivery::Normal);
     assert_eq!(hub.collect(streams[1]), Output::Silence);
     assert_eq!(hub.subscription(&ids[1]).unwrap().waiting(), 0, "swallowed");
@@ -212,6 +212,23 @@ fn disturbed_streams_are_cut_or_silent() {
     create(&mut hub, 4, Delivery::Normal);
     assert_eq!(hub.collect(streams[1]), Output::Silence);
     assert_eq!(events_of(hub.collect(anew))[0].events.len(), 3);
+}
+
+#[test]
+fn only_the_streams_of_a_mailbox_are_cut_where_one_is_named() {
+    let mut hub = Hub::default();
+    let other = MailboxKey(8);
+    let heard = Heard::These(vec![FolderKind::Calendar]);
+    let theirs =
+        hub.subscribe(other, 0, HERE, "ex1-2.sim.test", heard, ALL_KINDS, 3, now()).unwrap().to_string();
+    let (one, two) = (subscribe(&mut hub, 0), subscribe(&mut hub, 0));
+    let both = open(&mut hub, &[&theirs, &one]);
+    let alone = open(&mut hub, &[&two]);
+    assert_eq!(hub.disturb(None, Some(MailboxKey(9)), false), 0, "nobody hears it");
+    assert_eq!(hub.disturb(None, Some(other), false), 1);
+    assert_eq!((hub.collect(both), hub.collect(alone)), (Output::Cut, Output::Nothing));
+    assert_eq!(hub.disturb(None, Some(other), false), 0, "it is cut already");
+    assert_eq!(hub.disturb(None, Some(MAILBOX), false), 1);
 }
 
 #[test]

@@ -130,7 +130,8 @@ async fn rules_without_sense_are_refused() {
 async fn streams_are_dropped_and_silenced() {
     let (simulator, client) = started().await;
     let (id, mut chunks) = streaming(&client).await;
-    assert_eq!(act(&client, r#"{"act":"drop_streams"}"#).await, 1);
+    assert_eq!(act(&client, r#"{"act":"drop_streams","mailbox":"m0002@sim.test"}"#).await, 0);
+    assert_eq!(act(&client, r#"{"act":"drop_streams","mailbox":"M0001@SIM.test"}"#).await, 1);
     assert!(matches!(chunks.envelope().await, Next::Cut));
 
     // At the next delivery, by a rule.

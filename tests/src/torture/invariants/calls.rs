@@ -28,6 +28,8 @@ pub struct Permit {
 pub struct Call {
     /// Planner's number of it.
     pub number: u64,
+    /// Our correlation id of it.
+    pub id: Option<String>,
     /// The operation.
     pub operation: String,
     /// Appointments, addresses or resources in it.
@@ -38,6 +40,8 @@ pub struct Call {
     pub came: Timestamp,
     /// When it was over for its client; `None` while it is in flight.
     pub went: Option<Timestamp>,
+    /// Its client left before Planner answered.
+    pub abandoned: bool,
     /// Its permit.
     pub permit: Option<Permit>,
 }
@@ -51,6 +55,14 @@ impl Call {
     /// Is it in flight at this time?
     pub fn is_in_flight(&self, at: Timestamp) -> bool {
         self.came <= at && self.went.is_none_or(|went| went > at)
+    }
+
+    /// Could its client not know at this time how it ends? Planner notes an answer before it gives it; of a client that left
+    /// it may learn late, and twice the time that is granted for that is granted here, so that a slow machine accuses nobody.
+    fn is_certainly_open(&self, at: Timestamp) -> bool {
+        let slack = if self.abandoned { GRACE } else { Duration::ZERO };
+        let slack = SignedDuration::try_from(slack).unwrap_or(SignedDuration::ZERO);
+        self.came <= at && self.went.is_some_and(|went| went.duration_since(at) > slack)
     }
 }
 
@@ -72,11 +84,13 @@ impl Book {
                     let permit = correlation_id.as_deref().and_then(|id| permits.get(id)).cloned();
                     let call = Call {
                         number: entry.call,
+                        id: correlation_id.clone(),
                         operation: operation.clone(),
                         items: *items,
                         keys: keys.clone(),
                         came: at,
                         went: None,
+                        abandoned: false,
                         permit,
                     };
                     calls.insert(entry.call, call);
@@ -85,6 +99,7 @@ impl Book {
                     if let Some(call) = calls.get_mut(&entry.call) {
                         let grace = if *abandoned { GRACE } else { Duration::ZERO };
                         let grace = SignedDuration::try_from(grace).unwrap_or(SignedDuration::ZERO);
+                        call.abandoned = *abandoned;
                         call.went = Some(at.checked_sub(grace).unwrap_or(at).max(call.came));
                     }
                 }
@@ -143,6 +158,41 @@ pub fn check_deadlines(early: &[Early]) -> Vec<Violation> {
     bounded(found.collect())
 }
 
+/// Keys of a call that were free again before its deadline: its answer was recorded, as it should be, or it was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Freed {
+    /// When.
+    pub at: Timestamp,
+    /// Our correlation id of the call.
+    pub call_id: String,
+    /// Its deadline.
+    pub until: Timestamp,
+    /// The process that freed them.
+    pub pid: Option<u32>,
+}
+
+/// What a build writes about the end of a call is its own word. Others know better: only the process that made a call can
+/// have its answer, and only when Planner has given it or the process has left.
+pub fn check_freed(freed: &[Freed], permits: &HashMap<String, Permit>, book: &Book) -> Vec<Violation> {
+    let calls = book.calls.iter().filter_map(|call| Some((call.id.as_deref()?, call)));
+    let calls: HashMap<&str, &Call> = calls.collect();
+    let found = freed.iter().filter_map(|Freed { at, call_id, until, pid }| {
+        let caller = permits.get(call_id).and_then(|permit| permit.pid);
+        let why = match (*pid, caller) {
+            (Some(pid), Some(caller)) if pid != caller => {
+                format!("by process {pid}, and {caller} made the call")
+            }
+            _ if calls.get(call_id.as_str()).is_some_and(|call| call.is_certainly_open(*at)) => {
+                "while Planner had not answered".to_owned()
+            }
+            _ => return None,
+        };
+        let words = format!("keys of call {call_id} were freed before its deadline of {until}, {why}");
+        Some(violation(DEADLINE, Some(*at), words))
+    });
+    bounded(found.collect())
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::super::lives::tests::{at, noted};
@@ -153,11 +203,13 @@ pub(crate) mod tests {
     pub(crate) fn call(number: u64, came: i64, went: Option<i64>, keys: &[&str], pid: u32) -> Call {
         Call {
             number,
+            id: Some(number.to_string()),
             operation: "CreateEvents".into(),
             items: keys.len(),
             keys: keys.iter().map(|key| ("m".to_owned(), (*key).to_owned())).collect(),
             came: at(came),
             went: went.map(at),
+            abandoned: false,
             permit: Some(Permit { at: at(came - 10), pid: Some(pid) }),
         }
     }
@@ -205,6 +257,43 @@ pub(crate) mod tests {
         assert_eq!(check_deadlines(&[]), []);
         let found = check_deadlines(&[Early { at: at(100), call_id: "x".into(), until: at(900) }]);
         assert!(found.len() == 1 && found[0].words.starts_with("call x was given up"), "{found:?}");
+    }
+
+    #[test]
+    fn keys_are_free_before_the_deadline_only_when_their_caller_knows_the_end() {
+        let mut left = call(2, 100, Some(1_000), &["b"], 7);
+        left.abandoned = true;
+        let book =
+            Book { calls: vec![call(1, 100, Some(1_000), &["a"], 7), left, call(3, 100, None, &["c"], 7)] };
+        let permit = |id: &str| (id.to_owned(), Permit { at: at(90), pid: Some(7) });
+        let permits = HashMap::from(["1", "2", "3", "4"].map(permit));
+        let freed = |ms: i64, id: &str, pid: u32| Freed {
+            at: at(ms),
+            call_id: id.into(),
+            until: at(3_000),
+            pid: Some(pid),
+        };
+        let table = [
+            // answered by Planner, and not yet
+            (freed(1_000, "1", 7), ""),
+            (freed(999, "1", 7), "while Planner had not answered"),
+            // Planner may learn late that the client had left
+            (freed(600, "2", 7), ""),
+            (freed(300, "2", 7), "while Planner had not answered"),
+            // nothing is known of its end; it never reached Planner
+            (freed(200, "3", 7), ""),
+            (freed(200, "4", 7), ""),
+            // by somebody who cannot have the answer
+            (freed(1_100, "1", 8), "by process 8, and 7 made the call"),
+            (freed(200, "4", 8), "by process 8, and 7 made the call"),
+            // whose permit nobody saw
+            (freed(200, "5", 8), ""),
+        ];
+        for (one, why) in table {
+            let found = check_freed(std::slice::from_ref(&one), &permits, &book);
+            assert_eq!(found.is_empty(), why.is_empty(), "{one:?}: {found:?}");
+            assert!(found.iter().all(|found| found.invariant == DEADLINE && found.words.ends_with(why)));
+        }
     }
 
     #[test]

@@ -1,8 +1,18 @@
-//! How long leases were without a living owner: a figure, not a promise that is judged here.
+//! How long leases were without a living owner: figures, and a promise about the longest ([`MOST`]).
+//!
+//! All leases are meant: each duty is somebody's all the time, and the key of a group that was dissolved never comes again.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::lives::{End, Lives};
+use super::{TAKE_OVER, bounded, violation};
+use crate::torture::contract::Violation;
+
+/// Within this time somebody else has taken over. It is the promise of an unscaled service, in real time: a machine that is
+/// loaded does not become faster when settings are scaled down.
+pub const MOST: Duration = Duration::from_secs(15);
 
 /// A lease changed hands (or was handed back: no owner).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,26 +36,61 @@ pub struct Times {
     pub without_database: Vec<u64>,
 }
 
-/// For each lease that its owner held when it was killed or paused and that another process took later: the time
-/// from the one to the other. `changes` stand in order of time.
+/// A lease that was without a living owner.
+#[derive(Debug)]
+struct Orphaned<'a> {
+    key: &'a str,
+    /// From then on.
+    from: Timestamp,
+    /// Until another process took it.
+    to: Timestamp,
+    /// Was the database away at any time of it?
+    without_database: bool,
+}
+
+impl Orphaned<'_> {
+    fn millis(&self) -> u64 {
+        u64::try_from(self.to.duration_since(self.from).as_millis()).unwrap_or_default()
+    }
+}
+
+/// How long leases were without a living owner. `changes` stand in order of time.
 pub fn times(changes: &[Change], lives: &Lives) -> Times {
     let mut times = Times::default();
+    for one in orphaned(changes, lives) {
+        let kind = if one.without_database { &mut times.without_database } else { &mut times.plain };
+        kind.push(one.millis());
+    }
+    times
+}
+
+/// With the database there, nobody waits for [`MOST`].
+pub fn check(changes: &[Change], lives: &Lives) -> Vec<Violation> {
+    let most = u64::try_from(MOST.as_millis()).unwrap_or(u64::MAX);
+    let late =
+        orphaned(changes, lives).into_iter().filter(|one| !one.without_database && one.millis() >= most);
+    let found = late.map(|one| {
+        let words = format!("{} was without a living owner for {} ms", one.key, one.millis());
+        violation(TAKE_OVER, Some(one.from), words)
+    });
+    bounded(found.collect())
+}
+
+/// Each lease that its owner held when it was killed or paused and that another process took later.
+fn orphaned<'a>(changes: &'a [Change], lives: &Lives) -> Vec<Orphaned<'a>> {
+    let mut orphaned = Vec::new();
     for (index, taken) in changes.iter().enumerate() {
         let Some(next) = changes[index + 1..].iter().find(|later| later.key == taken.key) else { continue };
         if taken.owner.is_empty() || next.owner.is_empty() || next.owner == taken.owner {
             continue;
         }
         let Some(pid) = Lives::pid_of_owner(&taken.owner) else { continue };
-        if let Some(gone) = gone(pid, taken.at, next.at, lives) {
-            let kind = if lives.was_database_away(gone, next.at) {
-                &mut times.without_database
-            } else {
-                &mut times.plain
-            };
-            kind.push(u64::try_from(next.at.duration_since(gone).as_millis()).unwrap_or_default());
+        if let Some(from) = gone(pid, taken.at, next.at, lives) {
+            let without_database = lives.was_database_away(from, next.at);
+            orphaned.push(Orphaned { key: &taken.key, from, to: next.at, without_database });
         }
     }
-    times
+    orphaned
 }
 
 /// When the owner ceased to act between taking the lease and losing it.
@@ -96,6 +141,26 @@ mod tests {
             (found.plain.as_slice(), found.without_database.as_slice()),
             ([900, 1_100].as_slice(), [].as_slice())
         );
+    }
+
+    #[test]
+    fn a_take_over_may_not_take_fifteen_seconds_while_the_database_is_there() {
+        let most = i64::try_from(MOST.as_millis()).unwrap();
+        for (took, away, broken) in [(most - 1, false, 0), (most, false, 1), (most, true, 0)] {
+            let mut notes = vec![
+                noted(0, Act::Started { instance: 1, pid: 7 }),
+                noted(500, Act::Killed { instance: 1, pid: 7 }),
+            ];
+            if away {
+                notes.push(noted(600, Act::DatabaseDown));
+                notes.push(noted(700, Act::DatabaseUp));
+            }
+            let changes = [change(100, "qualifier/1", 7, 2), change(500 + took, "qualifier/1", 8, 3)];
+            let found = check(&changes, &Lives::of(&notes));
+            assert_eq!(found.len(), broken, "{took} ms, the database away: {away}");
+            let words = format!("qualifier/1 was without a living owner for {took} ms");
+            assert!(found.iter().all(|one| one.invariant == TAKE_OVER && one.words == words), "{found:?}");
+        }
     }
 
     #[test]

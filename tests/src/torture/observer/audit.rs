@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use store::{Store, StoreError};
 
-use crate::torture::invariants::calls::{Early, Permit};
+use crate::torture::invariants::calls::{Early, Freed, Permit};
 use crate::torture::invariants::fence::{AuditedWrite, Held};
 use crate::torture::invariants::lives::Lives;
 use crate::torture::invariants::take_over::Change;
@@ -33,6 +33,8 @@ pub struct Audited {
     pub permits: HashMap<String, Permit>,
     /// Calls that were given up before their deadline.
     pub early: Vec<Early>,
+    /// Calls whose keys were free again before their deadline, each once.
+    pub freed: Vec<Freed>,
     /// Trouble of the audit itself.
     pub trouble: Vec<String>,
 }
@@ -103,6 +105,20 @@ pub async fn read(store: &Store) -> Result<Audited, StoreError> {
         .map_err(StoreError::query(operation))?;
     let early = rows.iter().map(|row| Early { at: row.get(0), call_id: row.get(1), until: row.get(2) });
     audited.early = early.collect();
+    let rows = client
+        .query(
+            "select distinct on (call_id) at, call_id, until, writer from torture.freed order by call_id, id",
+            &[],
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+    let freed = rows.iter().map(|row| Freed {
+        at: row.get(0),
+        call_id: row.get(1),
+        until: row.get(2),
+        pid: Lives::pid_of_writer(row.get(3)),
+    });
+    audited.freed = freed.collect();
     let rows = client
         .query("select text from torture.trouble order by id limit 20", &[])
         .await

@@ -26,6 +26,13 @@ create table torture.early (
     call_id  text not null,
     until    timestamptz not null
 );
+create table torture.freed (
+    id       bigint generated always as identity primary key,
+    at       timestamptz not null default clock_timestamp(),
+    call_id  text not null,
+    until    timestamptz not null,
+    writer   text not null
+);
 create table torture.trouble (
     id    bigint generated always as identity primary key,
     at    timestamptz not null default clock_timestamp(),
@@ -103,6 +110,20 @@ exception when others then
     return null;
 end $$;
 
+-- A key that is free again before the deadline of its call. Whether the call had ended is judged by Planner's log of calls.
+create function torture.key_freed() returns trigger language plpgsql as $$
+begin
+    insert into torture.freed (call_id, until, writer)
+        values (old.call_id::text, old.deadline, current_setting('application_name'));
+    return null;
+exception when others then
+    insert into torture.trouble (text) values ('end of a key in flight: ' || sqlerrm);
+    return null;
+end $$;
+
+create trigger torture_key_freed after delete on public.key_in_flight
+    for each row when (old.deadline > clock_timestamp())
+    execute function torture.key_freed();
 create trigger torture_call_closed after update on public.service_call_reference_log
     for each row when (old.ended_at is null and new.ended_at > clock_timestamp())
     execute function torture.call_closed();

@@ -24,6 +24,11 @@ fn writer(url: &SecretString, pid: u32) -> Store {
 }
 
 async fn audited() -> TestDatabase {
+    with_lease("qualifier/0").await
+}
+
+/// A database with an audit and a lease of process 7.
+async fn with_lease(key: &str) -> TestDatabase {
     trust::install_provider();
     let database = store::testing::database().await;
     install(&database.store).await.unwrap();
@@ -31,8 +36,8 @@ async fn audited() -> TestDatabase {
     client
         .execute(
             "insert into lease (key, owner, token, expires_at) \
-             values ('qualifier/0', 'host/7/x', 4, now() + interval '1 hour')",
-            &[],
+             values ($1, 'host/7/x', 4, now() + interval '1 hour')",
+            &[&key],
         )
         .await
         .unwrap();
@@ -104,12 +109,18 @@ async fn the_fence_is_seen_while_others_hold_it_too_and_while_it_is_renewed() {
     let audited = read(&database.store).await.unwrap();
     let told: Vec<&str> = audited.writes.iter().map(|write| write.what.as_str()).collect();
     assert_eq!(told, ["decision", "sync state"], "nothing was deleted, so nothing is told of it");
-    assert_eq!(fence::check(&audited.writes), []);
+    let found = fence::check(&audited.writes);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].words.starts_with("sync state written by kommuneklient/7 under qualifier/0"),
+        "{found:?}"
+    );
 }
 
 #[tokio::test]
 async fn changes_of_owner_are_told_and_renewals_are_not_and_permits_find_their_process() {
-    let database = audited().await;
+    let database = with_lease("communicator/comparison").await;
+    let guard = GUARD.replace("qualifier/0", "communicator/comparison");
     let client = database.store.client("take over").await.unwrap();
     client.execute("update lease set expires_at = now()", &[]).await.unwrap();
     client.execute("update lease set owner = 'host/8/y', token = token + 1", &[]).await.unwrap();
@@ -117,11 +128,11 @@ async fn changes_of_owner_are_told_and_renewals_are_not_and_permits_find_their_p
     let mut client = store.client("call").await.unwrap();
     for token in [5_i64, 4] {
         let tx = client.transaction().await.unwrap();
-        tx.execute(GUARD, &[]).await.unwrap();
+        tx.execute(&guard, &[]).await.unwrap();
         tx.execute(
             "insert into service_call_reference_log \
                  (call_id, operation, items, started_at, deadline, lease_key, lease_token) \
-             values (gen_random_uuid(), 'GetEvents', 1, now(), now(), 'qualifier/0', $1)",
+             values (gen_random_uuid(), 'GetEvents', 1, now(), now(), 'communicator/comparison', $1)",
             &[&token],
         )
         .await
@@ -137,7 +148,10 @@ async fn changes_of_owner_are_told_and_renewals_are_not_and_permits_find_their_p
     assert_eq!(pids, [Some(7), Some(8)]);
     let found = fence::check(&audited.writes);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].words.contains("under token 4 of qualifier/0, whose token is 5"), "{found:?}");
+    assert!(
+        found[0].words.contains("under token 4 of communicator/comparison, whose token is 5"),
+        "{found:?}"
+    );
 }
 
 /// Operators' commands write without leases, by their own names.
@@ -170,6 +184,31 @@ async fn a_call_that_is_given_up_before_its_deadline_is_told_and_one_that_ended_
     let audited = read(&database.store).await.unwrap();
     assert_eq!(audited.trouble, [""; 0]);
     assert_eq!(audited.early.len(), 1, "{:?}", audited.early);
+}
+
+#[tokio::test]
+async fn keys_that_are_free_before_their_deadline_are_told_once_a_call_with_who_freed_them() {
+    let database = audited().await;
+    let client = database.store.client("call").await.unwrap();
+    client
+        .batch_execute(
+            "insert into service_call_reference_log (call_id, operation, items, started_at, deadline) \
+             select gen_random_uuid(), operation, 2, now(), \
+                    now() + case operation when 'early' then interval '1 hour' else interval '-1 s' end \
+             from unnest(array['early', 'overdue']) as operation; \
+             insert into key_in_flight (mail, origin_id, call_id, position, operation, version, start_at, end_at, deadline) \
+             select 'm', c.operation || n, c.call_id, n, 'C', 1, now(), now(), c.deadline \
+             from service_call_reference_log c, generate_series(1, 2) n",
+        )
+        .await
+        .unwrap();
+    let store = writer(&database.url, 8);
+    let freeing = store.client("free keys").await.unwrap();
+    freeing.execute("delete from key_in_flight", &[]).await.unwrap();
+    let audited = read(&database.store).await.unwrap();
+    assert_eq!(audited.trouble, [""; 0]);
+    assert_eq!(audited.freed.len(), 1, "{:?}", audited.freed);
+    assert_eq!(audited.freed[0].pid, Some(8));
 }
 
 #[tokio::test]
