@@ -108,7 +108,7 @@ impl AlertKeeper {
 }
 
 /// The codes of what waits for an operator, and whether it does.
-fn states(matters: &OpenMatters) -> [(u16, bool); 5] {
+pub(crate) fn states(matters: &OpenMatters) -> [(u16, bool); 5] {
     [
         (codes::DELETES_WITHHELD.id, matters.full_reads_withheld),
         (codes::COMPARISON_WITHHELD.id, matters.comparisons_withheld),

@@ -25,13 +25,16 @@ mod lists_import;
 mod mailbox;
 pub(crate) mod metrics;
 mod operations;
+mod reasons;
 mod resources;
 pub(crate) mod secrets;
 mod set_aside;
 mod show;
 mod status;
+mod stored;
 mod stream;
 mod tools;
+mod users;
 pub(crate) mod withheld;
 
 use std::sync::Arc;
@@ -160,14 +163,10 @@ where
     F: Future<Output = Result<(), CommandError>>,
 {
     let config = Config::load(&common.config.config)?;
-    with_store(&config, async |store| {
-        let desk = Desk {
-            store: store.clone(),
-            config: Arc::new(config.clone()),
-            json: common.json,
-            language: common.language.language(),
-        };
-        let language = desk.language;
+    let language = common.language.language();
+    with_store_in(command, language, &config, async |store| {
+        let desk =
+            Desk { store: store.clone(), config: Arc::new(config.clone()), json: common.json, language };
         work(desk).await.map_err(|error| refused(command, error, language))
     })
 }
@@ -180,8 +179,20 @@ pub(crate) fn with_store<T>(
     config: &Config,
     work: impl AsyncFnOnce(&Store) -> Result<T, ServiceError>,
 ) -> Result<T, ServiceError> {
+    with_store_in("the command", Language::En, config, work)
+}
+
+/// The same for `command`, which answers in `language`.
+fn with_store_in<T>(
+    command: &'static str,
+    language: Language,
+    config: &Config,
+    work: impl AsyncFnOnce(&Store) -> Result<T, ServiceError>,
+) -> Result<T, ServiceError> {
     let which = config.for_migrate()?;
-    refuse_unmade(config, &which)?;
+    if let Some(folder) = unmade(config, &which) {
+        return Err(refused(command, CommandError::NoDatabase { folder }, language));
+    }
     let runtime = tokio::runtime::Runtime::new().map_err(ServiceError::Runtime)?;
     runtime.block_on(async {
         let name = format!("kommuneklient command {}", std::process::id());
@@ -199,17 +210,11 @@ pub(crate) fn with_store<T>(
     })
 }
 
-/// A command asks a database that is there; it makes none.
-fn refuse_unmade(config: &Config, which: &Database) -> Result<(), ServiceError> {
+/// The folder of an embedded database that was never made. A command asks a database that is there; it makes none.
+fn unmade(config: &Config, which: &Database) -> Option<String> {
     let folder = &config.database.data_dir;
-    if matches!(which, Database::Embedded) && !store::embedded::is_made(folder) {
-        let reason = format!(
-            "there is no database in {} yet; the service makes it at its first start, and so does `kommuneklient migrate`",
-            folder.display()
-        );
-        return Err(failed("the command", reason));
-    }
-    Ok(())
+    let is_missing = matches!(which, Database::Embedded) && !store::embedded::is_made(folder);
+    is_missing.then(|| folder.display().to_string())
 }
 
 /// A command that was refused or failed, as it is told to whoever asked.
@@ -317,7 +322,10 @@ impl Who {
             .or_else(|| from("SUDO_USER"))
             .or_else(|| from("USER"))
             .or_else(|| from("LOGNAME"))
-            .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+            .unwrap_or_else(|| {
+                let uid = rustix::process::getuid().as_raw();
+                users::name_of(uid).unwrap_or_else(|| format!("uid {uid}"))
+            })
     }
 }
 

@@ -291,6 +291,7 @@ impl Config {
         } else {
             Some(None)
         };
+        self.telemetry.usable(problems)?;
         Some(Required { database: database?, exchange: exchange?, planner: planner? })
     }
 

@@ -238,6 +238,7 @@ async fn register(config: &Config, shared: &Shared) -> Result<AgreedShards, Stor
             version: env!("CARGO_PKG_VERSION").to_owned(),
             shards: wanted,
             takes_share: *shared.usable.borrow(),
+            sends: config.node.has(Role::Communicate).then_some(!config.planner.dry_run),
         })
         .await?;
     if agreed.differs {

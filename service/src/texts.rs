@@ -39,9 +39,11 @@ pub(crate) mod explain;
 pub(crate) mod lists;
 pub(crate) mod mailbox;
 pub(crate) mod operations;
+pub(crate) mod reasons;
 pub(crate) mod refusals;
 pub(crate) mod set_aside;
 pub(crate) mod status;
+pub(crate) mod stored;
 pub(crate) mod stream;
 pub(crate) mod withheld;
 pub(crate) mod words;
@@ -59,9 +61,11 @@ pub(crate) const ALL: &[&[Text]] = &[
     lists::ALL,
     mailbox::ALL,
     operations::ALL,
+    reasons::ALL,
     refusals::ALL,
     set_aside::ALL,
     status::ALL,
+    stored::ALL,
     stream::ALL,
     withheld::ALL,
     words::ALL,

@@ -298,8 +298,9 @@ fn prepare_folder(folder: &Path, account: Option<Account>) -> Result<PathBuf, St
     let bad = |error: std::io::Error| StoreError::Embedded {
         operation: "use its data folder",
         reason: format!(
-            "{}: {error}; set database.data_dir to a folder that can be written",
-            folder.display()
+            "{}: {error}; set database.data_dir to a folder that can be written{}",
+            folder.display(),
+            who_may(&error)
         ),
     };
     fs::create_dir_all(folder).map_err(bad)?;
@@ -342,14 +343,31 @@ fn socket_folder(root: &Path, account: Option<Account>) -> Result<PathBuf, Store
         root.hash(&mut hasher);
         folder = std::env::temp_dir().join(format!("kommuneklient-{:016x}", hasher.finish()));
     }
-    fs::create_dir_all(&folder).map_err(|error| failed("make its socket folder", error))?;
+    let bad = |operation: &'static str| {
+        let shown = folder.display().to_string();
+        move |error: std::io::Error| StoreError::Embedded {
+            operation,
+            reason: format!("{shown}: {error}{}", who_may(&error)),
+        }
+    };
+    fs::create_dir_all(&folder).map_err(bad("make its socket folder"))?;
     if let Some(account) = account {
-        give(&folder, account).map_err(|error| failed("make its socket folder", error))?;
+        give(&folder, account).map_err(bad("make its socket folder"))?;
     } else {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
-            .map_err(|error| failed("protect its socket folder", error))?;
+            .map_err(bad("protect its socket folder"))?;
     }
     Ok(folder)
+}
+
+/// What to do where a folder belongs to somebody else: only who made the database can use it.
+fn who_may(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            "; run as the user of the service, to whom the database belongs"
+        }
+        _ => "",
+    }
 }
 
 fn initdb(binaries: &Path, data: &Path, account: Option<Account>) -> Result<(), StoreError> {
@@ -391,4 +409,20 @@ fn chain(error: &dyn std::error::Error) -> String {
         next = source.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    /// Only its owner can change the rights of a folder.
+    #[test]
+    fn who_may_not_is_told_as_whom_to_run() {
+        assert!(
+            who_may(&Error::from(ErrorKind::PermissionDenied)).contains("run as the user of the service")
+        );
+        assert_eq!(who_may(&Error::from(ErrorKind::NotFound)), "");
+    }
 }

@@ -60,6 +60,17 @@ pub struct Registration {
     /// Does it take its share of the groups and shards at once, or when it says so
     /// ([`LeaseBook::take_share`])?
     pub takes_share: bool,
+    /// Does it send to Planner, or rehearse (`planner.dry_run`)? `None` where it has no part in sending.
+    pub sends: Option<bool>,
+}
+
+/// Instances that are alive and have a part in sending.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Senders {
+    /// That send.
+    pub sending: u64,
+    /// That rehearse (`planner.dry_run`).
+    pub rehearsing: u64,
 }
 
 impl Registration {
@@ -224,16 +235,40 @@ async fn put(
 ) -> Result<(), tokio_postgres::Error> {
     client
         .execute(
-            "insert into instance (name, roles, version, expires_at, takes_share) \
-             values ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), $5) \
+            "insert into instance (name, roles, version, expires_at, takes_share, sends) \
+             values ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), $5, $6) \
              on conflict (name) do update set expires_at = excluded.expires_at, takes_share = excluded.takes_share",
-            &[&name, &registration.roles, &registration.version, &ttl_s, &registration.takes_share],
+            &[
+                &name,
+                &registration.roles,
+                &registration.version,
+                &ttl_s,
+                &registration.takes_share,
+                &registration.sends,
+            ],
         )
         .await
         .map(drop)
 }
 
 impl Store {
+    /// Which of the instances that are alive send, and which rehearse.
+    pub async fn senders(&self) -> Result<Senders, StoreError> {
+        let operation = "look which instances send";
+        let client = self.client(operation).await?;
+        let row = client
+            .query_one(
+                "select count(*) filter (where sends), count(*) filter (where not sends) from instance \
+                 where expires_at > clock_timestamp()",
+                &[],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let count = |index: usize| row.try_get(index).map(|n: i64| u64::try_from(n).unwrap_or_default());
+        let read = || Ok(Senders { sending: count(0)?, rehearsing: count(1)? });
+        read().map_err(StoreError::query(operation))
+    }
+
     /// Into how many shards the mailboxes are cut, once an instance has said so. Who holds a shard's lease when it
     /// asks can rely on the answer for as long as it holds it.
     pub async fn agreed_shards(&self) -> Result<Option<u8>, StoreError> {

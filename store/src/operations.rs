@@ -14,7 +14,7 @@
 
 use calendar::MailAddress;
 use jiff::Timestamp;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, Transaction};
 
 use crate::{Store, StoreError};
 
@@ -29,7 +29,7 @@ pub use run_keys::RunKey;
 #[cfg(feature = "testing")]
 mod tests;
 
-/// The longest reason that is kept, in characters.
+/// The longest reason or outcome that is kept, in characters.
 const ERROR_MAX: usize = 1_000;
 /// Most operations that are booked in one look.
 const BOOKED_MAX: u32 = 20;
@@ -137,9 +137,11 @@ pub struct Operation {
     /// For how many mailboxes it was asked; `None` where it is about none, or where an older version asked. 0 for one that
     /// is about none and was seen to be done.
     pub meant: Option<u64>,
+    /// What came of it, in words, once it was done; only where it is the resource list that was asked for.
+    pub outcome: Option<String>,
 }
 
-const COLUMNS: &str = "id, kind, mail, asked_by, asked_at, error, subject, meant";
+const COLUMNS: &str = "id, kind, mail, asked_by, asked_at, error, subject, meant, outcome";
 
 /// Why an operation comes to nothing that finds no mailbox in use.
 const NOBODY: &str = "no such mailbox is in use, so there is nothing to be done";
@@ -275,6 +277,22 @@ impl Store {
     }
 }
 
+/// Answers what was asked for of the resource list before the fetch that `began` then: each keeps what its own fetch came
+/// to, whatever later ones do.
+pub(crate) async fn answer_list_operations(
+    tx: &Transaction<'_>,
+    began: Timestamp,
+    outcome: &str,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "update operation set meant = 0, outcome = $3 where kind = $1 and meant is null and asked_at <= $2",
+        &[&OperationKind::ResourceList.as_str(), &began, &clean(outcome, ERROR_MAX)],
+    )
+    .await
+    .map(drop)
+    .map_err(StoreError::query("book what a fetch of the resource list came to"))
+}
+
 /// Text from outside as a column takes it.
 pub(crate) fn clean(text: &str, most: usize) -> String {
     text.chars().filter(|c| *c != '\0').take(most).collect()
@@ -303,5 +321,6 @@ fn read(row: &Row) -> Result<Operation, StoreError> {
             .try_get::<_, Option<i64>>(7)
             .map_err(StoreError::query(operation))?
             .and_then(|meant| u64::try_from(meant).ok()),
+        outcome: row.try_get(8).map_err(StoreError::query(operation))?,
     })
 }

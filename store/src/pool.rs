@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime, Timeouts,
+    Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, Timeouts,
 };
 use secrecy::SecretString;
 use tokio_postgres::config::{Host, SslMode};
@@ -94,7 +94,11 @@ impl Store {
         self.pool.get().await.map_err(|source| StoreError::Connect {
             operation,
             at: crate::address::hosts(&self.config),
-            source: Box::new(source),
+            source: match source {
+                // what the pool says around the driver's error tells operators nothing
+                PoolError::Backend(source) => Box::new(source),
+                other => Box::new(other),
+            },
         })
     }
 

@@ -102,7 +102,17 @@ async fn lists_are_shown_and_changed_with_who_and_why() {
     assert_eq!(blocked, "m01@x.dk is blocked: it is not used any more; its appointments stay in Planner\n");
     let listed = desk.json("blacklist list").await;
     assert_eq!((&listed[0]["reason"], &listed[0]["added_by"]), (&json!("has left"), &json!("somebody")));
-    assert!(desk.text("blacklist list").await.contains("has left"));
+    let text = desk.text("blacklist list").await;
+    assert!(
+        text.contains("has left") && text.contains(" blocked ") && !text.contains("not in use"),
+        "{text}"
+    );
+    for command in ["resources list", "mailbox list", "explain m01@x.dk", "whitelist list"] {
+        let text = desk.text(command).await;
+        assert!(text.contains("blocked by somebody") && text.contains(": has left"), "{command}: {text}");
+    }
+    let text = desk.text("mailbox show m01@x.dk").await;
+    assert!(text.contains("blocked, not in use since") && text.contains("has left (by somebody, "), "{text}");
     let rows = desk.json("resources list").await;
     assert_eq!(rows.as_array().unwrap().len(), 12);
     assert_eq!(
@@ -110,7 +120,11 @@ async fn lists_are_shown_and_changed_with_who_and_why() {
         (&json!(false), &json!(true), &json!("has left"))
     );
     let text = desk.text("resources list").await;
-    assert!(text.contains("P-NonWhitelist") && text.ends_with("2 resources in use, 12 in all\n"), "{text}");
+    assert!(
+        text.contains("not on the whitelist (P-NonWhitelist)")
+            && text.ends_with("2 resources in use, 12 in all\n"),
+        "{text}"
+    );
 
     let again = desk.json("whitelist add m03@x.dk").await;
     assert_eq!(again, json!({ "entries": 1, "dropped": 0, "revived": 1, "entries_now": 4 }));
@@ -196,7 +210,10 @@ async fn who_was_blocked_before_the_first_list_is_known_as_blocked() {
     let desk = Desk::new().await;
     desk.refused("mailbox show eva@x.dk", &["Planner never listed eva@x.dk"]).await;
     desk.refused("mailbox block eva@x.dk --withdraw --reason left", &["never listed"]).await;
-    desk.text("blacklist add eva@x.dk --reason has_left --by kim").await;
+    let told = desk.text("blacklist add eva@x.dk --reason has_left --by kim").await;
+    assert!(told.contains("is blocked") && told.contains("Planner never listed eva@x.dk"), "{told}");
+    let told = desk.text("mailbox block eva@x.dk --reason has_left --by kim").await;
+    assert!(!told.contains("never listed"), "the list passes over who is blocked: {told}");
     let list = desk.text("blacklist list").await;
     assert!(list.contains(" blocked ") && !list.contains("never listed"), "{list}");
     let page = desk.text("mailbox show eva@x.dk").await;
@@ -206,8 +223,8 @@ async fn who_was_blocked_before_the_first_list_is_known_as_blocked() {
     let doctor = desk.run("doctor eva@x.dk").await;
     assert!(doctor.status == 1 && doctor.out.contains("blocked by kim"), "{doctor:?}");
     assert!(doctor.out.contains("has left") && !doctor.out.contains("never listed"), "{doctor:?}");
-    desk.refused("explain eva@x.dk", &["eva@x.dk is blocked (blocked by kim", "has left"]).await;
-    desk.refused("pull eva@x.dk", &["eva@x.dk is blocked (has left)"]).await;
+    desk.refused("explain eva@x.dk", &["eva@x.dk is blocked (has left), by kim"]).await;
+    desk.refused("pull eva@x.dk", &["eva@x.dk is blocked (has left), by kim"]).await;
     let withdrawn = desk.text("mailbox block eva@x.dk --withdraw --reason has_left").await;
     assert!(
         withdrawn.contains("never used here") && withdrawn.contains("adopt eva@x.dk --wait"),

@@ -260,7 +260,10 @@ async fn lists_of_the_original_are_taken_over_whole_or_not_at_all() {
     ] {
         assert!(refused.err.contains(words), "{words} is missing in {}", refused.err);
     }
-    let rehearsed = desk.json(&["lists", "import", file, "--dry-run"]).await;
+    let rehearsed = desk.run(&["lists", "import", file, "--dry-run", "--json"]).await;
+    assert_eq!(rehearsed.status, 1, "as without --dry-run: {rehearsed:?}");
+    assert!(rehearsed.err.contains("2 rows cannot be used"), "{rehearsed:?}");
+    let rehearsed: Value = serde_json::from_str(&rehearsed.out).unwrap();
     assert_eq!(
         (&rehearsed["dry_run"], &rehearsed["blocked"], &rehearsed["whitelisted"]),
         (&json!(true), &json!(1), &json!(2))
@@ -268,6 +271,10 @@ async fn lists_of_the_original_are_taken_over_whole_or_not_at_all() {
     assert_eq!(rehearsed["invalid"][0]["line"], 5);
     assert_eq!(desk.json(&["blacklist", "list"]).await, json!([]));
 
+    for more in [&["--skip-invalid"][..], &["--skip-invalid", "--yes"]] {
+        let rehearsed = desk.run(&[&["lists", "import", file, "--dry-run"], more].concat()).await;
+        assert_eq!(rehearsed.status, i32::from(more.len() == 1), "{more:?}: {rehearsed:?}");
+    }
     let refused = desk.run(&["lists", "import", file, "--skip-invalid"]).await;
     assert_eq!(refused.status, 1, "it begins a whitelist that lacks somebody: {refused:?}");
     assert!(refused.err.contains("1 of 3 resources would not be used any more"), "{refused:?}");
@@ -308,7 +315,7 @@ async fn several_withheld_runs_are_settled_at_once_and_one_that_cannot_be_keeps_
     let states: Vec<&str> =
         told.as_array().unwrap().iter().map(|one| one["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["confirmed", "not settled", "confirmed"]);
-    assert!(ended.err.contains("1 of 3 runs were left as they are"), "{ended:?}");
+    assert!(ended.err.contains("left as they were: 1 of 3 runs"), "{ended:?}");
     let text = desk.good(&["withheld", "reject", "--all", "--by", "kim"]).await;
     assert_eq!(text.lines().count(), 2, "{text}");
     assert!(
@@ -337,6 +344,13 @@ fn a_command_makes_no_database_and_says_what_a_number_is() {
         );
         assert!(!data.exists(), "{arguments:?} made a database");
     }
+    let doctor = run(&["doctor", "--offline"], &config);
+    assert_eq!(doctor.status, 1, "{doctor:?}");
+    assert!(
+        doctor.out.contains("there is no database in") && doctor.out.contains("this machine"),
+        "{doctor:?}"
+    );
+    assert!(doctor.err.contains("of the steps fail") && !data.exists(), "{doctor:?}");
     let ended = run(&["operations", "abc"], &config);
     assert_eq!(ended.status, 2);
     assert!(ended.err.contains("must be a number, as the list of them shows it"), "{}", ended.err);

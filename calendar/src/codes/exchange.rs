@@ -17,7 +17,7 @@ codes! {
         EXCHANGE
         .told_as(&[2907, 4906, 4922, 4937],
             "told by the stage that made the call, with the mailbox",
-            "meldes af den tjeneste, der foretog kaldet, med postkassen");
+            "meldes af det led, der foretog kaldet, med postkassen");
     EXCHANGE_RETRIES_EXHAUSTED = 5902 ELS Error
         "a call to Exchange failed too many times"
         "et kald til Exchange mislykkedes for mange gange"

@@ -28,7 +28,7 @@ hints! {
         ["kommuneklient doctor", "kommuneklient status"];
     MAILBOX =
         "Does the mailbox exist, has it a calendar, and may the service account read it (right on the folder, delegation or impersonation)? A mailbox that is no longer to be used is deleted in Planner, or blocked here."
-        "Findes postkassen, har den en kalender, og må servicekontoen læse den (rettighed på mappen, delegering eller impersonering)? En postkasse, der ikke længere skal bruges, slettes i Planner eller blokeres her."
+        "Findes postkassen, har den en kalender, og må servicekontoen læse den (rettighed på mappen, delegering eller impersonering)? En postkasse, der ikke længere skal bruges, slettes i Planner eller spærres her."
         ["kommuneklient doctor MAILBOX", "kommuneklient resources list"];
     LOCATE =
         "Does Autodiscover answer for the address, and is the address in Planner spelled as in Exchange? Without Autodiscover set exchange.service_url."

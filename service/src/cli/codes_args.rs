@@ -7,9 +7,9 @@ use crate::texts::LanguageArg;
 /// Which codes, and in which form.
 #[derive(Debug, Args)]
 pub struct CodesArgs {
-    /// The code; all of them when absent.
+    /// The number of an event, or a word for why a mailbox is not used, such as P-NonWhitelist; all events when absent.
     #[arg(value_name = "ID")]
-    pub id: Option<u16>,
+    pub id: Option<String>,
     #[command(flatten)]
     pub(crate) language: LanguageArg,
     /// Answer in JSON, for programs: everything, in both languages.

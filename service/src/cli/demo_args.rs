@@ -17,7 +17,15 @@ Examples:
 
 With --json the last line of standard output is one JSON object with mailboxes, changes,
 planner_calls, latency_ms {p50, p95, p99}, missing, stale, extra, sla_violations, stream_faults,
-actor_restarts, converged and more.")]
+actor_restarts, converged and more.
+
+While it runs, the other commands can be tried on it from another terminal: its configuration is
+the file kommuneklient.toml in a folder kommuneklient-demo-* below TMPDIR (/tmp where that is not
+set), with --tls or without. Of several such folders the latest is the one that runs; the others
+were kept by runs that were not in step. --seconds 600 leaves time to look:
+  export KOMMUNEKLIENT_CONFIG=$(ls -dt /tmp/kommuneklient-demo-*/kommuneklient.toml | head -1)
+  kommuneklient status
+  kommuneklient explain m0001@sim.test")]
 pub struct DemoArgs {
     /// How many mailboxes take part.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]

@@ -34,7 +34,7 @@ pub struct ListsImportArgs {
     /// The reason of rows that have none.
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: Option<String>,
-    /// Tell what would happen and change nothing.
+    /// Tell what would happen and change nothing; ends with the status that the import would end with.
     #[arg(long)]
     pub dry_run: bool,
     /// Leave out rows that cannot be used, instead of changing nothing.

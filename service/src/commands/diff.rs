@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use store::inspect::{Hold, PlannerFailure, Unsent};
+use store::instances::Senders;
 use store::operations::Scope;
 use store::outbox::Operation;
 
@@ -14,17 +15,43 @@ use crate::texts::{Language, Text, diff as t, words as w};
 /// What keeps everything from being sent, whatever an appointment itself waits for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Sending {
-    /// Nothing is sent by the configuration.
+    /// Nothing is sent: by what the instances that run say, and where none runs by the configuration.
     pub(crate) dry_run: bool,
+    /// The configuration that this command reads says something else than the instances that run.
+    pub(crate) differs: bool,
+    /// Some instances send and others rehearse.
+    pub(crate) mixed: bool,
     /// The last call to Planner failed.
     pub(crate) failure: Option<PlannerFailure>,
 }
 
 impl Sending {
-    /// How it stands now, by this configuration and by the log of calls.
+    /// How it stands now, by what the instances say, by this configuration and by the log of calls.
     pub(crate) async fn now(desk: &Desk) -> Result<Self, CommandError> {
-        let dry_run = desk.config.planner.dry_run;
-        Ok(Self { dry_run, failure: desk.store.planner_failure().await? })
+        let failure = desk.store.planner_failure().await?;
+        Ok(Self { failure, ..Self::by(desk.store.senders().await?, desk.config.planner.dry_run) })
+    }
+
+    /// By the instances that are alive, and by the configuration where none of them says anything.
+    fn by(senders: Senders, configured: bool) -> Self {
+        let dry_run = match senders {
+            Senders { sending: 0, rehearsing: 0 } => configured,
+            Senders { sending, .. } => sending == 0,
+        };
+        let mixed = senders.sending > 0 && senders.rehearsing > 0;
+        Self { dry_run, differs: dry_run != configured, mixed, failure: None }
+    }
+
+    /// What operators are to be told of it, beside the failure: the first is whether anything is sent.
+    pub(crate) fn remarks(&self) -> Vec<Text> {
+        let dry_run = self.dry_run.then_some(t::DRY_RUN);
+        dry_run.into_iter().chain(self.warnings()).collect()
+    }
+
+    /// What is not as the reader of this configuration would think.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = Text> {
+        let differs = self.differs.then_some(if self.dry_run { t::FILE_SENDS } else { t::FILE_REHEARSES });
+        differs.into_iter().chain(self.mixed.then_some(t::MIXED))
     }
 
     /// For programs: the failure of the last call, if it failed.
@@ -58,6 +85,8 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
     let page = desk.store.unsent(&scope, args.limit).await?;
     let value = json!({
         "dry_run": sending.dry_run,
+        "dry_run_of_this_file": desk.config.planner.dry_run,
+        "some_send_some_rehearse": sending.mixed,
         "planner_failure": sending.failure_value(),
         "total": page.total,
         "complete": page.total <= page.keys.len() as u64,
@@ -71,9 +100,7 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
         if page.total > page.keys.len() as u64 {
             lines.push(t::MORE.fill(language, &[("n", &page.keys.len()), ("all", &page.total)]));
         }
-        if sending.dry_run {
-            lines.push(t::DRY_RUN.say(language).to_owned());
-        }
+        lines.extend(sending.remarks().into_iter().map(|text| text.say(language).to_owned()));
         if let Some(failure) = sending.failure.as_ref().filter(|_| page.total > 0) {
             lines.push(filled(t::PLANNER_FAILS, &failure_values(failure), language));
         }
@@ -172,6 +199,28 @@ mod tests {
 
     use super::*;
 
+    /// The instances that run count, not the file that the command was given.
+    #[test]
+    fn whether_anything_is_sent_is_told_by_the_instances() {
+        let by = |sending, rehearsing, file| Sending::by(Senders { sending, rehearsing }, file);
+        for (now, dry_run, warnings) in [
+            (by(0, 0, false), false, vec![]),
+            (by(0, 0, true), true, vec![]),
+            (by(1, 0, false), false, vec![]),
+            (by(0, 2, true), true, vec![]),
+            (by(1, 0, true), false, vec![t::FILE_REHEARSES]),
+            (by(0, 1, false), true, vec![t::FILE_SENDS]),
+            (by(1, 1, false), false, vec![t::MIXED]),
+            (by(1, 1, true), false, vec![t::FILE_REHEARSES, t::MIXED]),
+        ] {
+            let words = |texts: Vec<Text>| -> Vec<&str> {
+                texts.into_iter().map(|text| text.say(Language::En)).collect()
+            };
+            assert_eq!(now.dry_run, dry_run, "{now:?}");
+            assert_eq!(words(now.warnings().collect()), words(warnings), "{now:?}");
+        }
+    }
+
     /// "its turn" is said only where nothing else keeps it; tables and programs are told the same.
     #[test]
     fn what_keeps_everything_is_named_and_not_hidden_behind_a_turn() {
@@ -182,8 +231,8 @@ mod tests {
             event_id: Some(6904),
             text: Some("connection refused".to_owned()),
         };
-        let rehearsal = Sending { dry_run: true, failure: None };
-        let fails = Sending { dry_run: false, failure: Some(failure) };
+        let rehearsal = Sending { dry_run: true, ..Sending::default() };
+        let fails = Sending { failure: Some(failure), ..Sending::default() };
         let well = Sending::default();
         for (hold, sending, name, words) in [
             (Hold::InTurn, &well, "in_turn", "its turn"),

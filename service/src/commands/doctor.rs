@@ -2,18 +2,24 @@
 //! (appendix I)? Step by step, each with a verdict, what it rests on, and what to do.
 //!
 //! Nothing is changed, and Planner is not called: whether it can be reached is tried by opening a connection alone.
-//! Some steps only a person can answer.
+//! Some steps only a person can answer. Where the database cannot be had, that is one failed step, and those that need
+//! none are gone through all the same.
 
 mod host;
 mod mailbox;
 mod ready;
 
+use std::cell::Cell;
 use std::fmt::Display;
 
 use serde_json::{Value, json};
+use store::StoreError;
 
-use super::{CommandError, Desk};
+use super::show::counted_in;
+use super::{CommandError, Desk, refused, unmade, with};
+use crate::ServiceError;
 use crate::cli::tools::DoctorArgs;
+use crate::config::Config;
 use crate::texts::doctor as t;
 use crate::texts::{Language, Text};
 
@@ -62,13 +68,13 @@ pub(super) struct Said {
     text: Text,
     values: Vec<(&'static str, String)>,
     /// Values that are themselves said in a language.
-    words: Vec<(&'static str, Said)>,
+    words: Vec<(&'static str, Vec<Said>)>,
 }
 
 impl Said {
     fn words(&self, language: Language) -> String {
         let words: Vec<(&str, String)> =
-            self.words.iter().map(|(name, said)| (*name, said.words(language))).collect();
+            self.words.iter().map(|(name, all)| (*name, joined(all, language))).collect();
         let plain = self.values.iter().map(|(name, value)| (*name, value as &dyn Display));
         let values: Vec<(&str, &dyn Display)> =
             plain.chain(words.iter().map(|(name, value)| (*name, value as &dyn Display))).collect();
@@ -76,10 +82,19 @@ impl Said {
     }
 
     /// The same with a value that is itself said in a language.
-    pub(super) fn with(mut self, name: &'static str, words: Self) -> Self {
+    pub(super) fn with(self, name: &'static str, words: Self) -> Self {
+        self.with_all(name, vec![words])
+    }
+
+    /// The same with several of them, one after the other.
+    pub(super) fn with_all(mut self, name: &'static str, words: Vec<Self>) -> Self {
         self.words.push((name, words));
         self
     }
+}
+
+fn joined(all: &[Said], language: Language) -> String {
+    all.iter().map(|said| said.words(language)).collect::<Vec<_>>().join(", ")
 }
 
 /// A text without values.
@@ -125,22 +140,82 @@ impl Step {
     }
 }
 
+/// Why there is no database to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// The embedded one was never made in this folder.
+    NotMade(String),
+    /// It cannot be used: why.
+    Unusable(String),
+}
+
+impl Absent {
+    fn of(error: &StoreError) -> Self {
+        Self::Unusable(telemetry::chain(error).to_string())
+    }
+}
+
 /// Goes through the steps. Status 1 where one fails.
-pub(crate) async fn doctor(desk: Desk, args: &DoctorArgs) -> Result<(), CommandError> {
-    let language = desk.language;
+///
+/// # Errors
+/// The configuration; a step that fails; the database where everything rests on it.
+pub(super) fn perform(args: &DoctorArgs) -> Result<(), ServiceError> {
+    let opened = Cell::new(false);
+    let outcome = with("doctor", &args.common, |desk| {
+        opened.set(true);
+        doctor(desk, args)
+    });
+    match outcome {
+        Err(error @ (ServiceError::Command { .. } | ServiceError::Database { .. }))
+            if !opened.get() && args.mailbox.is_none() =>
+        {
+            without_database(args, &error)
+        }
+        outcome => outcome,
+    }
+}
+
+async fn doctor(desk: Desk, args: &DoctorArgs) -> Result<(), CommandError> {
     let steps = match &args.mailbox {
         Some(mail) => mailbox::steps(&desk, mail).await?,
-        None => ready::steps(&desk, args.offline).await,
+        None => ready::steps(&desk.config, Ok(&desk.store), args.offline).await,
     };
+    tell(&steps, desk.json, desk.language)
+}
+
+/// Goes through the steps although the database could not be opened, because of `error`.
+fn without_database(args: &DoctorArgs, error: &ServiceError) -> Result<(), ServiceError> {
+    let (config, language) = (Config::load(&args.common.config.config)?, args.common.language.language());
+    let absent = match unmade(&config, &config.for_migrate()?) {
+        Some(folder) => Absent::NotMade(folder),
+        None => Absent::Unusable(telemetry::chain(error).to_string()),
+    };
+    let runtime = tokio::runtime::Runtime::new().map_err(ServiceError::Runtime)?;
+    let steps = runtime.block_on(ready::steps(&config, Err(absent), args.offline));
+    tell(&steps, args.common.json, language).map_err(|error| refused("doctor", error, language))
+}
+
+fn tell(steps: &[Step], as_json: bool, language: Language) -> Result<(), CommandError> {
     let count = |verdict: Verdict| steps.iter().filter(|step| step.verdict == verdict).count();
     let failed = count(Verdict::Fail);
     let values: Vec<Value> = steps.iter().map(Step::value).collect();
-    desk.answer(&json!({ "failed": failed, "steps": values }), || {
-        let counts = Verdict::ALL.map(|verdict| (verdict.name(), count(verdict)));
+    let text = if as_json {
+        json!({ "failed": failed, "steps": values }).to_string()
+    } else {
+        let counts = Verdict::ALL.map(|verdict| {
+            let n = count(verdict);
+            let told = match verdict {
+                Verdict::Fail => counted_in(language, n as u64, t::ONE_FAILS, t::MANY_FAIL),
+                Verdict::Open => counted_in(language, n as u64, t::ONE_OPEN, t::MANY_OPEN),
+                Verdict::Ok | Verdict::Warn | Verdict::Ask => n.to_string(),
+            };
+            (verdict.name(), told)
+        });
         let counts: Vec<(&str, &dyn Display)> =
             counts.iter().map(|(name, count)| (*name, count as &dyn Display)).collect();
-        format!("{}\n\n{}", list(&steps, language), t::SUMMARY.fill(language, &counts))
-    });
+        format!("{}\n\n{}", list(steps, language), t::SUMMARY.fill(language, &counts))
+    };
+    crate::cli::print(&text);
     if failed > 0 { Err(CommandError::StepsFail { count: failed }) } else { Ok(()) }
 }
 

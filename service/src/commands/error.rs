@@ -5,13 +5,15 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use calendar::MailAddress;
 use store::StoreError;
-use store::resource_list::lists::ListEdit;
+use store::resource_list::lists::{ListEdit, ListEntry};
 
-use super::show::counted_in;
+use super::reasons;
+use super::show::{counted_in, moment};
 use crate::cli::operators::RunId;
 use crate::lists_file::{InvalidRow, ListsFileError};
-use crate::texts::{Language, refusals as t, withheld as runs, words as w};
+use crate::texts::{Language, lists, refusals as t, withheld as runs, words as w};
 
 /// Most rows that cannot be used which are told to people.
 const ROWS_TOLD: usize = 100;
@@ -21,6 +23,11 @@ const ROWS_TOLD: usize = 100;
 pub(crate) enum CommandError {
     /// The database failed.
     Store(#[source] StoreError),
+    /// The embedded database was never made.
+    NoDatabase {
+        /// The folder that it is to be in.
+        folder: String,
+    },
     /// The tables that the command needs are not there.
     Schema(#[source] StoreError),
     /// There is no such resource.
@@ -34,6 +41,10 @@ pub(crate) enum CommandError {
         mail: String,
         /// Why, where somebody said so.
         reason: Option<String>,
+        /// By whom.
+        by: String,
+        /// Since when.
+        at: String,
     },
     /// It is not in use.
     NotInUse {
@@ -85,6 +96,11 @@ pub(crate) enum CommandError {
     },
     /// Some rows of a file cannot be used.
     InvalidRows(Vec<InvalidRow>),
+    /// A rehearsal found that some rows of a file cannot be used; the answer names them.
+    RowsWouldRefuse {
+        /// How many.
+        count: u64,
+    },
     /// Some of several runs could not be settled; the answer names them.
     SomeNotSettled {
         /// How many.
@@ -204,18 +220,26 @@ pub(super) fn rows_told(invalid: &[InvalidRow], language: Language) -> Vec<Strin
 }
 
 impl CommandError {
+    /// Whoever `mail` is, this entry of the blacklist keeps them from being used.
+    pub(super) fn blocked(mail: &MailAddress, entry: ListEntry) -> Self {
+        let ListEntry { reason, added_by, added_at, .. } = entry;
+        Self::Blocked { mail: mail.to_string(), reason, by: added_by, at: moment(added_at) }
+    }
+
     /// In words; what a cause says is not among them.
     pub(crate) fn text(&self, language: Language) -> String {
         let why = |reason: &Option<String>| {
             let reason = reason.as_deref().filter(|reason| !reason.is_empty());
-            reason.unwrap_or(w::NO_REASON.say(language)).to_owned()
+            let no_reason = || w::NO_REASON.say(language).to_owned();
+            reason.map_or_else(no_reason, |reason| reasons::words(reason, language))
         };
         match self {
             Self::Store(_) => t::STORE.say(language).to_owned(),
+            Self::NoDatabase { folder } => t::NO_DATABASE.fill(language, &[("folder", folder)]),
             Self::Schema(_) => t::SCHEMA.say(language).to_owned(),
             Self::UnknownMailbox { mail } => t::UNKNOWN_MAILBOX.fill(language, &[("mail", mail)]),
-            Self::Blocked { mail, reason } => {
-                t::BLOCKED.fill(language, &[("mail", mail), ("reason", &why(reason))])
+            Self::Blocked { mail, reason, by, at } => {
+                t::BLOCKED.fill(language, &[("mail", mail), ("by", by), ("at", at), ("reason", &why(reason))])
             }
             Self::NotInUse { mail, since, reason } => {
                 t::NOT_IN_USE.fill(language, &[("mail", mail), ("since", since), ("reason", &why(reason))])
@@ -233,14 +257,17 @@ impl CommandError {
             Self::SomeNotSettled { failed, of } => {
                 t::SOME_NOT_SETTLED.fill(language, &[("failed", failed), ("of", of)])
             }
-            Self::StepsFail { count } => t::STEPS_FAIL.fill(language, &[("count", count)]),
+            Self::StepsFail { count } => counted_in(language, *count as u64, t::STEP_FAILS, t::STEPS_FAIL),
             Self::TimedOut { id, waited, done, of } => t::TIMED_OUT
                 .fill(language, &[("id", id), ("waited", &waited.as_secs()), ("done", done), ("of", of)]),
             Self::NotRediscovered => t::NOT_REDISCOVERED.say(language).to_owned(),
             Self::DryRun => t::DRY_RUN.say(language).to_owned(),
             Self::NothingRuns => t::NOTHING_RUNS.say(language).to_owned(),
             Self::NothingSetAside => t::NOTHING_SET_ASIDE.say(language).to_owned(),
-            Self::ReadFile { .. } | Self::ListsFile { .. } | Self::InvalidRows(_) => self.of_file(language),
+            Self::ReadFile { .. }
+            | Self::ListsFile { .. }
+            | Self::InvalidRows(_)
+            | Self::RowsWouldRefuse { .. } => self.of_file(language),
             Self::Erased { .. }
             | Self::InCall { .. }
             | Self::StillHeld { .. }
@@ -254,8 +281,13 @@ impl CommandError {
             Self::ListsFile { file, why } => {
                 t::LISTS_FILE.fill(language, &[("file", file), ("why", &why.text(language))])
             }
+            Self::RowsWouldRefuse { count } => {
+                let rows = counted_in(language, *count, lists::ONE_ROW, lists::ROWS);
+                t::ROWS_WOULD_REFUSE.fill(language, &[("rows", &rows)])
+            }
             Self::InvalidRows(rows) => {
-                let head = t::INVALID_ROWS.fill(language, &[("count", &rows.len())]);
+                let count = counted_in(language, rows.len() as u64, lists::ONE_ROW, lists::ROWS);
+                let head = t::INVALID_ROWS.fill(language, &[("rows", &count)]);
                 format!("{head}\n{}", rows_told(rows, language).join("\n"))
             }
             _ => String::new(),

@@ -5,10 +5,11 @@ use base::event_entry::{Clears, Occurs, Reaction, Threshold};
 use calendar::codes::{self, REGISTRY};
 use serde_json::{Value, json};
 
+use super::reasons::{self, Reason};
 use super::show::table;
 use crate::ServiceError;
 use crate::cli::CodesArgs;
-use crate::texts::{Language, Text, alerts, codes as text, in_language};
+use crate::texts::{Language, Text, alerts, codes as text, in_language, reasons as t};
 
 mod alert_rules;
 mod markdown;
@@ -22,18 +23,37 @@ const NEAREST: usize = 3;
 /// There is no such code.
 pub(crate) fn show(args: &CodesArgs) -> Result<(), ServiceError> {
     let language = args.language.language();
-    let answer = match args.id {
+    let answer = match args.id.as_deref().map(str::trim) {
         _ if args.markdown => markdown::document().trim_end().to_owned(),
         _ if args.alert_rules => alert_rules::document().trim_end().to_owned(),
         None if args.json => Value::from(sorted().into_iter().map(value).collect::<Vec<_>>()).to_string(),
         None => listing(language),
-        Some(id) => {
-            let entry = codes::by_id(id).ok_or_else(|| super::failed("codes", unknown(id, language)))?;
-            if args.json { value(entry).to_string() } else { explained(entry, language) }
-        }
+        Some(id) => one(id, args.json, language).map_err(|source| ServiceError::Command {
+            command: "codes",
+            language,
+            source: source.into(),
+        })?,
     };
     crate::cli::print(&answer);
     Ok(())
+}
+
+/// One code, or one of the words for why a mailbox is not used; the error says that there is none.
+fn one(id: &str, as_json: bool, language: Language) -> Result<String, String> {
+    if let Ok(number) = id.parse() {
+        let entry = codes::by_id(number).ok_or_else(|| unknown(number, language))?;
+        return Ok(if as_json { value(entry).to_string() } else { explained(entry, language) });
+    }
+    let Some(Reason { code, words, means }) = reasons::named(id) else {
+        let known = reasons::REASONS.map(|reason| reason.code).join(", ");
+        return Err(t::UNKNOWN.fill(language, &[("words", &known), ("word", &id)]));
+    };
+    Ok(if as_json {
+        let both = |text: Text| json!({ "en": text.en, "da": text.da });
+        json!({ "code": code, "words": both(words), "meaning": both(means) }).to_string()
+    } else {
+        format!("{code}\n{}\n\n{}", words.say(language), means.say(language))
+    })
 }
 
 /// All codes by number.

@@ -1,5 +1,7 @@
 //! `whitelist` and `blacklist`.
 
+use std::collections::BTreeMap;
+
 use calendar::MailAddress;
 use serde_json::{Value, json};
 use store::StoreError;
@@ -7,26 +9,44 @@ use store::resource_list::lists::{Edited, ListEdit, ListEntry};
 
 use super::error::Consequence;
 use super::show::{counted_in, moment, table_in};
-use super::{CommandError, Desk, confirm};
+use super::{CommandError, Desk, confirm, mailbox};
 use crate::cli::operators::{BlacklistAddArgs, BlacklistRemoveArgs, WhitelistArgs, Who};
 use crate::texts::{Language, Text, lists as l, mailbox as t, words as w};
 
 /// Shows the whitelist.
 pub(crate) async fn whitelist(desk: Desk) -> Result<(), CommandError> {
     let entries = desk.store.whitelist().await?;
-    show(&desk, &entries, l::NEVER_LISTED, l::WHITELIST_EMPTY);
+    let blocked = blocked_by_address(&desk).await?;
+    let state = |entry: &ListEntry| match (blocked.get(&normal(&entry.mail)), entry.in_use) {
+        (Some(blocked), _) => mailbox::blocked_text(blocked, l::BLOCKED_BY, desk.language),
+        (None, Some(true)) => l::IN_USE.say(desk.language).to_owned(),
+        (None, Some(false)) => l::NOT_IN_USE.say(desk.language).to_owned(),
+        (None, None) => l::NEVER_LISTED.say(desk.language).to_owned(),
+    };
+    show(&desk, &entries, state, l::WHITELIST_EMPTY);
     Ok(())
+}
+
+/// Who is blocked, each with who, when and why.
+pub(super) async fn blocked_by_address(desk: &Desk) -> Result<BTreeMap<String, ListEntry>, CommandError> {
+    let entries = desk.store.blacklist().await?;
+    Ok(entries.into_iter().map(|entry| (normal(&entry.mail), entry)).collect())
+}
+
+/// An address of a list, as it may have been written by hand, like those of mailboxes.
+fn normal(mail: &str) -> String {
+    mail.trim().to_lowercase()
 }
 
 /// Shows the blacklist.
 pub(crate) async fn blacklist(desk: Desk) -> Result<(), CommandError> {
     let entries = desk.store.blacklist().await?;
-    show(&desk, &entries, l::BLOCKED, l::BLACKLIST_EMPTY);
+    // who, when and why are columns
+    show(&desk, &entries, |_| l::BLOCKED.say(desk.language).to_owned(), l::BLACKLIST_EMPTY);
     Ok(())
 }
 
-/// `unlisted` is the state of whoever is no resource.
-fn show(desk: &Desk, entries: &[ListEntry], unlisted: Text, empty: Text) {
+fn show(desk: &Desk, entries: &[ListEntry], state: impl Fn(&ListEntry) -> String, empty: Text) {
     let value = |entry: &ListEntry| {
         json!({
             "mailbox": entry.mail,
@@ -38,15 +58,10 @@ fn show(desk: &Desk, entries: &[ListEntry], unlisted: Text, empty: Text) {
     };
     let values: Vec<Value> = entries.iter().map(value).collect();
     desk.answer(&Value::from(values), || {
-        let state = |entry: &ListEntry| match entry.in_use {
-            Some(true) => l::IN_USE,
-            Some(false) => l::NOT_IN_USE,
-            None => unlisted,
-        };
         let row = |entry: &ListEntry| {
             vec![
                 entry.mail.clone(),
-                state(entry).say(desk.language).to_owned(),
+                state(entry),
                 entry.reason.clone().unwrap_or_default(),
                 moment(entry.added_at),
                 entry.added_by.clone(),
@@ -225,15 +240,23 @@ pub(crate) async fn block_mailbox(
     let edit = desk.store.add_to_blacklist(mail, reason, &by, desk.now()).await?;
     desk.record(&by, "blacklist add", json!({ "mailbox": mail.as_str(), "reason": reason })).await;
     let was_used = edit.dropped > 0;
-    let value = json!({ "mailbox": mail.as_str(), "new": edit.entries > 0, "was_in_use": was_used });
     let erased = erased_one(&desk, mail).await?;
+    // the resource list passes over whoever was blocked before, so of them this says nothing
+    let unlisted = edit.entries > 0 && erased.is_empty() && desk.store.resource_row(mail).await?.is_none();
+    let value = json!({
+        "mailbox": mail.as_str(), "new": edit.entries > 0, "was_in_use": was_used, "never_listed": unlisted,
+    });
     desk.answer(&with_erased(value, &erased), || {
         let outcome = match (edit.entries > 0, was_used) {
             (_, true) => t::BLOCKED_DROPPED,
             (true, false) => t::BLOCKED_UNUSED,
             (false, false) => t::BLOCKED_AGAIN,
         };
-        and_erased(outcome.fill(desk.language, &[("mailbox", mail)]), &erased)
+        let mut text = outcome.fill(desk.language, &[("mailbox", mail)]);
+        if unlisted {
+            text.push_str(&format!("\n{}", l::UNLISTED.fill(desk.language, &[("mailbox", mail)])));
+        }
+        and_erased(text, &erased)
     });
     Ok(())
 }

@@ -11,7 +11,10 @@ use super::show::counted_in;
 use super::{CommandError, Desk, confirm};
 use crate::cli::ListsImportArgs;
 use crate::lists_file::{self, FILE_BYTES_MAX, Lists, Reading};
-use crate::texts::{Language, lists as t};
+use crate::texts::{Language, lists as t, refusals};
+
+/// Most addresses that are named to people.
+const ADDRESSES_TOLD: usize = 20;
 
 /// Takes over the lists of a file.
 pub(crate) async fn import(desk: Desk, args: &ListsImportArgs) -> Result<(), CommandError> {
@@ -59,11 +62,27 @@ pub(crate) async fn import(desk: Desk, args: &ListsImportArgs) -> Result<(), Com
         "revived": done.revived,
         "in_use_before": done.in_use_before,
         "whitelist_now": done.whitelist_now,
-        "never_listed": done.never_listed,
+        "never_listed": done.never_listed.len(),
+        "never_listed_addresses": done.never_listed,
         "repeated": lists.repeated,
         "invalid": lists.invalid,
     });
     desk.answer(&answer, || text(&lists, &done, rehearsed, args.skip_invalid, desk.language));
+    if rehearsed { would_pass(&lists, &done, args) } else { Ok(()) }
+}
+
+/// Passes where the import that was rehearsed would be done: a rehearsal ends with the same status.
+///
+/// # Errors
+/// What the import would be refused for.
+fn would_pass(lists: &Lists, done: &ListImported, args: &ListsImportArgs) -> Result<(), CommandError> {
+    if !lists.invalid.is_empty() && !args.skip_invalid {
+        return Err(CommandError::RowsWouldRefuse { count: lists.invalid.len() as u64 });
+    }
+    if done.surprises && !args.yes {
+        let (dropped, in_use_before) = (done.dropped, done.in_use_before);
+        return Err(CommandError::NotSure(Consequence::NotUsed { dropped, in_use_before }));
+    }
     Ok(())
 }
 
@@ -81,6 +100,16 @@ fn read(args: &ListsImportArgs) -> Result<Lists, CommandError> {
     }
     let reading = Reading { list: args.list, reason: args.reason.as_deref() };
     lists_file::read(&bytes, reading).map_err(|why| CommandError::ListsFile { file: name(), why })
+}
+
+/// These addresses, one a line; of many the first.
+fn named(addresses: &[String], language: Language) -> Vec<String> {
+    let mut lines: Vec<String> =
+        addresses.iter().take(ADDRESSES_TOLD).map(|address| format!("  {address}")).collect();
+    if let Some(more) = addresses.len().checked_sub(ADDRESSES_TOLD).filter(|more| *more > 0) {
+        lines.push(refusals::MORE_ROWS.fill(language, &[("n", &more)]));
+    }
+    lines
 }
 
 fn text(
@@ -106,10 +135,11 @@ fn text(
     let counts = [
         (already, t::ONE_ALREADY, t::ALREADY),
         (lists.repeated, t::ONE_REPEATED, t::REPEATED),
-        (done.never_listed, t::ONE_NEVER_LISTED, t::MANY_NEVER_LISTED),
+        (done.never_listed.len() as u64, t::ONE_NEVER_LISTED, t::MANY_NEVER_LISTED),
     ];
     let some = counts.into_iter().filter(|(count, ..)| *count > 0);
     lines.extend(some.map(|(count, one, many)| counted_in(language, count, one, many)));
+    lines.extend(named(&done.never_listed, language));
     if !lists.invalid.is_empty() {
         let verb = match (rehearsed, skip_invalid) {
             (true, false) => t::INVALID_WOULD,
@@ -121,4 +151,24 @@ fn text(
         lines.extend(rows_told(&lists.invalid, language));
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_planner_never_listed_are_named_and_of_many_the_first() {
+        let addresses: Vec<String> = (0..22).map(|n| format!("m{n:02}@x.dk")).collect();
+        assert_eq!(named(&addresses[..1], Language::En), ["  m00@x.dk"]);
+        let told = named(&addresses, Language::En);
+        assert_eq!((told.len(), told[19].as_str()), (21, "  m19@x.dk"));
+        assert_eq!(told[20], "  and 2 more (--json tells all)");
+        let lists = lists_file::read(b"blacklist;m00@x.dk;left\n", Reading::default()).unwrap();
+        let done =
+            ListImported { blocked: 1, never_listed: vec!["m00@x.dk".into()], ..ListImported::default() };
+        let told = text(&lists, &done, true, false, Language::Da);
+        assert!(told.contains("1 adresse har aldrig været på Planners liste"), "{told}");
+        assert!(told.ends_with("\n  m00@x.dk"), "{told}");
+    }
 }

@@ -8,7 +8,7 @@ use store::resource_list::lists::ListEntry;
 use store::resource_list::withdrawal::Withdrawal;
 
 use super::show::{counted_in, maybe, moment, pairs};
-use super::{CommandError, Desk, lists, resources, stream};
+use super::{CommandError, Desk, lists, resources, stored, stream};
 use crate::cli::tools::{
     MailboxAllowArgs, MailboxBlockArgs, MailboxListArgs, MailboxShowArgs, MailboxUnblockArgs,
 };
@@ -134,7 +134,7 @@ pub(crate) async fn show(desk: Desk, args: &MailboxShowArgs) -> Result<(), Comma
 }
 
 /// Why, by whom and since when somebody is blocked.
-fn blocked_text(blocked: &ListEntry, text: Text, language: Language) -> String {
+pub(super) fn blocked_text(blocked: &ListEntry, text: Text, language: Language) -> String {
     let why = blocked.reason.as_deref().unwrap_or(w::NO_REASON.say(language));
     text.fill(language, &[("why", &why), ("by", &blocked.added_by), ("at", &moment(blocked.added_at))])
 }
@@ -146,26 +146,31 @@ pub(crate) async fn unknown(desk: &Desk, mail: &MailAddress) -> Result<CommandEr
         return Ok(CommandError::Erased { mail: mailbox, at: moment(tombstone.at), by: tombstone.by });
     }
     Ok(match desk.store.blocked(mail).await? {
-        Some(blocked) => CommandError::Blocked {
-            mail: mailbox,
-            reason: Some(blocked_text(&blocked, l::BLOCKED_BY, desk.language)),
-        },
+        Some(blocked) => CommandError::blocked(mail, blocked),
         None => CommandError::UnknownMailbox { mail: mailbox },
     })
 }
 
-/// In use or not, and why.
+/// In use, blocked or not in use, and why.
 pub(crate) fn state_of(facts: &MailboxFacts, language: Language) -> String {
+    if let Some((why, by, at)) = &facts.blacklisted {
+        return l::BLOCKED_BY.fill(language, &[("by", by), ("at", &moment(*at)), ("why", why)]);
+    }
     let (reason, error) = (facts.deleted_reason.as_deref(), facts.error_code.as_deref());
     resources::use_state(facts.deleted_date, reason, error, language)
 }
 
 fn text(facts: &MailboxFacts, language: Language) -> String {
+    let state = match facts.deleted_date.filter(|_| facts.blacklisted.is_some()) {
+        // who, when and why stand on a line of their own
+        Some(since) => t::BLOCKED_SINCE.fill(language, &[("at", &moment(since))]),
+        None => state_of(facts, language),
+    };
     let mut lines: Vec<(Text, String)> = vec![
         (t::LABEL_MAILBOX, facts.mail.clone()),
         (t::LABEL_NAME, facts.name.clone()),
         (t::LABEL_KIND, resources::kind_text(facts.is_case_worker).say(language).to_owned()),
-        (t::LABEL_STATE, state_of(facts, language)),
+        (t::LABEL_STATE, state),
     ];
     lines.extend(use_lines(facts, language));
     lines.extend(listening_lines(facts, language));
@@ -228,6 +233,7 @@ fn listening_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, Strin
     let place = facts.endpoint.as_ref().map(|endpoint| {
         let place = if facts.location_doubted { t::PLACE_DOUBTED } else { t::PLACE };
         let (group, at) = (facts.grouping_value.as_deref().unwrap_or_default(), maybe(facts.located_at));
+        let group = stored::say((group == t::CONFIGURED.en).then_some(t::CONFIGURED), group, language);
         place.fill(language, &[("endpoint", endpoint), ("group", &group), ("at", &at)])
     });
     vec![
@@ -278,8 +284,11 @@ fn planner_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)
 
 fn last_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)> {
     let notification = facts.last_notification.as_ref().map(|(at, kind, outcome)| {
-        let outcome = outcome.as_deref().unwrap_or(t::STILL_WAITS.say(language));
-        format!("{} {kind}: {outcome}", moment(*at))
+        let outcome = outcome.as_deref().map_or_else(
+            || t::STILL_WAITS.say(language).to_owned(),
+            |outcome| stored::say(stored::handled(outcome), outcome, language),
+        );
+        format!("{} {}: {outcome}", moment(*at), stored::say(stored::kind(kind), kind, language))
     });
     let decision = facts.last_decision.as_ref().map(|key| {
         let what = if key.wanted == Some(true) { t::DECIDED_THERE } else { t::DECIDED_ABSENT };
@@ -295,7 +304,8 @@ fn last_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)> {
     });
     let receipt = facts.last_receipt.as_ref().map(|(at, code, outcome)| {
         let code = code.map_or_else(|| t::NO_CODE.say(language).to_owned(), |code| code.to_string());
-        t::RECEIPT.fill(language, &[("at", &moment(*at)), ("code", &code), ("outcome", outcome)])
+        let outcome = stored::say(stored::receipt(outcome), outcome, language);
+        t::RECEIPT.fill(language, &[("at", &moment(*at)), ("code", &code), ("outcome", &outcome)])
     });
     vec![
         (t::LABEL_LAST_NOTIFICATION, notification.unwrap_or_default()),

@@ -9,10 +9,10 @@ use serde_json::Value;
 use store::operations::{Operation, OperationKind, Progress, Scope};
 
 use super::show::{counted_in, moment, table_in};
-use super::{CommandError, Desk, LOOK_EVERY};
+use super::{CommandError, Desk, LOOK_EVERY, stored};
 use crate::acts::{self, state, value, words};
 use crate::cli::operators::{AskArgs, Follow, Who};
-use crate::texts::{Language, operations as t, words as w};
+use crate::texts::{Language, operations as t, withheld, words as w};
 
 /// How many operations are shown.
 const SHOWN: u32 = 20;
@@ -52,7 +52,7 @@ async fn begin(
     say(&t::FOLLOWED.fill(language, &[("id", &operation.id)]));
     let progress = wait_for(&desk, &operation, follow.timeout.get()).await?;
     desk.answer(&value(&operation, &progress), || {
-        let outcome = progress.outcome.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+        let outcome = outcome(&progress, language).map(|text| format!(": {text}")).unwrap_or_default();
         let of = meant(&operation, &progress, language);
         let what = words(kind).say(language);
         t::IS_DONE.fill(language, &[("id", &operation.id), ("what", &what), ("of", &of)]) + &outcome
@@ -102,7 +102,7 @@ impl Follower {
     }
 
     fn show(&mut self, progress: &Progress) {
-        let text = keeps(progress);
+        let text = keeps(progress, self.language);
         match &self.bar {
             Some(bar) => {
                 bar.set_length(progress.of);
@@ -128,12 +128,34 @@ fn say(line: &str) {
     let _closed = writeln!(std::io::stderr().lock(), "{line}");
 }
 
+/// What came of it so far.
+fn outcome(progress: &Progress, language: Language) -> Option<String> {
+    let stored = progress.outcome.as_deref()?;
+    // of a settlement it is the state of the run
+    Some(
+        withheld::state(stored)
+            .map_or_else(|| stored::parts(stored, language), |state| state.say(language).into()),
+    )
+}
+
 /// The first thing that keeps it, in words.
-fn keeps(progress: &Progress) -> String {
-    let outcome = progress.outcome.clone().filter(|_| !progress.is_done());
-    let reason =
-        progress.waiting.iter().find_map(|one| Some(format!("{}: {}", one.mail, one.reason.as_ref()?)));
+fn keeps(progress: &Progress, language: Language) -> String {
+    let outcome = outcome(progress, language).filter(|_| !progress.is_done());
+    let reason = progress
+        .waiting
+        .iter()
+        .find_map(|one| Some(format!("{}: {}", one.mail, reason(one.reason.as_ref()?, language))));
     outcome.or(reason).unwrap_or_default()
+}
+
+/// Why a mailbox waits: what the last receipt led to, or what an error says.
+fn reason(stored: &str, language: Language) -> String {
+    let (word, details) = stored.split_once(": ").unwrap_or((stored, ""));
+    match stored::receipt(word) {
+        Some(text) if details.is_empty() => text.say(language).to_owned(),
+        Some(text) => format!("{}: {details}", text.say(language)),
+        None => stored.to_owned(),
+    }
 }
 
 fn done_of(progress: &Progress, language: Language) -> String {
@@ -169,8 +191,10 @@ pub(crate) async fn show(desk: Desk, id: Option<i64>) -> Result<(), CommandError
         values.push(value(operation, &progress));
         rows.push(row(operation, &progress, language));
         if id.is_some() {
-            let reason =
-                |text: &Option<String>| text.clone().unwrap_or_else(|| t::IN_TURN.say(language).into());
+            let reason = |text: &Option<String>| match text {
+                Some(text) => reason(text, language),
+                None => t::IN_TURN.say(language).to_owned(),
+            };
             waiting.extend(progress.waiting.iter().map(|one| vec![one.mail.clone(), reason(&one.reason)]));
         }
     }
@@ -193,9 +217,9 @@ fn row(operation: &Operation, progress: &Progress, language: Language) -> Vec<St
         _ => t::STATE_WAITING,
     };
     let word = word.say(language);
-    let state = match (&operation.error, &progress.outcome) {
-        (Some(text), _) | (None, Some(text)) => format!("{word}: {text}"),
-        (None, None) => word.to_owned(),
+    let state = match operation.error.clone().or_else(|| outcome(progress, language)) {
+        Some(text) => format!("{word}: {text}"),
+        None => word.to_owned(),
     };
     let of = match (&operation.subject, operation.scope.mail()) {
         (Some(run), _) => w::RUN.fill(language, &[("run", run)]),

@@ -1,14 +1,16 @@
 //! `resources list`: the case workers and rooms that Planner lists or listed.
 
+use std::collections::BTreeMap;
+
 use calendar::MailAddress;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::Store;
-use store::resource_list::lists::ResourceRow;
+use store::resource_list::lists::{ListEntry, ResourceRow};
 
 use super::show::{counted_in, maybe, moment, table_in};
-use super::{CommandError, Desk};
-use crate::texts::{Language, Text, mailbox as t, words as w};
+use super::{CommandError, Desk, lists, mailbox, reasons};
+use crate::texts::{Language, Text, lists as l, mailbox as t, words as w};
 
 /// Shows all resources.
 pub(crate) async fn list(desk: Desk) -> Result<(), CommandError> {
@@ -20,7 +22,11 @@ pub(crate) async fn list_where(desk: Desk, shown: impl Fn(&ResourceRow) -> bool)
     let mut rows = desk.store.resource_rows().await?;
     let known = rows.len();
     rows.retain(shown);
-    let values: Vec<Value> = rows.iter().map(value).collect();
+    let blocked = match rows.iter().any(|row| row.blacklisted) {
+        true => lists::blocked_by_address(&desk).await?,
+        false => BTreeMap::new(),
+    };
+    let values: Vec<Value> = rows.iter().map(|row| value(row, blocked.get(&row.mail))).collect();
     desk.answer(&Value::from(values), || {
         let language = desk.language;
         let used = rows.iter().filter(|row| row.deleted_date.is_none()).count() as u64;
@@ -30,7 +36,7 @@ pub(crate) async fn list_where(desk: Desk, shown: impl Fn(&ResourceRow) -> bool)
             vec![
                 row.mail.clone(),
                 kind_text(row.is_case_worker).say(language).to_owned(),
-                state(row, language),
+                state(row, blocked.get(&row.mail), language),
                 maybe(listened_since(row)),
                 maybe(row.adopted_at),
                 maybe(row.last_full_sync),
@@ -58,10 +64,12 @@ pub(crate) const fn kind_text(is_case_worker: bool) -> Text {
     if is_case_worker { t::CASE_WORKER } else { t::ROOM }
 }
 
-fn state(row: &ResourceRow, language: Language) -> String {
+fn state(row: &ResourceRow, blocked: Option<&ListEntry>, language: Language) -> String {
+    if let Some(blocked) = blocked {
+        return mailbox::blocked_text(blocked, l::BLOCKED_BY, language);
+    }
     let error = row.error_code.as_deref().map(trouble);
-    let state = use_state(row.deleted_date, row.deleted_reason.as_deref(), error.as_deref(), language);
-    if row.blacklisted { t::BLOCKED_PREFIX.fill(language, &[("state", &state)]) } else { state }
+    use_state(row.deleted_date, row.deleted_reason.as_deref(), error.as_deref(), language)
 }
 
 /// In use or not, and why.
@@ -71,7 +79,8 @@ pub(crate) fn use_state(
     error: Option<&str>,
     language: Language,
 ) -> String {
-    let reason = reason.unwrap_or(w::NO_REASON.say(language));
+    let no_reason = || w::NO_REASON.say(language).to_owned();
+    let reason = reason.map_or_else(no_reason, |reason| reasons::words(reason, language));
     match (deleted, error) {
         (Some(since), _) => w::NOT_IN_USE.fill(language, &[("at", &moment(since)), ("why", &reason)]),
         (None, Some(error)) => w::NOT_LISTENED.fill(language, &[("error", &error)]),
@@ -102,7 +111,7 @@ pub(crate) fn trouble(code: &str) -> String {
     format!("{words} ({code})")
 }
 
-fn value(row: &ResourceRow) -> Value {
+fn value(row: &ResourceRow, blocked: Option<&ListEntry>) -> Value {
     json!({
         "mailbox": row.mail,
         "kind": kind(row),
@@ -110,6 +119,9 @@ fn value(row: &ResourceRow) -> Value {
         "deleted_date": row.deleted_date.map(|at| at.to_string()),
         "deleted_reason": row.deleted_reason,
         "blacklisted": row.blacklisted,
+        "blocked": blocked.map(|entry| json!({
+            "reason": entry.reason, "by": entry.added_by, "since": entry.added_at.to_string(),
+        })),
         "error_code": row.error_code,
         "last_success": row.last_success.map(|at| at.to_string()),
         "adopted_at": row.adopted_at.map(|at| at.to_string()),
@@ -120,24 +132,50 @@ fn value(row: &ResourceRow) -> Value {
 /// Refuses a mailbox that nothing is done for, and says why.
 pub(crate) async fn in_use(store: &Store, mail: &MailAddress) -> Result<(), CommandError> {
     let mailbox = mail.to_string();
-    let Some(row) = store.resource_row(mail).await? else {
-        return Err(match store.blocked(mail).await?.map(|entry| entry.reason) {
-            Some(reason) => CommandError::Blocked { mail: mailbox, reason },
-            None => CommandError::UnknownMailbox { mail: mailbox },
-        });
-    };
-    let Some(since) = row.deleted_date else { return Ok(()) };
-    let reason = row.deleted_reason;
-    Err(if row.blacklisted {
-        CommandError::Blocked { mail: mailbox, reason }
-    } else {
-        CommandError::NotInUse { mail: mailbox, since: moment(since), reason }
+    let row = store.resource_row(mail).await?;
+    if row.as_ref().is_some_and(|row| row.deleted_date.is_none()) {
+        return Ok(());
+    }
+    if let Some(blocked) = store.blocked(mail).await? {
+        return Err(CommandError::blocked(mail, blocked));
+    }
+    Err(match row.and_then(|row| Some((row.deleted_date?, row.deleted_reason))) {
+        Some((since, reason)) => CommandError::NotInUse { mail: mailbox, since: moment(since), reason },
+        None => CommandError::UnknownMailbox { mail: mailbox },
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_blocked_is_called_so_with_who_when_and_why() {
+        let at = Timestamp::UNIX_EPOCH;
+        let row = ResourceRow {
+            mail: "anna@x.dk".into(),
+            is_case_worker: true,
+            deleted_date: Some(at),
+            deleted_reason: Some("P-NonWhitelist".into()),
+            blacklisted: true,
+            error_code: None,
+            last_success: None,
+            adopted_at: None,
+            last_full_sync: None,
+        };
+        let entry = ListEntry {
+            mail: "Anna@x.dk".into(),
+            reason: Some("has left".into()),
+            added_by: "kim".into(),
+            added_at: at,
+            in_use: Some(false),
+        };
+        let told = state(&row, Some(&entry), Language::En);
+        assert_eq!(told, format!("blocked by kim {}: has left", moment(at)));
+        assert_eq!(value(&row, Some(&entry))["blocked"]["by"], "kim");
+        let told = state(&row, None, Language::En);
+        assert!(told.ends_with(": not on the whitelist (P-NonWhitelist)"), "{told}");
+    }
 
     #[test]
     fn people_read_words_and_not_our_codes() {

@@ -17,7 +17,7 @@ use store::inspect::{Unsent, Work};
 use super::diff::{Sending, hold_name};
 use super::{CommandError, Desk, stream};
 use crate::cli::tools::StatusArgs;
-use crate::texts::Language;
+use crate::texts::{Language, Text};
 use judge::Stage;
 
 /// Everything that is shown.
@@ -48,8 +48,6 @@ pub(crate) struct Limits {
     pub(crate) simultaneous: usize,
     /// Groups of an account.
     pub(crate) groups: usize,
-    /// Is nothing sent?
-    pub(crate) dry_run: bool,
     /// Are certificates of Exchange not verified?
     pub(crate) any_certificate: bool,
 }
@@ -79,22 +77,32 @@ pub(crate) async fn look(desk: &Desk) -> Result<Picture, CommandError> {
         work: desk.store.work().await?,
         accounts: desk.store.account_capacity().await?,
         oldest: desk.store.oldest_unsent().await?,
-        alerts: alerts::merged(desk.store.standing_alerts().await?),
+        alerts: standing(desk).await?,
         sending: Sending::now(desk).await?,
         limits: Limits {
             calls: planner.sla_calls_per_minute,
             events: planner.sla_events_per_minute,
             simultaneous: planner.simultaneous_calls,
             groups: desk.config.listener.subscription_groups_per_credential,
-            dry_run: planner.dry_run,
             any_certificate: desk.config.exchange.danger_accept_invalid_certificates,
         },
     })
 }
 
+/// The alerts that stand. What waits for an operator is looked up, so that one who has just settled it sees that.
+async fn standing(desk: &Desk) -> Result<Vec<Alert>, CommandError> {
+    let mut standing = alerts::merged(desk.store.standing_alerts().await?);
+    if standing.iter().any(alerts::is_state) {
+        // an event comes after what it is about: what is not there any more was settled
+        alerts::drop_settled(&mut standing, &desk.store.open_matters().await?);
+        alerts::name_withheld(&mut standing, &desk.store.withheld_runs(false, desk.now()).await?);
+    }
+    Ok(standing)
+}
+
 /// The stages of which nobody does the work.
-pub(crate) fn stopped(work: &Work) -> Vec<&'static str> {
-    Stage::ALL.into_iter().filter(|stage| !judge::stage(work, *stage).runs()).map(Stage::name).collect()
+pub(crate) fn stopped(work: &Work) -> Vec<Text> {
+    Stage::ALL.into_iter().filter(|stage| !judge::stage(work, *stage).runs()).map(Stage::text).collect()
 }
 
 /// What the code of an event means; nothing for one of a newer version.
@@ -163,7 +171,8 @@ fn value(picture: &Picture) -> Value {
             "code": event.event_id, "meaning": event_meaning(event.event_id, Language::En), "severity": event.severity, "count": event.count,
             "last_at": event.last_at.to_string(),
         })).collect::<Vec<_>>(),
-        "dry_run": limits.dry_run,
+        "dry_run": picture.sending.dry_run,
+        "some_send_some_rehearse": picture.sending.mixed,
         "planner_failure": sending.failure_value(),
     })
 }

@@ -22,7 +22,7 @@ pub(super) fn perform(tool: &Tool) -> Result<(), ServiceError> {
         Tool::Status(args) => with("status", &args.common, |desk| status::status(desk, args)),
         Tool::Mailbox(command) => of_mailbox(command),
         Tool::Explain(args) => with("explain", &args.common, |desk| explain::explain(desk, args)),
-        Tool::Doctor(args) => with("doctor", &args.common, |desk| doctor::doctor(desk, args)),
+        Tool::Doctor(args) => doctor::perform(args),
         Tool::Diff(args) => with("diff", &args.common, |desk| diff::diff(desk, args)),
         Tool::Erase(args) => with("erase", &args.common, |desk| erase::erase(desk, args)),
     }

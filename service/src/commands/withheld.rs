@@ -276,6 +276,7 @@ fn outcome(one: &Told, confirm: bool, language: Language) -> String {
         (true, RunId::List(_)) => t::LIST_CONFIRMED,
         (true, RunId::Mailbox(_)) => t::MAILBOX_CONFIRMED,
         (false, RunId::List(_)) => t::LIST_REJECTED,
+        (false, RunId::Mailbox(_)) if one.count == 1 => t::MAILBOX_REJECTED_ONE,
         (false, RunId::Mailbox(_)) => t::MAILBOX_REJECTED,
     };
     outcome.fill(language, &[("run", &run), ("count", &count)])
@@ -307,7 +308,7 @@ mod tests {
         let told = Told { run: RunId::Mailbox(17), count: 1, settled: Ok(4) };
         assert_eq!(
             outcome(&told, false, Language::En),
-            "run 17 is rejected: 1 appointment stay until deleted in the calendar, or over (operation 4)"
+            "run 17 is rejected: 1 appointment stays until deleted in the calendar, or over (operation 4)"
         );
         assert!(outcome(&told, true, Language::Da).starts_with("kørsel 17 er bekræftet: 1 aftale slettes"));
     }

@@ -54,7 +54,7 @@ impl Default for DatabaseConfig {
 impl DatabaseConfig {
     pub(super) fn required(&self, problems: &mut Problems) -> Option<Database> {
         let Some(url) = &self.url else {
-            problems.add(
+            problems.missing(
                 "database.url",
                 "is missing; write url = \"embedded\" for a server of its own on database.data_dir, or \
                  url = \"postgres://user:password@host/database\"",

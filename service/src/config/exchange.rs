@@ -167,7 +167,7 @@ impl ExchangeConfig {
             );
         }
         if self.password.is_none() {
-            problems.add(
+            problems.missing(
                 "exchange.password",
                 "is missing; write password_file = \"/path/to/file\" (or password = \"…\")",
             );

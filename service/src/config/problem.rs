@@ -72,6 +72,18 @@ impl Problems {
         self.found.iter()
     }
 
+    /// Is something known to be wrong with this whole key?
+    pub(super) fn is_about(&self, key: &str) -> bool {
+        self.found.iter().any(|problem| problem.key == key)
+    }
+
+    /// Reports a key that is missing, unless the file that was to hold its value is what is wrong (`<key>_file`).
+    pub(super) fn missing(&mut self, key: &str, reason: &str) {
+        if !self.is_about(&format!("{key}_file")) {
+            self.add(key, reason);
+        }
+    }
+
     /// From now on keys are those of this section.
     pub(super) fn enter(&mut self, section: &'static str) {
         self.section = Some(section);

@@ -272,3 +272,29 @@ fn a_former_name_still_works_and_is_told() {
     let both = "[planner]\nadopt_after_unknown_outcome = \"2m\"\ncompare_after_unknown_outcome = \"3m\"\n";
     assert!(problems(both)[0].contains("remove this one"), "{:?}", problems(both));
 }
+
+/// What `run` could not write is told before it starts, and nothing is made by looking.
+#[test]
+fn a_log_file_that_could_not_be_written_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let there = folder.path().join("there.log");
+    std::fs::write(&there, "").unwrap();
+    let told = |file: &Path| {
+        let text = EXAMPLE.replace("[telemetry]\n", &format!("[telemetry]\nlog_file = {file:?}\n"));
+        assert_ne!(text, EXAMPLE);
+        let config = parse_with(&text, &[]).unwrap();
+        config.for_run().err().map(|error| error.to_string())
+    };
+    assert_eq!(told(&there), None);
+    assert_eq!(told(&folder.path().join("new.log")), None);
+    assert!(!folder.path().join("new.log").exists(), "a look makes no file");
+    assert_eq!(told(Path::new("new.log")), None, "in the present folder");
+    for (file, why) in [
+        (folder.path().join("missing/a.log"), "missing cannot be used"),
+        (there.join("a.log"), "is no folder"),
+        (folder.path().to_owned(), "is a folder; name a file in it"),
+    ] {
+        let told = told(&file).unwrap();
+        assert!(told.contains("telemetry.log_file: ") && told.contains(why), "{told}");
+    }
+}

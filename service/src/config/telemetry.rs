@@ -1,7 +1,8 @@
 //! `[telemetry]`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use serde::{Deserialize, Serialize};
 
 use super::{Problems, Section};
@@ -77,6 +78,44 @@ impl TelemetryConfig {
             },
             ..telemetry::Options::default()
         }
+    }
+}
+
+impl TelemetryConfig {
+    /// Looks whether `run` could write the log file, as far as that can be told without making it. `None` after a problem.
+    pub(super) fn usable(&self, problems: &mut Problems) -> Option<()> {
+        let Some(why) = self.log_file.as_deref().and_then(unusable) else { return Some(()) };
+        problems.add("telemetry.log_file", why);
+        None
+    }
+}
+
+/// Why a file cannot be written by this user, if so.
+fn unusable(file: &Path) -> Option<String> {
+    let folder = match file.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => return Some(format!("{} is no file", file.display())),
+    };
+    let may = |path: &Path, right: Access| access(path, right).map_err(std::io::Error::from);
+    match std::fs::metadata(folder) {
+        Err(error) => {
+            let folder = folder.display();
+            return Some(format!(
+                "the folder {folder} cannot be used ({error}); make it, or name another file"
+            ));
+        }
+        Ok(there) if !there.is_dir() => return Some(format!("{} is no folder", folder.display())),
+        Ok(_) => {}
+    }
+    match std::fs::metadata(file) {
+        Ok(there) if there.is_dir() => Some(format!("{} is a folder; name a file in it", file.display())),
+        Ok(_) => may(file, Access::WRITE_OK)
+            .err()
+            .map(|error| format!("{} cannot be written by this user ({error})", file.display())),
+        Err(_absent) => may(folder, Access::WRITE_OK | Access::EXEC_OK)
+            .err()
+            .map(|error| format!("this user can make no file in {} ({error})", folder.display())),
     }
 }
 

@@ -20,4 +20,16 @@ texts! {
     DRY_RUN = "diff.dry_run" {
         en "planner.dry_run is set: nothing is sent" da "planner.dry_run er sat: intet sendes"
     }
+    FILE_REHEARSES = "diff.file_rehearses" {
+        en "this configuration sets planner.dry_run, but the instance that runs was started without it and SENDS: restart it"
+        da "denne konfiguration sætter planner.dry_run, men den instans, der kører, er startet uden og SENDER: genstart den"
+    }
+    FILE_SENDS = "diff.file_sends" {
+        en "this configuration does not set planner.dry_run, but the instance that runs was started with it: restart it to send"
+        da "denne konfiguration sætter ikke planner.dry_run, men den instans, der kører, er startet med: genstart den for at sende"
+    }
+    MIXED = "diff.mixed" {
+        en "some instances have planner.dry_run set and others SEND: give all of them the same configuration"
+        da "nogle instanser har planner.dry_run sat, og andre SENDER: giv dem alle samme konfiguration"
+    }
 }

@@ -8,9 +8,13 @@ texts! {
     ASK = "doctor.ask" { en "ask" da "spørg" }
     OPEN = "doctor.open" { en "open" da "åben" }
     SUMMARY = "doctor.summary" {
-        en "{ok} ok, {warn} to look at, {fail} fail, {ask} only a person can answer, {open} open"
-        da "{ok} ok, {warn} at se på, {fail} fejler, {ask} kan kun en person svare på, {open} åbne"
+        en "{ok} ok, {warn} to look at, {fail}, {ask} only a person can answer, {open}"
+        da "{ok} ok, {warn} at se på, {fail}, {ask} kan kun en person svare på, {open}"
     }
+    ONE_FAILS = "doctor.one_fails" { en "{n} fails" da "{n} fejler" }
+    MANY_FAIL = "doctor.many_fail" { en "{n} fail" da "{n} fejler" }
+    ONE_OPEN = "doctor.one_open" { en "{n} open" da "{n} åben" }
+    MANY_OPEN = "doctor.many_open" { en "{n} open" da "{n} åbne" }
 
     AGREEMENT = "doctor.agreement" { en "connection agreement" da "tilslutningsaftale" }
     AGREEMENT_ASK = "doctor.agreement.ask" {
@@ -47,6 +51,14 @@ texts! {
     ACCOUNT_NEXT = "doctor.account.next" {
         en "have a dedicated account made that may read every calendar, then: kommuneklient credential add USER"
         da "få oprettet en særskilt konto, der må læse alle kalendere, og derefter: kommuneklient credential add BRUGER"
+    }
+    ACCOUNT_REFUSED = "doctor.account.refused" {
+        en "Exchange refuses the name or password of a service account (9006)"
+        da "Exchange afviser en servicekontos navn eller adgangskode (9006)"
+    }
+    ACCOUNT_REFUSED_NEXT = "doctor.account.refused.next" {
+        en "kommuneklient credential test tells which; put the right password where the account came from (password_file of the configuration, then restart; or credential add --replace)"
+        da "kommuneklient credential test fortæller hvilken; skriv den rigtige adgangskode dér, hvor kontoen kom fra (password_file i konfigurationen, derefter genstart; eller credential add --replace)"
     }
     ACCOUNT_TEST = "doctor.account.test" { en "kommuneklient credential test" da "kommuneklient credential test" }
 
@@ -92,6 +104,13 @@ texts! {
         en "PostgreSQL {version}, answers in {ms} ms" da "PostgreSQL {version}, svarer på {ms} ms"
     }
     DATABASE_AWAY = "doctor.database.away" { en "cannot be used: {why}" da "kan ikke bruges: {why}" }
+    DATABASE_NOT_MADE = "doctor.database.not_made" {
+        en "there is no database in {folder} yet" da "der er endnu ingen database i {folder}"
+    }
+    DATABASE_NOT_MADE_NEXT = "doctor.database.not_made.next" {
+        en "start the service once (kommuneklient run makes it at its first start), or make it with kommuneklient migrate"
+        da "start tjenesten en gang (kommuneklient run opretter den ved første start), eller opret den med kommuneklient migrate"
+    }
     DATABASE_NEXT = "doctor.database.next" {
         en "check that the server runs, database.url, the network and the password"
         da "kontrollér, at serveren kører, samt database.url, netværket og adgangskoden"
@@ -105,6 +124,10 @@ texts! {
     RIGHTS = "doctor.rights" { en "database rights" da "databaserettigheder" }
     RIGHTS_OK = "doctor.rights.ok" {
         en "{user} may read and write all tables" da "{user} må læse og skrive i alle tabeller"
+    }
+    RIGHTS_NO_TABLES = "doctor.rights.no_tables" {
+        en "there are no tables yet, so nothing can be said of rights on them"
+        da "der er endnu ingen tabeller, så intet kan siges om rettigheder til dem"
     }
     RIGHTS_LACK = "doctor.rights.lack" {
         en "{user} may not read and write {tables}" da "{user} må ikke læse og skrive i {tables}"
@@ -149,7 +172,7 @@ texts! {
     CONFIGURED_NEXT = "doctor.configured.next" {
         en "kommuneklient config check FILE" da "kommuneklient config check FIL"
     }
-    STARTED = "doctor.started" { en "stages run" da "trinene kører" }
+    STARTED = "doctor.started" { en "stages run" da "leddene kører" }
     STARTED_OK = "doctor.started.ok" {
         en "listener, qualifier and communicator run, the resource list was fetched {at}"
         da "lytter, vurdering og kommunikation kører, ressourcelisten blev hentet {at}"

@@ -79,9 +79,9 @@ texts! {
     READABLE_NOT_YET_NEXT = "mailbox.readable.not_yet.next" {
         en "kommuneklient pull {mailbox} --wait" da "kommuneklient pull {mailbox} --wait"
     }
-    STAGES = "mailbox.stages" { en "the three stages run" da "de tre trin kører" }
+    STAGES = "mailbox.stages" { en "the three stages run" da "de tre led kører" }
     STAGES_OK = "mailbox.stages.ok" { en "all of them" da "alle" }
-    STAGES_NOT = "mailbox.stages.not" { en "{names} stand still" da "{names} står stille" }
+    STAGES_NOT = "mailbox.stages.not" { en "standing still: {names}" da "står stille: {names}" }
     STAGES_NEXT = "mailbox.stages.next" { en "kommuneklient status" da "kommuneklient status" }
     LISTENED = "mailbox.listened" { en "it is listened to" da "der lyttes til den" }
     LISTENED_OK = "mailbox.listened.ok" {
@@ -115,6 +115,17 @@ texts! {
     LISTENED_NOT = "mailbox.listened.not" {
         en "it has no subscription, tried again {at}" da "den har intet abonnement, prøves igen {at}"
     }
+    LISTENED_NOT_YET = "mailbox.listened.not_yet" {
+        en "it has no subscription yet" da "den har endnu intet abonnement"
+    }
+    LISTENED_REFUSED = "mailbox.listened.refused" {
+        en "it has no subscription: Exchange refuses the name or password of the service account (9006)"
+        da "den har intet abonnement: Exchange afviser servicekontoens navn eller adgangskode (9006)"
+    }
+    LISTENED_REFUSED_NEXT = "mailbox.listened.refused.next" {
+        en "kommuneklient credential test tries the account, kommuneklient codes 9006 tells more"
+        da "kommuneklient credential test prøver kontoen, kommuneklient codes 9006 fortæller mere"
+    }
     LISTENED_NEXT = "mailbox.listened.next" {
         en "kommuneklient rediscover {mailbox} tries at once" da "kommuneklient rediscover {mailbox} prøver straks"
     }
@@ -133,12 +144,15 @@ texts! {
     NOTIFIED_WAITS = "mailbox.notified.waits" { en "{at}, {kind}: waits" da "{at}, {kind}: venter" }
     NOTIFIED_NONE = "mailbox.notified.none" { en "none is recorded" da "ingen er registreret" }
     NOTIFIED_ASIDE = "mailbox.notified.aside" {
-        en "{count} were set aside, the last came {at}" da "{count} er lagt til side, den sidste kom {at}"
+        en "set aside: {count}, the last came {at}" da "lagt til side: {count}, den sidste kom {at}"
     }
     NOTIFIED_ASIDE_NEXT = "mailbox.notified.aside.next" {
         en "kommuneklient set-aside list --mailbox {mailbox}" da "kommuneklient set-aside list --mailbox {mailbox}"
     }
     DECIDED = "mailbox.decided" { en "last decision" da "sidste afgørelse" }
+    DECIDED_ONE = "mailbox.decided.one" {
+        en "{at}; {there} appointment is to be in Planner" da "{at}; {there} aftale skal være i Planner"
+    }
     DECIDED_OK = "mailbox.decided.ok" {
         en "{at}; {there} appointments are to be in Planner" da "{at}; {there} aftaler skal være i Planner"
     }
@@ -165,7 +179,9 @@ texts! {
     }
     HELD = "mailbox.held" { en "withheld deletions" da "tilbageholdte sletninger" }
     HELD_NONE = "mailbox.held.none" { en "none" da "ingen" }
-    HELD_SOME = "mailbox.held.some" { en "{count} wait for an operator" da "{count} venter på en operatør" }
+    HELD_SOME = "mailbox.held.some" {
+        en "waiting for an operator: {count}" da "venter på en operatør: {count}"
+    }
     HELD_NEXT = "mailbox.held.next" { en "kommuneklient withheld list" da "kommuneklient withheld list" }
     COMPARED = "mailbox.compared" { en "compared with Planner" da "sammenlignet med Planner" }
     COMPARED_OK = "mailbox.compared.ok" { en "{at}" da "{at}" }

@@ -43,14 +43,18 @@ texts! {
     NOTIFIED = "explain.notified" { en "{what} (notification {id})" da "{what} (notifikation {id})" }
     HANDLED = "explain.handled" { en "notification {id} handled: {outcome}" da "notifikation {id} behandlet: {outcome}" }
     HANDLED_LATE = "explain.handled_late" {
-        en "notification {id} handled after {n} failures: {outcome}"
-        da "notifikation {id} behandlet efter {n} fejl: {outcome}"
+        en "notification {id} handled after {failures}: {outcome}"
+        da "notifikation {id} behandlet efter {failures}: {outcome}"
     }
+    ONE_FAILURE = "explain.one_failure" { en "{n} failure" da "{n} fejl" }
+    FAILURES = "explain.failures" { en "{n} failures" da "{n} fejl" }
+    ONE_TIME = "explain.one_time" { en "{n} time" da "{n} gang" }
+    TIMES = "explain.times" { en "{n} times" da "{n} gange" }
     FAILING = "explain.failing" {
-        en "notification {id} failed {n} times, tried again" da "notifikation {id} mislykkedes {n} gange, forsøges igen"
+        en "notification {id} failed {times}, tried again" da "notifikation {id} mislykkedes {times}, forsøges igen"
     }
     ASIDE = "explain.aside" {
-        en "notification {id} failed {n} times, set aside" da "notifikation {id} mislykkedes {n} gange, lagt til side"
+        en "notification {id} failed {times}, set aside" da "notifikation {id} mislykkedes {times}, lagt til side"
     }
 
     ACCEPTED = "explain.accepted" { en "accepted" da "accepteret" }
@@ -83,7 +87,7 @@ texts! {
     LOCATED = "explain.located" { en "located at {endpoint}" da "lokaliseret på {endpoint}" }
     LISTENED = "explain.listened" { en "listening began (the last time)" da "der begyndte at blive lyttet (sidste gang)" }
     NOT_LISTENED = "explain.not_listened" {
-        en "cannot be listened to, {n} times in a row: {code}" da "kan der ikke lyttes til, {n} gange i træk: {code}"
+        en "cannot be listened to, {times} in a row: {code}" da "kan der ikke lyttes til, {times} i træk: {code}"
     }
     ADOPTED = "explain.adopted" { en "what Planner holds was taken over" da "det, Planner har, blev overtaget" }
     READ_PARTLY = "explain.read_partly" {
@@ -137,7 +141,10 @@ texts! {
     }
     OVERRULED = "explain.overruled" { en "{decision}, overruled at {at}" da "{decision}, afløst {at}" }
     CALLED = "explain.called" {
-        en "call {call} to Planner with {n} ({id})" da "kald {call} til Planner med {n} ({id})"
+        en "call {call} to Planner with {appointments} ({id})" da "kald {call} til Planner med {appointments} ({id})"
+    }
+    CALLED_ABOUT = "explain.called_about" {
+        en "call {call} to Planner about {mailboxes} ({id})" da "kald {call} til Planner om {mailboxes} ({id})"
     }
     CALL_ANSWERED = "explain.call_answered" { en "call {call} answered" da "kald {call} besvaret" }
     CALL_FAILED = "explain.call_failed" { en "call {call} failed" da "kald {call} mislykkedes" }

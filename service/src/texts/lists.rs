@@ -22,8 +22,8 @@ texts! {
         en "blocked by {by} {at}: {why}" da "spærret af {by} {at}: {why}"
     }
     BLOCKED_UNLISTED = "lists.blocked_unlisted" {
-        en "not in use: blocked before Planner's list named it, and the list passes over whoever is blocked"
-        da "ikke i brug: spærret, før den var på Planners liste, og listen springer spærrede over"
+        en "blocked, not in use: that was before Planner's list named it, and the list passes over whoever is blocked"
+        da "spærret, ikke i brug: det skete, før den var på Planners liste, og listen springer spærrede over"
     }
     WITHDRAWN_UNLISTED = "lists.withdrawn_unlisted" {
         en "{mailbox} is blocked; it was never used here, so nothing is known that could be deleted in Planner. Does Planner hold appointments of it? Then: kommuneklient mailbox unblock {mailbox}; kommuneklient resources refresh --wait; kommuneklient adopt {mailbox} --wait; and mailbox block --withdraw again"
@@ -69,7 +69,7 @@ texts! {
         en "{n} entry was there already and left as it is" da "{n} linje var der allerede og er uændret"
     }
     ALREADY = "lists.already" {
-        en "{n} entries were there already and left as it is" da "{n} linjer var der allerede og er uændrede"
+        en "{n} entries were there already and left as they are" da "{n} linjer var der allerede og er uændrede"
     }
     ONE_REPEATED = "lists.one_repeated" {
         en "{n} row said again what another said" da "{n} række gentog, hvad en anden sagde"
@@ -95,6 +95,6 @@ texts! {
         en "{rows} cannot be used and would be left out:" da "{rows} kan ikke bruges og ville blive udeladt:"
     }
     INVALID_SKIPPED = "lists.invalid_skipped" {
-        en "{rows} could not be used and were left out:" da "{rows} kunne ikke bruges og blev udeladt:"
+        en "{rows} left out:" da "{rows} udeladt:"
     }
 }

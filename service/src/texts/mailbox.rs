@@ -8,7 +8,9 @@ texts! {
     NOBODY_LISTED = "one.nobody_listed" { en "Planner has listed nobody yet" da "Planner har endnu ikke haft nogen på listen" }
     THERE_IS_NONE = "one.there_is_none" { en "there is none" da "der er ingen" }
     SUM = "one.sum" { en "{used} in use, {all} in all" da "{used} i brug, {all} i alt" }
-    BLOCKED_PREFIX = "one.blocked_prefix" { en "blocked, {state}" da "spærret, {state}" }
+    BLOCKED_SINCE = "one.blocked_since" {
+        en "blocked, not in use since {at}" da "spærret, ikke i brug siden {at}"
+    }
 
     LABEL_MAILBOX = "one.mailbox" { en "mailbox" da "postkasse" }
     LABEL_NAME = "one.name" { en "name" da "navn" }
@@ -32,6 +34,8 @@ texts! {
     PLACE_DOUBTED = "one.place_doubted" {
         en "{endpoint} ({group}, in doubt), found {at}" da "{endpoint} ({group}, betvivlet), fundet {at}"
     }
+    /// What it is grouped by where the configuration alone says so; stored as "configured".
+    CONFIGURED = "one.configured" { en "configured" da "konfigureret" }
     NOT_LOCATED = "one.not_located" { en "not located yet" da "endnu ikke lokaliseret" }
     LABEL_SUBSCRIPTION = "one.subscription" { en "subscription" da "abonnement" }
     LABEL_STREAM = "one.stream" { en "its stream" da "dens strøm" }

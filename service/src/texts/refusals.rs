@@ -9,6 +9,10 @@ texts! {
         en "the database cannot be used (is it running, and is database.url right?)"
         da "databasen kan ikke bruges (kører den, og er database.url rigtig?)"
     }
+    NO_DATABASE = "refusals.no_database" {
+        en "there is no database in {folder} yet: start the service once with `kommuneklient run`, which makes it at its first start, or make it with `kommuneklient migrate`"
+        da "der er endnu ingen database i {folder}: start tjenesten en gang med `kommuneklient run`, som opretter den ved første start, eller opret den med `kommuneklient migrate`"
+    }
     SCHEMA = "refusals.schema" {
         en "the database has no tables of this version; bring it up to date with `kommuneklient migrate` (or start the service)"
         da "databasen har ingen tabeller af denne version; bring den ajour med `kommuneklient migrate` (eller start tjenesten)"
@@ -18,8 +22,8 @@ texts! {
         da "Planner har aldrig haft {mail} på listen; `kommuneklient resources list` viser, hvem der er på den"
     }
     BLOCKED = "refusals.blocked" {
-        en "{mail} is blocked ({reason}); `kommuneklient blacklist remove {mail}` ends that"
-        da "{mail} er spærret ({reason}); `kommuneklient blacklist remove {mail}` ophæver det"
+        en "{mail} is blocked ({reason}), by {by} {at}; `kommuneklient blacklist remove {mail}` ends that"
+        da "{mail} er spærret ({reason}), af {by} {at}; `kommuneklient blacklist remove {mail}` ophæver det"
     }
     NOT_IN_USE = "refusals.not_in_use" {
         en "{mail} has not been in use since {since} ({reason}); nothing is done for it until Planner and the whitelist name it"
@@ -76,8 +80,12 @@ texts! {
         en "it has more than {n} rows" da "den har mere end {n} rækker"
     }
     INVALID_ROWS = "refusals.invalid_rows" {
-        en "nothing was changed: {count} rows cannot be used; correct them, or give --skip-invalid to leave them out:"
-        da "intet blev ændret: {count} rækker kan ikke bruges; ret dem, eller giv --skip-invalid for at udelade dem:"
+        en "nothing was changed: {rows} cannot be used; correct the file, or give --skip-invalid to leave out what cannot be used:"
+        da "intet blev ændret: {rows} kan ikke bruges; ret filen, eller giv --skip-invalid for at udelade det, der ikke kan bruges:"
+    }
+    ROWS_WOULD_REFUSE = "refusals.rows_would_refuse" {
+        en "{rows} cannot be used, so the import would be refused; correct that, or give --skip-invalid to leave them out"
+        da "{rows} kan ikke bruges, så overtagelsen ville blive afvist; ret det, eller giv --skip-invalid for at udelade dem"
     }
     ROW = "refusals.row" { en "  line {line}: {why}" da "  linje {line}: {why}" }
     MORE_ROWS = "refusals.more_rows" {
@@ -104,7 +112,7 @@ texts! {
         da "{mail} skal spærres uden begrundelse; tilføj en, eller giv --reason for alle"
     }
     SOME_NOT_SETTLED = "refusals.some_not_settled" {
-        en "{failed} of {of} runs were left as they are" da "{failed} af {of} kørsler er uændrede"
+        en "left as they were: {failed} of {of} runs" da "uændret: {failed} af {of} kørsler"
     }
     ERASED = "refusals.erased" {
         en "the data of {mail} was erased {at} by {by}; `kommuneklient erase {mail} --undo` lets it be listed again"
@@ -134,8 +142,11 @@ texts! {
         en "planner.dry_run is true: nothing is sent, so nothing can be sent again; `kommuneklient diff` shows what would be"
         da "planner.dry_run er true: intet sendes, så intet kan sendes igen; `kommuneklient diff` viser, hvad der ville blive sendt"
     }
+    STEP_FAILS = "refusals.step_fails" {
+        en "{n} of the steps fails, see above" da "{n} af trinene fejler, se ovenfor"
+    }
     STEPS_FAIL = "refusals.steps_fail" {
-        en "{count} of the steps fail, see above" da "{count} af trinene fejler, se ovenfor"
+        en "{n} of the steps fail, see above" da "{n} af trinene fejler, se ovenfor"
     }
     NOTHING_RUNS = "refusals.nothing_runs" {
         en "no instance of the service is running; start it: kommuneklient run"

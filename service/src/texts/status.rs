@@ -11,8 +11,8 @@ texts! {
     CRITICAL = "status.critical" { en "critical" da "kritisk" }
     ABOUT = "status.about" { en "ABOUT" da "OM" }
 
-    STAGES = "status.stages" { en "STAGES" da "TRIN" }
-    STAGE = "status.stage" { en "STAGE" da "TRIN" }
+    STAGES = "status.stages" { en "STAGES" da "LED" }
+    STAGE = "status.stage" { en "STAGE" da "LED" }
     STATE = "status.state" { en "STATE" da "TILSTAND" }
     OWNERS = "status.owners" { en "BY" da "AF" }
     LISTENER = "status.listener" { en "listener" da "lytter" }
@@ -50,6 +50,8 @@ texts! {
     GROUPS_OF = "status.groups_of" { en "GROUPS" da "GRUPPER" }
     WAITS = "status.waits" { en "WAITS" da "VENTER" }
     OF_CONFIGURATION = "status.of_configuration" { en "(configuration)" da "(konfiguration)" }
+    WAITS_BUSY = "status.waits_busy" { en "busy" da "optaget" }
+    WAITS_REFUSED = "status.waits_refused" { en "refused" da "afvist" }
     WAITS_UNTIL = "status.waits_until" { en "{why}, until {until}" da "{why}, til {until}" }
 
     QUEUES = "status.queues" { en "QUEUES" da "KØER" }
@@ -110,7 +112,7 @@ texts! {
         en "alert {code} since {since}: {meaning}{subjects}" da "alarm {code} siden {since}: {meaning}{subjects}"
     }
     R_ALERT_NEXT = "status.r.alert.next" { en "kommuneklient codes {code}" da "kommuneklient codes {code}" }
-    R_STAGE = "status.r.stage" { en "the {stage} stands still" da "{stage} står stille" }
+    R_STAGE = "status.r.stage" { en "the {stage} stands still" da "leddet {stage} står stille" }
     R_STAGE_NEXT = "status.r.stage.next" {
         en "look into the log of an instance with that role: it says what it waits for"
         da "se i loggen for en instans med den rolle: der står, hvad den venter på"

@@ -41,6 +41,10 @@ texts! {
         en "run {run} is rejected: the resources stay in use until Planner lists them again"
         da "kørsel {run} er afvist: ressourcerne bliver i brug, til Planner har dem på listen igen"
     }
+    MAILBOX_REJECTED_ONE = "withheld.mailbox_rejected_one" {
+        en "run {run} is rejected: {count} stays until deleted in the calendar, or over"
+        da "kørsel {run} er afvist: {count} bliver stående, til den slettes i kalenderen eller er forbi"
+    }
     MAILBOX_REJECTED = "withheld.mailbox_rejected" {
         en "run {run} is rejected: {count} stay until deleted in the calendar, or over"
         da "kørsel {run} er afvist: {count} bliver stående, til de slettes i kalenderen eller er forbi"

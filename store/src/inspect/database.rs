@@ -18,6 +18,8 @@ pub struct DatabaseFacts {
     pub answer: Duration,
     /// Migrations that were not applied.
     pub missing: Vec<String>,
+    /// How many tables there are, that of the migrations not counted.
+    pub tables: usize,
     /// Tables that the user may not read and write.
     pub forbidden: Vec<String>,
     /// Does the user own tables of the schema?
@@ -64,6 +66,7 @@ impl Store {
                 user: row.try_get(1)?,
                 answer,
                 missing,
+                tables: rows.len(),
                 forbidden,
                 owner,
             })

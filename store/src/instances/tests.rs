@@ -16,7 +16,13 @@ fn book(database: &TestDatabase, name: &str, life: Duration) -> LeaseBook {
 }
 
 fn wants(shards: u8) -> Registration {
-    Registration { roles: ROLES.map(str::to_owned).to_vec(), version: "1".into(), shards, takes_share: true }
+    Registration {
+        roles: ROLES.map(str::to_owned).to_vec(),
+        version: "1".into(),
+        shards,
+        takes_share: true,
+        sends: None,
+    }
 }
 
 async fn names(database: &TestDatabase) -> Vec<(String, bool)> {

@@ -138,12 +138,15 @@ impl Store {
         Ok(Progress { done: booked + count(3)?, of: booked + count(2)?, waiting, outcome: None })
     }
 
-    /// Writes down that an operation that is about no mailbox is done.
-    async fn book_whole(&self, operation: &Operation) -> Result<(), StoreError> {
+    /// Writes down that an operation that is about no mailbox is done, and with what `outcome`.
+    async fn book_whole(&self, operation: &Operation, outcome: Option<&str>) -> Result<(), StoreError> {
         let doing = "book that an operation is done";
         let client = self.client(doing).await?;
         client
-            .execute("update operation set meant = 0 where id = $1 and meant is null", &[&operation.id])
+            .execute(
+                "update operation set meant = 0, outcome = $2 where id = $1 and meant is null",
+                &[&operation.id, &outcome],
+            )
             .await
             .map(drop)
             .map_err(StoreError::query(doing))
@@ -190,17 +193,25 @@ impl Store {
     }
 
     async fn list_progress(&self, operation: &Operation) -> Result<Progress, StoreError> {
-        let outcome = self.list_outcome().await?.filter(|outcome| outcome.began >= operation.asked_at);
-        if operation.meant.is_some() {
-            // a later fetch that failed is none of its business
-            let outcome = outcome.filter(|outcome| outcome.answered).map(|outcome| outcome.text);
-            return Ok(Progress { done: 1, of: 1, waiting: Vec::new(), outcome });
+        // read before the row: a fetch that answers meanwhile has booked its outcome there
+        let latest = self.list_outcome().await?.filter(|outcome| outcome.began >= operation.asked_at);
+        // who asks may hold the row of before
+        let known = match operation.meant {
+            Some(_) => None,
+            None => self.operation(operation.id).await?,
+        };
+        let known = known.as_ref().unwrap_or(operation);
+        if known.meant.is_some() {
+            // a later fetch is none of its business
+            return Ok(Progress { done: 1, of: 1, waiting: Vec::new(), outcome: known.outcome.clone() });
         }
-        let done = u64::from(outcome.as_ref().is_some_and(|outcome| outcome.answered));
-        if done > 0 {
-            self.book_whole(operation).await?;
+        // an answer that was not booked: an older version fetched
+        let answered = latest.as_ref().filter(|outcome| outcome.answered);
+        if let Some(outcome) = answered {
+            self.book_whole(operation, Some(&outcome.text)).await?;
         }
-        Ok(Progress { done, of: 1, waiting: Vec::new(), outcome: outcome.map(|outcome| outcome.text) })
+        let done = u64::from(answered.is_some());
+        Ok(Progress { done, of: 1, waiting: Vec::new(), outcome: latest.map(|outcome| outcome.text) })
     }
 
     /// How far the settlement of a withheld run is: the deletions that were decided by it and are still to be sent.
@@ -241,7 +252,7 @@ impl Store {
         };
         let progress = read().map_err(StoreError::query(operation))?;
         if progress.is_done() && !booked {
-            self.book_whole(settlement).await?;
+            self.book_whole(settlement, None).await?;
         }
         Ok(progress)
     }

@@ -8,6 +8,7 @@
 
 use calendar::MailAddress;
 use jiff::Timestamp;
+use tokio_postgres::Transaction;
 
 use super::lists::{Effect, TEXT_MAX, apply_whitelist, sizes, surprises};
 use super::lock;
@@ -38,7 +39,7 @@ pub struct ListImport<'a> {
 }
 
 /// What an import did, or would do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ListImported {
     /// Entries that the whitelist got.
     pub whitelisted: u64,
@@ -52,12 +53,14 @@ pub struct ListImported {
     pub in_use_before: u64,
     /// Entries of the whitelist now.
     pub whitelist_now: u64,
-    /// Addresses of the import that Planner never listed.
-    pub never_listed: u64,
+    /// Addresses of the import that Planner never listed, in order.
+    pub never_listed: Vec<String>,
+    /// Is it refused where nobody says that it is meant?
+    pub surprises: bool,
 }
 
 /// The answer to an import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListImportEnd {
     /// Done.
     Done(ListImported),
@@ -123,22 +126,14 @@ impl Store {
         }
         done.dropped += blocked;
         (done.whitelist_now, _) = sizes(&tx).await?;
-        let row = tx
-            .query_one(
-                "select count(distinct n.mail) from unnest($1::text[]) as n (mail) \
-                 where not exists (select from planner_resource r where r.mail = n.mail)",
-                &[&[white, black].concat()],
-            )
-            .await
-            .map_err(&failed)?;
-        let count: i64 = row.try_get(0).map_err(&failed)?;
-        done.never_listed = u64::try_from(count).unwrap_or_default();
+        done.never_listed = never_listed(&tx, &[white, black].concat()).await.map_err(&failed)?;
+        let (entries_now, dropped) = (done.whitelist_now, done.dropped);
+        done.surprises = surprises(&Effect { entries_before, entries_now, dropped, in_use_before });
         // leaving here undoes everything
         if import.rehearsal {
             return Ok(ListImportEnd::Rehearsed(done));
         }
-        let (entries_now, dropped) = (done.whitelist_now, done.dropped);
-        if !import.sure && surprises(&Effect { entries_before, entries_now, dropped, in_use_before }) {
+        if !import.sure && done.surprises {
             return Ok(ListImportEnd::Refused(done));
         }
         if done.dropped + done.revived > 0 {
@@ -147,4 +142,16 @@ impl Store {
         tx.commit().await.map_err(&failed)?;
         Ok(ListImportEnd::Done(done))
     }
+}
+
+/// Those of these addresses that Planner never listed, in order.
+async fn never_listed(tx: &Transaction<'_>, mails: &[&str]) -> Result<Vec<String>, tokio_postgres::Error> {
+    let rows = tx
+        .query(
+            "select distinct n.mail from unnest($1::text[]) as n (mail) \
+             where not exists (select from planner_resource r where r.mail = n.mail) order by n.mail",
+            &[&mails],
+        )
+        .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
 }

@@ -3,7 +3,8 @@
 //! Protocol: [`Store::ask_for_resource_list`] writes the time of the request (`resource_list_asked_at` in
 //! `store_state`) and wakes whoever keeps the list, who finds it by [`Store::resource_list_asked`]. It is
 //! answered by a fetch that began later: the outcome of the last fetch (`resource_list_outcome`) says when it
-//! began. A fetch that failed answers nothing; it is tried again.
+//! began. A fetch that failed answers nothing; it is tried again. One that answered is booked with the operations that it
+//! answers ([`Store::operation_progress`]), so that each keeps what it came to.
 //!
 //! Failure: an error means that nothing was written, or that this is unknown; asking twice is harmless.
 
@@ -13,7 +14,7 @@ use tokio_postgres::Transaction;
 
 use crate::lease::{self, Fence};
 use crate::wake::{self, Channel};
-use crate::{Store, StoreError, schedules, state};
+use crate::{Store, StoreError, operations, schedules, state};
 
 #[cfg(test)]
 #[cfg(feature = "testing")]
@@ -91,6 +92,7 @@ pub(super) async fn put_outcome(tx: &Transaction<'_>, outcome: &ListOutcome) -> 
     });
     if outcome.answered {
         schedules::record_run(tx, SCHEDULE, outcome.at).await?;
+        operations::answer_list_operations(tx, outcome.began, &outcome.text).await?;
     }
     state::put(tx, OUTCOME, &value.to_string()).await
 }

@@ -32,9 +32,15 @@ impl Instance {
         let book = LeaseBook::new(database.store.clone(), SystemClock::shared(), name.into(), LIFE);
         book.wake_by(wake);
         let roles = ROLES.map(str::to_owned).to_vec();
-        book.register(Registration { roles, version: "1".into(), shards: SHARDS, takes_share: true })
-            .await
-            .unwrap();
+        book.register(Registration {
+            roles,
+            version: "1".into(),
+            shards: SHARDS,
+            takes_share: true,
+            sends: None,
+        })
+        .await
+        .unwrap();
         let shares = Shares::start(database.store.clone(), book.clone(), wake, SHARDS);
         let owns = Arc::new(Mutex::new(BTreeSet::new()));
         let mut tasks: Vec<_> = (0..SHARDS)
@@ -163,7 +169,7 @@ async fn groups_that_come_are_in_somebodys_part_and_those_that_go_in_nobodys() {
     let start = async |name: &str| {
         let book = LeaseBook::new(database.store.clone(), SystemClock::shared(), name.into(), 20 * LIFE);
         let roles = vec![LISTEN.to_owned()];
-        book.register(Registration { roles, version: "1".into(), shards: 4, takes_share: true })
+        book.register(Registration { roles, version: "1".into(), shards: 4, takes_share: true, sends: None })
             .await
             .unwrap();
         Shares::start(database.store.clone(), book, &wake, 4)
@@ -202,8 +208,13 @@ async fn who_takes_no_share_leaves_all_to_the_others_until_it_does() {
     let book = |name: &str| LeaseBook::new(database.store.clone(), SystemClock::shared(), name.into(), LIFE);
     let (one, two) = (book("one"), book("two"));
     let roles = vec![QUALIFY.to_owned()];
-    let registration =
-        |takes_share| Registration { roles: roles.clone(), version: "1".into(), shards: 4, takes_share };
+    let registration = |takes_share| Registration {
+        roles: roles.clone(),
+        version: "1".into(),
+        shards: 4,
+        takes_share,
+        sends: None,
+    };
     one.register(registration(true)).await.unwrap();
     two.register(registration(false)).await.unwrap();
     let shards = async |book: &LeaseBook| {

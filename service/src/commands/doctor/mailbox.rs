@@ -1,6 +1,6 @@
 //! Why are the appointments of a mailbox not in step? The steps of appendix I, and those of ours.
 
-use calendar::MailAddress;
+use calendar::{MailAddress, codes};
 use store::alerts::Alert;
 use store::inspect::{MailboxFacts, Tombstone, Unsent};
 use store::operations::Scope;
@@ -8,17 +8,17 @@ use store::resource_list::lists::ListEntry;
 
 use super::super::diff::{Sending, hold_text};
 use super::super::show::{maybe, moment};
-use super::super::{CommandError, Desk, stream};
+use super::super::{CommandError, Desk, reasons, stored, stream};
 use super::{Said, Step, Verdict, plain, said};
 use crate::commands::status::{alerts, stopped};
-use crate::texts::{doctor_mailbox as t, stream as s};
+use crate::texts::{Text, doctor_mailbox as t, reasons as r, stream as s};
 
 /// What the steps are made of.
 struct Found {
     mail: String,
     facts: MailboxFacts,
     /// Stages that stand still.
-    stopped: Vec<&'static str>,
+    stopped: Vec<Text>,
     /// The alerts that stand.
     alerts: Vec<Alert>,
     oldest: Option<Unsent>,
@@ -99,7 +99,15 @@ fn used(found: &Found) -> Step {
         return Step::new(t::USED, Verdict::Fail, plain(t::USED_WHITELIST), next);
     }
     let why = facts.deleted_reason.clone().unwrap_or_default();
-    let evidence = said(t::USED_DELETED, [("at", moment(since)), ("why", why)]);
+    let at = ("at", moment(since));
+    let evidence = match reasons::named(&why) {
+        Some(reason) => {
+            let words =
+                said(r::WITH_CODE, [("code", reason.code.to_owned())]).with("words", plain(reason.words));
+            said(t::USED_DELETED, [at]).with("why", words)
+        }
+        None => said(t::USED_DELETED, [at, ("why", why)]),
+    };
     Step::new(t::USED, Verdict::Fail, evidence, plain(t::USED_DELETED_NEXT))
 }
 
@@ -169,7 +177,8 @@ fn stages(found: &Found) -> Step {
     if found.stopped.is_empty() {
         return Step::ok(t::STAGES, plain(t::STAGES_OK));
     }
-    let evidence = said(t::STAGES_NOT, [("names", found.stopped.join(", "))]);
+    let names = found.stopped.iter().copied().map(plain).collect();
+    let evidence = plain(t::STAGES_NOT).with_all("names", names);
     Step::new(t::STAGES, Verdict::Fail, evidence, plain(t::STAGES_NEXT))
 }
 
@@ -186,13 +195,26 @@ fn listened(found: &Found) -> Step {
             stream_fails(found, group)
         }
         (Some(group), true) => listens(found, group),
-        (Some(_), false) => Step::new(
+        (Some(_), false) => listens_not(found),
+    }
+}
+
+/// It has no subscription: because the account is refused, or since its last try.
+fn listens_not(found: &Found) -> Step {
+    if found.alerts.iter().any(|alert| alert.code == codes::LOGON_REFUSED.id) {
+        return Step::new(
             t::LISTENED,
             Verdict::Fail,
-            said(t::LISTENED_NOT, [("at", maybe(facts.retry_at))]),
-            said(t::LISTENED_NEXT, [("mailbox", found.mail.clone())]),
-        ),
+            plain(t::LISTENED_REFUSED),
+            plain(t::LISTENED_REFUSED_NEXT),
+        );
     }
+    let evidence = match found.facts.retry_at {
+        Some(at) => said(t::LISTENED_NOT, [("at", moment(at))]),
+        None => plain(t::LISTENED_NOT_YET),
+    };
+    let next = said(t::LISTENED_NEXT, [("mailbox", found.mail.clone())]);
+    Step::new(t::LISTENED, Verdict::Fail, evidence, next)
 }
 
 /// It has its subscription, and nobody was alarmed about the stream of its group.
@@ -254,19 +276,28 @@ fn notified(found: &Found) -> Step {
         let next = said(t::NOTIFIED_ASIDE_NEXT, [("mailbox", found.mail.clone())]);
         return Step::new(t::NOTIFIED, Verdict::Warn, evidence, next);
     }
-    let (when, kind) = (("at", moment(*at)), ("kind", kind.clone()));
+    let (when, kind) = ([("at", moment(*at))], word(stored::kind(kind), kind));
     let evidence = match outcome {
-        Some(outcome) => said(t::NOTIFIED_OK, [when, kind, ("outcome", outcome.clone())]),
-        None => said(t::NOTIFIED_WAITS, [when, kind]),
+        Some(outcome) => {
+            let outcome = word(stored::handled(outcome), outcome);
+            said(t::NOTIFIED_OK, when).with("kind", kind).with("outcome", outcome)
+        }
+        None => said(t::NOTIFIED_WAITS, when).with("kind", kind),
     };
     Step::ok(t::NOTIFIED, evidence)
+}
+
+/// What a stored word is called, or the word.
+fn word(known: Option<Text>, stored: &str) -> Said {
+    known.map_or_else(|| said(s::OTHER, [("what", stored.to_owned())]), plain)
 }
 
 fn decided(found: &Found) -> Step {
     let facts = &found.facts;
     let there = facts.counts.there.to_string();
+    let text = if facts.counts.there == 1 { t::DECIDED_ONE } else { t::DECIDED_OK };
     match facts.last_decision.as_ref().and_then(|key| key.decided_at) {
-        Some(at) => Step::ok(t::DECIDED, said(t::DECIDED_OK, [("at", moment(at)), ("there", there)])),
+        Some(at) => Step::ok(t::DECIDED, said(text, [("at", moment(at)), ("there", there)])),
         None => Step::ok(t::DECIDED, plain(t::DECIDED_NONE)),
     }
 }
@@ -292,8 +323,11 @@ fn sent(found: &Found) -> Step {
     match &facts.last_receipt {
         Some((at, code, outcome)) => {
             let code = code.map_or_else(|| "-".to_owned(), |code| code.to_string());
-            let values = [("at", moment(*at)), ("code", code), ("outcome", outcome.clone())];
-            Step::ok(t::SENT, said(t::SENT_OK, values))
+            let outcome = word(stored::receipt(outcome), outcome);
+            Step::ok(
+                t::SENT,
+                said(t::SENT_OK, [("at", moment(*at)), ("code", code)]).with("outcome", outcome),
+            )
         }
         None => Step::ok(t::SENT, plain(t::SENT_NONE)),
     }

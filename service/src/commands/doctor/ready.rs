@@ -3,39 +3,50 @@
 use std::path::Path;
 
 use base::{Clock as _, SystemClock};
+use calendar::codes;
 use jiff::Timestamp;
+use store::Store;
 use store::inspect::{DatabaseFacts, Work};
-use store::{Store, StoreError};
 use trust::ExpiryStep;
 use url::Url;
 
-use super::super::Desk;
 use super::super::show::moment;
+use super::super::users;
 use super::host::{self, Host};
-use super::{Said, Step, Verdict, plain, said};
+use super::{Absent, Said, Step, Verdict, plain, said};
 use crate::commands::status::stopped;
 use crate::config::{Config, LogFormat};
 use crate::texts::Text;
 use crate::texts::doctor as t;
 
-/// All steps.
-pub(super) async fn steps(desk: &Desk, offline: bool) -> Vec<Step> {
-    let config = &desk.config;
-    let database = desk.store.database_facts().await;
-    let work = match &database {
-        Ok(found) if found.missing.is_empty() => desk.store.work().await.ok(),
+/// All steps; those that need the database are open where there is none.
+pub(super) async fn steps(config: &Config, store: Result<&Store, Absent>, offline: bool) -> Vec<Step> {
+    let database = match &store {
+        Ok(store) => store.database_facts().await.map_err(|error| Absent::of(&error)),
+        Err(absent) => Err(absent.clone()),
+    };
+    let store = store.ok();
+    let work = match (&database, store) {
+        (Ok(found), Some(store)) if found.missing.is_empty() => store.work().await.ok(),
         _ => None,
     };
-    let credentials = match &work {
-        Some(_) => desk.store.credentials().await.ok().map(|rows| rows.len()),
-        None => None,
+    let credentials = match (&work, store) {
+        (Some(_), Some(store)) => store.credentials().await.ok().map(|rows| rows.len()),
+        _ => None,
+    };
+    let refused = match (&work, store) {
+        (Some(_), Some(store)) => store
+            .standing_alerts()
+            .await
+            .is_ok_and(|alerts| alerts.iter().any(|(_, alert)| alert.code == codes::LOGON_REFUSED.id)),
+        _ => false,
     };
     let answered = work.as_ref().and_then(|work| work.queues.resource_list_fetched_at);
     let mut steps = vec![
         agreement(answered),
         ordered(config),
         approved(answered),
-        account(config, work.as_ref(), credentials),
+        account(config, work.as_ref(), credentials, refused),
         machine(&Host::here(&config.database.data_dir)),
         Step::ok(t::PROGRAM, said(t::PROGRAM_IS, [("version", env!("CARGO_PKG_VERSION").to_owned())])),
         certificate(config, SystemClock.now()),
@@ -43,7 +54,7 @@ pub(super) async fn steps(desk: &Desk, offline: bool) -> Vec<Step> {
     steps.extend(database_steps(&database));
     steps.push(registered());
     steps.push(user());
-    steps.push(log(config, &desk.store, work.is_some()).await);
+    steps.push(log(config, store.filter(|_| work.is_some())).await);
     steps.push(configured(config));
     steps.push(started(work.as_ref()));
     steps.push(reached(t::EXCHANGE, exchange_url(config), offline).await);
@@ -76,7 +87,8 @@ fn approved(answered: Option<Timestamp>) -> Step {
     }
 }
 
-fn account(config: &Config, work: Option<&Work>, credentials: Option<usize>) -> Step {
+/// `refused`: an instance was refused by Exchange (9006), and not let in since.
+fn account(config: &Config, work: Option<&Work>, credentials: Option<usize>, refused: bool) -> Step {
     let Some(work) = work else { return Step::open(t::ACCOUNT, plain(t::UNKNOWN_WITHOUT_DATABASE)) };
     let listened: u64 = work.groups.iter().map(|group| group.subscribed).sum();
     let evidence = match (credentials, &config.exchange.user) {
@@ -88,7 +100,9 @@ fn account(config: &Config, work: Option<&Work>, credentials: Option<usize>) -> 
             return Step::new(t::ACCOUNT, Verdict::Fail, plain(t::ACCOUNT_NONE), plain(t::ACCOUNT_NEXT));
         }
     };
-    if listened > 0 {
+    if refused {
+        Step::new(t::ACCOUNT, Verdict::Fail, plain(t::ACCOUNT_REFUSED), plain(t::ACCOUNT_REFUSED_NEXT))
+    } else if listened > 0 {
         Step::ok(t::ACCOUNT, evidence)
     } else {
         Step::new(t::ACCOUNT, Verdict::Warn, evidence, plain(t::ACCOUNT_TEST))
@@ -160,22 +174,19 @@ fn certificate(config: &Config, now: Timestamp) -> Step {
     }
 }
 
-fn database_steps(database: &Result<DatabaseFacts, StoreError>) -> [Step; 3] {
+fn database_steps(database: &Result<DatabaseFacts, Absent>) -> [Step; 3] {
     let found = match database {
         Ok(found) => found,
-        Err(error) => {
-            let why = telemetry::chain(error).to_string();
+        Err(absent) => {
+            let (evidence, next) = match absent {
+                Absent::NotMade(folder) => {
+                    (said(t::DATABASE_NOT_MADE, [("folder", folder.clone())]), t::DATABASE_NOT_MADE_NEXT)
+                }
+                Absent::Unusable(why) => (said(t::DATABASE_AWAY, [("why", why.clone())]), t::DATABASE_NEXT),
+            };
             let open = |title| Step::open(title, plain(t::UNKNOWN_WITHOUT_DATABASE));
-            return [
-                Step::new(
-                    t::DATABASE,
-                    Verdict::Fail,
-                    said(t::DATABASE_AWAY, [("why", why)]),
-                    plain(t::DATABASE_NEXT),
-                ),
-                open(t::SCHEMA),
-                open(t::RIGHTS),
-            ];
+            let failed = Step::new(t::DATABASE, Verdict::Fail, evidence, plain(next));
+            return [failed, open(t::SCHEMA), open(t::RIGHTS)];
         }
     };
     let there = said(
@@ -192,6 +203,9 @@ fn database_steps(database: &Result<DatabaseFacts, StoreError>) -> [Step; 3] {
 }
 
 fn rights(found: &DatabaseFacts) -> Step {
+    if found.tables == 0 {
+        return Step::open(t::RIGHTS, plain(t::RIGHTS_NO_TABLES));
+    }
     let user = ("user", found.user.clone());
     if !found.forbidden.is_empty() {
         let lack = said(t::RIGHTS_LACK, [user, ("tables", found.forbidden.join(", "))]);
@@ -221,8 +235,10 @@ fn registered() -> Step {
 
 fn user() -> Step {
     let uid = rustix::process::geteuid();
-    let name = crate::cli::operators::Who::SESSION.name();
-    let evidence = said(t::USER_IS, [("user", format!("{name} ({})", uid.as_raw()))]);
+    let number = uid.as_raw();
+    let name = users::name_of(number);
+    let user = name.map_or_else(|| format!("uid {number}"), |name| format!("{name} ({number})"));
+    let evidence = said(t::USER_IS, [("user", user)]);
     if uid.is_root() {
         Step::new(t::USER, Verdict::Warn, evidence, plain(t::USER_NEXT))
     } else {
@@ -230,12 +246,15 @@ fn user() -> Step {
     }
 }
 
-async fn log(config: &Config, store: &Store, readable: bool) -> Step {
+async fn log(config: &Config, readable: Option<&Store>) -> Step {
     let format = match config.telemetry.log_format {
         LogFormat::Json => "json",
         LogFormat::Text => "text",
     };
-    let count = if readable { store.events_of_last_day().await.ok() } else { None };
+    let count = match readable {
+        Some(store) => store.events_of_last_day().await.ok(),
+        None => None,
+    };
     let count = count.map_or_else(|| "?".to_owned(), |count| count.to_string());
     Step::ok(t::LOG, said(t::LOG_IS, [("format", format.to_owned()), ("count", count)]))
 }
@@ -269,7 +288,7 @@ fn started(work: Option<&Work>) -> Step {
             let evidence = if still.is_empty() {
                 plain(t::STARTED_NO_LIST)
             } else {
-                said(t::STARTED_NOT, [("stages", still.join(", "))])
+                plain(t::STARTED_NOT).with_all("stages", still.into_iter().map(plain).collect())
             };
             Step::new(t::STARTED, Verdict::Fail, evidence, plain(t::STARTED_NEXT))
         }
@@ -313,5 +332,39 @@ mod tests {
         assert_eq!(failed, Verdict::Fail);
         assert!(next.starts_with("set planner.client_certificate"), "{next}");
         assert_eq!(verdict("[planner]\nservice_url = \"http://127.0.0.1:1/x\"\n").0, Verdict::Warn);
+    }
+
+    #[tokio::test]
+    async fn without_a_database_the_other_steps_are_gone_through() {
+        let config = Config::parse(Path::new("x.toml"), "[database]\nurl = \"embedded\"\n", []).unwrap();
+        let steps = steps(&config, Err(Absent::NotMade("/var/lib/x".into())), true).await;
+        let of = |title: Text| steps.iter().find(|step| step.title == title).unwrap();
+        let database = of(t::DATABASE);
+        assert_eq!(database.verdict, Verdict::Fail);
+        assert!(database.evidence.words(Language::En).contains("no database in /var/lib/x"));
+        let next = database.next.as_ref().unwrap().words(Language::En);
+        assert!(next.contains("kommuneklient run") && next.contains("kommuneklient migrate"), "{next}");
+        for title in [t::ACCOUNT, t::SCHEMA, t::RIGHTS, t::STARTED] {
+            assert_eq!(of(title).verdict, Verdict::Open, "{}", title.en);
+        }
+        assert_eq!((of(t::PROGRAM).verdict, of(t::CERTIFICATE).verdict), (Verdict::Ok, Verdict::Warn));
+    }
+
+    #[test]
+    fn rights_on_no_tables_are_not_judged() {
+        let mut found = DatabaseFacts {
+            version: "16".into(),
+            user: "kim".into(),
+            answer: std::time::Duration::ZERO,
+            missing: vec!["V1__init".into()],
+            tables: 0,
+            forbidden: Vec::new(),
+            owner: false,
+        };
+        let [_, schema, rights] = database_steps(&Ok(found.clone()));
+        assert_eq!((schema.verdict, rights.verdict), (Verdict::Fail, Verdict::Open));
+        assert!(rights.evidence.words(Language::En).contains("no tables yet"));
+        found.tables = 1;
+        assert_eq!(super::rights(&found).verdict, Verdict::Ok);
     }
 }

@@ -15,11 +15,13 @@ fn all() -> Vec<CommandError> {
     let refused = |bytes: &[u8]| lists_file::read(bytes, Reading::default()).unwrap_err();
     vec![
         E::Store(StoreError::LeaseLost { key: "test".into() }),
+        E::NoDatabase { folder: "/var/lib/x".into() },
         E::Schema(StoreError::LeaseLost { key: "test".into() }),
         E::UnknownMailbox { mail: mail() },
-        E::Blocked { mail: mail(), reason: Some("orlov".into()) },
-        E::Blocked { mail: mail(), reason: None },
+        E::Blocked { mail: mail(), reason: Some("orlov".into()), by: "kim".into(), at: "2026-01-01".into() },
+        E::Blocked { mail: mail(), reason: None, by: "kim".into(), at: "2026-01-01".into() },
         E::NotInUse { mail: mail(), since: "2026-01-01".into(), reason: None },
+        E::NotInUse { mail: mail(), since: "2026-01-01".into(), reason: Some("P-NonWhitelist".into()) },
         E::NobodyInUse { id: 7 },
         E::NotSure(Consequence::WhitelistEmpty { revived: 2 }),
         E::NotSure(Consequence::NotUsed { dropped: 3, in_use_before: 1 }),
@@ -33,6 +35,7 @@ fn all() -> Vec<CommandError> {
         E::ListsFile { file: "a.csv".into(), why: refused(b"name;phone\n") },
         E::ListsFile { file: "a.csv".into(), why: ListsFileError::TooManyRows },
         E::InvalidRows(rows.invalid),
+        E::RowsWouldRefuse { count: 1 },
         E::SomeNotSettled { failed: 1, of: 2 },
         E::Erased { mail: mail(), at: "2026-01-01".into(), by: "kim".into() },
         E::InCall { count: 1 },
@@ -73,7 +76,9 @@ fn a_refusal_names_what_is_wrong_in_the_language_asked_for() {
         let texts: Vec<String> = refusals.iter().map(said).collect();
         assert!(texts.iter().any(|text| text.contains(part)), "{part}: {texts:#?}");
     };
-    with("anna@x.dk er spærret (orlov)");
+    with("anna@x.dk er spærret (orlov), af kim 2026-01-01");
+    with("siden 2026-01-01 (ikke på hvidlisten (P-NonWhitelist))");
+    with("1 række kan ikke bruges");
     with("anna@x.dk er spærret (ingen grund angivet)");
     with("kørsel 17 venter ikke mere, den er bekræftet");
     with("3 af 1 ressource ville ikke blive brugt mere");

@@ -50,13 +50,29 @@ fn an_unknown_code_names_its_neighbours() {
     let text = unknown(4939, Language::En);
     assert!(text.contains("4939") && text.contains("4936, 4937, 4938"), "{text}");
     let args = CodesArgs {
-        id: Some(1),
+        id: Some("1".to_owned()),
         language: Default::default(),
         json: false,
         markdown: false,
         alert_rules: false,
     };
     assert!(show(&args).unwrap_err().to_string().contains("codes"));
+}
+
+#[test]
+fn words_for_why_a_mailbox_is_not_used_are_explained_too() {
+    let told = one("p-nonwhitelist", false, Language::En).unwrap();
+    assert!(
+        told.starts_with("P-NonWhitelist\nnot on the whitelist") && told.contains("mailbox allow"),
+        "{told}"
+    );
+    let told: Value = serde_json::from_str(&one("NotCovered", true, Language::En).unwrap()).unwrap();
+    assert_eq!((&told["code"], told["words"]["da"].is_string()), (&json!("NotCovered"), true));
+    for (id, language) in [("NONSENSE", Language::En), ("99999", Language::Da), ("", Language::En)] {
+        let told = one(id, false, language).unwrap_err();
+        assert!(told.starts_with(id) && told.contains("P-NonWhitelist, P-NotInPlanner"), "{told}");
+        assert!(!told.contains(['{', '}']), "{told}");
+    }
 }
 
 /// Words in capitals are replaced by what could stand there.

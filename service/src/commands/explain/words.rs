@@ -9,9 +9,10 @@ use store::operations::OperationKind;
 use store::outbox::Operation;
 
 use super::super::diff::{Sending, failure_values};
-use super::super::show::{moment, times};
+use super::super::show::{counted_in, moment, times};
+use super::super::{reasons, stored};
 use crate::acts;
-use crate::texts::{Language, Text, explain as t, words as w};
+use crate::texts::{Language, Text, explain as t, withheld, words as w};
 
 /// Says texts in one language.
 #[derive(Clone, Copy)]
@@ -53,20 +54,19 @@ impl Voice {
         })
     }
 
-    /// What a receipt led to, for people.
-    fn outcome(self, outcome: &str) -> String {
-        self.say(match outcome {
-            "acknowledged" => t::ACCEPTED,
-            "converted" => t::CONVERTED,
-            "own" => t::OWN,
-            "transient" => t::NOT_NOW,
-            "refused" => t::REFUSED,
-            "set_aside" => t::SET_ASIDE,
-            "unknown" => t::OPEN,
-            "unsure" => t::UNSURE,
-            "unsent" => t::UNSENT,
-            other => return other.to_owned(),
-        })
+    /// A stored word, for people.
+    fn word(self, known: Option<Text>, stored: &str) -> String {
+        stored::say(known, stored, self.0)
+    }
+
+    /// So many, with the text for one or for many.
+    fn counted(self, n: i32, one: Text, many: Text) -> String {
+        counted_in(self.0, u64::try_from(n).unwrap_or_default(), one, many)
+    }
+
+    /// How often.
+    fn times(self, n: i32) -> String {
+        self.counted(n, t::ONE_TIME, t::TIMES)
     }
 }
 
@@ -81,14 +81,16 @@ pub(super) fn of(what: &Happening, language: Language) -> String {
     match what {
         H::Listed => voice.say(t::LISTED),
         H::NotInUse { reason } => {
-            let why = reason.as_deref().unwrap_or(w::NO_REASON.say(language));
+            let no_reason = || w::NO_REASON.say(language).to_owned();
+            let why = reason.as_deref().map_or_else(no_reason, |reason| reasons::words(reason, language));
             voice.fill(t::NOT_USED, &[("why", &why)])
         }
         H::Withdrawn { by } => voice.fill(t::WITHDRAWN, &[("by", by)]),
         H::Located { endpoint } => voice.fill(t::LOCATED, &[("endpoint", endpoint)]),
         H::ListenedTo => voice.say(t::LISTENED),
         H::CannotBeListenedTo { code, text, count } => {
-            voice.fill(t::NOT_LISTENED, &[("n", count), ("code", code)]) + &with(text.as_ref())
+            voice.fill(t::NOT_LISTENED, &[("times", &voice.times(*count)), ("code", code)])
+                + &with(text.as_ref())
         }
         H::Adopted => voice.say(t::ADOPTED),
         H::ReadInFull { whole: Some(false) } => voice.say(t::READ_PARTLY),
@@ -113,7 +115,8 @@ fn acted(what: &Happening, voice: Voice) -> String {
             voice.fill(text, &[("by", by), ("what", &what), ("id", id)])
         }
         Happening::Event { event_id, severity, message } => {
-            voice.fill(t::EVENT, &[("id", event_id), ("severity", severity), ("message", message)])
+            let severity = voice.word(stored::severity(severity), severity);
+            voice.fill(t::EVENT, &[("id", event_id), ("severity", &severity), ("message", message)])
         }
         Happening::Acted { act, by, reason } => {
             voice.fill(t::ACTED, &[("by", by), ("act", act)]) + &with(reason.as_ref())
@@ -124,8 +127,9 @@ fn acted(what: &Happening, voice: Voice) -> String {
                 "comparison" => t::A_COMPARISON.say(voice.0),
                 other => other,
             };
+            let state = voice.word(withheld::state(state), state);
             let values: [(&str, &dyn Display); 5] =
-                [("n", keys), ("all", there), ("source", &source), ("run", run), ("state", state)];
+                [("n", keys), ("all", there), ("source", &source), ("run", run), ("state", &state)];
             voice.fill(t::WITHHELD, &values)
         }
         _ => String::new(),
@@ -139,11 +143,16 @@ fn notification(what: &Happening, voice: Voice) -> String {
         }
         Happening::Handled { id, outcome, text, attempts, .. } => {
             let handled = if *attempts > 0 { t::HANDLED_LATE } else { t::HANDLED };
-            voice.fill(handled, &[("id", id), ("n", attempts), ("outcome", outcome)]) + &with(text.as_ref())
+            let failures = voice.counted(*attempts, t::ONE_FAILURE, t::FAILURES);
+            let outcome = voice.word(stored::handled(outcome), outcome);
+            let text = text.as_deref().map(|text| stored::parts(text, voice.0));
+            let values: [(&str, &dyn Display); 3] =
+                [("id", id), ("failures", &failures), ("outcome", &outcome)];
+            voice.fill(handled, &values) + &with(text.as_ref())
         }
         Happening::Failing { id, attempts, error, set_aside, .. } => {
             let failing = if *set_aside { t::ASIDE } else { t::FAILING };
-            voice.fill(failing, &[("id", id), ("n", attempts)]) + &with(error.as_ref())
+            voice.fill(failing, &[("id", id), ("times", &voice.times(*attempts))]) + &with(error.as_ref())
         }
         _ => String::new(),
     }
@@ -164,7 +173,16 @@ fn sending(what: &Happening, voice: Voice) -> String {
             }
         }
         Happening::Called { call_id, operation, items } => {
-            voice.fill(t::CALLED, &[("call", operation), ("n", items), ("id", call_id)])
+            let appointments = voice.counted(*items, w::ONE_APPOINTMENT, w::APPOINTMENTS);
+            let mailboxes = voice.counted(*items, w::ONE_MAILBOX, w::MAILBOXES);
+            let called = if operation == "GetEvents" { t::CALLED_ABOUT } else { t::CALLED };
+            let values: [(&str, &dyn Display); 4] = [
+                ("call", operation),
+                ("appointments", &appointments),
+                ("mailboxes", &mailboxes),
+                ("id", call_id),
+            ];
+            voice.fill(called, &values)
         }
         Happening::CallEnded { operation, success, event_id, text, planner_call_id, .. } => {
             let how = if *success { t::CALL_ANSWERED } else { t::CALL_FAILED };
@@ -188,7 +206,7 @@ fn sending(what: &Happening, voice: Voice) -> String {
                 ("origin", origin_id),
                 ("times", &times(voice.0, slot)),
                 ("version", version),
-                ("outcome", &voice.outcome(outcome)),
+                ("outcome", &voice.word(stored::receipt(outcome), outcome)),
             ];
             voice.fill(t::ANSWERED, &values) + &with(text.as_ref())
         }

@@ -1,9 +1,14 @@
 //! The alerts that stand, of all instances together, and which of them a group or a mailbox is concerned by. Pure.
 
+use std::collections::BTreeSet;
+
+use base::event_entry::Clears;
 use calendar::codes;
 use serde_json::{Value, json};
-use store::alerts::Alert;
+use store::alerts::{Alert, OpenMatters};
+use store::withheld::{WithheldRun, WithheldSource};
 
+use crate::alert_keeper::states;
 use crate::texts::{Language, in_language};
 
 /// An alert names no more subjects than this; more of them may be concerned.
@@ -40,9 +45,42 @@ pub(crate) fn is_critical(alert: &Alert) -> bool {
     codes::by_id(alert.code).is_some_and(|entry| entry.critical)
 }
 
+/// Is it about something that waits for an operator?
+pub(crate) fn is_state(alert: &Alert) -> bool {
+    codes::by_id(alert.code).is_some_and(|entry| entry.clears == Clears::State)
+}
+
+/// Leaves out what does not wait for an operator any more: whoever keeps the alerts looks only now and then.
+pub(crate) fn drop_settled(alerts: &mut Vec<Alert>, matters: &OpenMatters) {
+    let settled = |code: u16| states(matters).iter().any(|(state, so)| *state == code && !so);
+    alerts.retain(|alert| !settled(alert.code));
+}
+
+/// What withheld the deletions that the alert is about.
+fn withheld_by(code: u16) -> Option<WithheldSource> {
+    if code == codes::DELETES_WITHHELD.id {
+        Some(WithheldSource::FullRead)
+    } else if code == codes::COMPARISON_WITHHELD.id {
+        Some(WithheldSource::Comparison)
+    } else {
+        None
+    }
+}
+
+/// Names the mailboxes whose deletions are withheld by these runs.
+pub(crate) fn name_withheld(alerts: &mut [Alert], runs: &[WithheldRun]) {
+    for alert in alerts {
+        let Some(source) = withheld_by(alert.code) else { continue };
+        let of_it = runs.iter().filter(|run| run.source == source);
+        let mails: BTreeSet<String> = of_it.map(|run| run.mail.to_string()).collect();
+        alert.subjects = mails.into_iter().take(NAMED_MAX).collect();
+    }
+}
+
 /// What the subjects of an alert are: "group", "mailbox", "account" …
 fn kind_of_subjects(alert: &Alert) -> Option<&'static str> {
-    codes::by_id(alert.code).and_then(|entry| entry.per)
+    let withheld = withheld_by(alert.code).map(|_| "mailbox");
+    codes::by_id(alert.code).and_then(|entry| entry.per).or(withheld)
 }
 
 /// The alerts about the stream of this group.
@@ -93,6 +131,31 @@ mod tests {
         assert_eq!(alerts[0].subjects, ["1", "2", "3"]);
         assert_eq!((alerts[0].since, alerts[0].occurrences), (alert(0, 3, &[]).since, 4));
         assert_eq!(alerts[0].last_at, alert(0, 5, &[]).last_at);
+    }
+
+    #[test]
+    fn what_was_settled_does_not_stand_and_what_waits_names_its_mailboxes() {
+        let mut alerts = vec![alert(4908, 0, &["1"]), alert(9106, 0, &[]), alert(9404, 0, &[])];
+        assert!(is_state(&alerts[1]) && !is_state(&alerts[0]));
+        drop_settled(&mut alerts, &OpenMatters { full_reads_withheld: true, ..OpenMatters::default() });
+        assert_eq!(alerts.iter().map(|alert| alert.code).collect::<Vec<_>>(), [4908, 9106]);
+        let run = |mail: &str, source| WithheldRun {
+            id: 1,
+            mail: calendar::MailAddress::parse(mail).unwrap(),
+            source,
+            withheld_at: Timestamp::UNIX_EPOCH,
+            keys: 20,
+            there: 30,
+            remaining: 20,
+            state: "withheld".to_owned(),
+            settled: None,
+        };
+        let runs = [run("b@x.dk", WithheldSource::FullRead), run("c@x.dk", WithheldSource::Comparison)];
+        name_withheld(&mut alerts, &runs);
+        assert_eq!(alerts[1].subjects, ["b@x.dk"]);
+        assert_eq!(alerts[0].subjects, ["1"]);
+        let about = |alert: &Alert| value(alert)["about"].clone();
+        assert_eq!((about(&alerts[1]), about(&alerts[0])), (json!("mailbox"), json!("group")));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What of a picture is to be looked at. Pure.
 
 use serde_json::{Value, json};
+use store::accounts::BackOffReason;
 use store::alerts::Alert;
 use store::group_streams::StreamState;
 use store::inspect::{Group, Work};
@@ -150,6 +151,8 @@ pub(super) struct Remark {
     what: Text,
     next: Text,
     values: Vec<(&'static str, String)>,
+    /// Values that are told in the language of the rest.
+    words: Vec<(&'static str, Text)>,
     /// It is this alert, whose meaning is told in the language of the rest.
     alert: Option<u16>,
     /// It is this stream, the reason of which is told in the language of the rest.
@@ -158,12 +161,15 @@ pub(super) struct Remark {
 
 impl Remark {
     fn new(what: Text, next: Text, values: Vec<(&'static str, String)>) -> Self {
-        Self { what, next, values, alert: None, stream: None }
+        Self { what, next, values, words: Vec::new(), alert: None, stream: None }
     }
 
     fn fill(&self, text: Text, language: Language) -> String {
+        let words: Vec<(&str, &str)> =
+            self.words.iter().map(|(name, word)| (*name, word.say(language))).collect();
+        let plain = self.values.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display));
         let values: Vec<(&str, &dyn std::fmt::Display)> =
-            self.values.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display)).collect();
+            plain.chain(words.iter().map(|(name, word)| (*name, word as &dyn std::fmt::Display))).collect();
         let meaning = self.alert.map_or("", |code| alerts::meaning(code, language));
         let why = self.stream.as_ref().map(|state| why(state, language)).unwrap_or_default();
         text.fill(language, &values).replace("{meaning}", meaning).replace("{reason}", &why)
@@ -189,13 +195,15 @@ fn still(picture: &Picture) -> Vec<Remark> {
     }
     let (running, still): (Vec<Stage>, Vec<Stage>) =
         Stage::ALL.into_iter().partition(|one| stage(work, *one).runs());
-    let of_stage =
-        |still: &Stage| Remark::new(t::R_STAGE, t::R_STAGE_NEXT, vec![("stage", still.name().to_owned())]);
+    let of_stage = |still: &Stage| Remark {
+        words: vec![("stage", still.text())],
+        ..Remark::new(t::R_STAGE, t::R_STAGE_NEXT, Vec::new())
+    };
     let mut remarks: Vec<Remark> = still.iter().map(of_stage).collect();
     let parts: Vec<String> = running
         .into_iter()
         .flat_map(|one| stage(work, one).missing)
-        .filter(|key| !(picture.limits.dry_run && key == SENDER))
+        .filter(|key| !(picture.sending.dry_run && key == SENDER))
         .collect();
     if !parts.is_empty() {
         remarks.push(Remark::new(t::R_PART, t::R_PART_NEXT, vec![("parts", parts.join(", "))]));
@@ -251,7 +259,10 @@ pub(super) fn remarks(picture: &Picture) -> Vec<Remark> {
     if picture.limits.any_certificate {
         add(t::R_ANY_CERTIFICATE, t::R_ANY_CERTIFICATE_NEXT, Vec::new());
     }
-    if picture.limits.dry_run {
+    for warning in picture.sending.warnings() {
+        add(warning, t::R_DRY_RUN_NEXT, Vec::new());
+    }
+    if picture.sending.dry_run {
         add(t::R_DRY_RUN, t::R_DRY_RUN_NEXT, Vec::new());
     } else if let Some(key) = &picture.oldest
         && age_s(key.decided_at, work.at) > LATE_S
@@ -278,19 +289,26 @@ pub(super) fn remarks(picture: &Picture) -> Vec<Remark> {
     for account in &picture.accounts.accounts {
         if let Some((_, why)) = account.waits {
             let name = account.user_name.clone().unwrap_or_else(|| account.account.to_string());
-            add(
-                t::R_ACCOUNT_WAITS,
-                t::R_ACCOUNT_WAITS_NEXT,
-                vec![("account", name), ("why", why.as_str().to_owned())],
-            );
+            remarks.push(Remark {
+                words: vec![("why", back_off(why))],
+                ..Remark::new(t::R_ACCOUNT_WAITS, t::R_ACCOUNT_WAITS_NEXT, vec![("account", name)])
+            });
         }
     }
     if work.budget.failed > 0 {
         let values =
             vec![("failed", work.budget.failed.to_string()), ("calls", work.budget.calls.to_string())];
-        add(t::R_CALLS_FAIL, t::R_CALLS_FAIL_NEXT, values);
+        remarks.push(Remark::new(t::R_CALLS_FAIL, t::R_CALLS_FAIL_NEXT, values));
     }
     remarks
+}
+
+/// Why an account waits.
+pub(super) const fn back_off(reason: BackOffReason) -> Text {
+    match reason {
+        BackOffReason::Busy => t::WAITS_BUSY,
+        BackOffReason::Refused => t::WAITS_REFUSED,
+    }
 }
 
 /// An age for people: the two largest units.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::super::diff::waits;
 use super::super::show::{moment, pairs, table};
+use super::super::stored;
 use super::super::stream::words;
 use super::judge::{self, Stage, Stream, age};
 use super::{Picture, age_s, alerts, event_meaning};
@@ -155,7 +156,8 @@ fn account_name(number: i64, language: Language) -> String {
 fn accounts(picture: &Picture, language: Language) -> String {
     let rows = picture.accounts.accounts.iter().map(|one| {
         let waits = one.waits.map(|(until, why)| {
-            t::WAITS_UNTIL.fill(language, &[("why", &why.as_str()), ("until", &moment(until))])
+            let why = judge::back_off(why).say(language);
+            t::WAITS_UNTIL.fill(language, &[("why", &why), ("until", &moment(until))])
         });
         let most = picture.limits.groups;
         vec![
@@ -238,7 +240,7 @@ fn raised(picture: &Picture, language: Language) -> String {
         vec![
             event.event_id.to_string(),
             event_meaning(event.event_id, language).to_owned(),
-            event.severity.clone(),
+            stored::say(stored::severity(&event.severity), &event.severity, language),
             event.count.to_string(),
             moment(event.last_at),
         ]

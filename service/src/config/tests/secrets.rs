@@ -158,3 +158,33 @@ fn admin_calls_beyond_this_machine_are_encrypted_or_the_start_is_refused() {
     // without anybody who may make admin calls there is no listener
     parse("[http]\nadmin_listen = \"0.0.0.0:8081\"\n").unwrap();
 }
+
+/// The file that was to hold a value is told, and not that the value is missing, too.
+#[test]
+fn a_file_that_cannot_be_used_is_the_only_problem() {
+    let folder = TempDir::new().unwrap();
+    let (password, path) = (folder.path().join("password"), folder.path().join("kommuneklient.toml"));
+    let given = example_with(|line| line.marks == 0 && line.dotted != "exchange.password");
+    let text = given.replace("[exchange]\n", &format!("[exchange]\npassword_file = {password:?}\n"));
+    assert_ne!(text, given);
+    fs::write(&path, text).unwrap();
+    for (holds, told) in
+        [(None, "cannot read"), (Some("\n"), "is empty"), (Some("a\nb\n"), "more than one line")]
+    {
+        if let Some(holds) = holds {
+            fs::write(&password, holds).unwrap();
+        }
+        let found = Config::examine(&path).unwrap().problems;
+        let told_all: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(told_all.len(), 1, "{told_all:?}");
+        assert!(
+            told_all[0].contains("exchange.password_file: ") && told_all[0].contains(told),
+            "{told_all:?}"
+        );
+    }
+    fs::write(&path, "[database]\nurl_file = \"/nowhere/at/all\"\n").unwrap();
+    let found = Config::examine(&path).unwrap().problems;
+    let about: Vec<&str> =
+        found.iter().map(|one| one.key.as_str()).filter(|key| key.starts_with("database")).collect();
+    assert_eq!(about, ["database.url_file"]);
+}

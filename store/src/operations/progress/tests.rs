@@ -190,24 +190,55 @@ async fn what_was_done_once_stays_done() {
     }
 }
 
-/// The resource list: a fetch that fails later is another matter.
+/// The resource list: what a later fetch comes to, or that it fails, is another matter.
 #[tokio::test]
-async fn a_fetch_that_fails_later_does_not_undo_a_refresh() {
+async fn each_refresh_keeps_its_own_outcome_whatever_later_fetches_do() {
     let database = database().await;
     let store = &database.store;
     let asked = store.record_operation(OperationKind::ResourceList, &Scope::All, "kim").await.unwrap();
     let fence = fence(store, "communicator/resource-list").await;
-    let record = async |answered, text: &str| {
-        let outcome =
-            ListOutcome { began: asked.asked_at, at: asked.asked_at, answered, text: text.to_owned() };
+    let record = async |began, answered, text: &str| {
+        let outcome = ListOutcome { began, at: began, answered, text: text.to_owned() };
         store.record_list_outcome(&fence, &outcome).await.unwrap();
         let asked = store.operation(asked.id).await.unwrap().unwrap();
         store.operation_progress(&asked).await.unwrap()
     };
-    assert!(!record(false, "failed").await.is_done());
-    assert!(record(true, "three listed").await.is_done());
-    let later = record(false, "failed again").await;
-    assert_eq!((later.done, later.of, later.outcome), (1, 1, None));
+    assert!(!record(asked.asked_at, false, "failed").await.is_done());
+    // nobody looks between the two
+    let outcome = ListOutcome {
+        began: asked.asked_at,
+        at: asked.asked_at,
+        answered: true,
+        text: "three listed, one new".into(),
+    };
+    store.record_list_outcome(&fence, &outcome).await.unwrap();
+    let next = store.record_operation(OperationKind::ResourceList, &Scope::All, "kim").await.unwrap();
+    for (answered, text) in [(false, "failed again"), (true, "three listed, none new")] {
+        let first = record(next.asked_at, answered, text).await;
+        let told = first.outcome.as_deref();
+        assert_eq!((first.done, first.of, told), (1, 1, Some("three listed, one new")), "{text}");
+        // also to who holds the row of before
+        assert_eq!(store.operation_progress(&asked).await.unwrap().outcome, first.outcome);
+    }
+    let second = store.operation_progress(&next).await.unwrap();
+    assert_eq!((second.is_done(), second.outcome.as_deref()), (true, Some("three listed, none new")));
+}
+
+/// A version that books no outcome fetched: the answer counts when somebody looks, and stays then.
+#[tokio::test]
+async fn an_answer_that_an_older_version_wrote_is_booked_when_it_is_seen() {
+    let database = database().await;
+    let store = &database.store;
+    let asked = store.record_operation(OperationKind::ResourceList, &Scope::All, "kim").await.unwrap();
+    let fence = fence(store, "communicator/resource-list").await;
+    let outcome =
+        ListOutcome { began: asked.asked_at, at: asked.asked_at, answered: true, text: "of then".into() };
+    store.record_list_outcome(&fence, &outcome).await.unwrap();
+    sql(store, "update operation set meant = null, outcome = null").await;
+    let seen = store.operation_progress(&asked).await.unwrap();
+    assert_eq!((seen.is_done(), seen.outcome.as_deref()), (true, Some("of then")));
+    let booked = store.operation(asked.id).await.unwrap().unwrap();
+    assert_eq!((booked.meant, booked.outcome.as_deref()), (Some(0), Some("of then")));
 }
 
 /// Who was erased was not done, and is not waited for.

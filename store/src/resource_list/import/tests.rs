@@ -44,16 +44,17 @@ async fn both_lists_are_taken_over_and_take_effect_and_blocking_goes_before() {
         dropped: 2,
         in_use_before: 3,
         whitelist_now: 3,
-        never_listed: 1,
+        never_listed: vec!["new@x".into()],
+        surprises: true,
         revived: 0,
     };
     let rehearsed = import(&database, &["a@x", "b@x", "new@x"], &["b@x"], false, true).await;
-    assert_eq!(rehearsed, ListImportEnd::Rehearsed(expected));
+    assert_eq!(rehearsed, ListImportEnd::Rehearsed(expected.clone()));
     assert_eq!(in_use(&database).await, ["a@x", "b@x", "c@x"], "a rehearsal changes nothing");
     assert_eq!(database.store.whitelist().await.unwrap(), []);
 
     let refused = import(&database, &["a@x", "b@x", "new@x"], &["b@x"], false, false).await;
-    assert_eq!(refused, ListImportEnd::Refused(expected), "two of three would be dropped");
+    assert_eq!(refused, ListImportEnd::Refused(expected.clone()), "two of three would be dropped");
     let done = import(&database, &["a@x", "b@x", "new@x"], &["b@x"], true, false).await;
     assert_eq!(done, ListImportEnd::Done(expected));
     assert_eq!(in_use(&database).await, ["a@x"]);

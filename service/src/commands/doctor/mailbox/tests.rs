@@ -67,6 +67,25 @@ fn a_mailbox_that_is_in_step_has_nothing_to_be_done() {
     assert_eq!(judge(&well()).len(), 13);
 }
 
+/// What the stages store in English is said in Danish, and one of something is one.
+#[test]
+fn evidence_is_told_in_the_language_of_whoever_asks() {
+    let mut found = well();
+    found.facts.counts.there = 1;
+    found.facts.last_notification = Some((at(5), "FullRead".to_owned(), Some("full read".to_owned())));
+    found.stopped = vec![crate::texts::status::LISTENER, crate::texts::status::QUALIFIER];
+    let steps = judge(&found);
+    let told = |key: &str, language| {
+        let step = steps.iter().find(|step| step.title.key == key).unwrap();
+        step.evidence.words(language)
+    };
+    assert!(told("mailbox.notified", Language::Da).ends_with(", hele vinduet: læst helt"));
+    assert!(told("mailbox.sent", Language::Da).ends_with(", kode 0: accepteret"));
+    assert!(told("mailbox.decided", Language::En).contains("nothing was decided"));
+    assert_eq!(told("mailbox.stages", Language::Da), "står stille: lytter, vurdering");
+    assert_eq!(told("mailbox.stages", Language::En), "standing still: listener, qualifier");
+}
+
 #[test]
 fn each_reason_is_found_by_its_step() {
     use Verdict::{Ask, Fail, Open, Warn};
@@ -77,7 +96,7 @@ fn each_reason_is_found_by_its_step() {
         Fail,
         "mailbox unblock a@x.dk",
     );
-    only(|f| f.stopped = vec!["qualifier"], "mailbox.stages", Fail, "status");
+    only(|f| f.stopped = vec![crate::texts::status::QUALIFIER], "mailbox.stages", Fail, "status");
     only(|f| f.facts.group = None, "mailbox.listened", Fail, "4934");
     only(|f| f.facts.subscribed = false, "mailbox.listened", Fail, "rediscover a@x.dk");
     only(|f| f.facts.adopted_at = None, "mailbox.adopted", Warn, "by itself");
@@ -125,6 +144,7 @@ fn of_a_mailbox_that_is_not_used_only_that_is_said() {
         f.facts.group = None;
     };
     only(unused, "mailbox.used", Verdict::Fail, "resources refresh");
+    only(unused, "mailbox.used", Verdict::Fail, "no longer on Planner's list (P-NotInPlanner)");
     let listed = |f: &mut Found| {
         f.facts.deleted_date = Some(at(9));
         f.facts.whitelist_in_use = true;

@@ -95,8 +95,23 @@ fn an_entry_has_words_and_fields() {
         Happening::Failing { id: 4, kind: "CreatedEvent".into(), attempts: 2, error: None, set_aside: false };
     assert_eq!(of(&waits, Language::En), "notification 4 failed 2 times, tried again");
     assert_eq!(of(&waits, Language::Da), "notifikation 4 mislykkedes 2 gange, forsøges igen");
+    let once =
+        Happening::Failing { id: 4, kind: "CreatedEvent".into(), attempts: 1, error: None, set_aside: true };
+    assert_eq!(of(&once, Language::En), "notification 4 failed 1 time, set aside");
+    assert_eq!(of(&once, Language::Da), "notifikation 4 mislykkedes 1 gang, lagt til side");
     let told = of(&answered, Language::Da);
     assert!(told.starts_with("kvittering 10 for ændringen af U (") && told.contains(" til "), "{told}");
+}
+
+#[test]
+fn why_a_mailbox_is_not_used_is_told_in_words() {
+    let told = |reason: Option<&str>, language| {
+        of(&Happening::NotInUse { reason: reason.map(ToOwned::to_owned) }, language)
+    };
+    let ours = told(Some("P-NonWhitelist"), Language::En);
+    assert_eq!(ours, "not used any more: not on the whitelist (P-NonWhitelist)");
+    assert_eq!(told(Some("on leave"), Language::En), "not used any more: on leave");
+    assert_eq!(told(None, Language::Da), "bruges ikke mere: ingen grund angivet");
 }
 
 #[test]
@@ -121,8 +136,8 @@ fn why_an_appointment_is_not_told_and_what_keeps_all_of_them_is_said() {
         event_id: Some(6904),
         text: Some("no answer".to_owned()),
     };
-    let rehearsal = Sending { dry_run: true, failure: None };
-    let fails = Sending { dry_run: false, failure: Some(failure) };
+    let rehearsal = Sending { dry_run: true, ..Sending::default() };
+    let fails = Sending { failure: Some(failure), ..Sending::default() };
     for (sending, words) in [(&rehearsal, "planner.dry_run is set"), (&fails, "no answer (6904)")] {
         let told = standing(&differs, &used(), &present(sending), Language::En);
         assert!(told.contains(words), "{told}");
@@ -131,4 +146,46 @@ fn why_an_appointment_is_not_told_and_what_keeps_all_of_them_is_said() {
         Happening::Acted { act: "mailbox allow".into(), by: "kim".into(), reason: Some("pilot".into()) };
     assert_eq!(of(&acted, Language::En), "kim did: mailbox allow: pilot");
     assert_eq!(fields(&acted)["reason"], "pilot");
+}
+
+/// What the stages store in English is said in the language of whoever asks, and counted.
+#[test]
+fn what_is_stored_in_english_is_said_in_danish_too() {
+    let read = Happening::Handled {
+        id: 1,
+        kind: "FullRead".into(),
+        outcome: "full read".into(),
+        text: Some("found 0, created 0, updated 1, deleted 0".into()),
+        attempts: 1,
+    };
+    assert_eq!(
+        of(&read, Language::Da),
+        "notifikation 1 behandlet efter 1 fejl: læst helt: fandt 0, oprettede 0, ændrede 1, slettede 0"
+    );
+    assert_eq!(
+        of(&read, Language::En),
+        "notification 1 handled after 1 failure: full read: found 0, created 0, updated 1, deleted 0"
+    );
+    let called = |operation: &str, items| {
+        let what = Happening::Called { call_id: uuid::Uuid::nil(), operation: operation.to_owned(), items };
+        let told = |language| {
+            let told = of(&what, language);
+            told.rsplit_once(" (").map(|(told, _)| told.to_owned()).unwrap_or_default()
+        };
+        (told(Language::En), told(Language::Da))
+    };
+    let (english, danish) = called("GetEvents", 1);
+    assert_eq!(english, "call GetEvents to Planner about 1 mailbox");
+    assert_eq!(danish, "kald GetEvents til Planner om 1 postkasse");
+    assert_eq!(called("CreateEvents", 2).1, "kald CreateEvents til Planner med 2 aftaler");
+    let event = Happening::Event { event_id: 4906, severity: "error".into(), message: "m".into() };
+    assert_eq!(of(&event, Language::Da), "hændelse 4906 (fejl): m");
+    let withheld = Happening::Withheld {
+        run: 3,
+        source: "full_read".into(),
+        keys: 20,
+        there: 30,
+        state: "rejected".into(),
+    };
+    assert!(of(&withheld, Language::Da).ends_with("(kørsel 3, afvist)"));
 }

@@ -74,14 +74,7 @@ fn well() -> Picture {
         oldest: None,
         alerts: Vec::new(),
         sending: crate::commands::diff::Sending::default(),
-        limits: Limits {
-            calls: None,
-            events: None,
-            simultaneous: 1,
-            groups: 3,
-            dry_run: false,
-            any_certificate: false,
-        },
+        limits: Limits { calls: None, events: None, simultaneous: 1, groups: 3, any_certificate: false },
     }
 }
 
@@ -123,7 +116,7 @@ fn each_thing_to_be_looked_at_is_said_once() {
     assert_eq!(change(without_sender), ["status.r.part"], "the stage runs, and sends nothing");
     let rehearsed = change(|p| {
         p.work.leases.iter_mut().filter(|l| l.key == SENDER).for_each(|l| l.owner = None);
-        p.limits.dry_run = true;
+        p.sending.dry_run = true;
     });
     assert_eq!(rehearsed, ["status.r.dry_run"], "in a rehearsal nobody sends on purpose");
     assert_eq!(change(|p| p.work.queues.resource_list_fetched_at = None), ["status.r.no_list"]);
@@ -145,7 +138,7 @@ fn each_thing_to_be_looked_at_is_said_once() {
     };
     assert_eq!(change(waits), ["status.r.account_waits"]);
     let dry = |p: &mut Picture| {
-        p.limits.dry_run = true;
+        p.sending.dry_run = true;
         p.oldest = Some(unsent(1_000_000));
     };
     assert_eq!(change(dry), ["status.r.dry_run"], "what is not sent on purpose is not late");

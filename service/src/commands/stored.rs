@@ -1,0 +1,187 @@
+//! Words that the stages store in English, for people in their language; those of a newer version as they are. Pure.
+
+use crate::texts::{Language, Text, alerts as a, explain as e, stored as t};
+
+/// What may have become of a notification.
+const HANDLED: &[Text] = &[
+    t::UNCHANGED,
+    t::CREATED,
+    t::UPDATED,
+    t::DELETED,
+    t::SEVERAL,
+    t::READ,
+    t::READ_IN_PART,
+    t::NOT_IN_USE,
+    t::NO_RESOURCE,
+];
+
+/// What a list of numbers, or of what was done, is made of. Of two that begin alike the longer one stands first.
+const PARTS: &[Text] = &[
+    t::N_FOUND,
+    t::N_CREATED,
+    t::N_UPDATED,
+    t::N_DELETED,
+    t::N_WITHHELD,
+    t::N_UNREADABLE,
+    t::N_REFUSED,
+    t::LIST_EMPTY,
+    t::LIST_N,
+    t::LIST_NEW,
+    t::LIST_AGAIN,
+    t::LIST_DROPPED,
+    t::LIST_WITHHELD,
+    t::LIST_TWICE,
+    t::LIST_UNUSABLE,
+];
+
+/// What stands between two parts.
+const BETWEEN: [&str; 2] = [", ", ": "];
+
+/// What is known of a stored word, or the word.
+pub(super) fn say(known: Option<Text>, stored: &str, language: Language) -> String {
+    known.map_or_else(|| stored.to_owned(), |text| text.say(language).to_owned())
+}
+
+/// What became of a notification.
+pub(super) fn handled(outcome: &str) -> Option<Text> {
+    HANDLED.iter().find(|text| text.en == outcome).copied()
+}
+
+/// What a receipt led to.
+pub(super) fn receipt(outcome: &str) -> Option<Text> {
+    Some(match outcome {
+        "acknowledged" => e::ACCEPTED,
+        "converted" => e::CONVERTED,
+        "own" => e::OWN,
+        "transient" => e::NOT_NOW,
+        "refused" => e::REFUSED,
+        "set_aside" => e::SET_ASIDE,
+        "unknown" => e::OPEN,
+        "unsure" => e::UNSURE,
+        "unsent" => e::UNSENT,
+        _ => return None,
+    })
+}
+
+/// A kind of notification.
+pub(super) fn kind(kind: &str) -> Option<Text> {
+    Some(match kind {
+        "CreatedEvent" => t::NEW_ITEM,
+        "ModifiedEvent" => t::CHANGED_ITEM,
+        "DeletedEvent" => t::DELETED_ITEM,
+        "MovedEvent" => t::MOVED_ITEM,
+        "CopiedEvent" => t::COPIED_ITEM,
+        "FreeBusyChangedEvent" => t::FREE_BUSY,
+        "SyncChange" => t::CAUGHT_CHANGE,
+        "SyncDelete" => t::CAUGHT_DELETE,
+        "SyncCheck" => t::CAUGHT_CHECK,
+        "FullRead" => t::WHOLE_WINDOW,
+        _ => return None,
+    })
+}
+
+/// How bad an event is.
+pub(super) fn severity(name: &str) -> Option<Text> {
+    [a::SEVERITY_INFORMATION, a::SEVERITY_WARNING, a::SEVERITY_ERROR].into_iter().find(|text| text.en == name)
+}
+
+/// Part after part; one that is not known stays as it is.
+pub(super) fn parts(text: &str, language: Language) -> String {
+    let mut told = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (said, left) = part(rest, language);
+        told.push_str(&said);
+        let between = BETWEEN.into_iter().find(|between| left.starts_with(between)).unwrap_or_default();
+        told.push_str(between);
+        // what is left begins with what stands between, or is empty
+        rest = left.get(between.len().max(1)..).unwrap_or_default();
+    }
+    told
+}
+
+/// The first part in a language, and what follows it.
+fn part(text: &str, language: Language) -> (String, &str) {
+    let ends = |rest: &str| rest.is_empty() || BETWEEN.into_iter().any(|between| rest.starts_with(between));
+    let known = PARTS.iter().find_map(|known| {
+        let (values, rest) = read(known.en, text)?;
+        ends(rest).then(|| {
+            let said = values.iter().fold(known.say(language).to_owned(), |said, (name, value)| {
+                said.replace(&format!("{{{name}}}"), value)
+            });
+            (said, rest)
+        })
+    });
+    known.unwrap_or_else(|| {
+        let end = BETWEEN.into_iter().filter_map(|between| text.find(between)).min().unwrap_or(text.len());
+        (text[..end].to_owned(), &text[end..])
+    })
+}
+
+/// The names and numbers of a text that begins with this template, and what follows it.
+type Read<'a> = (Vec<(&'static str, &'a str)>, &'a str);
+
+fn read<'a>(template: &'static str, text: &'a str) -> Option<Read<'a>> {
+    let mut pieces = template.split('{');
+    let mut rest = text.strip_prefix(pieces.next()?)?;
+    let mut values = Vec::new();
+    for piece in pieces {
+        let (name, words) = piece.split_once('}')?;
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = rest.split_at(digits);
+        if number.is_empty() {
+            return None;
+        }
+        values.push((name, number));
+        rest = after.strip_prefix(words)?;
+    }
+    Some((values, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_said_in_danish_and_left_alone_in_english() {
+        for (stored, danish) in [
+            (
+                "found 12, created 1, updated 0, deleted 3, deletions withheld 30 of 40, unreadable 2, \
+                 refused by the database 1",
+                "fandt 12, oprettede 1, ændrede 0, slettede 3, tilbageholdt 30 af 40 sletninger, ulæselige 2, \
+                 afvist af databasen 1",
+            ),
+            (
+                "10 listed: 0 new, 2 used again, 1 not used any more, 3 missing, withheld, \
+                 4 addresses listed twice, skipped, 5 without a usable address, skipped",
+                "10 på listen: 0 nye, 2 bruges igen, 1 bruges ikke mere, 3 mangler, tilbageholdt, \
+                 4 adresser på listen to gange, sprunget over, 5 uden brugbar adresse, sprunget over",
+            ),
+            (
+                "planner returned no resources, the last good list stays",
+                "Planner svarede uden ressourcer, den sidste gode liste bliver stående",
+            ),
+            ("found 1, something new, created 2", "fandt 1, something new, oprettede 2"),
+            ("the call failed: timeout, again", "the call failed: timeout, again"),
+            ("found many", "found many"),
+            ("", ""),
+        ] {
+            assert_eq!(parts(stored, Language::Da), danish);
+            assert_eq!(parts(stored, Language::En), stored);
+        }
+    }
+
+    #[test]
+    fn words_of_a_newer_version_are_told_as_they_are() {
+        let handled = |word: &str| say(handled(word), word, Language::Da);
+        assert_eq!((handled("unchanged"), handled("full read")), ("uændret".into(), "læst helt".into()));
+        assert_eq!(handled("put off"), "put off");
+        assert_eq!(say(severity("warning"), "warning", Language::Da), "advarsel");
+        assert_eq!(say(receipt("acknowledged"), "acknowledged", Language::Da), "accepteret");
+        assert_eq!(say(kind("Other"), "Other", Language::Da), "Other");
+        // what is stored is the English of the text
+        for text in HANDLED.iter().chain(PARTS) {
+            assert_ne!(text.en, text.da);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Words of ours for why a mailbox is not used or not listened to: what they say, and what they mean.
+
+texts! {
+    WITH_CODE = "why.with_code" { en "{words} ({code})" da "{words} ({code})" }
+
+    NON_WHITELIST = "why.non_whitelist" { en "not on the whitelist" da "ikke på hvidlisten" }
+    NON_WHITELIST_MEANS = "why.non_whitelist.means" {
+        en "the whitelist has entries, and the mailbox is none of them, so it is not used; `kommuneklient mailbox allow MAILBOX` puts it there"
+        da "hvidlisten har linjer, og postkassen er ikke på den, så den bruges ikke; `kommuneklient mailbox allow POSTKASSE` sætter den på"
+    }
+    NOT_IN_PLANNER = "why.not_in_planner" {
+        en "no longer on Planner's list" da "ikke længere på Planners liste"
+    }
+    NOT_IN_PLANNER_MEANS = "why.not_in_planner.means" {
+        en "the last list of Planner did not name the mailbox, so it is not used; when the employee is set up there again, `kommuneklient resources refresh` brings it back"
+        da "Planners seneste liste nævnte ikke postkassen, så den bruges ikke; når medarbejderen er oprettet der igen, bringer `kommuneklient resources refresh` den tilbage"
+    }
+    NOT_COVERED = "why.not_covered" {
+        en "no service account has room for it" da "ingen servicekonto har plads til den"
+    }
+    NOT_COVERED_MEANS = "why.not_covered.means" {
+        en "each service account carries a limited number of affinity groups, and all are full, so the mailbox is not listened to; `kommuneklient credential list` shows the room, `kommuneklient credential add` adds an account"
+        da "hver servicekonto bærer et begrænset antal affinitetsgrupper, og alle er fulde, så der lyttes ikke til postkassen; `kommuneklient credential list` viser pladsen, `kommuneklient credential add` tilføjer en konto"
+    }
+    NOT_SOLVED = "why.not_solved" {
+        en "its place is not known, and may not be asked for" da "dens placering er ukendt, og der må ikke spørges"
+    }
+    NOT_SOLVED_MEANS = "why.not_solved.means" {
+        en "the mailbox was never located, and listener.deactivate_solving_of_group_affinity forbids to ask for its place, so it is not listened to; set that to false and start the service anew"
+        da "postkassen er aldrig lokaliseret, og listener.deactivate_solving_of_group_affinity forbyder at spørge efter dens placering, så der lyttes ikke til den; sæt den til false, og start tjenesten igen"
+    }
+
+    UNKNOWN = "why.unknown" {
+        en "{word} is neither the number of an event nor one of the words {words}; `kommuneklient codes` lists the numbers"
+        da "{word} er hverken nummeret på en hændelse eller et af ordene {words}; `kommuneklient codes` viser numrene"
+    }
+}

@@ -1,0 +1,55 @@
+//! Words that the stages store in the database in English. What is stored is the English of the text; it is said in the
+//! language of whoever asks when it is shown.
+
+texts! {
+    /// What became of a notification.
+    UNCHANGED = "stored.unchanged" { en "unchanged" da "uændret" }
+    CREATED = "stored.created" { en "created" da "oprettet" }
+    UPDATED = "stored.updated" { en "updated" da "ændret" }
+    DELETED = "stored.deleted" { en "deleted" da "slettet" }
+    SEVERAL = "stored.several" { en "several" da "flere ændringer" }
+    READ = "stored.read" { en "full read" da "læst helt" }
+    READ_IN_PART = "stored.read_in_part" { en "full read in part" da "læst delvist" }
+    NOT_IN_USE = "stored.not_in_use" { en "not in use" da "ikke i brug" }
+    NO_RESOURCE = "stored.no_resource" { en "no such resource" da "ingen sådan ressource" }
+
+    /// The numbers of that.
+    N_FOUND = "stored.n.found" { en "found {n}" da "fandt {n}" }
+    N_CREATED = "stored.n.created" { en "created {n}" da "oprettede {n}" }
+    N_UPDATED = "stored.n.updated" { en "updated {n}" da "ændrede {n}" }
+    N_DELETED = "stored.n.deleted" { en "deleted {n}" da "slettede {n}" }
+    N_WITHHELD = "stored.n.withheld" {
+        en "deletions withheld {n} of {all}" da "tilbageholdt {n} af {all} sletninger"
+    }
+    N_UNREADABLE = "stored.n.unreadable" { en "unreadable {n}" da "ulæselige {n}" }
+    N_REFUSED = "stored.n.refused" { en "refused by the database {n}" da "afvist af databasen {n}" }
+
+    /// What a fetch of the resource list came to.
+    LIST_EMPTY = "stored.list.empty" {
+        en "planner returned no resources, the last good list stays"
+        da "Planner svarede uden ressourcer, den sidste gode liste bliver stående"
+    }
+    LIST_N = "stored.list.n" { en "{n} listed" da "{n} på listen" }
+    LIST_NEW = "stored.list.new" { en "{n} new" da "{n} nye" }
+    LIST_AGAIN = "stored.list.again" { en "{n} used again" da "{n} bruges igen" }
+    LIST_DROPPED = "stored.list.dropped" { en "{n} not used any more" da "{n} bruges ikke mere" }
+    LIST_WITHHELD = "stored.list.withheld" { en "{n} missing, withheld" da "{n} mangler, tilbageholdt" }
+    LIST_TWICE = "stored.list.twice" {
+        en "{n} addresses listed twice, skipped" da "{n} adresser på listen to gange, sprunget over"
+    }
+    LIST_UNUSABLE = "stored.list.unusable" {
+        en "{n} without a usable address, skipped" da "{n} uden brugbar adresse, sprunget over"
+    }
+
+    /// Kinds of notifications, in a word or two; these are stored as names.
+    NEW_ITEM = "stored.kind.new_item" { en "new item" da "nyt element" }
+    CHANGED_ITEM = "stored.kind.changed_item" { en "changed item" da "ændret element" }
+    DELETED_ITEM = "stored.kind.deleted_item" { en "deleted item" da "slettet element" }
+    MOVED_ITEM = "stored.kind.moved_item" { en "moved item" da "flyttet element" }
+    COPIED_ITEM = "stored.kind.copied_item" { en "copied item" da "kopieret element" }
+    FREE_BUSY = "stored.kind.free_busy" { en "free/busy time" da "ledig/optaget-tid" }
+    CAUGHT_CHANGE = "stored.kind.caught_change" { en "change caught up" da "indhentet ændring" }
+    CAUGHT_DELETE = "stored.kind.caught_delete" { en "deletion caught up" da "indhentet sletning" }
+    CAUGHT_CHECK = "stored.kind.caught_check" { en "check of what was missed" da "kontrol af det forsømte" }
+    WHOLE_WINDOW = "stored.kind.whole_window" { en "whole window" da "hele vinduet" }
+}
