@@ -126,12 +126,17 @@ impl LeaseKeeper {
         self.renewing = true;
         self.context.busy(true);
         let book = self.book.clone();
-        let renewal = self.runtime.spawn(async move { book.renew().await });
+        let renewal = self.runtime.spawn(async move {
+            let has_part = book.has_part().await;
+            book.renew().await.map(|_held| has_part)
+        });
         ctx.spawn(renewal.into_actor(self).map(|result, actor, _| {
             actor.renewing = false;
             actor.context.busy(false);
             match result {
-                Ok(Ok(_held)) => {}
+                Ok(Ok(true)) => {}
+                // nothing was renewed, so nothing says that the database is there, and nobody waits for what is ours
+                Ok(Ok(false)) => actor.pool.not_renewed(),
                 Ok(Err(error)) => {
                     actor.pool.not_renewed();
                     tracing::error!(

@@ -323,6 +323,12 @@ impl LeaseBook {
         self.inner.time_to_live * 9 / 10
     }
 
+    /// Has this instance a part in the work: is it registered, or does it hold a lease? Otherwise
+    /// [`renew`](Self::renew) has nothing to do, and does not ask the database.
+    pub async fn has_part(&self) -> bool {
+        self.inner.registration.lock().await.is_some() || !self.held().is_empty()
+    }
+
     /// Renews every lease of this book in one statement, with the row of this instance, and marks those that were
     /// lost. Returns how many are held now.
     ///

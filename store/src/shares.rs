@@ -174,6 +174,8 @@ impl Looking {
                     // a little later, so that it has run out
                     owned.next_expiry.map_or(interval, |next| interval.min(next + Duration::from_millis(5)))
                 }
+                // the program ends
+                Err(_) if self.store.closed().is_cancelled() => return,
                 Err(error) => {
                     if !blind {
                         tracing::warn!(

@@ -15,12 +15,16 @@ struct Scene {
     database: store::testing::TestDatabase,
     /// The pool, of one connection.
     store: Store,
-    lease: store::lease::Lease,
+    lease: Option<store::lease::Lease>,
     said: watch::Receiver<Option<String>>,
     tree: Tree,
 }
 
 async fn scene(runtime: Handle) -> Scene {
+    scene_of(runtime, true).await
+}
+
+async fn scene_of(runtime: Handle, holds_a_lease: bool) -> Scene {
     let database = store::testing::database().await;
     let store = Store::open(StoreOptions {
         pool_size: 1,
@@ -30,7 +34,10 @@ async fn scene(runtime: Handle) -> Scene {
     .unwrap();
     let clock = SystemClock::shared();
     let book = LeaseBook::new(store.clone(), clock.clone(), "test".into(), Duration::from_secs(12));
-    let lease = book.acquire("listener", Duration::ZERO).await.unwrap();
+    let lease = match holds_a_lease {
+        true => Some(book.acquire("listener", Duration::ZERO).await.unwrap()),
+        false => None,
+    };
     let broken = watch::Sender::new(None);
     let said = broken.subscribe();
     let tools =
@@ -44,6 +51,10 @@ async fn scene(runtime: Handle) -> Scene {
 }
 
 impl Scene {
+    fn holds(&self) -> bool {
+        self.lease.as_ref().is_some_and(store::lease::Lease::is_valid)
+    }
+
     /// Waits until the process is told that it must end.
     async fn told(&mut self) -> String {
         let reason = tokio::time::timeout(Duration::from_secs(20), self.said.wait_for(Option::is_some)).await;
@@ -64,7 +75,7 @@ fn a_keeper_whose_pool_is_used_up_for_good_says_that_the_process_must_end() {
         let never_given_back = scene.store.client("test").await.unwrap();
         let reason = scene.told().await;
         assert!(reason.contains("pool"), "{reason}");
-        assert!(scene.lease.is_valid(), "its leases were renewed all the time");
+        assert!(scene.holds(), "its leases were renewed all the time");
         scene.tree.shutdown().await;
         drop(never_given_back);
     });
@@ -96,10 +107,27 @@ fn a_keeper_whose_pool_waits_for_a_lock_waits_with_it() {
         drop(patient);
         migration.commit().await.unwrap();
         assert_eq!(reading.await.unwrap().unwrap(), None);
-        assert!(scene.lease.is_valid());
+        assert!(scene.holds());
         // and a pool that is dead without a lock is told as ever
         let never_given_back = scene.store.client("test").await.unwrap();
         assert!(scene.told().await.contains("pool"));
+        scene.tree.shutdown().await;
+        drop(never_given_back);
+    });
+}
+
+/// Regression: an instance that waited for the database at its start, without a lease or a name among the others, ended
+/// after the patience, because the renewal of nothing succeeded all the time (torture, an ending by own decision while
+/// PostgreSQL was restarted).
+#[test]
+fn a_keeper_without_anything_to_renew_waits_for_the_database() {
+    run(async |runtime| {
+        let mut scene = scene_of(runtime, false).await;
+        let never_given_back = scene.store.client("test").await.unwrap();
+        // as long as nobody says anything: six times its patience, with a try at least at each fifth of it
+        let patient = tokio::time::timeout(PATIENCE * 6, scene.said.wait_for(Option::is_some)).await;
+        assert!(patient.is_err(), "{patient:?}");
+        drop(patient);
         scene.tree.shutdown().await;
         drop(never_given_back);
     });
