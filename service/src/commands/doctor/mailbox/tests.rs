@@ -144,7 +144,12 @@ fn of_a_mailbox_that_is_not_used_only_that_is_said() {
         f.facts.group = None;
     };
     only(unused, "mailbox.used", Verdict::Fail, "resources refresh");
-    only(unused, "mailbox.used", Verdict::Fail, "no longer on Planner's list (P-NotInPlanner)");
+    let mut found = well();
+    unused(&mut found);
+    let steps = judge(&found);
+    let used = steps.iter().find(|step| step.title.key == "mailbox.used").expect("it is judged");
+    let said = used.evidence.words(Language::En);
+    assert!(said.contains("no longer on Planner's list (P-NotInPlanner)"), "{said}");
     let listed = |f: &mut Found| {
         f.facts.deleted_date = Some(at(9));
         f.facts.whitelist_in_use = true;
