@@ -83,11 +83,13 @@ async fn the_last_picture_stands_in_the_database() {
     let other = store.client("test").await.unwrap();
     other.batch_execute("begin; lock table group_stream in exclusive mode").await.unwrap();
     record.happened(StreamEvent::Opened, None, at(3));
+    // not from within the transaction: that sees the connections as they were at its first look
+    let watcher = store.client("test").await.unwrap();
     let mut broken_off = 0;
     for _ in 0..1_500 {
         let waiting = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
                        where wait_event_type = 'Lock' and query like '%insert into group_stream%'";
-        broken_off = other.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0);
+        broken_off = watcher.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0);
         if broken_off > 0 {
             break;
         }
