@@ -200,6 +200,10 @@ texts! {
     R_DRY_RUN = "status.r.dry_run" {
         en "planner.dry_run is set: nothing is sent" da "planner.dry_run er sat: intet sendes"
     }
+    R_DRY_DIFFERS_NEXT = "status.r.dry_differs.next" {
+        en "what runs counts; start it anew with the configuration that is meant, or give this command that of the service (--config)"
+        da "det, der kører, gælder; start det igen med den konfiguration, der er ment, eller giv denne kommando tjenestens (--config)"
+    }
     R_DRY_RUN_NEXT = "status.r.dry_run.next" {
         en "kommuneklient diff shows what would be sent" da "kommuneklient diff viser, hvad der ville blive sendt"
     }

@@ -260,7 +260,7 @@ pub(super) fn remarks(picture: &Picture) -> Vec<Remark> {
         add(t::R_ANY_CERTIFICATE, t::R_ANY_CERTIFICATE_NEXT, Vec::new());
     }
     for warning in picture.sending.warnings() {
-        add(warning, t::R_DRY_RUN_NEXT, Vec::new());
+        add(warning, t::R_DRY_DIFFERS_NEXT, Vec::new());
     }
     if picture.sending.dry_run {
         add(t::R_DRY_RUN, t::R_DRY_RUN_NEXT, Vec::new());
