@@ -328,9 +328,30 @@ impl Carrying {
         }
     }
 
+    /// Keys that some services give a value for and others one that cannot be carried over.
+    fn one_sided(&self) -> Vec<Disagreement> {
+        let of =
+            |((key, name, reason), whose): (&(Option<&'static str>, String, String), &BTreeSet<String>)| {
+                let key = (*key)?;
+                let given = self.given.get(key).filter(|given| !given.is_empty())?;
+                let said =
+                    given.iter().map(|one| Said { whose: one.whose.clone(), value: one.value.to_string() });
+                let left =
+                    whose.iter().map(|whose| Said { whose: whose.clone(), value: format!("left: {reason}") });
+                let taken = given.first().map(|one| one.value.to_string()).unwrap_or_default();
+                Some(Disagreement {
+                    key: Some(key),
+                    name: name.clone(),
+                    values: said.chain(left).collect(),
+                    taken: format!("{taken}, which is all that can be carried over"),
+                })
+            };
+        self.left.iter().filter_map(of).collect()
+    }
+
     /// One value for each key.
     fn decided(mut self) -> Outcome {
-        let (mut carried, mut disagreements) = (Vec::new(), Vec::new());
+        let (mut carried, mut disagreements) = (Vec::new(), self.one_sided());
         for (key, given) in std::mem::take(&mut self.given) {
             let decided = decide(key, given);
             carried.push(decided.0);

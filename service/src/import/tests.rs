@@ -110,7 +110,9 @@ fn what_is_not_taken_over_is_told_with_the_next_step() {
     }
     let warned = outcome.warnings.join("\n");
     assert!(warned.contains("OCES2"), "{warned}");
-    assert_eq!(outcome.report().matches("EnableScpLookup").count(), 1, "told once: {}", outcome.report());
+    let report = outcome.report();
+    let (_, left) = report.split_once("not taken over:").expect("there is such a part");
+    assert_eq!(left.matches("EnableScpLookup").count(), 1, "told once there: {report}");
 }
 
 #[test]
@@ -151,8 +153,33 @@ fn the_services_disagreements_are_told() {
     assert!(url.taken.contains("mail.kommune.dk"), "{}", url.taken);
     assert!(told("calendar.calendar_events_period_in_months").taken.starts_with("3, "));
     assert!(told("exchange.simultaneous_calls").taken.starts_with("25, the largest"));
-    assert_eq!(outcome.disagreements.len(), 3, "{:#?}", outcome.disagreements);
+    // ELS says True, which cannot be carried over, and EPS False
+    assert!(told("exchange.enable_scp_lookup").taken.starts_with("false, "));
+    assert_eq!(outcome.disagreements.len(), 4, "{:#?}", outcome.disagreements);
     assert!(outcome.report().contains("the services disagree:"));
+}
+
+/// Also where one of the values cannot be carried over.
+#[test]
+fn a_value_beside_one_that_is_left_is_a_disagreement() {
+    let folder = TempDir::new().unwrap();
+    let files = [("ELS.exe.config", "True"), ("EPS.exe.config", "False")].map(|(name, value)| {
+        let path = folder.path().join(name);
+        let setting = format!(
+            "<setting name=\"ExchangeUseDefaultCredentials\" serializeAs=\"String\"><value>{value}</value></setting>"
+        );
+        let text =
+            format!("<configuration><applicationSettings><S>{setting}</S></applicationSettings></configuration>");
+        fs::write(&path, text).unwrap();
+        path
+    });
+    let outcome = import(&files, false).unwrap();
+    let [found] = outcome.disagreements.as_slice() else { panic!("{:#?}", outcome.disagreements) };
+    assert_eq!(found.key, Some("exchange.use_default_credentials"));
+    let said: Vec<_> = found.values.iter().map(|said| (said.whose.as_str(), said.value.as_str())).collect();
+    assert_eq!(said[0], ("EPS", "false"));
+    assert!(said[1].0 == "ELS" && said[1].1.starts_with("left: "), "{said:?}");
+    assert!(found.taken.starts_with("false, "), "{}", found.taken);
 }
 
 #[test]
