@@ -239,7 +239,12 @@ impl Keeper {
         let supervisor = self.groups.clone();
         let removing = async move { supervisor.remove_child(&tree::group_child_id(id)).await };
         ctx.spawn(wrap_future::<_, Self>(removing).map(move |removed, _, _| match removed {
-            Ok(()) => tracing::info!(group = id.get(), "affinity group ended here"),
+            // what could not be stored for it is its new owner's matter: an alert about it (4910) must not stay here
+            Ok(()) => tracing::info!(
+                succeeded = codes::success::NOTIFICATIONS_STORED,
+                group = id.get(),
+                "affinity group ended here"
+            ),
             Err(error) => tracing::debug!(group = id.get(), %error, "a group's actors were gone already"),
         }));
     }
@@ -263,6 +268,10 @@ impl Keeper {
             // the supervisor starts after this actor, or the group's former actors are still ending
             SupervisorError::NotRunning | SupervisorError::AlreadyThere { .. } => {
                 ctx.run_later(GROUP_AGAIN, Self::look);
+            }
+            // the listener ends
+            SupervisorError::Stopping => {
+                tracing::debug!(group = id.get(), "a group is not started, the listener ends");
             }
             error => tracing::error!(
                 event_id = codes::GROUP_CREATE_FAILED.id,

@@ -346,7 +346,8 @@ fn held(found: &Found) -> Step {
 }
 
 fn compared(found: &Found) -> Step {
-    match found.facts.compared_at {
+    // taking over compares, too
+    match found.facts.compared_at.max(found.facts.adopted_at) {
         Some(at) => Step::ok(t::COMPARED, said(t::COMPARED_OK, [("at", moment(at))])),
         None => Step::new(
             t::COMPARED,
