@@ -31,7 +31,8 @@ Examples:
 A seed decides which changes people make and which faults happen when and to whom. The same seed holds the same; how
 processes are scheduled is not repeated, so give a failing seed a few runs.
 
-Exit status: 0 all seeds are green, 1 a seed failed, 2 one could not be run to its end, or wrong usage.";
+Exit status: 0 all seeds are green, 1 a seed failed, 2 one could not be run to its end or not at all (Ctrl-C), or wrong
+usage.";
 
 /// Tortures Kommuneklient: several instances against real PostgreSQL and both simulators, with every kind of fault
 /// over each other; then nothing may be lost.
@@ -100,7 +101,7 @@ pub fn main() -> ExitCode {
                 report.text()
             };
             say(&mut std::io::stdout(), text.trim_end());
-            match (report.failed.is_empty(), report.broken.is_empty()) {
+            match (report.failed.is_empty(), report.broken.is_empty() && report.not_run == 0) {
                 (true, true) => ExitCode::SUCCESS,
                 (false, _) => ExitCode::from(1),
                 (true, false) => ExitCode::from(2),
@@ -130,7 +131,10 @@ fn seeds(arguments: &Arguments) -> impl Iterator<Item = u64> {
 async fn run_all(arguments: &Arguments) -> Result<Report, TortureError> {
     let program = program(arguments)?;
     let mut all = match &arguments.resume {
-        Some(path) => results::read(path)?,
+        Some(path) => {
+            results::touch(path)?;
+            results::read(path)?
+        }
         None => Vec::new(),
     };
     let open = results::open(seeds(arguments), &all);
@@ -143,12 +147,13 @@ async fn run_all(arguments: &Arguments) -> Result<Report, TortureError> {
     };
     let place = place()?;
     let cluster = Arc::new(Mutex::new(Cluster::start(place.path()).await?));
-    let (count, mut stop) = (open.len(), interrupted());
+    let (count, mut stop, mut not_run) = (open.len(), interrupted(), 0);
     for (index, seed) in open.into_iter().enumerate() {
         let result = tokio::select! {
             result = run::seed(seed, &setting, &cluster) => result,
             () = &mut stop => {
-                tell("interrupted");
+                not_run = count - index;
+                tell(&format!("interrupted: {not_run} of the seeds were not run"));
                 break;
             }
         };
@@ -168,7 +173,7 @@ async fn run_all(arguments: &Arguments) -> Result<Report, TortureError> {
     if let Some(cluster) = Arc::into_inner(cluster) {
         cluster.into_inner().stop().await?;
     }
-    Ok(Report::of(&all))
+    Ok(Report { not_run, ..Report::of(&all) })
 }
 
 /// The folder of the server: one that PostgreSQL's own account can enter.
@@ -185,7 +190,13 @@ fn place() -> Result<tempfile::TempDir, TortureError> {
 /// The program beside this one, unless told otherwise.
 fn program(arguments: &Arguments) -> Result<PathBuf, TortureError> {
     if let Some(program) = &arguments.program {
-        return Ok(program.clone());
+        return match program.is_file() {
+            true => Ok(program.clone()),
+            false => Err(TortureError::Process {
+                what: "find the program under test",
+                reason: format!("{} is no file", program.display()),
+            }),
+        };
     }
     let own = std::env::current_exe().map_err(TortureError::file("this program".as_ref()))?;
     let beside = own.with_file_name("kommuneklient-under-test");

@@ -45,6 +45,8 @@ pub struct Report {
     pub sends_of_paused: u64,
     /// Writes that fences refused, as far as seen.
     pub refused_writes: u64,
+    /// Seeds that were not run, because somebody interrupted.
+    pub not_run: usize,
     /// Gentle seeds, and those of them in which a group lost its lease all the same.
     pub gentle: (usize, usize),
     /// Seeds in which nobody could judge what was left behind at Exchange.
@@ -179,6 +181,9 @@ impl Report {
             self.escalations,
             self.resident_bytes_max / 1024 / 1024
         ));
+        if self.not_run > 0 {
+            line(format!("interrupted: {} of the seeds were not run", self.not_run));
+        }
         let (gentle, lost) = self.gentle;
         line(format!(
             "{gentle} gentle seeds, in which no subscription may be left over; in {lost} of them groups lost their leases"

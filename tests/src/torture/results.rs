@@ -108,6 +108,15 @@ pub fn append(path: &Path, result: &SeedResult) -> Result<(), TortureError> {
     writeln!(file, "{line}").map_err(TortureError::file(path))
 }
 
+/// Makes the file if it is not there: one that cannot be written is told before a seed is run in vain.
+///
+/// # Errors
+/// [`TortureError::File`].
+pub fn touch(path: &Path) -> Result<(), TortureError> {
+    let open = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    open.map(drop).map_err(TortureError::file(path))
+}
+
 /// Which of `seeds` are still to be run: those whose latest line is missing or says that they were broken.
 pub fn open(seeds: impl Iterator<Item = u64>, done: &[SeedResult]) -> Vec<u64> {
     let mut closed = BTreeSet::new();
