@@ -103,7 +103,8 @@ fn each_reason_is_found_by_its_step() {
     only(|f| f.facts.last_full_sync = None, "mailbox.readable", Warn, "pull a@x.dk");
     only(|f| f.facts.full_read_whole = Some(false), "mailbox.readable", Warn, "explain a@x.dk");
     only(|f| f.facts.endpoint = None, "mailbox.exists", Open, "");
-    only(|f| f.facts.compared_at = None, "mailbox.compared", Open, "compare a@x.dk");
+    // taking over compares, too, as status counts it
+    assert_eq!(found(|f| f.facts.compared_at = None), []);
     let count = |change: fn(&mut MailboxCounts)| move |f: &mut Found| change(&mut f.facts.counts);
     only(count(|c| c.notifications_set_aside = 2), "mailbox.notified", Warn, "set-aside list");
     only(count(|c| c.refused = 2), "mailbox.sent", Warn, "set-aside list");
@@ -155,6 +156,15 @@ fn of_a_mailbox_that_is_not_used_only_that_is_said() {
         f.facts.whitelist_in_use = true;
     };
     only(listed, "mailbox.used", Verdict::Fail, "mailbox allow a@x.dk");
+}
+
+#[test]
+fn neither_compared_nor_taken_over_is_open() {
+    let mut found = well();
+    (found.facts.compared_at, found.facts.adopted_at) = (None, None);
+    let step = compared(&found);
+    assert_eq!((step.title.key, step.verdict), ("mailbox.compared", Verdict::Open));
+    assert!(step.next.expect("there is one").words(Language::En).contains("compare a@x.dk"));
 }
 
 /// An outage of Exchange leaves subscriptions in the database: whether they are served, the alerts say.
