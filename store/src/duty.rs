@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use base::Backoff;
 use calendar::codes;
+use tokio_util::sync::CancellationToken;
 
 use crate::StoreError;
 use crate::lease::{Attempt, Holder, Lease, LeaseBook};
@@ -17,6 +18,10 @@ use crate::lease::{Attempt, Holder, Lease, LeaseBook};
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests;
+
+/// Longest pause between two tries to begin while the database is away: whoever is back first must not find the others
+/// asleep.
+pub const OUTAGE_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// What is told of a duty.
 #[derive(Debug)]
@@ -56,7 +61,7 @@ where
 /// # Errors
 /// Anything that waiting does not heal.
 pub async fn hold(leases: &LeaseBook, key: &str, standing_by: impl Fn()) -> Result<Lease, StoreError> {
-    let backoff = Backoff::doubling(Duration::from_millis(200), Duration::from_secs(10));
+    let backoff = Backoff::doubling(Duration::from_millis(200), OUTAGE_PAUSE_MAX);
     let mut failures = 0;
     let mut queue = leases.queue();
     let mut seen: Option<Holder> = None;
@@ -93,6 +98,16 @@ pub async fn hold(leases: &LeaseBook, key: &str, standing_by: impl Fn()) -> Resu
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Cancels `calls` once `lease` is lost. To be run as a task of its own: calls are then cut off also when the thread of the
+/// actor that holds the lease stalls, and are not open any more when a successor makes its own.
+pub fn cut_off_when_lost(lease: &Lease, calls: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
+    let lost = lease.lost_signal();
+    async move {
+        lost.await;
+        calls.cancel();
     }
 }
 

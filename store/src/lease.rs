@@ -511,7 +511,7 @@ impl Lease {
     }
 
     /// The same as a future of its own, for a task that outlives the borrow.
-    pub fn lost_signal(&self) -> impl Future<Output = ()> + Send + 'static {
+    pub fn lost_signal(&self) -> impl Future<Output = ()> + Send + use<> {
         lost(self.valid_until.clone(), self.book.inner.clock.clone())
     }
 

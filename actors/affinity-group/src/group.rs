@@ -234,15 +234,7 @@ impl GroupActor {
                 Member { joined: self.joined, reference: ChildRef::new(), known, folder: None }
             });
         }
-        // the policy ends the actors of those that have one
-        let leaving: Vec<MailAddress> =
-            self.members.keys().filter(|mail| !members.contains(*mail)).cloned().collect();
         self.event(Event::Members(members), ctx);
-        for mailbox in leaving {
-            if let Some(subscription) = self.members.remove(&mailbox).and_then(|member| member.known.get()) {
-                self.unsubscribe(&mailbox, subscription);
-            }
-        }
     }
 
     /// Reads the members anew.
@@ -332,7 +324,7 @@ impl GroupActor {
                 }
                 self.send(&mailbox, SubscriptionLost);
             }
-            Directive::End(mailbox, subscription) => self.end_mailbox(mailbox, subscription, ctx),
+            Directive::End(mailbox) => self.end_mailbox(mailbox, ctx),
             Directive::Unsubscribe(mailbox, subscription) => self.unsubscribe(&mailbox, subscription),
             Directive::Open { stream, members } => self.open(stream, members),
             Directive::Close => {
@@ -419,18 +411,11 @@ impl GroupActor {
         }));
     }
 
-    fn end_mailbox(
-        &mut self,
-        mailbox: MailAddress,
-        subscription: Option<SubscriptionId>,
-        ctx: &mut Context<Self>,
-    ) {
+    fn end_mailbox(&mut self, mailbox: MailAddress, ctx: &mut Context<Self>) {
         self.folder_watch.forget(&mailbox);
         self.well(&mailbox);
-        // also of a mailbox that cannot be listened to at present
-        let known = self.members.remove(&mailbox).and_then(|member| member.known.get());
-        let other = known.filter(|known| subscription.as_ref() != Some(known));
-        for subscription in subscription.into_iter().chain(other) {
+        // whether it is listened to at present or not
+        if let Some(subscription) = self.members.remove(&mailbox).and_then(|member| member.known.get()) {
             self.unsubscribe(&mailbox, subscription);
         }
         let supervisor = self.mailboxes.clone();

@@ -114,8 +114,8 @@ pub enum Directive {
     Start(MailAddress),
     /// The member is to make a new subscription.
     Resubscribe(MailAddress),
-    /// The mailbox is no member any more: end its subscription and its actor.
-    End(MailAddress, Option<SubscriptionId>),
+    /// The mailbox is no member any more: end what the server may have of it, and its actor, if there is one.
+    End(MailAddress),
     /// End a subscription that its mailbox has replaced.
     Unsubscribe(MailAddress, SubscriptionId),
     /// Open a stream.
@@ -322,17 +322,10 @@ impl Policy {
         let leaving: Vec<MailAddress> =
             self.members.keys().filter(|mail| !members.contains(*mail)).cloned().collect();
         for mail in leaving {
-            let member = self.members.remove(&mail);
-            if let Some(member) = member.filter(|member| member.begun) {
-                let subscription = match member.state {
-                    State::Live(id) => Some(id),
-                    _ => None,
-                };
-                if let Some(id) = &subscription {
-                    self.ended.remember(id);
-                }
-                out.push(Directive::End(mail, subscription));
+            if let Some(State::Live(id)) = self.members.remove(&mail).map(|member| member.state) {
+                self.ended.remember(&id);
             }
+            out.push(Directive::End(mail));
         }
         for mail in members {
             self.members.entry(mail).or_insert(Member {

@@ -285,12 +285,8 @@ impl Comparison {
             schedule::keep(deps, options, fence, &started).await;
         });
         self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(schedule)));
-        // not by way of this actor: a call is cut off also when its thread stalls
-        let (lost, stop) = (lease.lost_signal(), self.stop.clone());
-        self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(async move {
-            lost.await;
-            stop.cancel();
-        })));
+        let cutting_off = duty::cut_off_when_lost(&lease, self.stop.clone());
+        self.watches.push(AbortOnDropHandle::new(self.deps.runtime.spawn(cutting_off)));
         self.lease = Some(lease);
         self.tell(Event::News, context);
     }

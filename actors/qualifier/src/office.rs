@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use base::Turns;
 use calendar::codes;
@@ -84,9 +83,6 @@ pub(crate) struct CutAnew {
     agreed: u8,
 }
 
-/// Longest pause between two tries to come into office while the database is away.
-const OUTAGE_PAUSE_MAX: Duration = Duration::from_secs(2);
-
 /// Comes into office; takes as long as it takes.
 pub(crate) async fn take(
     shard: u8,
@@ -113,10 +109,11 @@ pub(crate) async fn take(
                     error = %telemetry::chain(&error),
                     "qualifier shard cannot begin, trying again"
                 );
-                let pause = options.retry.delay_jittered(failures);
-                // an outage concerns all, and whoever is back first must not find the shards asleep
-                let most = if error.is_outage() { base::pace::scaled(OUTAGE_PAUSE_MAX) } else { pause };
-                tokio::time::sleep(pause.min(most)).await;
+                let mut pause = options.retry.delay_jittered(failures);
+                if error.is_outage() {
+                    pause = pause.min(base::pace::scaled(duty::OUTAGE_PAUSE_MAX));
+                }
+                tokio::time::sleep(pause).await;
             }
         }
     }

@@ -262,12 +262,8 @@ impl ResourceList {
         let requests = self.child.guarded("the watch over requests", requests);
         let runtime = &self.deps.runtime;
         self.watches.extend([runtime.spawn(schedule), runtime.spawn(requests)].map(AbortOnDropHandle::new));
-        // not by way of this actor: a call is cut off also when its thread stalls
-        let (lost, stop) = (lease.lost_signal(), self.stop.clone());
-        self.watches.push(AbortOnDropHandle::new(runtime.spawn(async move {
-            lost.await;
-            stop.cancel();
-        })));
+        let cutting_off = duty::cut_off_when_lost(&lease, self.stop.clone());
+        self.watches.push(AbortOnDropHandle::new(runtime.spawn(cutting_off)));
         self.lease = Some(lease);
         if at_start && !self.child.stopping() {
             self.tell(Event::Wanted, context);

@@ -228,11 +228,7 @@ impl CommandError {
 
     /// In words; what a cause says is not among them.
     pub(crate) fn text(&self, language: Language) -> String {
-        let why = |reason: &Option<String>| {
-            let reason = reason.as_deref().filter(|reason| !reason.is_empty());
-            let no_reason = || w::NO_REASON.say(language).to_owned();
-            reason.map_or_else(no_reason, |reason| reasons::words(reason, language))
-        };
+        let why = |reason: &Option<String>| reasons::or_none(reason.as_deref(), language);
         match self {
             Self::Store(_) => t::STORE.say(language).to_owned(),
             Self::NoDatabase { folder } => t::NO_DATABASE.fill(language, &[("folder", folder)]),

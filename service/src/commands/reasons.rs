@@ -3,7 +3,7 @@
 
 use store::resource_list::{NON_WHITELIST, NOT_IN_PLANNER};
 
-use crate::texts::{Language, Text, reasons as t};
+use crate::texts::{Language, Text, reasons as t, words as w};
 
 /// One of the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,14 @@ pub(crate) fn words(reason: &str, language: Language) -> String {
             t::WITH_CODE.fill(language, &[("words", &known.words.say(language)), ("code", &known.code)])
         }
         None => reason.to_owned(),
+    }
+}
+
+/// The same where there may be none.
+pub(crate) fn or_none(reason: Option<&str>, language: Language) -> String {
+    match reason.filter(|reason| !reason.is_empty()) {
+        Some(reason) => words(reason, language),
+        None => w::NO_REASON.say(language).to_owned(),
     }
 }
 

@@ -79,8 +79,7 @@ pub(crate) fn use_state(
     error: Option<&str>,
     language: Language,
 ) -> String {
-    let no_reason = || w::NO_REASON.say(language).to_owned();
-    let reason = reason.map_or_else(no_reason, |reason| reasons::words(reason, language));
+    let reason = reasons::or_none(reason, language);
     match (deleted, error) {
         (Some(since), _) => w::NOT_IN_USE.fill(language, &[("at", &moment(since)), ("why", &reason)]),
         (None, Some(error)) => w::NOT_LISTENED.fill(language, &[("error", &error)]),

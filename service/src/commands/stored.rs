@@ -66,16 +66,16 @@ pub(super) fn receipt(outcome: &str) -> Option<Text> {
 /// A kind of notification.
 pub(super) fn kind(kind: &str) -> Option<Text> {
     Some(match kind {
-        "CreatedEvent" => t::NEW_ITEM,
-        "ModifiedEvent" => t::CHANGED_ITEM,
-        "DeletedEvent" => t::DELETED_ITEM,
-        "MovedEvent" => t::MOVED_ITEM,
-        "CopiedEvent" => t::COPIED_ITEM,
-        "FreeBusyChangedEvent" => t::FREE_BUSY,
-        "SyncChange" => t::CAUGHT_CHANGE,
-        "SyncDelete" => t::CAUGHT_DELETE,
-        "SyncCheck" => t::CAUGHT_CHECK,
-        "FullRead" => t::WHOLE_WINDOW,
+        "CreatedEvent" => e::NEW_ITEM,
+        "ModifiedEvent" => e::CHANGED_ITEM,
+        "DeletedEvent" => e::GONE_ITEM,
+        "MovedEvent" => e::MOVED_ITEM,
+        "CopiedEvent" => e::COPIED_ITEM,
+        "FreeBusyChangedEvent" => e::FREE_BUSY,
+        "SyncChange" => e::CAUGHT_CHANGE,
+        "SyncDelete" => e::CAUGHT_DELETE,
+        "SyncCheck" => e::CAUGHT_CHECK,
+        "FullRead" => e::FULL_READ,
         _ => return None,
     })
 }

@@ -40,16 +40,4 @@ texts! {
     LIST_UNUSABLE = "stored.list.unusable" {
         en "{n} without a usable address, skipped" da "{n} uden brugbar adresse, sprunget over"
     }
-
-    /// Kinds of notifications, in a word or two; these are stored as names.
-    NEW_ITEM = "stored.kind.new_item" { en "new item" da "nyt element" }
-    CHANGED_ITEM = "stored.kind.changed_item" { en "changed item" da "ændret element" }
-    DELETED_ITEM = "stored.kind.deleted_item" { en "deleted item" da "slettet element" }
-    MOVED_ITEM = "stored.kind.moved_item" { en "moved item" da "flyttet element" }
-    COPIED_ITEM = "stored.kind.copied_item" { en "copied item" da "kopieret element" }
-    FREE_BUSY = "stored.kind.free_busy" { en "free/busy time" da "ledig/optaget-tid" }
-    CAUGHT_CHANGE = "stored.kind.caught_change" { en "change caught up" da "indhentet ændring" }
-    CAUGHT_DELETE = "stored.kind.caught_delete" { en "deletion caught up" da "indhentet sletning" }
-    CAUGHT_CHECK = "stored.kind.caught_check" { en "check of what was missed" da "kontrol af det forsømte" }
-    WHOLE_WINDOW = "stored.kind.whole_window" { en "whole window" da "hele vinduet" }
 }

@@ -133,7 +133,17 @@ async fn run_all(arguments: &Arguments) -> Result<Report, TortureError> {
     let mut all = match &arguments.resume {
         Some(path) => {
             results::touch(path)?;
-            results::read(path)?
+            let done = results::read(path)?;
+            if done.iter().any(|result| result.broken_build != arguments.broken) {
+                return Err(TortureError::Process {
+                    what: "go on with these results",
+                    reason: format!(
+                        "{} tells of a run with another --break; name another file",
+                        path.display()
+                    ),
+                });
+            }
+            done
         }
         None => Vec::new(),
     };

@@ -9,6 +9,7 @@ use calendar::{MailAddress, codes};
 use futures::StreamExt;
 use mailbox_subscriber::{GroupAffinity, end_subscription};
 use std::sync::Arc;
+use std::time::Duration;
 use store::duty;
 use store::lease::Fence;
 use store::subscriptions::GroupId;
@@ -47,13 +48,12 @@ impl GroupActor {
             let affinity = affinity.borrow().clone();
             // what is still being made or ended by others is waited for, too: their actors are gone
             unfinished.close();
-            let until = tokio::time::Instant::now() + patience * 3 / 8;
+            let all = known.len();
             let (ended, others) = tokio::join!(
-                end_subscriptions(&tools, &location, &affinity, known, until),
-                tokio::time::timeout_at(until, unfinished.wait())
+                end_subscriptions(&tools, &location, &affinity, known, patience * 3 / 8),
+                tokio::time::timeout(patience * 3 / 8, unfinished.wait())
             );
-            let (ended, all) = ended;
-            if !all || others.is_err() {
+            if ended.len() < all || others.is_err() {
                 tracing::warn!(
                     event_id = codes::STREAMING_STOP_FAILED.id,
                     group = id.get(),
@@ -75,18 +75,17 @@ impl GroupActor {
     }
 }
 
-/// Unsubscribes all, until `until`. Those that are gone, and whether these are all: one that cannot be ended does not keep
-/// what came of the others.
+/// Unsubscribes all, for as long as `patience`, and answers those that are gone: one that cannot be ended does not keep what
+/// came of the others.
 async fn end_subscriptions(
     tools: &GroupTools,
     location: &Location,
     affinity: &GroupAffinity,
     known: Vec<(MailAddress, SubscriptionId)>,
-    until: tokio::time::Instant,
-) -> (Vec<(MailAddress, Option<SubscriptionId>)>, bool) {
+    patience: Duration,
+) -> Vec<(MailAddress, Option<SubscriptionId>)> {
     let tools = &tools.mailboxes;
-    let all = known.len();
-    let endings = futures::stream::iter(known)
+    futures::stream::iter(known)
         .map(|(address, subscription)| async move {
             let affinity = affinity.for_mailbox(&address);
             let mailbox = Mailbox {
@@ -96,14 +95,11 @@ async fn end_subscriptions(
             };
             end_subscription(tools, &mailbox, &affinity, &subscription).await.then_some((address, None))
         })
-        .buffer_unordered(UNSUBSCRIBE_AT_ONCE);
-    let mut endings = std::pin::pin!(endings);
-    let mut ended = Vec::with_capacity(all);
-    while let Ok(Some(ending)) = tokio::time::timeout_at(until, endings.next()).await {
-        ended.extend(ending);
-    }
-    let all = ended.len() == all;
-    (ended, all)
+        .buffer_unordered(UNSUBSCRIBE_AT_ONCE)
+        .take_until(tokio::time::sleep(patience))
+        .filter_map(std::future::ready)
+        .collect()
+        .await
 }
 
 /// Forgets the subscriptions that are gone.

@@ -277,7 +277,7 @@ fn a_stream_that_says_that_a_mailbox_which_left_is_not_served_is_opened_anew_qui
     let (mut policy, start) = listening();
     let now = start + s(100);
     let left = policy.on(members(&[1, 3]), now, 0.0);
-    assert_eq!(left, [Directive::End(mail(2), Some(sub(2))), Directive::Close, open(2, &[1, 3])]);
+    assert_eq!(left, [Directive::End(mail(2)), Directive::Close, open(2, &[1, 3])]);
     // where the stream was so young that it is still the old one
     let (mut policy, start) = listening();
     policy.on(members(&[1, 3]), start, 0.0);
@@ -345,7 +345,7 @@ fn members_come_and_go_and_the_anchor_is_handed_on_with_its_cookie() {
     assert_eq!(
         directives,
         [
-            Directive::End(mail(1), Some(sub(1))),
+            Directive::End(mail(1)),
             Directive::Affinity(Some((mail(2), Some("c".into())))),
             Directive::Start(mail(4)),
         ]
@@ -440,7 +440,7 @@ impl World {
                     self.live.remove(&mail);
                     self.working.insert(mail);
                 }
-                Directive::End(mail, _) => {
+                Directive::End(mail) => {
                     self.working.remove(&mail);
                     self.live.remove(&mail);
                 }

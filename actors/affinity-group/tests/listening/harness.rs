@@ -22,7 +22,7 @@ use store::shares::Shares;
 use store::testing::{TestDatabase, database};
 use store::wake::Wake;
 use supervision::{ChildRef, Ended, Intensity, Strategy, SupervisorSpec, Tree};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::watched::{CatchUps, Watched};
 
@@ -57,6 +57,8 @@ pub(crate) struct World {
     pub(crate) catch_ups: Arc<CatchUps>,
     /// Do answers to Subscribe come through?
     pub(crate) answers: watch::Sender<bool>,
+    /// Told when a subscription is about to be ended.
+    pub(crate) ending: Arc<Notify>,
     told: Option<watch::Sender<Option<BTreeSet<AccountId>>>>,
 }
 
@@ -102,6 +104,7 @@ impl World {
             work: 8,
             catch_ups: Arc::default(),
             answers: watch::Sender::new(true),
+            ending: Arc::default(),
             told: None,
         }
     }
@@ -146,6 +149,7 @@ impl World {
             victim: self.poison.map(Self::mail),
             catch_ups: Arc::clone(&self.catch_ups),
             answers: self.answers.subscribe(),
+            ending: Arc::clone(&self.ending),
         });
         let tools = Tools {
             source,

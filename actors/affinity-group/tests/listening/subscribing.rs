@@ -20,13 +20,18 @@ async fn world(runtime: tokio::runtime::Handle) -> World {
     world
 }
 
+/// Another owner had them for a moment.
+async fn lose_leases(world: &World) {
+    world
+        .execute("update lease set token = token + 1, owner = '', expires_at = 'epoch' where owner <> ''")
+        .await;
+}
+
 #[test]
 fn when_the_group_has_lost_its_lease_meanwhile() {
     run(|runtime| async {
         let world = world(runtime).await;
-        // another owner had it for a moment
-        let taken = "update lease set token = token + 1, owner = '', expires_at = 'epoch' where owner <> ''";
-        world.execute(taken).await;
+        lose_leases(&world).await;
         world
             .until("a group without its stream", || async {
                 match world.streamed() {
@@ -71,16 +76,10 @@ fn when_the_listener_ends_in_order_which_waits_for_it() {
     run(|runtime| async {
         let mut world = world(runtime).await;
         let answers = world.answers.clone();
-        let before = world.requests("Unsubscribe");
-        let simulator = world.simulator.service().clone();
+        let ending = std::sync::Arc::clone(&world.ending);
         let release = tokio::spawn(async move {
-            let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
-            // the ending has begun: the other two are being ended
-            while simulator.world().meter().requests.get("Unsubscribe").copied().unwrap_or_default() == before
-            {
-                assert!(tokio::time::Instant::now() < deadline, "nothing is unsubscribed");
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-            }
+            // the other two are being ended
+            ending.notified().await;
             answers.send_replace(true);
         });
         world.stop().await;
@@ -93,20 +92,13 @@ fn when_the_listener_ends_in_order_which_waits_for_it() {
 #[test]
 fn when_ending_it_fails_at_first() {
     run(|runtime| async {
-        let mut world = World::new(runtime, Options { mailboxes: 3, ..Options::default() }).await;
-        for n in 1..=3 {
-            world.add_resource(n).await;
-        }
-        world.start();
-        world.wait_listened(3).await;
+        let world = World::listening(runtime, 3).await;
         let known =
             "select string_agg(ews_subscription_id, ',' order by mail) from planner_resource_subscription";
         let left = world.text(known).await;
         // without its lease the group does not end its subscriptions
         world.fault(Fault::Http503, Some("Unsubscribe"), None, Some(2));
-        world
-            .execute("update lease set token = token + 1, owner = '', expires_at = 'epoch' where owner <> ''")
-            .await;
+        lose_leases(&world).await;
         world
             .until("new subscriptions", || async {
                 if world.text(known).await == left { Err(format!("{left:?}")) } else { Ok(()) }
@@ -126,19 +118,12 @@ fn when_ending_it_fails_at_first() {
 #[test]
 fn when_replacing_it_fails_at_first() {
     run(|runtime| async {
-        let mut world = World::new(runtime, Options { mailboxes: 3, ..Options::default() }).await;
-        for n in 1..=3 {
-            world.add_resource(n).await;
-        }
-        world.start();
-        world.wait_listened(3).await;
+        let world = World::listening(runtime, 3).await;
         // the third cannot be subscribed to any more
         world.fault(Fault::Http503, Some("Subscribe"), Some(3), None);
         world.fault(Fault::Http503, Some("Subscribe"), Some(2), Some(2));
         let failed = world.requests("Subscribe");
-        world
-            .execute("update lease set token = token + 1, owner = '', expires_at = 'epoch' where owner <> ''")
-            .await;
+        lose_leases(&world).await;
         world
             .until("tries in vain", || async {
                 let tries = world.requests("Subscribe") - failed;

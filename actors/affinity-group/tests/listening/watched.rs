@@ -11,7 +11,7 @@ use calendar::source::{
 };
 use calendar::{CalendarSource, ItemId, MailAddress, Slot, SourceError};
 use connector_exchange::Exchange;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Catch-ups that ask at one time.
 #[derive(Debug, Default)]
@@ -41,6 +41,8 @@ pub(crate) struct Watched {
     pub(crate) catch_ups: Arc<CatchUps>,
     /// Do answers to Subscribe come through? Exchange has made the subscription all the same.
     pub(crate) answers: watch::Receiver<bool>,
+    /// Told when a subscription is about to be ended.
+    pub(crate) ending: Arc<Notify>,
 }
 
 #[async_trait]
@@ -66,6 +68,7 @@ impl CalendarSource for Watched {
         affinity: &Affinity,
         id: &SubscriptionId,
     ) -> Result<(), SourceError> {
+        self.ending.notify_one();
         self.inner.unsubscribe(mailbox, affinity, id).await
     }
 

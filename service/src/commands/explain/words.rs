@@ -39,19 +39,7 @@ impl Voice {
 
     /// What kind of notification, for people.
     fn kind(self, kind: &str) -> String {
-        self.say(match kind {
-            "CreatedEvent" => t::NEW_ITEM,
-            "ModifiedEvent" => t::CHANGED_ITEM,
-            "DeletedEvent" => t::GONE_ITEM,
-            "MovedEvent" => t::MOVED_ITEM,
-            "CopiedEvent" => t::COPIED_ITEM,
-            "FreeBusyChangedEvent" => t::FREE_BUSY,
-            "SyncChange" => t::CAUGHT_CHANGE,
-            "SyncDelete" => t::CAUGHT_DELETE,
-            "SyncCheck" => t::CAUGHT_CHECK,
-            "FullRead" => t::FULL_READ,
-            other => return self.fill(t::OTHER_KIND, &[("kind", &other)]),
-        })
+        stored::kind(kind).map_or_else(|| self.fill(t::OTHER_KIND, &[("kind", &kind)]), |text| self.say(text))
     }
 
     /// A stored word, for people.
@@ -81,8 +69,7 @@ pub(super) fn of(what: &Happening, language: Language) -> String {
     match what {
         H::Listed => voice.say(t::LISTED),
         H::NotInUse { reason } => {
-            let no_reason = || w::NO_REASON.say(language).to_owned();
-            let why = reason.as_deref().map_or_else(no_reason, |reason| reasons::words(reason, language));
+            let why = reasons::or_none(reason.as_deref(), language);
             voice.fill(t::NOT_USED, &[("why", &why)])
         }
         H::Withdrawn { by } => voice.fill(t::WITHDRAWN, &[("by", by)]),
