@@ -71,8 +71,13 @@ pub(crate) fn ews(bytes: &[u8]) -> bool {
     if let Ok(response) = &response
         && let Ok(text) = proto_ews::encode_response(response)
     {
-        let again = proto_ews::decode_response(text.as_bytes(), Limits::standard());
-        assert_eq!(again.as_ref().ok(), Some(response), "{text}");
+        let again = proto_ews::decode_response(text.as_bytes(), Limits::standard()).expect(&text);
+        // of an item that could not be read only the id is known, and only that can be written
+        if format!("{response:?}").contains("Unreadable {") {
+            assert_eq!(proto_ews::encode_response(&again).as_ref().ok(), Some(&text));
+        } else {
+            assert_eq!(&again, response, "{text}");
+        }
     }
     request.is_ok() || response.is_ok()
 }

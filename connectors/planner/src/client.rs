@@ -204,13 +204,14 @@ impl Planner {
             Ok(result) => result?,
             Err(_) => return Err(PlannerError::Timeout { operation }),
         };
-        let body = match &self.inner.messages {
-            None => body,
+        let (status, failed) = (status.as_u16(), !status.is_success());
+        let (body, signed) = match &self.inner.messages {
+            None => (body, false),
             Some(messages) => match messages.verify(&body, self.inner.clock.now(), asked) {
-                Ok(signed) => signed.into_bytes(),
-                // a page, not a message: the status says what happened
-                Err(refused) if refused.is_no_message() && !status.is_success() => {
-                    return Err(PlannerError::Http { operation, status: status.as_u16() });
+                Ok(envelope) => (envelope.into_bytes(), true),
+                // a page, not a message
+                Err(refused) if refused.is_no_message() && failed => {
+                    return Err(PlannerError::unsigned_page(operation, status));
                 }
                 Err(source) => return Err(PlannerError::Refused { operation, source }),
             },
@@ -219,7 +220,8 @@ impl Planner {
         match answer {
             // a fault may come with any status, and a status with any body
             Ok(Answer::Fault(fault)) => Err(fault_error(operation, &fault)),
-            _ if !status.is_success() => Err(PlannerError::Http { operation, status: status.as_u16() }),
+            // a status is never signed: beside what is it counts for nothing
+            _ if failed && !signed => Err(PlannerError::Http { operation, status }),
             Ok(Answer::Response(response)) => Ok(response),
             Err(source) => Err(PlannerError::Answer { operation, source }),
         }

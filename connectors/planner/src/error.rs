@@ -111,6 +111,19 @@ pub enum PlannerError {
         /// The status.
         status: u16,
     },
+    /// A page with an HTTP status came where a signed answer to a change was due. Nobody signed it, so that it does not
+    /// say what became of the change.
+    #[error(
+        "{operation}: an unsigned page with HTTP status {status} came instead of planner's answer, what became of the \
+         change is not known{}",
+        advice_on_status(*status)
+    )]
+    Page {
+        /// The operation.
+        operation: Operation,
+        /// The status.
+        status: u16,
+    },
     /// A SOAP fault. Planner's own number does not change what it is (its words stay out: they may repeat
     /// what was sent).
     #[error(
@@ -195,6 +208,17 @@ fn refused_words(whose: RefusedCertificate) -> &'static str {
 }
 
 impl PlannerError {
+    /// What an unsigned page with an HTTP status means where answers are signed. Whoever stands in the connection can
+    /// write one, also after he has passed the request on. Of a change it proves nothing; a call that changes nothing
+    /// has failed by it, as it would have without it.
+    pub(crate) const fn unsigned_page(operation: Operation, status: u16) -> Self {
+        if operation.is_change() {
+            Self::Page { operation, status }
+        } else {
+            Self::Http { operation, status }
+        }
+    }
+
     /// What is known about the change.
     pub const fn outcome(&self) -> CallOutcome {
         match self {
@@ -215,6 +239,7 @@ impl PlannerError {
             | Self::Broken { .. }
             | Self::TooLarge { .. }
             | Self::Answer { .. }
+            | Self::Page { .. }
             | Self::Refused { .. }
             | Self::ReceiptCount { .. }
             | Self::ReceiptMismatch { .. } => CallOutcome::Unknown,
@@ -230,9 +255,11 @@ impl PlannerError {
             Self::Certificate { whose: RefusedCertificate::Theirs, .. } => codes::PLANNER_CERTIFICATE_REFUSED,
             Self::Certificate { whose: RefusedCertificate::Ours, .. } => codes::OWN_CERTIFICATE_REFUSED,
             Self::Refused { .. } => codes::PLANNER_SIGNATURE_REFUSED,
-            Self::Unsigned { .. } | Self::Unsendable { .. } | Self::TooLate { .. } | Self::Http { .. } => {
-                codes::PLANNER_CALL_FAILED
-            }
+            Self::Unsigned { .. }
+            | Self::Unsendable { .. }
+            | Self::TooLate { .. }
+            | Self::Http { .. }
+            | Self::Page { .. } => codes::PLANNER_CALL_FAILED,
             Self::Fault { detailed: false, .. } => codes::PLANNER_FAULT,
             Self::Fault { detailed: true, .. } => codes::PLANNER_FAULT_DETAILED,
             Self::Timeout { .. } => codes::PLANNER_TIMEOUT,
@@ -309,6 +336,25 @@ mod tests {
         let refused = fault("Client").to_string();
         assert!(refused.contains("error 1002") && refused.contains("planner.jobcenter_number"), "{refused}");
         assert!(!fault("Server").to_string().contains("check"), "its own failure is nobody's setting");
+    }
+
+    /// Somebody on the way can write a page with any status after he has passed the change on.
+    #[test]
+    fn an_unsigned_page_says_nothing_of_a_change() {
+        for status in [301, 400, 401, 403, 404, 405, 407, 410, 429, 500, 502, 503, 504, 599] {
+            for operation in Operation::ALL {
+                let error = PlannerError::unsigned_page(operation, status);
+                assert_eq!(error.event().id, 6901, "{error}");
+                assert!(error.disposition().is_retry(), "{error}");
+                assert!(!error.is_timeout(), "batches do not become smaller by it");
+                // what a call that changes nothing left undone is for the status to say
+                let said = PlannerError::Http { operation, status }.outcome();
+                let known = if operation.is_change() { CallOutcome::Unknown } else { said };
+                assert_eq!(error.outcome(), known, "{error}");
+            }
+        }
+        let error = PlannerError::unsigned_page(Operation::CreateEvents, 403);
+        assert!(error.to_string().ends_with("check planner.client_certificate"), "{error}");
     }
 
     /// The original did not send again after 6901.

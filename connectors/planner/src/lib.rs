@@ -9,9 +9,10 @@
 //! call ends by its deadline, whatever happens; an answer longer than the limit is not read to its end.
 //!
 //! With [`Security::MtlsWss`] each request is signed and each answer must be (`proto-wsse`): what is read is what
-//! was signed, and an answer that is refused leaves the call's outcome unknown, whatever stood in it. Only what
-//! is no SOAP message at all, a page that came with an HTTP status, is judged by that status. The files with
-//! certificates may change: [`Planner::refresh_certificates`] takes them.
+//! was signed, and an answer that is refused leaves the call's outcome unknown, whatever stood in it. So does a page
+//! with an HTTP status, which nobody signs ([`PlannerError::Page`]); a call that changes nothing is judged by the
+//! status of such a page. Beside a signed answer its status does not count. The files with certificates may change:
+//! [`Planner::refresh_certificates`] takes them.
 //!
 //! **Failure.** A [`PlannerError`] answers three questions: what is known about the change
 //! ([`PlannerError::outcome`]), which event it is ([`PlannerError::event`]), and what to do

@@ -39,6 +39,10 @@ pub enum Behaviour {
     Fault(Option<i32>),
     /// Not done; this HTTP status and no SOAP.
     Status(u16),
+    /// Done; this HTTP status and no SOAP, as somebody on the way may answer in Planner's place.
+    Page(u16),
+    /// Done and answered, with this HTTP status.
+    Relabelled(u16),
     /// Never answered; done or not.
     Silent {
         /// Was it done?
@@ -406,6 +410,11 @@ fn perform(state: &mut State, request: &Request, behaviour: Behaviour) -> (Reply
             Reply::Message(500, text.into_bytes())
         }
         Behaviour::Status(status) => Reply::Message(status, b"<html>no</html>".to_vec()),
+        Behaviour::Page(status) => {
+            answer(state, request);
+            Reply::Message(status, b"<html>no</html>".to_vec())
+        }
+        Behaviour::Relabelled(status) => message(status, &answer(state, request)),
         Behaviour::Silent { done } => {
             done.then(|| answer(state, request));
             Reply::Nothing

@@ -160,6 +160,10 @@ impl StreamSplitter {
         while position < piece.len() {
             position += self.skip(&piece[position..]);
             let Some(&byte) = piece.get(position) else { break };
+            // before the byte is looked at, so that it does not depend on the pieces which error comes first
+            if self.inside && self.buffer.len() + (position - from) >= self.limit {
+                return Err(SplitError::TooLarge { limit: self.limit });
+            }
             match self.step(byte)? {
                 Effect::None => {}
                 Effect::Begins => {

@@ -109,9 +109,9 @@ impl Element {
     }
 }
 
-/// One step of the reader.
-enum Step<'i> {
-    Open(Element),
+/// One step of the reader; `O` is what it makes of the start of an element.
+enum Step<'i, O = Element> {
+    Open(O),
     Close,
     Text(Cow<'i, str>),
     End,
@@ -131,20 +131,42 @@ impl<'i> Reader<'i> {
     /// A reader over one message; refuses what is too large, not UTF-8, or damaged by a proxy. A byte order
     /// mark is passed over.
     pub fn new(message: &'i [u8], limits: Limits) -> Result<Self, Error> {
-        if message.len() > limits.bytes {
-            return Err(Error::TooLarge { bytes: message.len(), limit: limits.bytes });
+        text_of(message, limits).map(|text| Self::of_text(text, limits))
+    }
+
+    /// Looks through a message for all that a reader refuses, to its end, and gives its text without a byte order mark.
+    /// It makes no elements, so that a message that something else will read is looked through at less cost than by
+    /// [`root`](Self::root) and [`finish`](Self::finish).
+    pub fn check(message: &'i [u8], limits: Limits) -> Result<&'i str, Error> {
+        let text = text_of(message, limits)?;
+        let mut reader = Self::of_text(text, limits);
+        let mut begun = false;
+        loop {
+            match reader.step_by(Self::pass)? {
+                Step::Open(()) if begun && reader.depth == 1 => {
+                    return Err(reader.malformed("a second root element"));
+                }
+                Step::Open(()) => begun = true,
+                Step::Text(text) if reader.depth == 0 && !is_blank(&text) => {
+                    let what =
+                        if begun { "text after the root element" } else { "text before the first element" };
+                    return Err(reader.malformed(what));
+                }
+                Step::Text(_) | Step::Close => {}
+                Step::End if begun => return Ok(text),
+                Step::End => return Err(reader.malformed("no element")),
+            }
         }
-        let text = std::str::from_utf8(message).map_err(|e| Error::NotUtf8 { at: e.valid_up_to() as u64 })?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        if begins_with_chunk_length(text) {
-            return Err(Error::BrokenProxy);
-        }
+    }
+
+    /// A reader over a text that was looked at by [`text_of`].
+    fn of_text(text: &'i str, limits: Limits) -> Self {
         let mut xml = XmlReader::from_str(text);
         let config = xml.config_mut();
         config.expand_empty_elements = true;
         config.check_end_names = true;
         let limits = Limits { depth: limits.depth.min(Limits::DEPTH_MAX), ..limits };
-        Ok(Self { xml, limits, depth: 0, elements: 0, scope: Scope::new() })
+        Self { xml, limits, depth: 0, elements: 0, scope: Scope::new() }
     }
 
     /// The document's root element.
@@ -294,6 +316,14 @@ impl<'i> Reader<'i> {
 
     /// The next step; everything that is refused is refused here, also in parts that are skipped.
     fn step(&mut self) -> Result<Step<'i>, Error> {
+        self.step_by(Self::open)
+    }
+
+    /// The same with what is made of the start of an element.
+    fn step_by<O>(
+        &mut self,
+        open: impl Fn(&mut Self, &BytesStart<'_>) -> Result<O, Error>,
+    ) -> Result<Step<'i, O>, Error> {
         self.scope.end_below(self.depth);
         loop {
             let event = match self.xml.read_event() {
@@ -301,17 +331,17 @@ impl<'i> Reader<'i> {
                 Err(error) => return Err(self.xml_error(&error)),
             };
             match event {
-                Event::Start(start) | Event::Empty(start) => return self.open(&start).map(Step::Open),
+                Event::Start(start) | Event::Empty(start) => return open(self, &start).map(Step::Open),
                 Event::End(_) => {
                     self.depth = self.depth.saturating_sub(1);
                     return Ok(Step::Close);
                 }
-                Event::Text(text) => return self.text_step(text.xml10_content()),
+                Event::Text(text) => return self.piece_of_text(text.xml10_content()).map(Step::Text),
                 Event::CData(text) => {
                     if self.depth == 0 {
                         return Err(self.malformed("CDATA outside of the root element"));
                     }
-                    return self.text_step(text.xml10_content());
+                    return self.piece_of_text(text.xml10_content()).map(Step::Text);
                 }
                 Event::GeneralRef(name) => {
                     let at = self.at();
@@ -331,14 +361,34 @@ impl<'i> Reader<'i> {
         }
     }
 
-    fn text_step(&self, text: Cow<'i, str>) -> Result<Step<'i>, Error> {
+    fn piece_of_text(&self, text: Cow<'i, str>) -> Result<Cow<'i, str>, Error> {
         if text.len() > self.limits.text {
             return Err(self.over("bytes of text", self.limits.text));
         }
-        Ok(Step::Text(escape::legal(text)))
+        Ok(escape::legal(text))
     }
 
     fn open(&mut self, start: &BytesStart<'_>) -> Result<Element, Error> {
+        self.enter(start)?;
+        // most elements have none
+        let attributes = if start.attributes_raw().is_empty() { Vec::new() } else { self.attributes(start)? };
+        let (local, prefix) = self.element_name(start)?;
+        let Some(namespace) = self.scope.of_element(prefix) else { return Err(self.undeclared_element()) };
+        Ok(Element { namespace, local: local.into(), attributes, depth: self.depth, at: self.at() })
+    }
+
+    /// The same where no element is wanted: what `open` refuses is refused.
+    fn pass(&mut self, start: &BytesStart<'_>) -> Result<(), Error> {
+        self.enter(start)?;
+        if !start.attributes_raw().is_empty() {
+            self.attributes(start)?;
+        }
+        let (_, prefix) = self.element_name(start)?;
+        if self.scope.knows(prefix) { Ok(()) } else { Err(self.undeclared_element()) }
+    }
+
+    /// Counts an element that begins.
+    fn enter(&mut self, start: &BytesStart<'_>) -> Result<(), Error> {
         if self.depth >= self.limits.depth {
             return Err(self.over("open elements", self.limits.depth));
         }
@@ -347,21 +397,24 @@ impl<'i> Reader<'i> {
         }
         self.depth += 1;
         self.elements += 1;
-        let at = self.at();
-        let name = start.name();
-        if name.into_inner().len() > NAME_BYTES_MAX {
+        if start.name().into_inner().len() > NAME_BYTES_MAX {
             return Err(self.over("bytes in a name", NAME_BYTES_MAX));
         }
-        // most elements have none
-        let attributes = if start.attributes_raw().is_empty() { Vec::new() } else { self.attributes(start)? };
-        let (local, prefix) = name.decompose();
-        if !escape::is_name(local.into_inner()) {
+        Ok(())
+    }
+
+    /// Its name without prefix, and the prefix.
+    fn element_name<'s>(&self, start: &'s BytesStart<'_>) -> Result<(&'s str, Option<&'s str>), Error> {
+        let (local, prefix) = start.name().decompose();
+        let local = local.into_inner();
+        if !escape::is_name(local) {
             return Err(self.malformed("malformed name of an element"));
         }
-        let Some(namespace) = self.scope.of_element(prefix.map(|prefix| prefix.into_inner())) else {
-            return Err(self.malformed("undeclared prefix of an element"));
-        };
-        Ok(Element { namespace, local: local.into_inner().into(), attributes, depth: self.depth, at })
+        Ok((local, prefix.map(|prefix| prefix.into_inner())))
+    }
+
+    fn undeclared_element(&self) -> Error {
+        self.malformed("undeclared prefix of an element")
     }
 
     /// The attributes of a start, and what it declares.
@@ -447,6 +500,16 @@ impl<'i> Reader<'i> {
 pub(crate) enum Piece<'i> {
     Child(Element),
     Text(Cow<'i, str>),
+}
+
+/// The text of a message that is neither too large nor damaged, without a byte order mark.
+fn text_of(message: &[u8], limits: Limits) -> Result<&str, Error> {
+    if message.len() > limits.bytes {
+        return Err(Error::TooLarge { bytes: message.len(), limit: limits.bytes });
+    }
+    let text = std::str::from_utf8(message).map_err(|e| Error::NotUtf8 { at: e.valid_up_to() as u64 })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if begins_with_chunk_length(text) { Err(Error::BrokenProxy) } else { Ok(text) }
 }
 
 fn is_blank(text: &str) -> bool {

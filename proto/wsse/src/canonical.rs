@@ -9,6 +9,8 @@
 //! nothing as signed that was not. The tests hold it against bergshamra's canonical form of the whole
 //! document and, through the tests of signing and verifying, against `xmlsec1`.
 
+use std::borrow::Cow;
+
 use uppsala::{Document, Element, NodeId, NodeKind, QName};
 
 use crate::WsseError;
@@ -55,9 +57,13 @@ struct Walk<'d, 'm> {
     text: String,
 }
 
-impl<'d> Walk<'d, '_> {
+impl<'d, 'm> Walk<'d, 'm> {
     /// Recursive: no tree is deeper than the parser allows.
     fn element(&mut self, node: NodeId, element: &'d Element<'_>) {
+        if let Some(text) = self.verbatim(node, element) {
+            self.text.push_str(text);
+            return;
+        }
         let (in_scope, rendered) = (self.scope.len(), self.rendered.len());
         self.enter(element);
         self.text.push('<');
@@ -87,6 +93,24 @@ impl<'d> Walk<'d, '_> {
         self.text.push('>');
         self.scope.truncate(in_scope);
         self.rendered.truncate(rendered);
+    }
+
+    /// The element as it stands in the message, when that is its canonical form to the byte: its name, one text in which
+    /// nothing is escaped, its name again. Most of a message is such elements, and they are copied in one piece.
+    fn verbatim(&self, node: NodeId, element: &Element<'_>) -> Option<&'m str> {
+        let declares = !element.attributes.is_empty() || !element.namespace_declarations.is_empty();
+        if declares || !self.listed.is_empty() || self.is_new(binding(&element.name)) {
+            return None;
+        }
+        let document = self.document;
+        let child = document.first_child(node)?;
+        let Some(NodeKind::Text(Cow::Borrowed(text))) = document.node_kind(child) else { return None };
+        if document.next_sibling(child).is_some() || has_special(text) {
+            return None;
+        }
+        // white space in a tag, a reference, CDATA or a comment would make it longer than this
+        let length = "<></>".len() + 2 * name_length(&element.name) + text.len();
+        document.node_source(node).filter(|source| source.len() == length)
     }
 
     /// What the element declares holds from here on, if it is asked for by the list.
@@ -130,14 +154,19 @@ impl<'d> Walk<'d, '_> {
     }
 
     /// To be rendered on this element, whose own begin at `begin`, when it says something new.
-    fn render(&mut self, begin: usize, (prefix, namespace): Binding<'d>) {
+    fn render(&mut self, begin: usize, binding: Binding<'d>) {
+        if self.is_new(binding) {
+            debug_assert!(self.rendered[begin..].iter().all(|(known, _)| *known != binding.0));
+            self.rendered.push(binding);
+        }
+    }
+
+    /// Does it say something that was not rendered yet?
+    fn is_new(&self, (prefix, namespace): Binding<'_>) -> bool {
         let known = self.rendered.iter().rev().find(|(known, _)| *known == prefix);
         // nobody declares `xml`, and an element in no namespace needs to say so only below one that is in some
         let new = known.map_or(!namespace.is_empty(), |(_, known)| !same(known, namespace));
-        if new && prefix != "xml" {
-            debug_assert!(self.rendered[begin..].iter().all(|(known, _)| *known != prefix));
-            self.rendered.push((prefix, namespace));
-        }
+        new && prefix != "xml"
     }
 
     /// In the order of their namespaces, those in none first, and of their names.
@@ -175,6 +204,12 @@ fn push_name(text: &mut String, name: &QName<'_>) {
     text.push_str(&name.local_name);
 }
 
+/// Of what [`push_name`] puts.
+fn name_length(name: &QName<'_>) -> usize {
+    let prefix = name.prefix.as_deref().filter(|prefix| !prefix.is_empty());
+    prefix.map_or(0, |prefix| prefix.len() + 1) + name.local_name.len()
+}
+
 /// `="value"`.
 fn push_value(text: &mut String, value: &str) {
     text.push_str("=\"");
@@ -200,12 +235,16 @@ fn push_text(text: &mut String, content: &str) {
     });
 }
 
+/// Is there anything that is escaped anywhere? Hardly ever; asked without a branch for each byte.
+fn has_special(content: &str) -> bool {
+    let special = |byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\t' | b'\n' | b'\r');
+    content.bytes().fold(false, |any, byte| any | special(byte))
+}
+
 /// Puts what `escape` says, if anything, in the place of a byte. Only ASCII is escaped, so that what is
 /// between stays UTF-8.
 fn push_escaped(text: &mut String, content: &str, escape: impl Fn(u8) -> &'static str) {
-    // without a branch for each byte; there is hardly ever something to escape
-    let special = |byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\t' | b'\n' | b'\r');
-    if !content.bytes().fold(false, |any, byte| any | special(byte)) {
+    if !has_special(content) {
         text.push_str(content);
         return;
     }

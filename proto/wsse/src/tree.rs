@@ -10,6 +10,9 @@ use uppsala::{Document, Element, NodeId, NodeKind};
 use crate::WsseError;
 use crate::names::{EXCLUSIVE, WSU, XML};
 
+#[cfg(test)]
+mod tests;
+
 /// Prefixes of one `InclusiveNamespaces` list at most.
 const PREFIXES_MAX: usize = 32;
 
@@ -27,12 +30,7 @@ pub(crate) struct Parts {
 
 /// Refuses what is too large, a document type, entities of its own and what is no XML, before a tree is made.
 pub(crate) fn check(message: &[u8], limit_bytes: usize) -> Result<&str, WsseError> {
-    let mut reader = Reader::new(message, Limits::standard().with_bytes(limit_bytes))
-        .and_then(|mut reader| reader.root().map(|_| reader))
-        .map_err(WsseError::Message)?;
-    reader.finish().map_err(WsseError::Message)?;
-    let text = std::str::from_utf8(message).map_err(|_| WsseError::Malformed)?;
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+    Reader::check(message, Limits::standard().with_bytes(limit_bytes)).map_err(WsseError::Message)
 }
 
 /// The text as XML 1.0 has every reader see it and `uppsala` does not: line ends are line feeds (2.11), white space in an
@@ -136,8 +134,7 @@ impl<'m> Tree<'m> {
     /// Refuses an id that occurs twice and a Body in another place.
     pub(crate) fn check_ids(&self, body: NodeId) -> Result<(), WsseError> {
         let mut ids = HashSet::new();
-        for node in self.0.descendants(self.0.root()) {
-            let Some(element) = self.0.element(node) else { continue };
+        for (node, element) in self.elements() {
             if node != body && element.matches_name_ns(SOAP_NS, "Body") {
                 return Err(WsseError::MovedBody);
             }
@@ -156,6 +153,16 @@ impl<'m> Tree<'m> {
             }
         }
         Ok(())
+    }
+
+    /// Every element of the message, in its order. The tree numbers its nodes from 0 without a gap, so that no
+    /// way through it need be remembered.
+    fn elements(&self) -> impl Iterator<Item = (NodeId, &Element<'m>)> {
+        let nodes = (0..).map(NodeId::new).map_while(|node| Some((node, self.0.node_kind(node)?)));
+        nodes.filter_map(|(node, kind)| match kind {
+            NodeKind::Element(element) => Some((node, element)),
+            _ => None,
+        })
     }
 
     /// The child elements.
@@ -207,12 +214,16 @@ impl<'m> Tree<'m> {
     }
 
     /// The text of an element that holds nothing but text.
-    pub(crate) fn text(&self, node: NodeId) -> Option<String> {
-        let mut text = String::new();
+    pub(crate) fn text(&self, node: NodeId) -> Option<Cow<'_, str>> {
+        let mut text = Cow::Borrowed("");
         for child in self.0.children_iter(node) {
-            match self.0.node_kind(child) {
-                Some(NodeKind::Text(part) | NodeKind::CData(part)) => text.push_str(part),
-                _ => return None,
+            let Some(NodeKind::Text(part) | NodeKind::CData(part)) = self.0.node_kind(child) else {
+                return None;
+            };
+            if text.is_empty() {
+                text = Cow::Borrowed(&**part);
+            } else {
+                text.to_mut().push_str(part);
             }
         }
         Some(text)

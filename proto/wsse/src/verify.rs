@@ -1,7 +1,7 @@
 //! Verifying a message.
 
 use aws_lc_rs::digest;
-use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use jiff::{SignedDuration, Timestamp};
 use proto_soap::SOAP_NS;
 use uppsala::NodeId;
@@ -23,9 +23,27 @@ const SIGNED_INFO_BYTES_MAX: usize = 16 << 10;
 /// Verifies messages by pinned certificates.
 #[derive(Debug, Clone)]
 pub struct Verifier {
-    pinned: Vec<Token>,
+    pinned: Vec<Pinned>,
     tolerance: SignedDuration,
     limit_bytes: usize,
+}
+
+/// A certificate whose signatures are accepted.
+#[derive(Debug, Clone)]
+struct Pinned {
+    token: Token,
+    /// The certificate in Base64, as it mostly stands in a message.
+    text: String,
+    /// Its key, read once and not for each message.
+    key: ParsedPublicKey,
+}
+
+impl Pinned {
+    fn read(der: &[u8]) -> Option<Self> {
+        let token = Token::read(der)?;
+        let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &token.key).ok()?;
+        Some(Self { text: token::encode(&token.der), token, key })
+    }
 }
 
 /// Identifies a signature: the digest of its value.
@@ -63,7 +81,7 @@ impl Verifier {
         tolerance: SignedDuration,
         limit_bytes: usize,
     ) -> Result<Self, WsseError> {
-        let pinned = pinned.iter().map(|der| Token::read(der.as_ref()).ok_or(WsseError::Pinned));
+        let pinned = pinned.iter().map(|der| Pinned::read(der.as_ref()).ok_or(WsseError::Pinned));
         let pinned = pinned.collect::<Result<Vec<_>, _>>()?;
         if pinned.is_empty() {
             return Err(WsseError::NothingPinned);
@@ -99,12 +117,7 @@ impl Verifier {
 
         let mut id = [0; 32];
         id.copy_from_slice(digest::digest(&digest::SHA256, &value).as_ref());
-        Ok(Verified {
-            envelope: format!("<soap:Envelope xmlns:soap=\"{SOAP_NS}\">{body}</soap:Envelope>"),
-            created,
-            acceptable_until,
-            signature: SignatureId(id),
-        })
+        Ok(Verified { envelope: enveloped(&body), created, acceptable_until, signature: SignatureId(id) })
     }
 
     /// The signature's value is the pinned certificate's over SignedInfo.
@@ -120,7 +133,7 @@ impl Verifier {
         check_algorithm(tree, canonicalization, EXCLUSIVE, "canonicalization")?;
         let method = tree.need(signed_info, DS, "SignatureMethod")?;
         check_algorithm(tree, method, RSA_SHA256, "signature")?;
-        let signer = self.signer(tree, security)?;
+        let Pinned { token: signer, key, .. } = self.signer(tree, security)?;
         if now < signer.not_before {
             return Err(WsseError::CertificateNotYetValid { from: signer.not_before });
         }
@@ -128,13 +141,11 @@ impl Verifier {
             return Err(WsseError::CertificateExpired { end: signer.not_after });
         }
         let signed = canonical(tree.document(), signed_info, &tree.prefixes(canonicalization)?)?;
-        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &signer.key)
-            .verify(signed.as_bytes(), value)
-            .map_err(|_| WsseError::BadSignature)
+        key.verify_sig(signed.as_bytes(), value).map_err(|_| WsseError::BadSignature)
     }
 
     /// The pinned certificate that the token is.
-    fn signer(&self, tree: &Tree<'_>, security: &Security) -> Result<&Token, WsseError> {
+    fn signer(&self, tree: &Tree<'_>, security: &Security) -> Result<&Pinned, WsseError> {
         let what = "token";
         let is_certificate = tree.attribute(security.token, "ValueType") == Some(X509_V3)
             && tree.attribute(security.token, "EncodingType").is_none_or(|encoding| encoding == BASE64);
@@ -148,8 +159,14 @@ impl Verifier {
         if named.is_none() || named != tree.id(security.token) {
             return Err(WsseError::Form { what: "the reference to the token" });
         }
-        let der = base64_text(tree, security.token, "the token")?;
-        self.pinned.iter().find(|pinned| pinned.der == der).ok_or(WsseError::OtherCertificate)
+        let unreadable = WsseError::Form { what: "the token" };
+        let Some(text) = tree.text(security.token) else { return Err(unreadable) };
+        if let Some(pinned) = self.pinned.iter().find(|pinned| pinned.text == *text) {
+            return Ok(pinned);
+        }
+        // the same certificate may stand there in several lines
+        let der = token::decode(&text).ok_or(unreadable)?;
+        self.pinned.iter().find(|pinned| pinned.token.der == der).ok_or(WsseError::OtherCertificate)
     }
 
     /// When the message was made, and until when it counts.
@@ -187,6 +204,12 @@ impl Verifier {
         }
         Ok((created, acceptable_until))
     }
+}
+
+/// An envelope of this Body alone.
+fn enveloped(body: &str) -> String {
+    let parts = ["<soap:Envelope xmlns:soap=\"", SOAP_NS, "\">", body, "</soap:Envelope>"];
+    parts.concat()
 }
 
 /// The parts of the one `Security` header, each there once.

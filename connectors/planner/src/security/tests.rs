@@ -102,13 +102,64 @@ async fn a_signed_call_is_answered_by_a_signed_answer() {
     let changed = house.planner.change(&call(), Operation::CreateEvents, events()).await.unwrap();
     assert_eq!(changed.receipts[0].error_code, 0);
     assert!(house.fake.violations().is_empty(), "{:?}", house.fake.violations());
-    // a signed fault is a fault, and a page is judged by its status
+    // a signed fault is a fault, and a page is none
     house.fake.script([Behaviour::Fault(Some(8)), Behaviour::Status(503)]);
     let error = house.planner.change(&call(), Operation::UpdateEvents, events()).await.unwrap_err();
     assert_eq!((error.outcome(), error.event().id), (CallOutcome::Failed, 6903));
     house.fake.seal(|_| "<html>down</html>".to_owned());
     let error = house.planner.change(&call(), Operation::UpdateEvents, events()).await.unwrap_err();
-    assert_eq!((error.outcome(), error.event().id), (CallOutcome::Failed, 6901));
+    assert_eq!((error.outcome(), error.event().id), (CallOutcome::Unknown, 6901));
+}
+
+/// Before, a page with 404 was believed: the change counted as not done, and the mailbox was not compared.
+#[tokio::test]
+async fn a_forged_page_says_nothing_of_a_change() {
+    let house = house().await;
+    let pages =
+        ["", "<html>no</html>", "<!DOCTYPE html><html><body>&nbsp;</body></html>", "Service Unavailable"];
+    for (number, status) in
+        [301, 400, 401, 403, 404, 407, 410, 429, 500, 502, 503, 504].into_iter().enumerate()
+    {
+        let page = pages[number % pages.len()];
+        house.fake.script([Behaviour::Page(status)]);
+        let known = outcome(&house, move |_| page.to_owned()).await;
+        assert_eq!(known, (CallOutcome::Unknown, 6901, true), "{status} {page:?}");
+    }
+    // SOAP that nobody signed is an attack or a wrong configuration, whatever its status
+    house.fake.script([Behaviour::Fault(Some(1)), Behaviour::Relabelled(404)]);
+    for forged in ["a fault", "receipts"] {
+        let known = outcome(&house, |answer| answer).await;
+        assert_eq!(known, (CallOutcome::Unknown, 9627, true), "{forged}");
+    }
+    // what changes nothing is judged by the status: it is asked again
+    house.fake.seal(|_| "<html>no</html>".to_owned());
+    for (status, known) in [(404, CallOutcome::NotApplied), (503, CallOutcome::Failed)] {
+        house.fake.script([Behaviour::Status(status)]);
+        let error = house.planner.resources(&call()).await.unwrap_err();
+        assert_eq!((error.outcome(), error.event().id), (known, 6901));
+        assert!(error.disposition().is_retry());
+    }
+}
+
+/// Before, receipts that Planner had signed were thrown away for a status that anybody can write.
+#[tokio::test]
+async fn a_status_beside_a_signed_answer_does_not_count() {
+    let house = house().await;
+    let signer = house.star.signer();
+    house.fake.seal(move |answer| signer.sign(&answer, now(), Uuid::new_v4()).unwrap());
+    for (operation, status) in [(Operation::CreateEvents, 404), (Operation::UpdateEvents, 503)] {
+        house.fake.script([Behaviour::Relabelled(status)]);
+        let changed = house.planner.change(&call(), operation, events()).await.unwrap();
+        assert_eq!(changed.receipts[0].error_code, 0, "{operation} {status}");
+    }
+    // and what was signed and cannot be read leaves open what was done
+    let signer = house.star.signer();
+    house.fake.script([Behaviour::Relabelled(404)]);
+    let unreadable = outcome(&house, move |answer| {
+        let other = answer.replace("CreateEventsResponse", "AnotherResponse");
+        signer.sign(&other, now(), Uuid::new_v4()).unwrap()
+    });
+    assert_eq!(unreadable.await, (CallOutcome::Unknown, 6906, true));
 }
 
 #[tokio::test]

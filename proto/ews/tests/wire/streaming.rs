@@ -116,6 +116,26 @@ fn an_error_stays_and_the_limit_is_exact() {
 }
 
 #[test]
+fn which_error_comes_first_does_not_depend_on_the_pieces() {
+    // what is wrong behind the limit, at it, and before it (found by fuzzing)
+    let wrong = b"<Envelope>12345<!DOCTYPE";
+    // the 18th byte says that it is a document type
+    const SEEN_AT: usize = 18;
+    for limit in 1..=wrong.len() {
+        for size in 1..=wrong.len() {
+            let mut splitter = StreamSplitter::new(limit);
+            let result = wrong.chunks(size).find_map(|piece| splitter.push(piece).err());
+            let expected = if limit < SEEN_AT {
+                SplitError::TooLarge { limit }
+            } else {
+                SplitError::NotXml { what: "a document type" }
+            };
+            assert_eq!(result, Some(expected), "limit {limit}, pieces of {size}");
+        }
+    }
+}
+
+#[test]
 fn an_unfinished_envelope_is_noticed() {
     let mut splitter = StreamSplitter::new(100);
     assert!(!splitter.is_inside());

@@ -15,6 +15,12 @@ pub(crate) const fn is_legal(character: char) -> bool {
 
 /// Is this a name without prefix (NCName: XML 1.0, fifth edition, 2.3, without the colon)?
 pub(super) fn is_name(text: &str) -> bool {
+    // nearly all names are ASCII: looked at without a way out, as in `is_plain`
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() | matches!(byte, b'_' | b'-' | b'.');
+    let begins_plain = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    if begins_plain && text.as_bytes().iter().fold(true, |all, byte| all & plain(byte)) {
+        return true;
+    }
     let begins = |letter: char| {
         matches!(letter, 'A'..='Z' | 'a'..='z' | '_' | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}'
             | '\u{370}'..='\u{37d}' | '\u{37f}'..='\u{1fff}' | '\u{200c}' | '\u{200d}' | '\u{2070}'..='\u{218f}'

@@ -85,10 +85,19 @@ impl Scope {
 
     /// The namespace of a name with this prefix; `None` when it is not declared, or not any more.
     pub(super) fn of_prefix(&self, prefix: &str) -> Option<Arc<str>> {
+        self.found(prefix).cloned()
+    }
+
+    /// Has an element's name with this prefix (`None`: without one) a namespace, or is it rightly in none?
+    pub(super) fn knows(&self, prefix: Option<&str>) -> bool {
+        prefix.is_none_or(|prefix| self.found(prefix).is_some())
+    }
+
+    fn found(&self, prefix: &str) -> Option<&Arc<str>> {
         match prefix {
             "" => None,
-            "xml" => Some(Arc::clone(&self.xml)),
-            _ => self.declared(prefix).filter(|namespace| !namespace.is_empty()).cloned(),
+            "xml" => Some(&self.xml),
+            _ => self.declared(prefix).filter(|namespace| !namespace.is_empty()),
         }
     }
 

@@ -70,6 +70,34 @@ fn names_are_names() {
     }
 }
 
+/// What is decided in one go for ASCII is what the recommendation says of each letter.
+#[test]
+fn names_of_ascii_are_names() {
+    for letter in 0_u8..=127 {
+        let letter = char::from(letter);
+        let begins = letter.is_ascii_alphabetic() || letter == '_';
+        let goes_on = begins || letter.is_ascii_digit() || matches!(letter, '-' | '.');
+        assert_eq!(escape::is_name(&letter.to_string()), begins, "{letter:?}");
+        assert_eq!(escape::is_name(&format!("a{letter}b")), goes_on, "{letter:?}");
+        assert_eq!(escape::is_name(&format!("\u{e6}{letter}")), goes_on, "{letter:?}");
+    }
+    assert!(!escape::is_name(""));
+}
+
+#[test]
+fn a_message_that_is_looked_through_is_given_as_text() {
+    let check = |text: &'static str| Reader::check(text.as_bytes(), Limits::standard());
+    assert_eq!(check("\u{feff}<a/>\n"), Ok("<a/>\n"));
+    for wrong in
+        ["", " ", "x<a/>", "<a/>x", "<a/><a/>", "<a>", "<p:a/>", "<a p:b='1'/>", "<a><1/></a>", "<a>&x;</a>"]
+    {
+        assert!(check(wrong).is_err(), "{wrong}");
+    }
+    assert!(matches!(check("<!DOCTYPE a><a/>"), Err(Error::Doctype { .. })));
+    assert!(matches!(Reader::check(b"\xff", Limits::standard()), Err(Error::NotUtf8 { at: 0 })));
+    assert_eq!(check("2c\r\n<a/>"), Err(Error::BrokenProxy));
+}
+
 #[test]
 fn namespace_names_may_hold_references() {
     let mut reader = reader("<r xmlns='urn:a?x&amp;y'/>");
@@ -340,7 +368,24 @@ fn markup() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
+/// Everything read and nothing wanted, by the reader that makes elements.
+fn walked(message: &[u8], limits: Limits) -> Result<(), Error> {
+    let mut reader = Reader::new(message, limits)?;
+    reader.root()?;
+    reader.finish()
+}
+
 proptest! {
+    /// Looking through refuses what reading refuses, for the same reason at the same place, and nothing else.
+    #[test]
+    fn looking_through_says_what_reading_says(text in markup(), depth in 0usize..6, elements in 0usize..12,
+                                              attributes in 0usize..3, length in 0usize..8) {
+        let limits = Limits { bytes: 10_000, depth, text: length, attributes, elements };
+        prop_assert_eq!(Reader::check(text.as_bytes(), limits).map(drop), walked(text.as_bytes(), limits));
+        let standard = Limits::standard();
+        prop_assert_eq!(Reader::check(text.as_bytes(), standard).map(drop), walked(text.as_bytes(), standard));
+    }
+
     #[test]
     fn arbitrary_bytes_never_panic(message in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = read_all(&message, Limits::standard());

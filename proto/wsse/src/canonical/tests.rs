@@ -83,6 +83,37 @@ fn the_form_is_the_recommendations() {
     }
 }
 
+/// What is copied in one piece is what is put together: elements of one text, and those that only look like it.
+#[test]
+fn an_element_of_one_text_is_as_it_stands_or_put_together() {
+    for (inside, expected) in [
+        ("<y>t</y>", "<y>t</y>"),
+        ("<a:y>t \u{e6}'</a:y>", "<a:y xmlns:a=\"urn:a\">t \u{e6}'</a:y>"),
+        ("<y >t</y>", "<y>t</y>"),
+        ("<y>t</y >", "<y>t</y>"),
+        ("<y></y>", "<y></y>"),
+        ("<y/>", "<y></y>"),
+        ("<y>&#116;</y>", "<y>t</y>"),
+        ("<y><![CDATA[t]]></y>", "<y>t</y>"),
+        ("<y>t<!-- c --></y>", "<y>t</y>"),
+        ("<y>t<![CDATA[]]></y>", "<y>t</y>"),
+        ("<y>></y>", "<y>&gt;</y>"),
+        ("<y>\"\t\n</y>", "<y>\"\t\n</y>"),
+        ("<y>&#13;</y>", "<y>&#xD;</y>"),
+        ("<y b='1'>t</y>", "<y b=\"1\">t</y>"),
+        ("<y xmlns:c='urn:c'>t</y>", "<y>t</y>"),
+        ("<y xmlns='urn:y'>t</y>", "<y xmlns=\"urn:y\">t</y>"),
+    ] {
+        let text = format!("<r xmlns:a='urn:a'><x>{inside}</x></r>");
+        assert_eq!(of_x(&text, ""), format!("<x>{expected}</x>"), "{inside}");
+        of_x(&text, "a #default");
+    }
+    let known = "<a:r xmlns:a='urn:a'><a:x><a:y>t</a:y><y>t</y><a:y >t</a:y></a:x></a:r>";
+    assert_eq!(of_x(known, ""), "<a:x xmlns:a=\"urn:a\"><a:y>t</a:y><y>t</y><a:y>t</a:y></a:x>");
+    assert_eq!(of_x("<r><x>t</x></r>", ""), "<x>t</x>");
+    assert_eq!(of_x("<r xmlns='urn:r'><x>t</x></r>", ""), "<x xmlns=\"urn:r\">t</x>");
+}
+
 #[test]
 fn a_listed_prefix_is_rendered_where_it_holds() {
     let text = "<r xmlns='urn:r' xmlns:a='urn:a' xmlns:b='urn:b'><a:x xmlns:c='urn:c'><a:y xmlns:b='urn:b2'/></a:x></r>";

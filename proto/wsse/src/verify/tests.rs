@@ -169,6 +169,17 @@ fn another_certificate_is_refused() {
     assert_eq!(Verifier::new(&[b"none"], TOLERANCE, LIMIT).unwrap_err(), WsseError::Pinned);
 }
 
+/// The token is compared by its bytes, however its Base64 is broken into lines.
+#[test]
+fn a_token_may_stand_in_several_lines() {
+    let text = signed();
+    let good = star().verifier().verify(text.as_bytes(), now(), None).unwrap();
+    let broken = text.replacen(">MII", ">\n  M\r\nII", 1);
+    assert_ne!(broken, text);
+    assert_eq!(star().verifier().verify(broken.as_bytes(), now(), None).unwrap(), good);
+    assert_eq!(refusal(&text.replacen(">MII", ">M*II", 1)), WsseError::Form { what: "the token" });
+}
+
 #[test]
 fn an_expired_certificate_is_refused() {
     let year = |year: &str| format!("{year}-06-01T10:00:00Z").parse::<Timestamp>().unwrap();
