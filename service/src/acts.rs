@@ -14,15 +14,18 @@ use store::resource_list::withheld::Settled;
 use store::{Store, StoreError};
 
 use crate::cli::operators::RunId;
-use crate::commands::{CommandError, in_use};
+use crate::commands::{CommandError, Sending, in_use};
 use crate::texts::{Text, operations as t};
 
-/// What an installation allows.
+#[cfg(test)]
+mod tests;
+
+/// What the configuration of whoever asks allows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Allowed {
     /// May mailboxes be located anew (`listener.deactivate_solving_of_group_affinity` is false)?
     pub(crate) rediscovery: bool,
-    /// Is anything sent (`planner.dry_run` is false)?
+    /// Is anything sent (`planner.dry_run` is false)? It counts where no instance that is alive says what it does.
     pub(crate) sending: bool,
 }
 
@@ -41,8 +44,11 @@ pub(crate) async fn ask(
     if kind == OperationKind::Rediscovery && !allowed.rediscovery {
         return Err(CommandError::NotRediscovered);
     }
-    if kind == OperationKind::Resend && !allowed.sending {
-        return Err(CommandError::DryRun);
+    if kind == OperationKind::Resend {
+        let sending = Sending::by(store.senders().await?, !allowed.sending);
+        if sending.dry_run {
+            return Err(CommandError::DryRun { differs: sending.differs });
+        }
     }
     if let Scope::One(mail) = scope {
         in_use(store, mail).await?;

@@ -1,6 +1,7 @@
 //! The child `alerts`: tells in the log when alerts begin and end, keeps the table `standing_alert` in step with them for
-//! operators' tools, and looks whether something waits for an operator, which alerts for as long as it does (B13). It also
-//! books what is done of operators' operations, so that it stays done.
+//! operators' tools, and looks whether something waits for an operator, which alerts for as long as it does (B13). What is
+//! counted about something that went to another instance, or that there is no more, it lets go (module `subjects`). It
+//! also books what is done of operators' operations, so that it stays done.
 //!
 //! The counting itself is telemetry's and goes on without this child; a database that is away delays the table and the
 //! states, nothing else. No event is raised about a failure here: it would count as one.
@@ -16,11 +17,15 @@ use supervision::{ChildContext, Stop};
 use telemetry::{AlertChange, Alerts, StandingAlert};
 use tokio::runtime::Handle;
 
+mod subjects;
+
+use subjects::Subjects;
+
 /// How often alerts that grew old are let go, and changes are told and written.
 const EVERY: Duration = Duration::from_secs(2);
 /// How often unchanged alerts are confirmed in the table; a few times within [`store::alerts::CONFIRMED_WITHIN`].
 const CONFIRM_EVERY: Duration = Duration::from_secs(30);
-/// How often it is looked what waits for an operator.
+/// How often it is looked what waits for an operator, and what became of the subjects of alerts.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// Keeps the alerts known.
@@ -68,6 +73,7 @@ impl AlertKeeper {
         }
         self.busy = true;
         let (store, instance) = (self.store.clone(), self.instance.clone());
+        let subjects = Subjects::of(if look { self.alerts.counted() } else { Vec::new() });
         let task = self.runtime.spawn(async move {
             if let Some(alerts) = &write {
                 let rows: Vec<Alert> = alerts.iter().map(row).collect();
@@ -77,12 +83,17 @@ impl AlertKeeper {
                 store.book_operations().await?;
             }
             let matters = if look { Some(store.open_matters().await?) } else { None };
-            Ok::<_, StoreError>((write, matters))
+            let ended = if subjects.is_empty() {
+                Vec::new()
+            } else {
+                subjects.ended(&store.homes(&subjects.sought()).await?, &instance)
+            };
+            Ok::<_, StoreError>((write, matters, ended))
         });
         ctx.spawn(task.into_actor(self).map(move |done, actor, _| {
             actor.busy = false;
             match done {
-                Ok(Ok((written, matters))) => {
+                Ok(Ok((written, matters, ended))) => {
                     if let Some(written) = written {
                         actor.written = Some(written);
                         actor.confirm_at = Some(now + CONFIRM_EVERY);
@@ -92,6 +103,9 @@ impl AlertKeeper {
                         for (code, so) in states(&matters) {
                             actor.alerts.hold(code, so, as_of);
                         }
+                    }
+                    for (code, subject) in ended {
+                        actor.alerts.ended(code, &subject, as_of);
                     }
                 }
                 Ok(Err(error)) => {

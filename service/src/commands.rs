@@ -58,6 +58,7 @@ use crate::cli::operators::{
 use crate::config::{Config, Database};
 use crate::database;
 use crate::texts::Language;
+pub(crate) use diff::Sending;
 pub(crate) use error::CommandError;
 pub(crate) use resources::in_use;
 
@@ -264,7 +265,7 @@ async fn others_connected(store: &Store) -> bool {
 }
 
 impl Desk {
-    /// What this installation allows.
+    /// What the configuration of this command allows.
     pub(crate) fn allowed(&self) -> Allowed {
         Allowed {
             rediscovery: !self.config.listener.deactivate_solving_of_group_affinity,

@@ -176,6 +176,7 @@ const fn days(retention: &RetentionConfig, area: Area) -> u32 {
         Area::SyncLog | Area::DecisionHistory => retention.sync_log,
         Area::CallLog => retention.service_call_reference_log,
         Area::ApplicationLog => retention.application_log,
-        Area::PastAppointments => retention.calendar_event,
+        // what is kept of a past appointment goes together
+        Area::PastAppointments | Area::PastDecisions | Area::PastWithheld => retention.calendar_event,
     }
 }

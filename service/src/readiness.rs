@@ -10,6 +10,9 @@
 //! * *From then on* it is ready while each part below the root runs and it has not been told to end. A database,
 //!   Exchange or Planner that goes away changes nothing: the stages wait, and events tell.
 //!
+//! That it has been ready is noted when it becomes so ([`Start::note_when_ready`]), whether or not anybody asks: an
+//! orchestrator that asks for the first time during an outage is told the same as one that has asked all along.
+//!
 //! Beside that the page says whether the process is *settled*: every part at work, every stream of its groups
 //! opened once. That is for people and tests, and has no influence on the status of the answer.
 //!
@@ -20,6 +23,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use supervision::{ChildState, Tree, Unready};
+use tokio::sync::watch;
 
 use crate::http::{Readiness, ReadinessSource};
 
@@ -33,25 +37,32 @@ const GROUPS: &str = "root/listener/sharing/groups";
 pub(crate) struct Start {
     roles: Vec<&'static str>,
     /// What the start waits for, until everything is part of the tree.
-    waits_for: std::sync::Mutex<Option<String>>,
+    waits_for: watch::Sender<Option<String>>,
     ending: AtomicBool,
+    /// Has it been ready once?
+    was_ready: AtomicBool,
 }
 
 impl Start {
     /// A process with these roles, before its first step.
     pub(crate) fn new(roles: Vec<&'static str>) -> Self {
         let first = "the database: waiting for it and its schema".to_owned();
-        Self { roles, waits_for: std::sync::Mutex::new(Some(first)), ending: AtomicBool::new(false) }
+        Self {
+            roles,
+            waits_for: watch::Sender::new(Some(first)),
+            ending: AtomicBool::new(false),
+            was_ready: AtomicBool::new(false),
+        }
     }
 
     /// What is waited for from now on.
     pub(crate) fn waits_for(&self, what: &str) {
-        *self.lock() = Some(what.to_owned());
+        self.waits_for.send_replace(Some(what.to_owned()));
     }
 
     /// Every part is part of the tree.
     pub(crate) fn staged(&self) {
-        *self.lock() = None;
+        self.waits_for.send_replace(None);
     }
 
     /// The process has been told to end.
@@ -59,8 +70,35 @@ impl Start {
         self.ending.store(true, Ordering::Release);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.waits_for.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Waits until the process is ready for the first time and notes it; ends without that when `tree` ends before.
+    /// Looks at the tree once it is whole, after each of its changes, without the groups: so at a few parts only,
+    /// whatever the number of mailboxes.
+    pub(crate) async fn note_when_ready(&self, tree: &Tree) {
+        let mut waits_for = self.waits_for.subscribe();
+        // the sender is here, so this ends with its word alone; a statement of its own, for the lock that the answer holds
+        let whole = waits_for.wait_for(Option::is_none).await.is_ok();
+        if whole && tree.wait_for(|tree| self.not_ready(&self.look(tree)).is_empty()).await {
+            tracing::debug!("this process is ready");
+        }
+    }
+
+    /// What is known now.
+    fn look(&self, tree: &Tree) -> Seen {
+        Seen {
+            ending: self.ending.load(Ordering::Acquire),
+            waits_for: self.waits_for.borrow().clone(),
+            starting: tree.unready(NAMED_MAX, |path| path == GROUPS),
+            fallen: fallen(tree),
+        }
+    }
+
+    /// Why the process is not ready; nothing = it is, which is noted.
+    fn not_ready(&self, seen: &Seen) -> Vec<String> {
+        let reasons = decide(self.was_ready.load(Ordering::Acquire), seen);
+        if reasons.is_empty() {
+            self.was_ready.store(true, Ordering::Release);
+        }
+        reasons
     }
 }
 
@@ -123,13 +161,12 @@ fn state_name(state: ChildState) -> &'static str {
 pub(crate) struct TreeHealth {
     tree: Arc<OnceLock<Tree>>,
     start: Arc<Start>,
-    was_ready: AtomicBool,
 }
 
 impl TreeHealth {
     /// The health of `tree`, which is set once it has been started.
     pub(crate) fn new(tree: Arc<OnceLock<Tree>>, start: Arc<Start>) -> Self {
-        Self { tree, start, was_ready: AtomicBool::new(false) }
+        Self { tree, start }
     }
 }
 
@@ -139,16 +176,8 @@ impl ReadinessSource for TreeHealth {
         let Some(tree) = self.tree.get() else {
             return Readiness { roles, not_ready: vec!["root (waiting)".to_owned()], ..Readiness::default() };
         };
-        let seen = Seen {
-            ending: self.start.ending.load(Ordering::Acquire),
-            waits_for: self.start.lock().clone(),
-            starting: tree.unready(NAMED_MAX, |path| path == GROUPS),
-            fallen: fallen(tree),
-        };
-        let not_ready = decide(self.was_ready.load(Ordering::Acquire), &seen);
-        if not_ready.is_empty() {
-            self.was_ready.store(true, Ordering::Release);
-        }
+        let seen = self.start.look(tree);
+        let not_ready = self.start.not_ready(&seen);
         let unsettled = name(&tree.unready(NAMED_MAX, |_| false));
         Readiness {
             ready: not_ready.is_empty(),

@@ -188,8 +188,13 @@ async fn with_tree(
         add_stages(config, required, shared, &tree, events).await?;
         std::future::pending::<Result<(), ServiceError>>().await
     };
+    let noting = async {
+        shared.start.note_when_ready(&tree).await;
+        std::future::pending::<Result<(), ServiceError>>().await
+    };
     let outcome = tokio::select! {
         staged = staging => staged,
+        noted = noting => noted,
         ended = tree.ended() => match ended {
             Ended::Shutdown => Ok(()),
             Ended::Escalated { reason } => Err(ServiceError::Escalated { reason }),

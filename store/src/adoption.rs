@@ -15,6 +15,12 @@
 //! complete before is forgotten and asked for again, since it could not know the learned keys. `adopted_at` is the
 //! beginning of the call, so that a mailbox is done when it is younger than the request.
 //!
+//! An adoption does not wait for the disk. When the database server crashes before its commit is written, all of it is undone:
+//! the mailbox is due again and adopted anew. Nothing outlives it that was built upon it: commits are written in their order,
+//! and whoever saw an adoption commits after it. What is sent on the strength of it has a permit first, whose commit waits
+//! for the disk ([`crate::calls`]) and takes the adoption with it, as the end of any live change does. A standby that takes
+//! the server's place is no other case: who waits for it waits for all that came before.
+//!
 //! Failure: an error means that nothing was taken over (or that this is unknown); adopt again. A mailbox that was
 //! asked for while its adoption ran stays due. An unknown outcome shortly before or during an adoption makes the
 //! mailbox due for comparison, for Planner may apply late.
@@ -22,16 +28,16 @@
 use std::time::Duration;
 
 use calendar::{MailAddress, OriginId, Slot};
+use deadpool_postgres::Transaction;
 use jiff::Timestamp;
-use tokio_postgres::Transaction;
 use uuid::Uuid;
 
 use crate::conflict::{HELD, HELD_SCOPE};
 use crate::lease::{self, Fence};
 use crate::notifications::NotificationKind;
 use crate::operations::Scope;
-use crate::wake::{self, Channel};
-use crate::{Store, StoreError, comparison};
+use crate::wake::{self, Channel, News};
+use crate::{Store, StoreError, comparison, prepared};
 
 #[cfg(test)]
 #[cfg(feature = "testing")]
@@ -156,19 +162,19 @@ impl Store {
         let operation = "adopt what Planner holds";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
-        lease::guard(&tx, fence).await?;
+        let ((), ()) = tokio::try_join!(biased; lease::guard(&tx, fence), hurry(&tx))?;
         let mail = adoption.mail.as_str();
         let mut adopted = Adopted::default();
         (adopted.corrected, adopted.learned) = take_over(&tx, adoption).await?;
         // The resource row comes last, as everywhere: keys before resources, so that no two wait for each other.
-        let row = tx
-            .query_opt(
-                "select adopted_at is null, full_read_began_at is not null from planner_resource \
-                 where mail = $1 and deleted_date is null for update",
-                &[&mail],
-            )
-            .await
-            .map_err(StoreError::query(operation))?;
+        let row = prepared::query_opt(
+            &tx,
+            "select adopted_at is null, full_read_began_at is not null from planner_resource \
+             where mail = $1 and deleted_date is null for update",
+            &[&mail],
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
         let Some(row) = row else { return Ok(None) };
         adopted.first = row.try_get(0).map_err(StoreError::query(operation))?;
         let read_before: bool = row.try_get(1).map_err(StoreError::query(operation))?;
@@ -176,11 +182,11 @@ impl Store {
             adopted.full_read = needs_full_read(&tx, mail, read_before).await?;
             if adopted.full_read {
                 ask_for_full_read(&tx, &adoption.mail, adoption.now).await?;
-                wake::notify(&tx, Channel::Notification).await?;
             }
         }
         // Who asked for an adoption since the call began wants one that began later: it stays due.
-        tx.execute(
+        prepared::execute(
+            &tx,
             &format!(
                 "update planner_resource r \
                  set adopted_at = case when r.adopt_due_at > $2 then r.adopted_at \
@@ -198,8 +204,8 @@ impl Store {
         .await
         .map_err(StoreError::query(operation))?;
         base::crash::point("comparison.adoption-written");
-        wake::notify(&tx, Channel::Decision).await?;
-        tx.commit().await.map_err(StoreError::query(operation))?;
+        let news = News::of(Channel::Notification).when(adopted.full_read).with(News::of(Channel::Decision));
+        self.commit(tx, news, operation).await?;
         Ok(Some(adopted))
     }
 
@@ -254,6 +260,13 @@ impl Store {
     }
 }
 
+/// The commit does not wait for the disk (see above).
+async fn hurry(tx: &Transaction<'_>) -> Result<(), StoreError> {
+    tx.batch_execute("set local synchronous_commit = off")
+        .await
+        .map_err(StoreError::query("adopt what Planner holds"))
+}
+
 /// Corrects known keys and inserts learned ones; answers how many of each.
 ///
 /// Learned ones come first: who decides about one of them at this moment is waited for, and the key is known then. The other
@@ -263,7 +276,8 @@ async fn take_over(tx: &Transaction<'_>, adoption: &Adoption) -> Result<(u64, u6
     let (from, to) = (adoption.window.start, adoption.window.end);
     let rows = Rows::of(&adoption.held);
     // One order for everybody who locks keys, so that no two wait for each other: an update locks as its plan reads.
-    tx.execute(
+    prepared::execute(
+        tx,
         &format!(
             "select from calendar_event e where e.mail = $1 and ({OVERLAPS} or e.origin_id = any ($4)) \
              order by e.origin_id for update"
@@ -274,7 +288,8 @@ async fn take_over(tx: &Transaction<'_>, adoption: &Adoption) -> Result<(u64, u6
     .map_err(StoreError::query("lock the keys to be adopted"))?;
     let learned = learn(tx, adoption, &rows).await?;
     let corrected = correct(tx, adoption, &rows).await?;
-    tx.execute(
+    prepared::execute(
+        tx,
         &format!(
             "update calendar_event e set refused_version = null, refused_code = null, \
                  set_aside_version = null, set_aside_reason = null, attempts = 0 \
@@ -312,7 +327,8 @@ impl<'a> Rows<'a> {
 /// Inserts the keys that only Planner knew.
 async fn learn(tx: &Transaction<'_>, adoption: &Adoption, rows: &Rows<'_>) -> Result<u64, StoreError> {
     let Rows { origin_ids, starts, ends, events, resources } = rows;
-    tx.execute(
+    prepared::execute(
+        tx,
         "insert into calendar_event (mail, origin_id, ack_there, ack_start, ack_end, ack_at, \
                                      calendar_event_identifier, planner_resource_identifier) \
          select $1, h.origin_id, true, h.start_at, h.end_at, clock_timestamp(), \
@@ -362,7 +378,8 @@ async fn correct(tx: &Transaction<'_>, adoption: &Adoption, rows: &Rows<'_>) -> 
            and (e.ack_there, e.ack_start, e.ack_end, e.uncertain) \
                is distinct from (f.start_at is not null, f.start_at, f.end_at, false)"
     );
-    tx.execute(
+    prepared::execute(
+        tx,
         &statement,
         &[
             &adoption.mail.as_str(),
@@ -385,7 +402,8 @@ async fn ask_for_full_read(
     mail: &MailAddress,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    tx.execute(
+    prepared::execute(
+        tx,
         "insert into notification (mail, bucket, event_type, received_at) values ($1, $2, $3, $4)",
         &[&mail.as_str(), &i16::from(mail.bucket()), &NotificationKind::FullRead.as_str(), &now],
     )
@@ -401,17 +419,17 @@ async fn ask_for_full_read(
 /// waits for the commit ([`Store::begin_full_reads`]) and knows what was learned.
 async fn needs_full_read(tx: &Transaction<'_>, mail: &str, read_before: bool) -> Result<bool, StoreError> {
     let operation = "look for a queued full reading";
-    let row = tx
-        .query_one(
-            "select exists (select from notification where mail = $1 and event_type = 'FullRead' \
-                            and set_aside_at is null and claim is null), \
-                    exists (select from notification where mail = $1 and event_type = 'FullRead' \
-                            and set_aside_at is null and claim is not null), \
-                    exists (select from sync_state where mail = $1)",
-            &[&mail],
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
+    let row = prepared::query_one(
+        tx,
+        "select exists (select from notification where mail = $1 and event_type = 'FullRead' \
+                        and set_aside_at is null and claim is null), \
+                exists (select from notification where mail = $1 and event_type = 'FullRead' \
+                        and set_aside_at is null and claim is not null), \
+                exists (select from sync_state where mail = $1)",
+        &[&mail],
+    )
+    .await
+    .map_err(StoreError::query(operation))?;
     let queued: bool = row.try_get(0).map_err(StoreError::query(operation))?;
     let claimed: bool = row.try_get(1).map_err(StoreError::query(operation))?;
     let caught_up: bool = row.try_get(2).map_err(StoreError::query(operation))?;

@@ -13,6 +13,9 @@ use jiff::Timestamp;
 
 use crate::{Store, StoreError};
 
+mod homes;
+pub use homes::{Homes, MailboxHome, Sought};
+
 #[cfg(all(test, feature = "testing"))]
 mod tests;
 

@@ -16,14 +16,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calendar::MailAddress;
+use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::Transaction;
 use uuid::Uuid;
 
 use crate::lease::{self, Fence};
 use crate::outbox::SENDABLE;
-use crate::{Store, StoreError, state};
+use crate::{Store, StoreError, prepared, state};
 
 pub mod budget;
 
@@ -150,13 +150,14 @@ impl CallBook {
                 return Ok(Permit::Wait(wait));
             }
         };
-        tx.execute("delete from store_state where name = $1", &[&READ_WAITS])
+        prepared::execute(&tx, "delete from store_state where name = $1", &[&READ_WAITS])
             .await
             .map_err(StoreError::query(operation))?;
         let id = Uuid::now_v7();
         let mail = call.mail.map(MailAddress::as_str);
         let items = i32::try_from(call.mailboxes).unwrap_or(i32::MAX);
-        tx.execute(
+        prepared::execute(
+            &tx,
             "insert into service_call_reference_log (call_id, operation, mail, items, bulk, started_at, deadline, \
                                                      lease_key, lease_token) \
              values ($1, $2, $3, $4, true, $5::timestamptz, $5::timestamptz + make_interval(secs => $6), $7, $8)",
@@ -205,8 +206,8 @@ pub(crate) async fn admit(
     events: u32,
 ) -> Result<Permit<Grant>, StoreError> {
     let operation = "look for room for a call to Planner";
-    let now: Timestamp = tx
-        .query_one("select pg_advisory_xact_lock($1), clock_timestamp()", &[&PERMIT_LOCK])
+    let lock = "select pg_advisory_xact_lock($1), clock_timestamp()";
+    let now: Timestamp = prepared::query_one(tx, lock, &[&PERMIT_LOCK])
         .await
         .and_then(|row| row.try_get(1))
         .map_err(StoreError::query(operation))?;
@@ -300,8 +301,7 @@ async fn usage(
                from service_call_reference_log \
                where coalesce(ended_at, deadline) > $1::timestamptz - make_interval(secs => $2) and {own}) p"
     );
-    let row = tx
-        .query_one(&statement, &[&now, &window.as_secs_f64()])
+    let row = prepared::query_one(tx, &statement, &[&now, &window.as_secs_f64()])
         .await
         .map_err(StoreError::query(operation))?;
     let read = |index: usize| -> Result<u32, StoreError> {
@@ -339,8 +339,8 @@ async fn freed(
            and coalesce(ended_at, deadline) <= $1::timestamptz - make_interval(secs => $2 - $4) \
          order by coalesce(ended_at, deadline) limit $3"
     );
-    let rows = tx
-        .query(&statement, &[&now, &window.as_secs_f64(), &i64::from(most), &horizon])
+    let seconds = window.as_secs_f64();
+    let rows = prepared::query(tx, &statement, &[&now, &seconds, &i64::from(most), &horizon])
         .await
         .map_err(StoreError::query(operation))?;
     rows.iter()
@@ -360,7 +360,8 @@ fn wait_until(free_at: Option<Timestamp>, now: Timestamp) -> Duration {
 
 /// Completes the log entry of a call, unless it is complete already.
 pub(crate) async fn close(tx: &Transaction<'_>, id: Uuid, end: &CallEnd) -> Result<(), StoreError> {
-    tx.execute(
+    prepared::execute(
+        tx,
         "update service_call_reference_log \
          set ended_at = clock_timestamp(), success = $2, event_id = $3, text = $4, \
              service_call_response_reference_id = $5 \

@@ -23,7 +23,7 @@ use crate::conflict::{HELD, HELD_SCOPE};
 use crate::lease::{self, Fence};
 use crate::notifications::NotificationKind;
 use crate::operations::Scope;
-use crate::wake::{self, Channel};
+use crate::wake::{self, Channel, News};
 use crate::{Store, StoreError, schedules};
 
 mod apply;
@@ -186,10 +186,7 @@ impl Store {
             )
             .await
             .map_err(StoreError::query(operation))?;
-        if asked > 0 {
-            wake::notify(&tx, Channel::Notification).await?;
-        }
-        tx.commit().await.map_err(StoreError::query(operation))?;
+        self.commit(tx, News::of(Channel::Notification).when(asked > 0), operation).await?;
         Ok(Unread { waiting, asked })
     }
 

@@ -267,8 +267,8 @@ impl Store {
             done.discarded.extend(missed.into_iter().cloned());
         }
         base::crash::point("qualifier.decisions-written");
-        write::conclude(&tx, &[effect]).await?;
-        tx.commit().await.map_err(StoreError::query(operation))?;
+        let news = write::conclude(&tx, &[effect]).await?;
+        self.commit(tx, news, operation).await?;
         Ok(Applied::Done(done))
     }
 
@@ -297,7 +297,7 @@ impl Store {
         // or not to be possible, undoes everything. That is the order in which locks are taken, too: so nothing may have to
         // be prepared in between.
         prepare(&tx).await?;
-        let ((), (), in_use, (), missed, ()) = tokio::try_join!(
+        let ((), (), in_use, (), missed, news) = tokio::try_join!(
             biased;
             fences::guard_all(&tx, &all_fences),
             write::hurry(&tx, full_read),
@@ -310,7 +310,7 @@ impl Store {
             return Ok(false);
         }
         base::crash::point("qualifier.decisions-written");
-        tx.commit().await.map_err(StoreError::query(operation))?;
+        self.commit(tx, news, operation).await?;
         Ok(true)
     }
 }

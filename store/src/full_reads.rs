@@ -23,7 +23,7 @@ use tokio_postgres::{Row, Transaction};
 use crate::lease::{self, Fence};
 use crate::notifications::NotificationKind;
 use crate::operations::Scope;
-use crate::wake::{self, Channel};
+use crate::wake::{self, Channel, News};
 use crate::{Store, StoreError, schedules, state};
 
 mod facts;
@@ -207,10 +207,7 @@ impl Store {
             }
         }
         let mailboxes = ask(&tx, if all { buckets } else { &changed }, now).await?;
-        if mailboxes > 0 {
-            wake::notify(&tx, Channel::Notification).await?;
-        }
-        tx.commit().await.map_err(StoreError::query(operation))?;
+        self.commit(tx, News::of(Channel::Notification).when(mailboxes > 0), operation).await?;
         Ok(AskedAtStart { mailboxes, changed_buckets: changed.len() })
     }
 }
@@ -263,10 +260,7 @@ impl Store {
         }
         let mailboxes = if due.is_empty() { 0 } else { ask(&tx, &due, now).await? };
         state::put_all(&tx, &record, &now.to_string()).await?;
-        if mailboxes > 0 {
-            wake::notify(&tx, Channel::Notification).await?;
-        }
-        tx.commit().await.map_err(StoreError::query(operation))?;
+        self.commit(tx, News::of(Channel::Notification).when(mailboxes > 0), operation).await?;
         Ok(ScheduledPull { ran: !due.is_empty(), mailboxes, last_run: earliest })
     }
 

@@ -4,7 +4,7 @@
 //! fence, until an area answers that there is no more; between batches others get their turn. Ages are counted by the
 //! database's clock. Nothing that is still needed is removed: no call with keys in flight, no appointment that is in a
 //! call or still to be sent, and nothing that is younger than a day, so that the budget and the spacing of resends
-//! see everything that they look at.
+//! see everything that they look at. What was decided about an appointment before goes with it at the latest.
 //!
 //! Failure: an error means that a batch was not removed, or that this is unknown; the next one removes it.
 
@@ -15,9 +15,9 @@ use crate::{Store, StoreError};
 #[cfg(feature = "testing")]
 mod tests;
 
-/// Most rows of a batch; for past appointments, the most mailboxes.
+/// Most rows of a batch of what is not looked through mailbox by mailbox.
 pub const BATCH: u32 = 1_000;
-/// Mailboxes whose past appointments are looked through in one batch.
+/// Mailboxes whose past appointments, or what was decided about those before, are looked through in one batch.
 const MAILBOXES: i64 = 50;
 
 /// Something that grows.
@@ -27,7 +27,7 @@ pub enum Area {
     NotificationLog,
     /// Answers of Planner, appointment by appointment.
     SyncLog,
-    /// Decisions that others took the place of.
+    /// Decisions that others took the place of, whatever became of their appointments.
     DecisionHistory,
     /// Calls to Planner.
     CallLog,
@@ -35,17 +35,23 @@ pub enum Area {
     ApplicationLog,
     /// Appointments that are over.
     PastAppointments,
+    /// Decisions that others took the place of, about appointments that are kept no more.
+    PastDecisions,
+    /// Deletions that an operator rejected, of appointments that are kept no more.
+    PastWithheld,
 }
 
 impl Area {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
+    /// All of them, in the order in which they are cleared: what was decided about an appointment goes after it.
+    pub const ALL: [Self; 8] = [
         Self::NotificationLog,
         Self::SyncLog,
         Self::DecisionHistory,
         Self::CallLog,
         Self::ApplicationLog,
         Self::PastAppointments,
+        Self::PastDecisions,
+        Self::PastWithheld,
     ];
 
     /// The name of its table.
@@ -53,10 +59,11 @@ impl Area {
         match self {
             Self::NotificationLog => "notification_log",
             Self::SyncLog => "sync_log",
-            Self::DecisionHistory => "decision_history",
+            Self::DecisionHistory | Self::PastDecisions => "decision_history",
             Self::CallLog => "service_call_reference_log",
             Self::ApplicationLog => "application_log",
             Self::PastAppointments => "calendar_event",
+            Self::PastWithheld => "withheld_key",
         }
     }
 
@@ -120,6 +127,41 @@ impl Area {
                  select (select count(*) from gone), (select count(*) from walk) >= $2, \
                         coalesce((select mail from walk order by n desc limit 1), '')"
             }
+            // From mailbox to mailbox by the index of keys. While its appointment is kept, a decision belongs to what
+            // `explain` tells of it, also where it is about times that are long over.
+            Self::PastDecisions => {
+                "with recursive walk (mail, n) as ( \
+                     (select h.mail, 1::bigint from decision_history h where h.mail > $3::text \
+                      order by h.mail limit 1) \
+                     union all \
+                     select following.mail, walk.n + 1 from walk cross join lateral ( \
+                         select h.mail from decision_history h where h.mail > walk.mail \
+                         order by h.mail limit 1) following \
+                     where walk.n < $2), \
+                 gone as (delete from decision_history h using walk w \
+                     where h.mail = w.mail \
+                       and least(h.end_at, h.overruled_at) < clock_timestamp() - make_interval(days => $1) \
+                       and not exists (select from calendar_event e \
+                                       where e.mail = h.mail and e.origin_id = h.origin_id) \
+                       and not exists (select from key_in_flight f \
+                                       where f.mail = h.mail and f.origin_id = h.origin_id) \
+                     returning 1) \
+                 select (select count(*) from gone), (select count(*) from walk) >= $2, \
+                        coalesce((select mail from walk order by n desc limit 1), '')"
+            }
+            // A key whose time has passed is not rejected any more. Those of a run that waits for an operator stay, and so does
+            // each while its appointment is kept: whatever ends the run gives its deletion free.
+            Self::PastWithheld => {
+                "with old as materialized ( \
+                     select k.mail, k.origin_id from withheld_key k join withheld_run r on r.id = k.run \
+                     where k.end_at < clock_timestamp() - make_interval(days => $1) and r.state <> 'withheld' \
+                       and not exists (select from calendar_event e \
+                                       where e.mail = k.mail and e.origin_id = k.origin_id) \
+                     order by k.mail, k.origin_id limit $2 for update of k), \
+                 gone as (delete from withheld_key k using old \
+                     where k.mail = old.mail and k.origin_id = old.origin_id returning 1) \
+                 select count(*), count(*) >= $2 and $3::text is not null, ''::text from gone"
+            }
         }
     }
 }
@@ -152,7 +194,7 @@ impl Store {
         lease::guard(&tx, fence).await?;
         let days = i32::try_from(days.max(1)).unwrap_or(i32::MAX);
         let most = match area {
-            Area::PastAppointments => MAILBOXES,
+            Area::PastAppointments | Area::PastDecisions => MAILBOXES,
             _ => i64::from(BATCH),
         };
         let row = tx

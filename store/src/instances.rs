@@ -44,7 +44,7 @@ pub const ROLES: [&str; 3] = [LISTEN, QUALIFY, COMMUNICATE];
 /// The advisory lock under which instances come.
 const LOCK: i64 = 0x6b6f_6d6d_756e_6502;
 /// In `store_state`: into how many shards the qualifiers cut the mailboxes.
-const SHARDS: &str = "qualifier_shards";
+pub(crate) const SHARDS: &str = "qualifier_shards";
 /// How long the rows of dead instances are kept for people.
 const KEPT: &str = "1 hour";
 
@@ -100,6 +100,18 @@ pub struct Instance {
     pub alive: bool,
     /// How many leases it holds.
     pub leases: u64,
+    /// When it was heard of last; `None` where it is of a version that does not say.
+    pub heard: Option<Heard>,
+}
+
+/// When an instance was heard of last: it renewed its row, or registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// How long ago, by the database's clock.
+    pub ago: Duration,
+    /// How long it is taken to be alive without another word. It is to be heard of three times within that at least
+    /// ([`LeaseBook::renew_every`]).
+    pub life: Duration,
 }
 
 /// The number of shards that holds for all.
@@ -235,9 +247,10 @@ async fn put(
 ) -> Result<(), tokio_postgres::Error> {
     client
         .execute(
-            "insert into instance (name, roles, version, expires_at, takes_share, sends) \
-             values ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), $5, $6) \
-             on conflict (name) do update set expires_at = excluded.expires_at, takes_share = excluded.takes_share",
+            "insert into instance (name, roles, version, expires_at, takes_share, sends, seen_at) \
+             values ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), $5, $6, clock_timestamp()) \
+             on conflict (name) do update set expires_at = excluded.expires_at, \
+               takes_share = excluded.takes_share, seen_at = excluded.seen_at",
             &[
                 &name,
                 &registration.roles,
@@ -292,7 +305,9 @@ impl Store {
         let rows = client
             .query(
                 "select name, roles, version, started_at, expires_at > clock_timestamp() as alive, \
-                        (select count(*) from lease l where l.owner = i.name and l.expires_at > clock_timestamp()) \
+                        (select count(*) from lease l where l.owner = i.name and l.expires_at > clock_timestamp()), \
+                        extract(epoch from clock_timestamp() - seen_at)::float8, \
+                        extract(epoch from expires_at - seen_at)::float8 \
                  from instance i order by alive desc, started_at desc, name",
                 &[],
             )
@@ -306,10 +321,16 @@ impl Store {
                 started_at: row.try_get(3)?,
                 alive: row.try_get(4)?,
                 leases: u64::try_from(row.try_get::<_, i64>(5)?).unwrap_or_default(),
+                heard: heard(row.try_get(6)?, row.try_get(7)?),
             })
         };
         rows.iter().map(read).collect::<Result<_, _>>().map_err(&failed)
     }
+}
+
+/// When an instance was heard of last, by seconds of the database.
+fn heard(ago_s: Option<f64>, life_s: Option<f64>) -> Option<Heard> {
+    ago_s.zip(life_s).map(|(ago_s, life_s)| Heard { ago: left(ago_s), life: left(life_s) })
 }
 
 /// Seconds of the database as a duration; what is past is none.

@@ -38,6 +38,7 @@ pub mod operations;
 pub mod outbox;
 pub mod overview;
 pub mod pool;
+mod prepared;
 pub mod resource_list;
 pub mod resources;
 pub mod rights;

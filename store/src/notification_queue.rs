@@ -1,24 +1,35 @@
 //! The taking half of the notification table (B7): a qualifier shard claims notifications, and each ends in
 //! the log with an outcome, or waits for another try, or is set aside with its error.
 //!
-//! Protocol: each incarnation of a shard has a number of its own ([`Store::new_claim`]). It claims rows that
-//! do not bear it: new ones, and those that a predecessor had in hand when it ended, so a crash between
-//! claiming and finishing loses nothing. Whoever claims or finishes does it under the shard's fence.
-//! Handing a row back (for a retry) takes the number off again.
+//! Protocol: each incarnation of a shard has a number of its own ([`Store::new_claim`]), which it puts on the rows that it
+//! claims. Whoever claims or finishes does it under the shard's fence. Handing a row back (for a retry) takes the number off
+//! again. It begins with what was left behind ([`Wanted::LeftBehind`]): rows that bear another number are those that a
+//! predecessor had in hand when it ended, so a crash between claiming and finishing loses nothing. When a claim has
+//! seen all of these no more of them can appear: they were claimed under an older fence, and every transaction under
+//! that one has ended or is refused, since its check of the fence and the take-over wait for each other. From then on it
+//! claims new rows alone ([`Wanted::New`]).
+//!
+//! A claim of new rows costs what it claims and not what waits: the buckets of the shard are walked along an index, each to
+//! its share, the oldest first, and only buckets that had more than their share are walked further. So of each mailbox (which
+//! lives in one bucket) the oldest come first, and those of a bucket with a flood do not hold up the others. Walked over are
+//! rows that may not be claimed now: those of mailboxes that are left out, and those that wait for another try.
 //!
 //! Failure: an error means that nothing was done, or that this is unknown. A claim may have been committed
-//! without its answer being seen: after an error the next claim says what is in hand
-//! ([`ClaimRequest::in_hand`]), and rows that bear the number without being in hand are given out again. A claim of full
-//! reads says it always: the end of a full read may be undone by a crash of the database server
+//! without its answer being seen: after an error what was left behind is looked for again. Then it is said what is in hand, and
+//! rows that bear the own number without being in hand are given out again. A claim of full
+//! reads ([`Wanted::FullReads`]) says it always: the end of a full read may be undone by a crash of the database server
 //! ([`crate::decisions`]), and its row comes back with a number whose bearer has forgotten it.
+
+use std::collections::HashMap;
 
 use base::TraceContext;
 use calendar::{ItemId, MailAddress};
 use jiff::Timestamp;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Row, Transaction};
 
 use crate::lease::{self, Fence};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, prepared};
 
 mod aside;
 
@@ -62,13 +73,23 @@ pub enum Subject {
     FullRead,
 }
 
-/// Which notifications to claim.
+/// Which notifications to claim. Of what is in hand the rows are named that the incarnation really has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// Hints about items.
-    Live,
-    /// Full reads.
-    Bulk,
+pub enum Wanted<'a> {
+    /// Hints about items that nobody has claimed.
+    New,
+    /// Hints about items that are claimed although nobody has them: those that bear the number of a predecessor, and those
+    /// that bear the own number without being `in_hand`. To be claimed first by a new incarnation, and after a claim that
+    /// failed, until one has brought fewer than its limit and left no mailbox out.
+    LeftBehind {
+        /// What is in hand.
+        in_hand: &'a [i64],
+    },
+    /// Full reads: those that nobody has claimed, and those that are left behind.
+    FullReads {
+        /// What is in hand.
+        in_hand: &'a [i64],
+    },
 }
 
 /// What to claim.
@@ -80,13 +101,10 @@ pub struct ClaimRequest<'a> {
     pub claim: i64,
     /// The buckets of the shard.
     pub buckets: &'a [i16],
-    /// Which sort.
-    pub class: Class,
+    /// Which notifications.
+    pub wanted: Wanted<'a>,
     /// Mailboxes that are left out: in back-off, or with much in hand already.
     pub without: &'a [MailAddress],
-    /// After a claim that failed, and for full reads always: the rows that the incarnation really has. Others that
-    /// bear its number are claimed again.
-    pub in_hand: Option<&'a [i64]>,
     /// The present.
     pub now: Timestamp,
     /// The most to claim.
@@ -127,30 +145,23 @@ impl Store {
         row.try_get(0).map_err(StoreError::query(operation))
     }
 
-    /// Claims notifications, the oldest first, but full reads of mailboxes that were never read before those. Rows that nothing can be done with (an address that is none,
-    /// a hint without an item) are set aside on the way.
+    /// Claims notifications and answers them by age. Of the hints of a mailbox the oldest are claimed first; of full reads the
+    /// oldest, but those of mailboxes that were never read before all others. Rows that nothing can be done with (an address
+    /// that is none, a hint without an item) are set aside on the way.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] when the fence is not the current one.
     pub async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Vec<Claimed>, StoreError> {
         let operation = "claim notifications";
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lease::guard(&tx, request.fence).await?;
-        let statement =
-            tx.prepare_cached(&claim_sql(request.class)).await.map_err(StoreError::query(operation))?;
-        let without: Vec<&str> = request.without.iter().map(MailAddress::as_str).collect();
-        let rows = tx
-            .query(
-                &statement,
-                &[
-                    &request.claim,
-                    &request.buckets,
-                    &request.now,
-                    &without,
-                    &i64::from(request.limit),
-                    &request.in_hand,
-                ],
-            )
-            .await
-            .map_err(StoreError::query(operation))?;
+        let rows = match request.wanted {
+            Wanted::New => claim_new(&tx, request).await,
+            Wanted::LeftBehind { in_hand } => claim_left_behind(&tx, request, in_hand).await,
+            Wanted::FullReads { in_hand } => claim_full_reads(&tx, request, in_hand).await,
+        }
+        .map_err(StoreError::query(operation))?;
         let mut claimed = Vec::with_capacity(rows.len());
         let mut unusable = Vec::new();
         for row in &rows {
@@ -208,37 +219,151 @@ impl Store {
     }
 }
 
-/// SQL: what can be claimed now. Written out for each class, so that each uses its own partial index.
-fn claim_sql(class: Class) -> String {
-    let kind = match class {
-        Class::Live => "<> 'FullRead'",
-        Class::Bulk => "= 'FullRead'",
-    };
-    let can = format!(
-        "n.bucket = any ($2) and n.set_aside_at is null and n.event_type {kind} \
-         and (n.claim is distinct from $1 or not (n.id = any ($6))) \
-         and (n.next_attempt_at is null or n.next_attempt_at <= $3) and not (n.mail = any ($4))"
-    );
-    let due = match class {
-        Class::Live => {
-            format!("select n.id from notification n where {can} order by n.id limit $5 for update")
+/// How many rows a bucket is walked to, when `wanted` are wanted of so many buckets: twice as many as if they waited evenly,
+/// so that a second walk is seldom needed.
+fn share(wanted: usize, buckets: usize) -> usize {
+    wanted.saturating_mul(2).div_ceil(buckets.max(1)).min(wanted)
+}
+
+/// Claims hints that nobody has claimed, in walks. One that did not find enough is followed by another through the buckets
+/// that gave their whole share: fewer than half of those before, so there are few walks, and none looks at more than about
+/// twice what it may bring.
+async fn claim_new(
+    tx: &Transaction<'_>,
+    request: &ClaimRequest<'_>,
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
+    let mut buckets = request.buckets.to_vec();
+    let mut claimed = Vec::new();
+    while claimed.len() < limit && !buckets.is_empty() {
+        let wanted = limit - claimed.len();
+        let share = share(wanted, buckets.len());
+        let walk = walk(tx, request, &buckets, (share, wanted)).await?;
+        let mut found: HashMap<i16, usize> = HashMap::new();
+        for row in &walk {
+            *found.entry(row.try_get("bucket")?).or_default() += 1;
         }
-        // Nothing is sent for a mailbox before its first full read: it does not wait for the end of a pull. Both
-        // ways lead along an index to the first few, so that a claim costs the same whatever waits.
-        Class::Bulk => format!(
-            "select n.id from notification n where n.id in ( \
+        buckets.retain(|bucket| found.get(bucket).is_some_and(|found| *found >= share));
+        claimed.extend(walk);
+    }
+    Ok(claimed)
+}
+
+/// Walks through `buckets`, each to `share` rows, and claims the `most` oldest of these.
+async fn walk(
+    tx: &Transaction<'_>,
+    request: &ClaimRequest<'_>,
+    buckets: &[i16],
+    (share, most): (usize, usize),
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let without: Vec<&str> = request.without.iter().map(MailAddress::as_str).collect();
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    // Not prepared: a plan that is kept is one for the length that the table had when it was made.
+    tx.query_typed(
+        &claim_new_sql(),
+        &[
+            (&request.claim, Type::INT8),
+            (&buckets, Type::INT2_ARRAY),
+            (&request.now, Type::TIMESTAMPTZ),
+            (&without, Type::TEXT_ARRAY),
+            (&number(most), Type::INT8),
+            (&number(share), Type::INT8),
+        ],
+    )
+    .await
+}
+
+/// Claims hints that are claimed although nobody has them.
+async fn claim_left_behind(
+    tx: &Transaction<'_>,
+    request: &ClaimRequest<'_>,
+    in_hand: &[i64],
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let without: Vec<&str> = request.without.iter().map(MailAddress::as_str).collect();
+    tx.query_typed(
+        &claim_left_behind_sql(),
+        &[
+            (&request.claim, Type::INT8),
+            (&request.buckets, Type::INT2_ARRAY),
+            (&in_hand, Type::INT8_ARRAY),
+            (&without, Type::TEXT_ARRAY),
+            (&i64::from(request.limit), Type::INT8),
+        ],
+    )
+    .await
+}
+
+/// Claims full reads.
+async fn claim_full_reads(
+    tx: &deadpool_postgres::Transaction<'_>,
+    request: &ClaimRequest<'_>,
+    in_hand: &[i64],
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let without: Vec<&str> = request.without.iter().map(MailAddress::as_str).collect();
+    prepared::query(
+        tx,
+        &claim_full_reads_sql(),
+        &[&request.claim, &request.buckets, &request.now, &without, &i64::from(request.limit), &in_hand],
+    )
+    .await
+}
+
+/// SQL: is the notification `n` due at `$3`, and not of the mailboxes `$4`?
+const DUE: &str = "(n.next_attempt_at is null or n.next_attempt_at <= $3) and not (n.mail = any ($4))";
+
+/// SQL: the columns of a claimed row, for [`claimed_row`].
+const CLAIMED: &str = "n.bucket, n.id, n.mail, n.event_type, n.item_id, n.old_item_id, n.received_at, n.trace_context, \
+                       n.attempts";
+
+/// SQL: the rows are found along the index of what is new and claimed by their ids, whatever else the table holds. What was
+/// claimed while the lock of a row was waited for is left.
+fn claim_new_sql() -> String {
+    format!(
+        "update notification n set claim = $1 \
+         where n.id = any (array( \
+             select due.id from unnest($2::smallint[]) as b (bucket) cross join lateral ( \
+                 select n.id from notification n \
+                 where n.bucket = b.bucket and n.claim is null and n.set_aside_at is null \
+                   and n.event_type <> 'FullRead' and {DUE} \
+                 order by n.id limit $6) due \
+             order by due.id limit $5)) \
+           and n.claim is null and n.set_aside_at is null \
+         returning {CLAIMED}"
+    )
+}
+
+/// SQL: the same along the index of what is claimed, which costs what is in hand. Each was due by the clock of who claimed it.
+fn claim_left_behind_sql() -> String {
+    format!(
+        "update notification n set claim = $1 \
+         where n.id = any (array( \
+             select n.id from notification n \
+             where n.bucket = any ($2) and n.claim is not null and n.set_aside_at is null \
+               and n.event_type <> 'FullRead' and (n.claim <> $1 or not (n.id = any ($3))) \
+               and not (n.mail = any ($4)) \
+             order by n.id limit $5)) \
+           and n.claim is not null and n.set_aside_at is null \
+         returning {CLAIMED}"
+    )
+}
+
+/// SQL: nothing is sent for a mailbox before its first full read: it does not wait for the end of a pull. Both ways lead along
+/// an index to the first few, so that a claim costs the same whatever waits.
+fn claim_full_reads_sql() -> String {
+    let can = format!(
+        "n.bucket = any ($2) and n.set_aside_at is null and n.event_type = 'FullRead' \
+         and (n.claim is distinct from $1 or not (n.id = any ($6))) and {DUE}"
+    );
+    format!(
+        "with due as ( \
+             select n.id from notification n where n.id in ( \
                  (select n.id from planner_resource r join notification n on n.mail = r.mail \
                   where r.last_full_sync is null and r.deleted_date is null and {can} order by r.mail limit $5) \
                  union all \
                  (select n.id from notification n where {can} order by n.id limit $5)) \
              order by exists (select from planner_resource r \
-                              where r.mail = n.mail and r.last_full_sync is not null), n.id limit $5 for update"
-        ),
-    };
-    format!(
-        "with due as ({due}) \
-         update notification n set claim = $1 from due where n.id = due.id \
-         returning n.id, n.mail, n.event_type, n.item_id, n.old_item_id, n.received_at, n.trace_context, n.attempts"
+                              where r.mail = n.mail and r.last_full_sync is not null), n.id limit $5 for update) \
+         update notification n set claim = $1 from due where n.id = due.id returning {CLAIMED}"
     )
 }
 

@@ -1,7 +1,7 @@
 //! The append half of the notification table (B7): hints that something changed, made durable before they
 //! count as received. (Taking and finishing them is the qualifier's half, another module.)
 //!
-//! Protocol: one `INSERT` a batch, one NOTIFY a transaction. Storing a hint twice is harmless, so an append
+//! Protocol: one `INSERT` a batch, announced after the commit. Storing a hint twice is harmless, so an append
 //! needs no fence. What a catch-up found is stored in the same transaction as the sync state that covers it,
 //! guarded by the affinity group's lease: a paused former owner cannot move a sync state back.
 //! Failure: an error means that nothing of the batch was stored, or that this is unknown; append it again.
@@ -12,7 +12,7 @@ use calendar::{ItemId, MailAddress};
 use jiff::Timestamp;
 
 use crate::lease::{self, Fence};
-use crate::wake::{self, Channel};
+use crate::wake::{Channel, News};
 use crate::{Store, StoreError, sync_states};
 
 #[cfg(test)]
@@ -126,8 +126,7 @@ impl Store {
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         insert(&tx, batch).await?;
-        wake::notify(&tx, Channel::Notification).await?;
-        tx.commit().await.map_err(StoreError::query(operation))
+        self.commit(tx, News::of(Channel::Notification), operation).await
     }
 
     /// Stores what a catch-up found together with the sync state that covers it, under the fence of the
@@ -153,11 +152,9 @@ impl Store {
             insert(&tx, batch).await?;
         }
         let checks = if asked_at.is_some() { insert_checks(&tx, mail, now).await? } else { 0 };
-        if !batch.is_empty() || checks > 0 {
-            wake::notify(&tx, Channel::Notification).await?;
-        }
         sync_states::save(&tx, mail, state, asked_at, now).await?;
-        tx.commit().await.map_err(StoreError::query(operation))
+        let news = News::of(Channel::Notification).when(!batch.is_empty() || checks > 0);
+        self.commit(tx, news, operation).await
     }
 }
 

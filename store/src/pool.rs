@@ -12,6 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
+use crate::wake::Announcer;
 
 /// How to reach the database.
 #[derive(Clone, Debug)]
@@ -40,6 +41,7 @@ pub struct Store {
     tls: MakeRustlsConnect,
     patience: Duration,
     closing: Arc<Closing>,
+    announcer: Arc<Announcer>,
 }
 
 /// What ends with [`Store::close`].
@@ -77,7 +79,7 @@ impl Store {
         let pool = pool(&config, &tls, options.pool_size, options.patience);
         let closing = Arc::new(Closing::default());
         closing.with(&pool);
-        Ok(Self { pool, config, tls, patience: options.patience, closing })
+        Ok(Self { pool, config, tls, patience: options.patience, closing, announcer: Announcer::new() })
     }
 
     /// The same database through `size` connections apart from those of this pool, so that neither waits for the
@@ -85,8 +87,7 @@ impl Store {
     pub(crate) fn apart(&self, size: usize) -> Self {
         let pool = pool(&self.config, &self.tls, size, self.patience);
         self.closing.with(&pool);
-        let closing = Arc::clone(&self.closing);
-        Self { pool, config: self.config.clone(), tls: self.tls.clone(), patience: self.patience, closing }
+        Self { pool, ..self.clone() }
     }
 
     /// A connection of the pool, to do `operation`.
@@ -148,9 +149,16 @@ impl Store {
         &self.closing.closed
     }
 
-    /// A connection outside the pool, with its driver; for LISTEN.
+    /// What announces the news of this store.
+    pub(crate) const fn announcer(&self) -> &Arc<Announcer> {
+        &self.announcer
+    }
+
+    /// A connection outside the pool, with its driver, to do `operation`; for LISTEN, and for what is left to be said when
+    /// the pool is closed.
     pub(crate) async fn direct(
         &self,
+        operation: &'static str,
     ) -> Result<
         (
             tokio_postgres::Client,
@@ -162,7 +170,7 @@ impl Store {
         StoreError,
     > {
         self.config.connect(self.tls.clone()).await.map_err(|source| StoreError::Connect {
-            operation: "listen for wake-ups",
+            operation,
             at: crate::address::hosts(&self.config),
             source: Box::new(source),
         })
@@ -297,7 +305,7 @@ mod tests {
         assert_eq!(shown(&store, "jit").await, "off", "what else the address says counts");
         // those of the leases, and that of the wake-ups
         assert_eq!(shown(&store.apart(1), "transaction_isolation").await, "read committed");
-        let (direct, connection) = store.direct().await.unwrap();
+        let (direct, connection) = store.direct("test").await.unwrap();
         tokio::spawn(connection);
         let row = direct.query_one("show transaction_isolation", &[]).await.unwrap();
         assert_eq!(row.get::<_, String>(0), "read committed");

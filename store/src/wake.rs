@@ -1,8 +1,15 @@
 //! Wake-ups by LISTEN / NOTIFY on a connection of their own.
 //!
 //! They only shorten a wait: whoever waits also polls at an interval, and correctness never depends on a
-//! notification. When the connection breaks it is made again with back-off, and every channel is woken once
-//! then, because something may have been missed.
+//! notification.
+//!
+//! Protocol: who changes something for each change (a notification, a decision, an adoption) commits with
+//! [`Store::commit`], which announces afterwards and wakes whoever waits in this process without a detour through the
+//! database ([`announcer`] says why). Who changes something now and then, or may end right after it as the commands do,
+//! calls [`notify`] in the transaction.
+//!
+//! Failure: when the connection that listens breaks (8901) it is made again with back-off, and every channel is woken once
+//! then, because something may have been missed. An announcement that is lost costs an interval and nothing else.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -16,8 +23,18 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::error::StoreError;
 use crate::pool::Store;
 
+mod announcer;
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod tests;
+
+pub(crate) use announcer::{Announcer, News};
+
 /// How many channels there are.
 const CHANNELS: usize = 8;
+
+/// One for each channel.
+type Senders = [watch::Sender<u64>; CHANNELS];
 
 /// What there may be news about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,7 +89,8 @@ impl Channel {
     }
 }
 
-/// Announces news on `channel` when the caller's transaction commits. Call it once a transaction.
+/// Announces news on `channel` with the commit of the caller's transaction. Call it once a transaction, and not in those that
+/// are made for each change: all commits that announce wait for each other ([`announcer`]).
 pub async fn notify(
     transaction: &tokio_postgres::Transaction<'_>,
     channel: Channel,
@@ -92,15 +110,16 @@ pub struct Wake {
 
 #[derive(Debug)]
 struct Inner {
-    senders: Arc<[watch::Sender<u64>; CHANNELS]>,
+    senders: Arc<Senders>,
     /// Absent where there are no wake-ups.
     _listener: Option<AbortOnDropHandle<()>>,
 }
 
 impl Wake {
-    /// Starts listening in a task of the current runtime; it ends with the last clone.
+    /// Starts listening in a task of the current runtime; it ends with the last clone. What `store` and its clones announce
+    /// is heard at once.
     pub fn start(store: Store) -> Self {
-        let senders = senders();
+        let senders = Arc::clone(store.announcer().senders());
         let listener = AbortOnDropHandle::new(tokio::spawn(run(store, Arc::clone(&senders))));
         Self { inner: Arc::new(Inner { senders, _listener: Some(listener) }) }
     }
@@ -117,7 +136,7 @@ impl Wake {
     }
 }
 
-fn senders() -> Arc<[watch::Sender<u64>; CHANNELS]> {
+fn senders() -> Arc<Senders> {
     Arc::new(std::array::from_fn(|_| watch::Sender::new(0)))
 }
 
@@ -125,7 +144,7 @@ fn bump(sender: &watch::Sender<u64>) {
     sender.send_modify(|count| *count = count.wrapping_add(1));
 }
 
-async fn run(store: Store, senders: Arc<[watch::Sender<u64>; CHANNELS]>) {
+async fn run(store: Store, senders: Arc<Senders>) {
     let backoff = Backoff::doubling(Duration::from_millis(100), Duration::from_secs(10));
     let mut failures = 0;
     loop {
@@ -148,16 +167,17 @@ async fn run(store: Store, senders: Arc<[watch::Sender<u64>; CHANNELS]>) {
 }
 
 /// Listens until the connection ends.
-async fn listen(
-    store: &Store,
-    senders: &[watch::Sender<u64>; CHANNELS],
-    failures: &mut u32,
-) -> Result<(), StoreError> {
-    let (client, mut connection) = store.direct().await?;
+async fn listen(store: &Store, senders: &Senders, failures: &mut u32) -> Result<(), StoreError> {
+    let (client, mut connection) = store.direct("listen for wake-ups").await?;
+    let own = store.announcer().name().to_owned();
     let (messages, mut received) = tokio::sync::mpsc::channel(64);
     let driver = AbortOnDropHandle::new(tokio::spawn(async move {
         while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
             if let AsyncMessage::Notification(notification) = message {
+                // whoever waits here was woken when it was announced
+                if notification.payload() == own {
+                    continue;
+                }
                 // the receiver only counts, so waiting here is short and nothing is dropped
                 if messages.send(notification.channel().to_owned()).await.is_err() {
                     break;

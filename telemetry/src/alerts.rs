@@ -6,7 +6,9 @@
 //! can call for somebody. [`Alerts::look`] lets what is old go and tells what changed, for a log and a table.
 //!
 //! What was counted belongs to this process and ends with it: a restart begins to count anew. What is a state of the
-//! installation ([`base::event_entry::Clears::State`]) is looked up by the service and held by [`Alerts::hold`].
+//! installation ([`base::event_entry::Clears::State`]) is looked up by the service and held by [`Alerts::hold`]. What
+//! became of the subjects of alerts (a mailbox that is another process's now) is looked up by it, too: it asks for them
+//! with [`Alerts::counted`] and lets go of those that are not here any more with [`Alerts::ended`].
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -74,6 +76,19 @@ impl Alerts {
     pub fn hold(&self, code: u16, so: bool, as_of: Timestamp) {
         let mut state = self.lock();
         let change = state.book.hold(code, so, as_of, self.0.clock.now());
+        self.tell(&mut state, change);
+    }
+
+    /// The subjects for which something is counted now, whether or not that is beyond a threshold: by code.
+    pub fn counted(&self) -> Vec<(u16, String)> {
+        self.lock().book.counted()
+    }
+
+    /// Says that `subject` was not here any more at `as_of`, so that no success will be told of it here: what was counted of
+    /// `code` for it is over. An occurrence since then is newer.
+    pub fn ended(&self, code: u16, subject: &str, as_of: Timestamp) {
+        let mut state = self.lock();
+        let change = state.book.ended(code, subject, as_of, self.0.clock.now());
         self.tell(&mut state, change);
     }
 

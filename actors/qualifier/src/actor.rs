@@ -88,7 +88,7 @@ pub struct Shard {
     running: usize,
     claiming: bool,
     claim_again: bool,
-    /// A claim failed: what it claimed is unknown.
+    /// Something may be claimed that nobody has: what predecessors had in hand, and what a claim took that failed.
     claim_uncertain: bool,
     /// The last claim brought as many full reads as it asked for: there may be more.
     more_full: bool,
@@ -136,7 +136,7 @@ impl Shard {
             running: 0,
             claiming: false,
             claim_again: false,
-            claim_uncertain: false,
+            claim_uncertain: true,
             more_full: false,
             handing_back: Vec::new(),
             full_read_requested: false,
@@ -225,7 +225,7 @@ impl Shard {
         self.running = 0;
         self.claiming = false;
         self.claim_again = false;
-        self.claim_uncertain = false;
+        self.claim_uncertain = true;
         self.handing_back.clear();
         self.full_read_requested = false;
         self.pulled = None;

@@ -9,7 +9,7 @@ use calendar::testing::FakeCalendar;
 use calendar::{ItemId, MailAddress, Policy, Slot, Window, Zones};
 use jiff::{Timestamp, ToSpan};
 use store::lease::LeaseBook;
-use store::notification_queue::{ClaimRequest, Claimed, Class, Subject};
+use store::notification_queue::{ClaimRequest, Claimed, Subject, Wanted};
 use store::notifications::{NewNotification, NotificationKind};
 use store::shares::Shares;
 use store::testing::{TestDatabase, database};
@@ -66,6 +66,8 @@ pub(crate) struct Kit {
     pub(crate) services: Services,
     pub(crate) office: Office,
     claim: AtomicI64,
+    /// The number that has claimed what its predecessors left behind.
+    succeeded: AtomicI64,
     _lease: store::lease::Lease,
 }
 
@@ -120,7 +122,7 @@ impl Kit {
         let shared = crate::office::Shared::new(&options);
         let office = Office::new(Arc::new(options), services.clone(), lease.fence(), &shared);
         let claim = AtomicI64::new(services.store.new_claim().await.unwrap());
-        Self { database, source, services, office, claim, _lease: lease }
+        Self { database, source, services, office, claim, succeeded: AtomicI64::new(0), _lease: lease }
     }
 
     /// From now on decides by this policy, as after a start with other settings.
@@ -150,18 +152,30 @@ impl Kit {
         client.batch_execute(&check).await.unwrap();
     }
 
+    /// The full reads that bear this number.
+    async fn full_reads_of(&self, claim: i64) -> Vec<i64> {
+        let client = self.database.store.client("test").await.unwrap();
+        let claimed = "select id from notification where claim = $1 and event_type = 'FullRead'";
+        client.query(claimed, &[&claim]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
     /// Claims everything that waits, whenever it is to be tried again.
     pub(crate) async fn claim(&self) -> Vec<Claimed> {
         let buckets: Vec<i16> = (0..64).collect();
         let mut claimed = Vec::new();
-        for class in [Class::Live, Class::Bulk] {
+        let claim = self.claim.load(Ordering::Relaxed);
+        let is_first = self.succeeded.swap(claim, Ordering::Relaxed) != claim;
+        let left_behind = is_first.then_some(Wanted::LeftBehind { in_hand: &[] });
+        // nothing of it is claimed twice by one number
+        let in_hand = self.full_reads_of(claim).await;
+        let full_reads = Wanted::FullReads { in_hand: &in_hand };
+        for wanted in left_behind.into_iter().chain([Wanted::New, full_reads]) {
             let request = ClaimRequest {
                 fence: &self.office.fence,
-                claim: self.claim.load(Ordering::Relaxed),
+                claim,
                 buckets: &buckets,
-                class,
+                wanted,
                 without: &[],
-                in_hand: None,
                 now: "9999-01-01T00:00:00Z".parse().unwrap(),
                 limit: 1_000,
             };

@@ -25,6 +25,9 @@ use uuid::Uuid;
 
 use crate::{Planner, PlannerError, PlannerOptions};
 
+/// How long a test waits for calls.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A key as this Planner goes by it: mail address and origin id.
 pub type Key = (String, String);
 
@@ -223,8 +226,9 @@ impl FakePlanner {
     /// Waits until `count` calls have arrived.
     pub async fn wait_for_calls(&self, count: usize) {
         let mut calls = self.calls.clone();
-        let arrived = calls.wait_for(|&seen| seen >= count).await;
-        arrived.expect("the server counts for as long as it lives");
+        let waiting = tokio::time::timeout(PATIENCE, calls.wait_for(|&seen| seen >= count));
+        let arrived = matches!(waiting.await, Ok(Ok(_)));
+        assert!(arrived, "{count} calls were waited for, {} came", *self.calls.borrow());
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

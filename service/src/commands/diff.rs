@@ -33,7 +33,7 @@ impl Sending {
     }
 
     /// By the instances that are alive, and by the configuration where none of them says anything.
-    fn by(senders: Senders, configured: bool) -> Self {
+    pub(crate) fn by(senders: Senders, configured: bool) -> Self {
         let dry_run = match senders {
             Senders { sending: 0, rehearsing: 0 } => configured,
             Senders { sending, .. } => sending == 0,
@@ -58,8 +58,8 @@ impl Sending {
     pub(crate) fn failure_value(&self) -> Value {
         self.failure.as_ref().map_or(Value::Null, |failure| {
             json!({
-                "at": failure.at.to_string(), "call": failure.operation, "event_id": failure.event_id,
-                "text": failure.text,
+                "at": failure.at.to_string(), "since": failure.since.to_string(), "call": failure.operation,
+                "event_id": failure.event_id, "text": failure.text,
             })
         })
     }
@@ -227,6 +227,7 @@ mod tests {
         let at = Timestamp::from_second(1_900_000_000).unwrap();
         let failure = PlannerFailure {
             at,
+            since: at,
             operation: "CreateEvents".to_owned(),
             event_id: Some(6904),
             text: Some("connection refused".to_owned()),

@@ -15,7 +15,7 @@ use std::fmt::Display;
 use serde_json::{Value, json};
 use store::StoreError;
 
-use super::show::counted_in;
+use super::show::{counted_in, hanging, terminal};
 use super::{CommandError, Desk, refused, unmade, with};
 use crate::ServiceError;
 use crate::cli::tools::DoctorArgs;
@@ -177,7 +177,7 @@ pub(super) fn perform(args: &DoctorArgs) -> Result<(), ServiceError> {
 
 async fn doctor(desk: Desk, args: &DoctorArgs) -> Result<(), CommandError> {
     let steps = match &args.mailbox {
-        Some(mail) => mailbox::steps(&desk, mail).await?,
+        Some(mail) => mailbox::steps(&desk, mail, args.offline).await?,
         None => ready::steps(&desk.config, Ok(&desk.store), args.offline).await,
     };
     tell(&steps, desk.json, desk.language)
@@ -213,35 +213,28 @@ fn tell(steps: &[Step], as_json: bool, language: Language) -> Result<(), Command
         });
         let counts: Vec<(&str, &dyn Display)> =
             counts.iter().map(|(name, count)| (*name, count as &dyn Display)).collect();
-        format!("{}\n\n{}", list(steps, language), t::SUMMARY.fill(language, &counts))
+        format!("{}\n\n{}", list(steps, language, terminal()), t::SUMMARY.fill(language, &counts))
     };
     crate::cli::print(&text);
     if failed > 0 { Err(CommandError::StepsFail { count: failed }) } else { Ok(()) }
 }
 
-/// Step after step, each with what to do below it.
-fn list(steps: &[Step], language: Language) -> String {
+/// Step after step, each with what to do below it, on a terminal of this width.
+fn list(steps: &[Step], language: Language, terminal: Option<usize>) -> String {
     let width = |texts: &mut dyn Iterator<Item = Text>| {
         texts.map(|text| text.say(language).chars().count()).max().unwrap_or_default()
     };
     let verdicts = width(&mut Verdict::ALL.into_iter().map(Verdict::text));
     let titles = width(&mut steps.iter().map(|step| step.title));
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for step in steps {
-        text.push_str(&format!(
-            "{:verdicts$}  {:titles$}  {}\n",
-            step.verdict.text().say(language),
-            step.title.say(language),
-            step.evidence.words(language)
-        ));
+        let (verdict, title) = (step.verdict.text().say(language), step.title.say(language));
+        let lead = format!("{verdict:verdicts$}  {title:titles$}  ");
+        lines.push(hanging(&lead, &step.evidence.words(language), terminal));
         if let Some(next) = &step.next {
-            text.push_str(&format!(
-                "{:verdicts$}  {}: {}\n",
-                "",
-                t::NEXT.say(language),
-                next.words(language)
-            ));
+            let lead = format!("{:verdicts$}  {}: ", "", t::NEXT.say(language));
+            lines.push(hanging(&lead, &next.words(language), terminal));
         }
     }
-    text.trim_end().to_owned()
+    lines.join("\n")
 }

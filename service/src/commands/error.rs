@@ -137,7 +137,10 @@ pub(crate) enum CommandError {
     /// Mailboxes are not to be located anew.
     NotRediscovered,
     /// Nothing is sent at all.
-    DryRun,
+    DryRun {
+        /// The configuration of whoever asks says something else than the instances that run.
+        differs: bool,
+    },
     /// Steps of the doctor fail.
     StepsFail {
         /// How many.
@@ -257,7 +260,8 @@ impl CommandError {
             Self::TimedOut { id, waited, done, of } => t::TIMED_OUT
                 .fill(language, &[("id", id), ("waited", &waited.as_secs()), ("done", done), ("of", of)]),
             Self::NotRediscovered => t::NOT_REDISCOVERED.say(language).to_owned(),
-            Self::DryRun => t::DRY_RUN.say(language).to_owned(),
+            Self::DryRun { differs: false } => t::DRY_RUN.say(language).to_owned(),
+            Self::DryRun { differs: true } => t::DRY_RUN_RUNNING.say(language).to_owned(),
             Self::NothingRuns => t::NOTHING_RUNS.say(language).to_owned(),
             Self::NothingSetAside => t::NOTHING_SET_ASIDE.say(language).to_owned(),
             Self::ReadFile { .. }

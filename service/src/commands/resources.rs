@@ -10,7 +10,7 @@ use store::resource_list::lists::{ListEntry, ResourceRow};
 
 use super::show::{counted_in, maybe, moment, table_in};
 use super::{CommandError, Desk, lists, mailbox, reasons};
-use crate::texts::{Language, Text, lists as l, mailbox as t, words as w};
+use crate::texts::{Language, Text, lists as l, mailbox as t, reasons as r, words as w};
 
 /// Shows all resources.
 pub(crate) async fn list(desk: Desk) -> Result<(), CommandError> {
@@ -68,11 +68,10 @@ fn state(row: &ResourceRow, blocked: Option<&ListEntry>, language: Language) -> 
     if let Some(blocked) = blocked {
         return mailbox::blocked_text(blocked, l::BLOCKED_BY, language);
     }
-    let error = row.error_code.as_deref().map(trouble);
-    use_state(row.deleted_date, row.deleted_reason.as_deref(), error.as_deref(), language)
+    use_state(row.deleted_date, row.deleted_reason.as_deref(), row.error_code.as_deref(), language)
 }
 
-/// In use or not, and why.
+/// In use or not, and why; `error` is the code of what keeps it from being listened to.
 pub(crate) fn use_state(
     deleted: Option<Timestamp>,
     reason: Option<&str>,
@@ -80,7 +79,7 @@ pub(crate) fn use_state(
     language: Language,
 ) -> String {
     let reason = reasons::or_none(reason, language);
-    match (deleted, error) {
+    match (deleted, error.map(|code| trouble(code, language))) {
         (Some(since), _) => w::NOT_IN_USE.fill(language, &[("at", &moment(since)), ("why", &reason)]),
         (None, Some(error)) => w::NOT_LISTENED.fill(language, &[("error", &error)]),
         (None, None) => w::IN_USE.say(language).to_owned(),
@@ -88,26 +87,18 @@ pub(crate) fn use_state(
 }
 
 /// Why a mailbox cannot be listened to, in words; a code of Exchange stands behind them, for who looks it up.
-pub(crate) fn trouble(code: &str) -> String {
+fn trouble(code: &str, language: Language) -> String {
     let words = match code {
-        "NotCovered" => {
-            return "no service account has room for it (kommuneklient credential list shows the room)"
-                .to_owned();
-        }
-        "NotSolved" => {
-            return "its address is not known, and listener.deactivate_solving_of_group_affinity forbids to ask for it"
-                .to_owned();
-        }
-        "ErrorNonExistentMailbox" | "ErrorMailboxNotFound" => "Exchange has no such mailbox",
-        "ErrorAccessDenied" | "ErrorImpersonateUserDenied" | "ErrorImpersonationDenied" => {
-            "the service account may not read it"
-        }
-        "ErrorFolderNotFound" | "ErrorItemNotFound" => "it has no calendar, or none that may be read",
-        "ErrorMailboxMoveInProgress" => "it is being moved",
-        "ErrorMailboxStoreUnavailable" | "ErrorMailboxFailover" => "its database is away",
+        "NotCovered" => return r::TROUBLE_NOT_COVERED.say(language).to_owned(),
+        "NotSolved" => return r::TROUBLE_NOT_SOLVED.say(language).to_owned(),
+        "ErrorNonExistentMailbox" | "ErrorMailboxNotFound" => r::TROUBLE_NO_MAILBOX,
+        "ErrorAccessDenied" | "ErrorImpersonateUserDenied" | "ErrorImpersonationDenied" => r::TROUBLE_DENIED,
+        "ErrorFolderNotFound" | "ErrorItemNotFound" => r::TROUBLE_NO_CALENDAR,
+        "ErrorMailboxMoveInProgress" => r::TROUBLE_MOVED,
+        "ErrorMailboxStoreUnavailable" | "ErrorMailboxFailover" => r::TROUBLE_AWAY,
         _ => return code.to_owned(),
     };
-    format!("{words} ({code})")
+    r::WITH_CODE.fill(language, &[("words", &words.say(language)), ("code", &code)])
 }
 
 fn value(row: &ResourceRow, blocked: Option<&ListEntry>) -> Value {
@@ -178,12 +169,31 @@ mod tests {
 
     #[test]
     fn people_read_words_and_not_our_codes() {
-        assert!(trouble("NotCovered").contains("no service account has room"));
-        assert!(!trouble("NotSolved").contains("NotSolved"));
+        let in_english = |code| trouble(code, Language::En);
+        assert!(in_english("NotCovered").contains("no service account has room"));
+        assert!(!in_english("NotSolved").contains("NotSolved"));
         assert_eq!(
-            trouble("ErrorNonExistentMailbox"),
+            in_english("ErrorNonExistentMailbox"),
             "Exchange has no such mailbox (ErrorNonExistentMailbox)"
         );
-        assert_eq!(trouble("ErrorSomethingNew"), "ErrorSomethingNew");
+        assert_eq!(in_english("ErrorSomethingNew"), "ErrorSomethingNew");
+    }
+
+    #[test]
+    fn danish_lists_tell_it_in_danish() {
+        let told = |code| use_state(None, None, Some(code), Language::Da);
+        let expected =
+            "i brug, men der kan ikke lyttes til den: servicekontoen må ikke læse den (ErrorAccessDenied)";
+        assert_eq!(told("ErrorAccessDenied"), expected);
+        for code in [
+            "NotCovered",
+            "NotSolved",
+            "ErrorMailboxNotFound",
+            "ErrorItemNotFound",
+            "ErrorMailboxMoveInProgress",
+            "ErrorMailboxFailover",
+        ] {
+            assert_ne!(trouble(code, Language::Da), trouble(code, Language::En), "{code}");
+        }
     }
 }

@@ -1,43 +1,27 @@
 //! Tables and words for people.
 
+mod layout;
+
 use calendar::Slot;
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+use comfy_table::Table;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::texts::{Language, Text, words as w};
+pub(crate) use layout::hanging;
 
-/// Words up to this length are never broken, however narrow the terminal is.
-const WORD_MAX: usize = 40;
-/// The blanks on both sides of a cell.
-const PADDING: usize = 2;
+/// The width of the terminal that answers go to, in characters; `None` where they go to a file or another program.
+pub(crate) fn terminal() -> Option<usize> {
+    Table::new().width().map(usize::from).filter(|width| *width > 0)
+}
 
-/// A table with these headings and rows, or `empty` when there are none. On a terminal that is too narrow cells are
-/// broken at blanks: an address can always be copied as one piece.
+/// A table with these headings and rows, or `empty` when there are none. On a terminal it is as wide as that at most,
+/// with every address and number in one piece; elsewhere each row is one line.
 pub(crate) fn table(headings: &[&str], rows: Vec<Vec<String>>, empty: &str) -> String {
     if rows.is_empty() {
         return empty.to_owned();
     }
-    let words: Vec<usize> = (0..headings.len())
-        .map(|column| {
-            let cells = rows.iter().filter_map(|row| row.get(column)).map(String::as_str);
-            let words = cells.chain([headings[column]]).flat_map(|cell| cell.split(' '));
-            words.map(|word| word.chars().count()).max().unwrap_or_default()
-        })
-        .collect();
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(headings.iter().map(|heading| (*heading).to_owned()));
-    for row in rows {
-        table.add_row(row);
-    }
-    for (column, word) in table.column_iter_mut().zip(words) {
-        if let Ok(width) = u16::try_from(word.min(WORD_MAX) + PADDING) {
-            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
-        }
-    }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    lines.join("\n")
+    layout::table(headings, &rows, terminal()).join("\n")
 }
 
 /// [`table`] with its words in a language.
@@ -46,10 +30,11 @@ pub(crate) fn table_in(language: Language, headings: &[Text], rows: Vec<Vec<Stri
     table(&headings, rows, empty.say(language))
 }
 
-/// Names and their values, one a line.
+/// Names and their values, one a line; on a terminal a long value is broken at blanks.
 pub(crate) fn pairs(lines: &[(&str, String)]) -> String {
     let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
-    let line = |(name, value): &(&str, String)| format!("{name:width$}  {value}").trim_end().to_owned();
+    let terminal = terminal();
+    let line = |(name, value): &(&str, String)| hanging(&format!("{name:width$}  "), value, terminal);
     lines.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

@@ -119,6 +119,7 @@ fn value(picture: &Picture) -> Value {
     let Picture { work, accounts, oldest, alerts, sending, limits } = picture;
     let at = |time: Option<Timestamp>| time.map(|time| time.to_string());
     let queues = &work.queues;
+    let free = judge::free_shards(work);
     let remarks: Vec<Value> = judge::remarks(picture).iter().map(judge::Remark::value).collect();
     json!({
         "at": work.at.to_string(),
@@ -129,9 +130,11 @@ fn value(picture: &Picture) -> Value {
             let state = judge::stage(work, stage);
             json!({ "stage": stage.name(), "runs": state.runs(), "owners": state.owners, "missing": state.missing })
         }),
+        "shards": { "all": work.shards, "free": free.free, "free_since": at(free.since) },
         "instances": work.instances.iter().map(|one| json!({
             "name": one.name, "alive": one.alive, "roles": one.roles, "version": one.version,
-            "since": one.started_at.to_string(), "leases": one.leases,
+            "since": one.started_at.to_string(), "leases": one.leases, "pulse": judge::pulse(one).name(),
+            "last_seen_s": one.heard.map(|heard| heard.ago.as_secs_f64()),
         })).collect::<Vec<_>>(),
         "groups": work.groups.iter().map(|group| json!({
             "id": group.id, "endpoint": group.endpoint, "grouping_value": group.grouping_value,

@@ -156,9 +156,70 @@ fn a_part_that_says_it_is_not_ready_keeps_a_new_process_back_and_no_old_one() {
         start.staged();
         let new = TreeHealth::new(Arc::clone(&slot), Arc::clone(&start));
         assert_eq!(new.readiness().not_ready, ["root/logon (running)"]);
-        let old = TreeHealth { was_ready: AtomicBool::new(true), ..TreeHealth::new(slot, start) };
+        start.was_ready.store(true, Ordering::Release);
+        let old = TreeHealth::new(slot, start);
         let said = old.readiness();
         assert!(said.ready && !said.settled, "{said:?}");
         tree.shutdown().await;
+    });
+}
+
+/// Regression: that a process had been ready was noted when somebody asked. One that nobody had asked before an outage
+/// said during it that it was not ready.
+#[test]
+fn a_process_that_nobody_asked_before_an_outage_has_been_ready_all_the_same() {
+    let system = actix_rt::System::new();
+    system.block_on(async {
+        let told = Arc::new(OnceLock::new());
+        let tell = Arc::clone(&told);
+        let logon = ChildSpec::actor("logon", &ChildRef::new(), move |child: ChildContext| {
+            let _ = tell.set(child.clone());
+            Part { ready: false, child }
+        });
+        let intensity = Intensity { max_restarts: 1, window: Duration::from_secs(1) };
+        let root =
+            SupervisorSpec::new("root", Strategy::OneForOne, intensity).child(logon.reports_readiness());
+        let tree = Tree::start(root, SystemClock::shared());
+        let start = Arc::new(Start::new(vec!["listen"]));
+        let noting = actix_rt::spawn({
+            let (start, tree) = (Arc::clone(&start), tree.clone());
+            async move { start.note_when_ready(&tree).await }
+        });
+        let is_up = |tree: &Tree| {
+            let state = tree.status().find("root/logon").map(|logon| logon.state);
+            state == Some(ChildState::Running)
+        };
+        tree.wait_for(is_up).await;
+        let logon = told.get().unwrap();
+        logon.ready(true);
+        tree.wait_for(Tree::ready).await;
+        // the tree is whole last
+        start.staged();
+        noting.await.unwrap();
+        logon.ready(false);
+        assert!(!tree.ready());
+        let health = TreeHealth::new(Arc::new(OnceLock::from(tree.clone())), Arc::clone(&start));
+        let said = health.readiness();
+        assert!(said.ready && !said.settled, "{said:?}");
+        start.ending();
+        assert_eq!(health.readiness().not_ready, ["the process is ending"]);
+        tree.shutdown().await;
+    });
+}
+
+/// A process that ends before it was ever ready keeps nobody who waits.
+#[test]
+fn who_waits_for_a_process_to_be_ready_is_let_go_when_its_tree_ends() {
+    let system = actix_rt::System::new();
+    system.block_on(async {
+        let intensity = Intensity { max_restarts: 1, window: Duration::from_secs(1) };
+        let root = SupervisorSpec::new("root", Strategy::OneForOne, intensity).child(part("logon", false));
+        let tree = Tree::start(root, SystemClock::shared());
+        let start = Start::new(vec!["listen"]);
+        start.staged();
+        // as at the end of the process
+        start.ending();
+        tokio::join!(start.note_when_ready(&tree), tree.shutdown());
+        assert!(!start.was_ready.load(Ordering::Acquire));
     });
 }

@@ -157,6 +157,15 @@ texts! {
         en "{at}; {there} appointments are to be in Planner" da "{at}; {there} aftaler skal være i Planner"
     }
     DECIDED_NONE = "mailbox.decided.none" { en "nothing was decided yet" da "intet er afgjort endnu" }
+    PLANNER = "mailbox.planner" { en "Planner can be reached" da "Planner kan nås" }
+    PLANNER_FAILS = "mailbox.planner.fails" {
+        en "{way}; calls fail since {since}, the last at {at}{why}"
+        da "{way}; kald mislykkes siden {since}, senest {at}{why}"
+    }
+    PLANNER_FAILS_NEXT = "mailbox.planner.fails.next" {
+        en "kommuneklient codes {code} tells more; calls are tried again, and everything is sent afterwards; Planner's support if it lasts"
+        da "kommuneklient codes {code} fortæller mere; kald forsøges igen, og alt sendes bagefter; Planners support, hvis det varer ved"
+    }
     SENT = "mailbox.sent" { en "last call and receipt" da "sidste kald og kvittering" }
     SENT_OK = "mailbox.sent.ok" { en "{at}, code {code}: {outcome}" da "{at}, kode {code}: {outcome}" }
     SENT_NONE = "mailbox.sent.none" { en "nothing was sent yet" da "intet er sendt endnu" }

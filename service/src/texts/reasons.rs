@@ -30,6 +30,26 @@ texts! {
         da "postkassen er aldrig lokaliseret, og listener.deactivate_solving_of_group_affinity forbyder at spørge efter dens placering, så der lyttes ikke til den; sæt den til false, og start tjenesten igen"
     }
 
+    TROUBLE_NOT_COVERED = "why.trouble.not_covered" {
+        en "no service account has room for it (kommuneklient credential list shows the room)"
+        da "ingen servicekonto har plads til den (kommuneklient credential list viser pladsen)"
+    }
+    TROUBLE_NOT_SOLVED = "why.trouble.not_solved" {
+        en "its address is not known, and listener.deactivate_solving_of_group_affinity forbids to ask for it"
+        da "dens adresse er ukendt, og listener.deactivate_solving_of_group_affinity forbyder at spørge efter den"
+    }
+    TROUBLE_NO_MAILBOX = "why.trouble.no_mailbox" {
+        en "Exchange has no such mailbox" da "Exchange har ingen sådan postkasse"
+    }
+    TROUBLE_DENIED = "why.trouble.denied" {
+        en "the service account may not read it" da "servicekontoen må ikke læse den"
+    }
+    TROUBLE_NO_CALENDAR = "why.trouble.no_calendar" {
+        en "it has no calendar, or none that may be read" da "den har ingen kalender, eller ingen, der må læses"
+    }
+    TROUBLE_MOVED = "why.trouble.moved" { en "it is being moved" da "den er ved at blive flyttet" }
+    TROUBLE_AWAY = "why.trouble.away" { en "its database is away" da "dens database er utilgængelig" }
+
     UNKNOWN = "why.unknown" {
         en "{word} is neither the number of an event nor one of the words {words}; `kommuneklient codes` lists the numbers"
         da "{word} er hverken nummeret på en hændelse eller et af ordene {words}; `kommuneklient codes` viser numrene"

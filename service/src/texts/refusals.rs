@@ -142,6 +142,10 @@ texts! {
         en "planner.dry_run is true: nothing is sent, so nothing can be sent again; `kommuneklient diff` shows what would be"
         da "planner.dry_run er true: intet sendes, så intet kan sendes igen; `kommuneklient diff` viser, hvad der ville blive sendt"
     }
+    DRY_RUN_RUNNING = "refusals.dry_run_running" {
+        en "the instances that run were started with planner.dry_run, which this configuration does not set: nothing is sent, so nothing can be sent again; restart them to send"
+        da "de instanser, der kører, er startet med planner.dry_run, som denne konfiguration ikke sætter: intet sendes, så intet kan sendes igen; genstart dem for at sende"
+    }
     STEP_FAILS = "refusals.step_fails" {
         en "{n} of the steps fails, see above" da "{n} af trinene fejler, se ovenfor"
     }

@@ -20,6 +20,10 @@ texts! {
     COMMUNICATOR = "status.communicator" { en "communicator" da "kommunikation" }
     RUNS = "status.runs" { en "runs" da "kører" }
     RUNS_PARTLY = "status.runs_partly" { en "runs partly: {missing} is nobody's" da "kører delvis: ingen har {missing}" }
+    RUNS_SHARDS = "status.runs_shards" {
+        en "runs partly: {count} of {all} shards are nobody's"
+        da "kører delvis: ingen har {count} af {all} dele"
+    }
     STANDS_STILL = "status.stands_still" { en "stands still" da "står stille" }
 
     INSTANCES = "status.instances" { en "INSTANCES" da "INSTANSER" }
@@ -29,7 +33,10 @@ texts! {
     SINCE = "status.since" { en "SINCE" da "SIDEN" }
     LEASES = "status.leases" { en "OWNS" da "EJER" }
     ALIVE = "status.alive" { en "alive" da "i live" }
+    ALIVE_SEEN = "status.alive_seen" { en "alive, last seen {age} ago" da "i live, sidst set for {age} siden" }
+    SILENT_SEEN = "status.silent_seen" { en "silent, last seen {age} ago" da "tavs, sidst set for {age} siden" }
     GONE = "status.gone" { en "gone" da "væk" }
+    GONE_SEEN = "status.gone_seen" { en "gone, last seen {age} ago" da "væk, sidst set for {age} siden" }
     NO_INSTANCE = "status.no_instance" { en "no instance has registered" da "ingen instans er tilmeldt" }
 
     GROUPS = "status.groups" { en "AFFINITY GROUPS" da "AFFINITETSGRUPPER" }
@@ -121,6 +128,26 @@ texts! {
     R_PART_NEXT = "status.r.part.next" {
         en "look into the log of an instance with that role; with planner.dry_run nothing is sent by that instance"
         da "se i loggen for en instans med den rolle; med planner.dry_run sender den instans intet"
+    }
+    R_SHARDS = "status.r.shards" {
+        en "{count} of {all} shards of the qualifier are nobody's: nothing is decided about their mailboxes"
+        da "ingen har {count} af vurderingens {all} dele: intet afgøres om deres postkasser"
+    }
+    R_SHARDS_SINCE = "status.r.shards_since" {
+        en "{count} of {all} shards of the qualifier are nobody's, the first since {since}: nothing is decided about their mailboxes"
+        da "ingen har {count} af vurderingens {all} dele, den første siden {since}: intet afgøres om deres postkasser"
+    }
+    R_SHARDS_NEXT = "status.r.shards.next" {
+        en "instances with the role qualify take them within seconds; if not, look into the log of one: it says what it waits for"
+        da "instanser med rollen qualify overtager dem inden for sekunder; sker det ikke, så se i loggen for en af dem: der står, hvad den venter på"
+    }
+    R_SILENT = "status.r.silent" {
+        en "instance {instance} was last seen {age} ago: it has died, is paused or does not reach the database"
+        da "instansen {instance} blev sidst set for {age} siden: den er død, sat på pause eller kan ikke nå databasen"
+    }
+    R_SILENT_NEXT = "status.r.silent.next" {
+        en "see whether its process runs; the others take over what it owns when its leases run out (leases.ttl)"
+        da "se, om dens proces kører; de andre overtager det, den ejer, når dens lejemål udløber (leases.ttl)"
     }
     R_NO_LIST = "status.r.no_list" {
         en "the resource list was never fetched" da "ressourcelisten er aldrig hentet"

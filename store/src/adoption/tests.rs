@@ -482,3 +482,31 @@ async fn a_deadlock_and_a_serialization_failure_are_tried_again() {
         assert!(error.disposition().is_retry() && !crate::decisions::is_refusal(&error), "{code}: {error:?}");
     }
 }
+
+/// An adoption is due again when it is lost, and whatever leaves for Planner because of it has a permit that waits for the disk
+/// and takes it along: so it need not wait itself.
+#[tokio::test]
+async fn an_adoption_does_not_wait_for_the_disk_and_the_next_permit_does() {
+    let database = database().await;
+    let store = &database.store;
+    new_resource(store, MAIL).await;
+    let fence = fence(store, "communicator/comparison").await;
+    sql(
+        store,
+        "create table waits (what text, setting text); \
+         create function note_wait() returns trigger language plpgsql as $$ begin \
+             insert into waits values (tg_table_name, current_setting('synchronous_commit')); return new; end $$; \
+         create trigger note_wait before update on planner_resource for each row execute function note_wait(); \
+         create trigger note_wait before insert on service_call_reference_log \
+             for each row execute function note_wait()",
+    )
+    .await;
+    adopt(&database, &fence, vec![held("known to Planner", slot(20))]).await;
+    begin(&database, &fence).await;
+    let waits = |what: &str| format!("select count(*) from waits where {what}");
+    let adoptions = "what = 'planner_resource' and setting = 'off'";
+    assert_eq!(number(store, &waits(adoptions)).await, 1);
+    let permits = "what = 'service_call_reference_log' and setting = 'on'";
+    assert_eq!(number(store, &waits(permits)).await, 2, "before and after");
+    assert_eq!(number(store, &waits("true")).await, 3);
+}

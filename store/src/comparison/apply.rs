@@ -13,16 +13,16 @@ use calendar::compare::{self, CompareScene, LeftBecause, PlannerRow, Stored, Ver
 use calendar::guard::{self, GuardLimits, Judgement};
 use calendar::window::Window;
 use calendar::{MailAddress, OriginId, Slot};
+use deadpool_postgres::Transaction;
 use jiff::Timestamp;
-use tokio_postgres::Transaction;
 
 use super::keys::{self, Key};
 use super::write::{self, Repair, Write};
 use crate::adoption::HeldEvent;
 use crate::lease::{self, Fence};
-use crate::wake::{self, Channel};
+use crate::wake::{Channel, News};
 use crate::withheld::{self, MissingKey, WithheldSource, Withholding};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, prepared};
 
 /// What Planner answered for one mailbox.
 #[derive(Debug, Clone)]
@@ -125,11 +125,9 @@ impl Store {
         if !end(&tx, comparison).await? {
             return Ok(Fate::NotNow);
         }
-        if writes.iter().any(|write| write.repair.is_some()) {
-            wake::notify(&tx, Channel::Decision).await?;
-        }
         base::crash::point("comparison.written");
-        tx.commit().await.map_err(StoreError::query(operation))?;
+        let repairs = writes.iter().any(|write| write.repair.is_some());
+        self.commit(tx, News::of(Channel::Decision).when(repairs), operation).await?;
         Ok(Fate::Done(compared))
     }
 }
@@ -147,16 +145,16 @@ async fn full_reading(
     comparison: &Comparison,
 ) -> Result<Option<FullReading>, StoreError> {
     let operation = "look whether a mailbox can be compared";
-    let row = tx
-        .query_opt(
-            "select r.full_read_began_at, coalesce(r.full_read_whole, false) \
-             from planner_resource r \
-             where r.mail = $1 and r.deleted_date is null and r.adopted_at is not null \
-               and r.full_read_began_at >= $2",
-            &[&comparison.mail.as_str(), &comparison.read_since],
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
+    let row = prepared::query_opt(
+        tx,
+        "select r.full_read_began_at, coalesce(r.full_read_whole, false) \
+         from planner_resource r \
+         where r.mail = $1 and r.deleted_date is null and r.adopted_at is not null \
+           and r.full_read_began_at >= $2",
+        &[&comparison.mail.as_str(), &comparison.read_since],
+    )
+    .await
+    .map_err(StoreError::query(operation))?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(FullReading {
         began: row.try_get(0).map_err(StoreError::query(operation))?,
@@ -263,23 +261,19 @@ const fn word(because: LeftBecause) -> &'static str {
 async fn end(tx: &Transaction<'_>, comparison: &Comparison) -> Result<bool, StoreError> {
     let operation = "mark a mailbox as compared";
     // Who asked since the call began wants a comparison that began later: the mailbox stays due.
-    let marked = tx
-        .execute(
-            &format!(
-                "update planner_resource r \
-                 set compared_at = $2, \
-                     adopt_due_at = case when r.adopt_due_at > $2 then r.adopt_due_at end, \
-                     compare_due_at = least(case when r.compare_due_at > $2 then r.compare_due_at end, {recheck}) \
-                 where r.mail = $1 and r.deleted_date is null and r.adopted_at is not null",
-                recheck = super::recheck_sql("$1", "$2", "$3")
-            ),
-            &[
-                &comparison.mail.as_str(),
-                &comparison.began,
-                &comparison.after_unknown_outcome.as_secs_f64(),
-            ],
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
+    let marked = prepared::execute(
+        tx,
+        &format!(
+            "update planner_resource r \
+             set compared_at = $2, \
+                 adopt_due_at = case when r.adopt_due_at > $2 then r.adopt_due_at end, \
+                 compare_due_at = least(case when r.compare_due_at > $2 then r.compare_due_at end, {recheck}) \
+             where r.mail = $1 and r.deleted_date is null and r.adopted_at is not null",
+            recheck = super::recheck_sql("$1", "$2", "$3")
+        ),
+        &[&comparison.mail.as_str(), &comparison.began, &comparison.after_unknown_outcome.as_secs_f64()],
+    )
+    .await
+    .map_err(StoreError::query(operation))?;
     Ok(marked > 0)
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use calendar::compare::Activity;
 use calendar::{Known, OriginId, Slot};
+use deadpool_postgres::Transaction;
 use jiff::Timestamp;
-use tokio_postgres::{Row, Transaction};
+use tokio_postgres::Row;
 
 use super::apply::Comparison;
-use crate::StoreError;
 use crate::withheld::{self, WithheldKey, WithheldSource};
+use crate::{StoreError, prepared};
 
 /// A key, or what is withheld of one that nobody but Planner knows.
 #[derive(Debug, Clone)]
@@ -84,23 +85,23 @@ pub(super) async fn load(
     let overlaps = crate::adoption::OVERLAPS;
     // one order for everybody who locks keys, so that no two wait for each other
     let lock = if locks == Locks::Taken { "for update of e" } else { "" };
-    let rows = tx
-        .query(
-            &format!(
-                "select e.origin_id, e.version, coalesce(e.wanted, false), e.start_at, e.end_at, e.decided_at, \
-                        e.ack_there, e.ack_start, e.ack_end, e.planner_own, e.uncertain, e.pending, \
-                        coalesce(e.refused_version = e.version or e.set_aside_version = e.version, false), \
-                        e.decision_stored_at, e.ack_at, \
-                        (select max(l.at) from sync_log l \
-                         where l.mail = e.mail and l.origin_id = e.origin_id and l.at >= $5), \
-                        exists (select from key_in_flight f where f.mail = e.mail and f.origin_id = e.origin_id) \
-                 from calendar_event e \
-                 where e.mail = $1 and ({overlaps} or e.origin_id = any ($4)) order by e.origin_id {lock}"
-            ),
-            &[&comparison.mail.as_str(), &window.start, &window.end, &held, &comparison.began],
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
+    let rows = prepared::query(
+        tx,
+        &format!(
+            "select e.origin_id, e.version, coalesce(e.wanted, false), e.start_at, e.end_at, e.decided_at, \
+                    e.ack_there, e.ack_start, e.ack_end, e.planner_own, e.uncertain, e.pending, \
+                    coalesce(e.refused_version = e.version or e.set_aside_version = e.version, false), \
+                    e.decision_stored_at, e.ack_at, \
+                    (select max(l.at) from sync_log l \
+                     where l.mail = e.mail and l.origin_id = e.origin_id and l.at >= $5), \
+                    exists (select from key_in_flight f where f.mail = e.mail and f.origin_id = e.origin_id) \
+             from calendar_event e \
+             where e.mail = $1 and ({overlaps} or e.origin_id = any ($4)) order by e.origin_id {lock}"
+        ),
+        &[&comparison.mail.as_str(), &window.start, &window.end, &held, &comparison.began],
+    )
+    .await
+    .map_err(StoreError::query(operation))?;
     let mut keys = BTreeMap::new();
     for row in &rows {
         let key = read(row).map_err(StoreError::query(operation))?;
@@ -155,8 +156,8 @@ async fn note_withheld(
     keys: &mut BTreeMap<OriginId, Key>,
 ) -> Result<(), StoreError> {
     let operation = "look at what is withheld of a mailbox";
-    let rows = tx
-        .query(&withheld::standing_sql(), &[&comparison.now, &vec![comparison.mail.as_str()]])
+    let mails = [comparison.mail.as_str()];
+    let rows = prepared::query(tx, &withheld::standing_sql(), &[&comparison.now, &&mails[..]])
         .await
         .map_err(StoreError::query(operation))?;
     for row in rows {

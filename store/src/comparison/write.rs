@@ -7,15 +7,15 @@
 use base::TraceContext;
 use calendar::compare::Verdict;
 use calendar::{OriginId, Slot};
+use deadpool_postgres::Transaction;
 use jiff::Timestamp;
-use tokio_postgres::Transaction;
 use uuid::Uuid;
 
 use super::apply::Comparison;
 use super::keys::Key;
-use crate::StoreError;
 use crate::adoption::HeldEvent;
 use crate::decisions::overruled::keep_overruled;
+use crate::{StoreError, prepared};
 
 /// What Planner is to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,8 @@ pub(super) async fn store(
     let (new, known): (Vec<_>, Vec<_>) =
         writes.iter().partition(|write| write.undecided && write.repair == Some(Repair::Delete));
     let known = Columns::of(&known);
-    tx.execute(
+    prepared::execute(
+        tx,
         KNOWN,
         &[
             &mail,
@@ -139,7 +140,8 @@ pub(super) async fn store(
         return Ok(());
     }
     let deleted = Columns::of(&new);
-    tx.execute(
+    prepared::execute(
+        tx,
         UNKNOWN,
         &[
             &mail,

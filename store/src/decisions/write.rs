@@ -18,7 +18,7 @@ use super::overruled::keep_overruled;
 use crate::StoreError;
 use crate::conflict::HELD;
 use crate::notification_queue::{self, Finished};
-use crate::wake::{self, Channel};
+use crate::wake::{Channel, News};
 
 /// A decision and the effect that it is of.
 pub(super) type Of<'a> = (&'a Effect, &'a (Decision, Option<TraceContext>));
@@ -48,7 +48,7 @@ pub(super) fn split<'a>(decisions: &[Of<'a>]) -> (Vec<Of<'a>>, Vec<Of<'a>>) {
 
 /// A full read need not wait for the disk: when the database server crashes before the commit is written, all of it is
 /// undone together with the end of its notification, and the mailbox is read again (the notification still bears the number
-/// of its shard, which claims it anew: [`notification_queue::ClaimRequest::in_hand`]). What was sent on the strength of it
+/// of its shard, which claims it anew: [`notification_queue::Wanted::FullReads`]). What was sent on the strength of it
 /// was recorded by a later commit that did wait, and took this one with it.
 pub(super) async fn hurry(tx: &Transaction<'_>, full_read: bool) -> Result<(), StoreError> {
     if !full_read {
@@ -262,9 +262,9 @@ pub(super) async fn refresh(
     .map_err(StoreError::query(operation))
 }
 
-/// What follows the decisions: series, ends of notifications, full reads that are done, the sender woken. None of these
-/// needs the answer of another: they go out together, and of errors the first one counts.
-pub(super) async fn conclude(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), StoreError> {
+/// What follows the decisions: series, ends of notifications, full reads that are done. None of these needs the answer of
+/// another: they go out together, and of errors the first one counts. Answers what is new for the sender.
+pub(super) async fn conclude(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<News, StoreError> {
     let finished: Vec<(&Finished, Timestamp)> = effects
         .iter()
         .flat_map(|effect| effect.finished.iter().map(|finished| (finished, effect.decided_at)))
@@ -274,9 +274,9 @@ pub(super) async fn conclude(tx: &Transaction<'_>, effects: &[&Effect]) -> Resul
         update_series(tx, effects),
         notification_queue::finish(tx, &finished),
         note_full_reads(tx, effects),
-        announce(tx, effects),
     )?;
-    Ok(())
+    let is_new = effects.iter().any(|effect| effect.full_read || !effect.decisions.is_empty());
+    Ok(News::of(Channel::Decision).when(is_new))
 }
 
 /// What is asked to note full reads.
@@ -307,13 +307,6 @@ async fn note_full_reads(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<()
         .await
         .map(drop)
         .map_err(StoreError::query(operation))
-}
-
-async fn announce(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), StoreError> {
-    if effects.iter().any(|effect| effect.full_read || !effect.decisions.is_empty()) {
-        wake::notify(tx, Channel::Decision).await?;
-    }
-    Ok(())
 }
 
 /// What is asked to learn series.

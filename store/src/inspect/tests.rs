@@ -103,6 +103,32 @@ async fn leases_groups_and_calls_are_told() {
     assert_eq!((work.budget.calls, work.budget.in_flight, work.budget.failed), (1, 0, 1));
 }
 
+/// Regression: a shard whose owner died was told like one that was never there.
+#[tokio::test]
+async fn a_lease_that_ran_out_tells_since_when_and_one_that_was_handed_back_does_not() {
+    let database = database().await;
+    let store = &database.store;
+    assert_eq!(store.work().await.unwrap().shards, None);
+    sql(
+        store,
+        "insert into store_state (name, value) values ('qualifier_shards', '4'); \
+         insert into lease (key, owner, token, expires_at) values ('qualifier/0', 'one', 1, now() + interval '9 s'), \
+             ('qualifier/1', 'two', 1, now() - interval '100 s'), ('qualifier/2', '', 1, '-infinity'), \
+             ('qualifier/3', 'two', 1, '-infinity')",
+    )
+    .await;
+    let work = store.work().await.unwrap();
+    assert_eq!(work.shards, Some(4));
+    let free: Vec<Option<bool>> = work
+        .leases
+        .iter()
+        .map(|lease| {
+            lease.free_since.map(|since| (95..160).contains(&work.at.duration_since(since).as_secs()))
+        })
+        .collect();
+    assert_eq!(free, [None, Some(true), None, None], "{:?}", work.leases);
+}
+
 #[tokio::test]
 async fn what_is_unsent_is_told_with_what_it_waits_for() {
     let database = database().await;

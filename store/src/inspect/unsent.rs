@@ -8,6 +8,10 @@ use crate::operations::Scope;
 use crate::outbox::{END, OPERATION, Operation, START};
 use crate::{Store, StoreError};
 
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod tests;
+
 /// What a key that differs waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
@@ -60,6 +64,8 @@ pub struct UnsentPage {
 pub struct PlannerFailure {
     /// When it ended, by the database's clock.
     pub at: Timestamp,
+    /// Since when calls fail: the first after the last that worked, among the latest 10,000.
+    pub since: Timestamp,
     /// Which call.
     pub operation: String,
     /// The event that says what went wrong.
@@ -67,6 +73,9 @@ pub struct PlannerFailure {
     /// In words.
     pub text: Option<String>,
 }
+
+/// Among so many of the latest calls it is looked since when they fail.
+const FAILURES_MAX: i64 = 10_000;
 
 /// SQL: what the pending row `e` of the mailbox `r` waits for, as [`hold_of`] reads it.
 const HOLD: &str = "case when r.deleted_date is not null and not (r.withdrawn_at is not null and not e.wanted) then 'unused' \
@@ -102,13 +111,21 @@ impl Store {
         let client = self.client(operation).await?;
         let row = client
             .query_opt(
-                "select ended_at, operation, event_id, text from ( \
+                // the latest calls are read only where the last of them failed
+                "with latest as materialized ( \
+                     select ended_at, success from service_call_reference_log where ended_at is not null \
+                     order by coalesce(ended_at, deadline) desc limit $1) \
+                 select ended_at, operation, event_id, text, \
+                        coalesce((select min(failed.ended_at) from latest failed \
+                                  where failed.ended_at > coalesce((select max(worked.ended_at) from latest worked \
+                                                                    where worked.success), '-infinity')), ended_at) \
+                 from ( \
                      select ended_at, operation, event_id, text, success from service_call_reference_log \
                      where coalesce(ended_at, deadline) > clock_timestamp() - interval '1 hour' \
                        and ended_at is not null \
                      order by coalesce(ended_at, deadline) desc limit 1) as last \
                  where success = false",
-                &[],
+                &[&FAILURES_MAX],
             )
             .await
             .map_err(StoreError::query(operation))?;
@@ -118,6 +135,7 @@ impl Store {
                 operation: row.try_get(1)?,
                 event_id: row.try_get(2)?,
                 text: row.try_get(3)?,
+                since: row.try_get(4)?,
             })
         };
         row.as_ref().map(failure).transpose().map_err(StoreError::query(operation))

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use crate::group_streams::{StreamState, of_the_owner, state_of, stream_columns};
-use crate::instances::Instance;
+use crate::instances::{Instance, SHARDS};
 use crate::overview::{Overview, overview};
 use crate::{Store, StoreError};
 
@@ -23,6 +23,8 @@ pub struct Work {
     pub queues: Overview,
     /// Every lease, by key; those that nobody holds too.
     pub leases: Vec<HeldLease>,
+    /// Into how many shards the mailboxes are cut; `None` until an instance that qualifies has said so.
+    pub shards: Option<u8>,
     /// The processes of the service.
     pub instances: Vec<Instance>,
     /// The affinity groups, by number.
@@ -54,6 +56,8 @@ pub struct HeldLease {
     pub owner: Option<String>,
     /// How much longer without a renewal.
     pub left: Duration,
+    /// Since when nobody holds it, where it ran out; `None` where it was handed back, or is held.
+    pub free_since: Option<Timestamp>,
 }
 
 /// An affinity group.
@@ -133,17 +137,20 @@ impl Store {
                    (select min(last_full_sync) from planner_resource where deleted_date is null \
                     having bool_and(last_full_sync is not null)), \
                    (select min(greatest(compared_at, adopted_at)) from planner_resource where deleted_date is null \
-                    having bool_and(adopted_at is not null))",
-                &[],
+                    having bool_and(adopted_at is not null)), \
+                   (select value from store_state where name = $1)",
+                &[&SHARDS],
             )
             .await
             .map_err(StoreError::query(operation))?;
         let events = self.events_of_last_hour().await?;
         let read = || -> Result<Work, tokio_postgres::Error> {
+            let shards: Option<String> = row.try_get(6)?;
             Ok(Work {
                 at,
                 queues,
                 leases,
+                shards: shards.and_then(|number| number.parse().ok()),
                 instances,
                 groups,
                 budget,
@@ -177,7 +184,9 @@ impl Store {
             .query(
                 "select key, case when owner <> '' and expires_at > clock_timestamp() then owner end, \
                         case when owner <> '' and expires_at > clock_timestamp() \
-                             then extract(epoch from expires_at - clock_timestamp())::float8 else 0 end \
+                             then extract(epoch from expires_at - clock_timestamp())::float8 else 0 end, \
+                        case when owner <> '' and isfinite(expires_at) and expires_at <= clock_timestamp() \
+                             then expires_at end \
                  from lease order by key limit $1",
                 &[&ROWS_MAX],
             )
@@ -189,6 +198,7 @@ impl Store {
                 key: row.try_get(0)?,
                 owner: row.try_get(1)?,
                 left: Duration::try_from_secs_f64(left.max(0.0)).unwrap_or_default(),
+                free_since: row.try_get(3)?,
             })
         };
         rows.iter().map(lease).collect::<Result<_, _>>().map_err(StoreError::query(operation))

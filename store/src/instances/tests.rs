@@ -65,6 +65,30 @@ async fn who_registers_is_alive_as_long_as_it_renews_and_who_leaves_is_gone() {
     second.leave().await.unwrap();
 }
 
+/// Regression: a process that had died was told as alive until its row ran out, and nothing said for how long it had been
+/// silent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_told_when_an_instance_was_heard_of_last() {
+    let database = database().await;
+    let first = book(&database, "first", LONG);
+    first.register(wants(4)).await.unwrap();
+    let heard = async || database.store.instances().await.unwrap()[0].heard;
+    let change = async |set: &str| {
+        let client = database.store.client("test").await.unwrap();
+        client.batch_execute(&format!("update instance set {set}")).await.unwrap();
+    };
+    let at_first = heard().await.unwrap();
+    assert!(at_first.ago < LONG && at_first.life.abs_diff(LONG) < Duration::from_millis(500), "{at_first:?}");
+    change("seen_at = seen_at - interval '1 h', expires_at = expires_at - interval '1 h'").await;
+    let dead = database.store.instances().await.unwrap().remove(0);
+    assert!(!dead.alive && dead.heard.unwrap().ago >= Duration::from_secs(3_600), "{dead:?}");
+    first.renew().await.unwrap();
+    assert!(heard().await.unwrap().ago < LONG);
+    // as a version that does not say
+    change("seen_at = null").await;
+    assert_eq!(heard().await, None);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_number_of_shards_is_that_of_the_first_until_all_have_ended() {
     let database = database().await;

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use base::SystemClock;
+use tokio_postgres::types::ToSql;
 
 use super::*;
 use crate::lease::{Lease, LeaseBook};
@@ -59,21 +60,25 @@ impl Shard {
         Self { fence, claim: database.store.new_claim().await.unwrap(), buckets: every_bucket() }
     }
 
-    fn request<'a>(&'a self, class: Class, without: &'a [MailAddress]) -> ClaimRequest<'a> {
+    fn request<'a>(&'a self, wanted: Wanted<'a>, without: &'a [MailAddress]) -> ClaimRequest<'a> {
         ClaimRequest {
             fence: &self.fence,
             claim: self.claim,
             buckets: &self.buckets,
-            class,
+            wanted,
             without,
-            in_hand: None,
             now: at(10),
             limit: 100,
         }
     }
 
     async fn live(&self, database: &TestDatabase) -> Vec<String> {
-        items(&database.store.claim(&self.request(Class::Live, &[])).await.unwrap())
+        items(&database.store.claim(&self.request(Wanted::New, &[])).await.unwrap())
+    }
+
+    async fn left_behind(&self, database: &TestDatabase, in_hand: &[i64]) -> Vec<String> {
+        let request = self.request(Wanted::LeftBehind { in_hand }, &[]);
+        items(&database.store.claim(&request).await.unwrap())
     }
 }
 
@@ -101,14 +106,14 @@ async fn each_is_claimed_once_in_order_and_apart_by_class() {
     let database = database().await;
     let shard = Shard::new(&database).await;
     database.store.append(&[hint(1, "a"), full_read(1), hint(2, "b"), hint(1, "c")]).await.unwrap();
-    let claimed = database.store.claim(&shard.request(Class::Live, &[])).await.unwrap();
+    let claimed = database.store.claim(&shard.request(Wanted::New, &[])).await.unwrap();
     assert_eq!(items(&claimed), ["a", "b", "c"]);
     assert_eq!(claimed[0].mail, mail(1));
     assert_eq!(claimed[0].subject, Subject::Item { id: ItemId::new("a"), old: Some(ItemId::new("old a")) });
     assert_eq!(claimed[0].received_at, at(1));
     assert_eq!(claimed[0].trace.as_ref().unwrap().trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
     assert!(shard.live(&database).await.is_empty());
-    let bulk = database.store.claim(&shard.request(Class::Bulk, &[])).await.unwrap();
+    let bulk = database.store.claim(&shard.request(Wanted::FullReads { in_hand: &[] }, &[])).await.unwrap();
     assert_eq!(items(&bulk), ["all of m0001@sim.test"]);
 }
 
@@ -118,7 +123,7 @@ async fn limits_buckets_and_left_out_mailboxes_hold() {
     let mut shard = Shard::new(&database).await;
     database.store.append(&[hint(1, "a"), hint(2, "b"), hint(3, "c")]).await.unwrap();
     let without = [mail(1)];
-    let mut request = shard.request(Class::Live, &without);
+    let mut request = shard.request(Wanted::New, &without);
     request.limit = 1;
     assert_eq!(items(&database.store.claim(&request).await.unwrap()), ["b"]);
     shard.buckets = vec![i16::from(mail(3).bucket())];
@@ -133,13 +138,13 @@ async fn a_crash_between_claiming_and_finishing_loses_nothing() {
     let database = database().await;
     let first = Shard::new(&database).await;
     database.store.append(&[hint(1, "a"), hint(1, "b")]).await.unwrap();
-    let claimed = database.store.claim(&first.request(Class::Live, &[])).await.unwrap();
+    let claimed = database.store.claim(&first.request(Wanted::New, &[])).await.unwrap();
     finish_all(&database, &[claimed[0].id], "created").await;
     // the process is gone; the next incarnation finds what was not finished
     let second = Shard::new(&database).await;
-    assert_eq!(second.live(&database).await, ["b"]);
+    assert_eq!(second.left_behind(&database, &[]).await, ["b"]);
     // and the first, should it wake up, can do nothing any more
-    let refused = database.store.claim(&first.request(Class::Live, &[])).await.unwrap_err();
+    let refused = database.store.claim(&first.request(Wanted::New, &[])).await.unwrap_err();
     assert!(matches!(refused, StoreError::LeaseLost { .. }), "{refused:?}");
     let failed = Failed { id: claimed[1].id, error: "late".into(), again_at: None };
     let refused = database.store.notifications_failed(&first.fence, &[failed], at(11)).await.unwrap_err();
@@ -151,7 +156,7 @@ async fn what_is_finished_stands_in_the_log() {
     let database = database().await;
     let shard = Shard::new(&database).await;
     database.store.append(&[hint(1, "a")]).await.unwrap();
-    let claimed = database.store.claim(&shard.request(Class::Live, &[])).await.unwrap();
+    let claimed = database.store.claim(&shard.request(Wanted::New, &[])).await.unwrap();
     finish_all(&database, &[claimed[0].id], "updated").await;
     finish_all(&database, &[claimed[0].id], "again").await;
     let client = database.store.client("test").await.unwrap();
@@ -176,14 +181,14 @@ async fn failures_count_wait_and_are_set_aside() {
     let database = database().await;
     let shard = Shard::new(&database).await;
     database.store.append(&[hint(1, "a"), hint(1, "b"), hint(1, "c")]).await.unwrap();
-    let claimed = database.store.claim(&shard.request(Class::Live, &[])).await.unwrap();
+    let claimed = database.store.claim(&shard.request(Wanted::New, &[])).await.unwrap();
     let failures = [
         Failed { id: claimed[0].id, error: "soon again".into(), again_at: Some(at(10)) },
         Failed { id: claimed[1].id, error: "not yet".into(), again_at: Some(at(11)) },
         Failed { id: claimed[2].id, error: "x\0".repeat(5_000), again_at: None },
     ];
     database.store.notifications_failed(&shard.fence, &failures, at(9)).await.unwrap();
-    let again = database.store.claim(&shard.request(Class::Live, &[])).await.unwrap();
+    let again = database.store.claim(&shard.request(Wanted::New, &[])).await.unwrap();
     assert_eq!(items(&again), ["a"]);
     assert_eq!(again[0].attempts, 1);
     let client = database.store.client("test").await.unwrap();
@@ -199,7 +204,8 @@ async fn failures_count_wait_and_are_set_aside() {
     assert_eq!(row.get::<_, i32>(2), 1);
     // a new incarnation does not touch what is set aside
     let next = Shard::new(&database).await;
-    assert_eq!(next.live(&database).await, ["a"]);
+    assert_eq!(next.left_behind(&database, &[]).await, ["a"]);
+    assert_eq!(next.live(&database).await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -207,11 +213,11 @@ async fn putting_off_counts_no_try() {
     let database = database().await;
     let shard = Shard::new(&database).await;
     database.store.append(&[hint(1, "a"), hint(1, "b")]).await.unwrap();
-    let claimed = database.store.claim(&shard.request(Class::Live, &[])).await.unwrap();
+    let claimed = database.store.claim(&shard.request(Wanted::New, &[])).await.unwrap();
     let ids: Vec<i64> = claimed.iter().map(|one| one.id).collect();
     database.store.postpone_notifications(&shard.fence, &ids[..1], "busy", at(10)).await.unwrap();
     database.store.postpone_notifications(&shard.fence, &ids[1..], "busy", at(11)).await.unwrap();
-    let again = database.store.claim(&shard.request(Class::Live, &[])).await.unwrap();
+    let again = database.store.claim(&shard.request(Wanted::New, &[])).await.unwrap();
     assert_eq!(items(&again), ["a"]);
     assert_eq!(again[0].attempts, 0);
 }
@@ -244,12 +250,12 @@ async fn a_claim_whose_answer_was_lost_is_made_again() {
     let database = database().await;
     let shard = Shard::new(&database).await;
     database.store.append(&[hint(1, "a"), hint(1, "b")]).await.unwrap();
-    let seen = database.store.claim(&shard.request(Class::Live, &[])).await.unwrap();
+    let seen = database.store.claim(&shard.request(Wanted::New, &[])).await.unwrap();
     database.store.append(&[hint(1, "c")]).await.unwrap();
     // the answer that told of "a" never came; "b" is in hand
     let in_hand = [seen[1].id];
-    let request = ClaimRequest { in_hand: Some(&in_hand), ..shard.request(Class::Live, &[]) };
-    assert_eq!(items(&database.store.claim(&request).await.unwrap()), ["a", "c"]);
+    assert_eq!(shard.left_behind(&database, &in_hand).await, ["a"]);
+    assert_eq!(shard.live(&database).await, ["c"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -269,7 +275,7 @@ async fn the_first_full_read_of_a_mailbox_does_not_wait_for_the_end_of_a_pull() 
             .unwrap();
         database.store.append(&[full_read(n)]).await.unwrap();
     }
-    let request = ClaimRequest { limit: 2, ..shard.request(Class::Bulk, &[]) };
+    let request = ClaimRequest { limit: 2, ..shard.request(Wanted::FullReads { in_hand: &[] }, &[]) };
     let claimed = items(&database.store.claim(&request).await.unwrap());
     assert_eq!(claimed, ["all of m0001@sim.test", "all of m0005@sim.test"]);
 }
@@ -291,10 +297,16 @@ async fn a_pull_takes_those_first_who_were_not_read_for_longest() {
             .unwrap();
     }
     database.store.ask_for_full_reads(&Scope::All, at(50)).await.unwrap();
-    let mut order = Vec::new();
+    let (mut order, mut in_hand) = (Vec::new(), Vec::new());
     for _ in 0..4 {
-        let request = ClaimRequest { limit: 1, ..shard.request(Class::Bulk, &[]) };
-        order.extend(items(&database.store.claim(&ClaimRequest { now: at(60), ..request }).await.unwrap()));
+        let request = ClaimRequest {
+            limit: 1,
+            now: at(60),
+            ..shard.request(Wanted::FullReads { in_hand: &in_hand }, &[])
+        };
+        let claimed = database.store.claim(&request).await.unwrap();
+        order.extend(items(&claimed));
+        in_hand.extend(claimed.iter().map(|one| one.id));
     }
     let expected = [2, 4, 1, 3].map(|n| format!("all of {}", mail(n)));
     assert_eq!(order, expected);
@@ -305,7 +317,7 @@ async fn what_is_set_aside_can_be_looked_at_and_tried_again() {
     let database = database().await;
     let shard = Shard::new(&database).await;
     database.store.append(&[hint(1, "a"), hint(1, "b"), hint(2, "c")]).await.unwrap();
-    let claimed = database.store.claim(&shard.request(Class::Live, &[])).await.unwrap();
+    let claimed = database.store.claim(&shard.request(Wanted::New, &[])).await.unwrap();
     let aside = |one: &Claimed| Failed { id: one.id, error: "ErrorAccessDenied".into(), again_at: None };
     let failures: Vec<Failed> = claimed[..2].iter().map(aside).collect();
     database.store.notifications_failed(&shard.fence, &failures, at(20)).await.unwrap();
@@ -338,7 +350,7 @@ async fn what_is_set_aside_of_one_mailbox_is_found_behind_that_of_others() {
     let database = database().await;
     let shard = Shard::new(&database).await;
     database.store.append(&[hint(1, "a"), hint(1, "b"), hint(2, "c")]).await.unwrap();
-    let claimed = database.store.claim(&shard.request(Class::Live, &[])).await.unwrap();
+    let claimed = database.store.claim(&shard.request(Wanted::New, &[])).await.unwrap();
     let aside = |one: &Claimed| Failed { id: one.id, error: "ErrorAccessDenied".into(), again_at: None };
     let failures: Vec<Failed> = claimed.iter().map(aside).collect();
     database.store.notifications_failed(&shard.fence, &failures, at(20)).await.unwrap();
@@ -346,4 +358,134 @@ async fn what_is_set_aside_of_one_mailbox_is_found_behind_that_of_others() {
     assert_eq!(listed.iter().map(|one| one.id).collect::<Vec<_>>(), [claimed[2].id]);
     let others = database.store.set_aside_notifications(&Scope::One(mail(1)), 10).await.unwrap();
     assert_eq!(others.len(), 2);
+}
+
+#[test]
+fn a_share_is_twice_what_is_wanted_and_never_more_than_that_of_one_bucket() {
+    let shares = [(500, 16), (500, 1), (500, 64), (1, 64), (3, 2), (7, 0)];
+    assert_eq!(shares.map(|(wanted, buckets)| share(wanted, buckets)), [63, 500, 16, 1, 3, 7]);
+}
+
+/// Goal: an incarnation takes over what its predecessors had in hand, once, and what comes later or is handed back is new.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_predecessors_had_in_hand_is_left_behind_and_what_is_handed_back_is_new() {
+    let database = database().await;
+    let first = Shard::new(&database).await;
+    database.store.append(&[hint(1, "a"), hint(2, "b")]).await.unwrap();
+    assert_eq!(first.live(&database).await, ["a", "b"]);
+    let second = Shard::new(&database).await;
+    database.store.append(&[hint(1, "c")]).await.unwrap();
+    assert_eq!(second.live(&database).await, ["c"], "what a predecessor has is not new");
+    let third = Shard::new(&database).await;
+    let claimed =
+        database.store.claim(&third.request(Wanted::LeftBehind { in_hand: &[] }, &[])).await.unwrap();
+    assert_eq!(items(&claimed), ["a", "b", "c"], "of all predecessors");
+    let in_hand: Vec<i64> = claimed.iter().map(|one| one.id).collect();
+    assert_eq!(third.left_behind(&database, &in_hand).await, Vec::<String>::new());
+    database.store.append(&[hint(3, "d")]).await.unwrap();
+    database.store.postpone_notifications(&third.fence, &in_hand[..1], "busy", at(10)).await.unwrap();
+    assert_eq!(third.live(&database).await, ["a", "d"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_left_behind_is_claimed_up_to_the_limit_and_without_what_is_left_out() {
+    let database = database().await;
+    let first = Shard::new(&database).await;
+    database.store.append(&[hint(1, "a"), hint(2, "b"), hint(3, "c"), full_read(3)]).await.unwrap();
+    assert_eq!(first.live(&database).await, ["a", "b", "c"]);
+    let second = Shard::new(&database).await;
+    let without = [mail(1)];
+    let request = ClaimRequest { limit: 1, ..second.request(Wanted::LeftBehind { in_hand: &[] }, &without) };
+    let claimed = database.store.claim(&request).await.unwrap();
+    assert_eq!(items(&claimed), ["b"]);
+    // The clock of the predecessor was ahead: what it claimed was due by that, and is not forgotten.
+    let client = database.store.client("test").await.unwrap();
+    client.execute("update notification set next_attempt_at = $1", &[&at(1_000)]).await.unwrap();
+    assert_eq!(second.left_behind(&database, &[claimed[0].id]).await, ["a", "c"]);
+}
+
+/// Goal: a bucket with a flood is walked on when the others had little, so that a claim brings what it may.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_brings_all_that_it_may_wherever_it_waits() {
+    let database = database().await;
+    let shard = Shard::new(&database).await;
+    let names: Vec<String> = (0..60).map(|n| format!("i{n:02}")).collect();
+    let mut batch: Vec<NewNotification> = names.iter().map(|name| hint(1, name)).collect();
+    batch.extend((2..=12).map(|n| hint(n, &format!("m{n}"))));
+    database.store.append(&batch).await.unwrap();
+    let request = ClaimRequest { limit: 50, ..shard.request(Wanted::New, &[]) };
+    let claimed = database.store.claim(&request).await.unwrap();
+    assert_eq!(claimed.len(), 50);
+    assert!(claimed.is_sorted_by_key(|one| one.id));
+    let of_one: Vec<Claimed> = claimed.into_iter().filter(|one| one.mail == mail(1)).collect();
+    assert_eq!(items(&of_one), names[..of_one.len()], "the oldest of a mailbox first");
+    assert_eq!(shard.live(&database).await.len(), 21, "and the next claim brings the rest");
+}
+
+/// Rows of `notification` that a plan has looked at.
+fn visited(plan: &serde_json::Value) -> f64 {
+    let number = |name: &str| plan[name].as_f64().unwrap_or_default();
+    let scans = plan["Relation Name"] == "notification"
+        && plan["Node Type"].as_str().is_some_and(|node| node.ends_with("Scan"));
+    let rows =
+        number("Actual Rows") + number("Rows Removed by Filter") + number("Rows Removed by Index Recheck");
+    let own = if scans { rows * number("Actual Loops") } else { 0.0 };
+    own + plan["Plans"].as_array().map_or(0.0, |plans| plans.iter().map(visited).sum::<f64>())
+}
+
+/// Goal: a claim of live changes costs what it claims, not what waits (a flood would cost the square of its size) nor what is
+/// in hand, whether the server knows by now how long the table is or not.
+/// Method: the plans that are made for 50,000 rows, and what they looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_looks_at_what_it_claims_and_not_at_what_waits() {
+    const LIMIT: i64 = 500;
+    let database = database().await;
+    let mut client = database.store.client("test").await.unwrap();
+    client
+        .batch_execute(
+            "insert into notification (mail, bucket, event_type, item_id, received_at, claim) \
+             select 'm' || i % 2000 || '@sim.test', (i % 2000) % 64, 'ModifiedEvent', 'item ' || i, now(), \
+                    case when i <= 500 then 7 end \
+             from generate_series(1, 50000) as g (i)",
+        )
+        .await
+        .unwrap();
+    let buckets = every_bucket();
+    let without: Vec<&str> = vec!["m1@sim.test"];
+    let (in_hand, now): (Vec<i64>, Timestamp) = (Vec::new(), at(10));
+    let share = i64::try_from(share(500, buckets.len())).unwrap();
+    for statistics in [false, true] {
+        if statistics {
+            client.batch_execute("analyze notification").await.unwrap();
+        }
+        let new: [(&(dyn ToSql + Sync), Type); 6] = [
+            (&9_i64, Type::INT8),
+            (&buckets, Type::INT2_ARRAY),
+            (&now, Type::TIMESTAMPTZ),
+            (&without, Type::TEXT_ARRAY),
+            (&LIMIT, Type::INT8),
+            (&share, Type::INT8),
+        ];
+        let left_behind: [(&(dyn ToSql + Sync), Type); 5] = [
+            (&9_i64, Type::INT8),
+            (&buckets, Type::INT2_ARRAY),
+            (&in_hand, Type::INT8_ARRAY),
+            (&without, Type::TEXT_ARRAY),
+            (&LIMIT, Type::INT8),
+        ];
+        for (sql, parameters) in [(claim_new_sql(), &new[..]), (claim_left_behind_sql(), &left_behind[..])] {
+            let tx = client.transaction().await.unwrap();
+            let row = tx
+                .query_typed_one(&format!("explain (analyze, format json) {sql}"), parameters)
+                .await
+                .unwrap();
+            let answer: serde_json::Value = row.get(0);
+            tx.rollback().await.unwrap();
+            let visited = visited(&answer[0]["Plan"]);
+            assert!(
+                (500.0..=2_200.0).contains(&visited),
+                "{visited} rows, statistics {statistics}: {answer:#}"
+            );
+        }
+    }
 }

@@ -9,6 +9,7 @@ use calendar::MailAddress;
 use super::*;
 use crate::lease::LeaseBook;
 use crate::testing::{TestDatabase, database};
+use crate::wake::Wake;
 
 fn mail(n: u32) -> MailAddress {
     MailAddress::parse(&format!("m{n:04}@sim.test")).unwrap()
@@ -94,7 +95,7 @@ async fn a_batch_keeps_its_order_and_all_its_fields() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_append_wakes_the_qualifier() {
     let database = database().await;
-    let wake = wake::Wake::start(database.store.clone());
+    let wake = Wake::start(database.store.clone());
     let mut news = wake.subscribe(Channel::Notification);
     // the connection announces itself once when it is ready
     news.changed().await.unwrap();
@@ -105,7 +106,7 @@ async fn an_append_wakes_the_qualifier() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_wake_ups_nobody_is_woken() {
     let database = database().await;
-    let (wake, never) = (wake::Wake::start(database.store.clone()), wake::Wake::never());
+    let (wake, never) = (Wake::start(database.store.clone()), Wake::never());
     let (mut news, none) = (wake.subscribe(Channel::Notification), never.subscribe(Channel::Notification));
     news.changed().await.unwrap();
     database.store.append(&[modified(1, "a")]).await.unwrap();

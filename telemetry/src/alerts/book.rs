@@ -2,7 +2,8 @@
 //!
 //! Each occurrence of a code is counted for its subject (the mailbox, group or account that it names) by the code's
 //! threshold. A code's alert stands while one of its subjects is beyond the threshold. It is over when a success says
-//! so, when what was counted has grown old, or, for a state, when somebody who looked says so.
+//! so, when what was counted has grown old, when its subject is not here any more, or, for a state, when somebody who
+//! looked says so.
 //!
 //! | threshold | beyond it | over |
 //! |---|---|---|
@@ -10,8 +11,9 @@
 //! | in a row | more than so many without a success | success, or nothing for [`FORGOTTEN`] |
 //! | in a day | more than so many within [`DAY`] | success of the subject, or fewer within the day |
 //!
-//! An alert that a success would end is also forgotten after [`FORGOTTEN`] without a further occurrence: the duty may
-//! have gone to another process, which then sees the success.
+//! A subject that has gone to another process, which then sees the success, or that there is no more ends with
+//! [`AlertBook::ended`]. An alert that a success would end is also forgotten after [`FORGOTTEN`] without a further
+//! occurrence: a duty without a subject may have gone in the same way.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -193,6 +195,34 @@ impl AlertBook {
         if !so {
             state.counts.clear();
         }
+        let change = state.turn(code, now);
+        self.forget();
+        change
+    }
+
+    /// The subjects for which something is counted.
+    pub(crate) fn counted(&self) -> Vec<(u16, String)> {
+        let of = |(code, state): (&u16, &State)| {
+            let named = state.counts.keys().filter(|subject| !subject.is_empty());
+            named.map(|subject| (*code, subject.clone())).collect::<Vec<_>>()
+        };
+        self.states.iter().flat_map(of).collect()
+    }
+
+    /// Somebody looked at `as_of`, and the subject was not here any more. What was raised about it since is newer.
+    pub(crate) fn ended(
+        &mut self,
+        code: u16,
+        subject: &str,
+        as_of: Timestamp,
+        now: Timestamp,
+    ) -> Option<AlertChange> {
+        let state = self.states.get_mut(&code)?;
+        let last = *state.counts.get(subject)?.times.back()?;
+        if last > as_of {
+            return None;
+        }
+        state.counts.remove(subject);
         let change = state.turn(code, now);
         self.forget();
         change

@@ -519,9 +519,9 @@ fn connections_that_break_at_any_time_lose_nothing() {
         );
         for round in 0..8 {
             running.planner.script([Behaviour::Slow(Duration::from_millis(30))]);
+            let calls = running.planner.seen().len();
             running.decide("U", Some(slot(round))).await;
             if round % 2 == 0 {
-                let calls = running.planner.seen().len();
                 running.planner.wait_for_calls(calls + 1).await;
             }
             assert!(number(&running.database.store, &kill).await > 0);

@@ -2,8 +2,9 @@
 //!
 //! Protocol: a claim says which full reads are in hand, always: their ends are committed without waiting for the disk,
 //! so a crash of the database server may bring a notification back that bears the shard's number and that nobody
-//! has any more. The commits of live changes wait for the disk; there it is said after a claim that failed,
-//! until a claim has looked at everything: one that leaves mailboxes out, or has no room, has not.
+//! has any more. The commits of live changes wait for the disk; there what was left behind is looked for when the shard comes
+//! into office (its predecessors had it in hand) and after a claim that failed, until a claim has looked at all of it: one
+//! that leaves mailboxes out, or has no room, has not. Otherwise new rows alone are looked for, which costs what is found.
 //! Claims are made one after the other, and a row leaves the schedule only after the commit of its end, or into
 //! `handing_back` until it was handed back: so nothing is claimed that is still being handled.
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use calendar::MailAddress;
 use jiff::Timestamp;
 use store::StoreError;
-use store::notification_queue::{ClaimRequest, Claimed, Class, Subject};
+use store::notification_queue::{ClaimRequest, Claimed, Subject, Wanted};
 
 use super::{CLAIM_MAX, Ctx, FULL_READS_AHEAD, Shard};
 use crate::work::Office;
@@ -61,9 +62,10 @@ impl Shard {
         self.run(ctx, task, move |act, ctx, claimed| {
             act.claiming = false;
             match claimed {
-                Some(Ok(claimed)) => {
+                Some(Ok(Brought { left_behind, claimed })) => {
                     let live = claimed.iter().filter(|one| !is_full_read(one)).count();
-                    act.claim_uncertain = act.claim_uncertain && !has_seen_all(left_out, live, live_max);
+                    act.claim_uncertain =
+                        act.claim_uncertain && !has_seen_all(left_out, left_behind, live_max);
                     if full_max > 0 {
                         act.more_full = claimed.len() - live >= full_max;
                     }
@@ -103,7 +105,7 @@ impl Shard {
     }
 }
 
-/// Has a claim that worked looked at every row that may bear the shard's number without being in hand? Not when it left
+/// Has a claim that worked looked at every row that is claimed without being in hand? Not when it left
 /// mailboxes out (they pause exactly when the database was away, as a claim that failed does), nor when it took all that
 /// there was room for.
 const fn has_seen_all(left_out: bool, claimed: usize, most: usize) -> bool {
@@ -119,35 +121,52 @@ struct Claim {
     number: i64,
     buckets: Vec<i16>,
     without: Vec<MailAddress>,
-    /// After a claim that failed.
+    /// While something may be left behind.
     live_in_hand: Option<Vec<i64>>,
     full_in_hand: Vec<i64>,
     live_max: usize,
     full_max: usize,
 }
 
-async fn claim(office: Arc<Office>, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+/// What claims brought.
+struct Brought {
+    /// How many hints had been left behind.
+    left_behind: usize,
+    claimed: Vec<Claimed>,
+}
+
+async fn claim(office: Arc<Office>, claim: Claim) -> Result<Brought, StoreError> {
     let mut claimed = Vec::new();
-    for (class, limit, in_hand) in [
-        (Class::Live, claim.live_max, claim.live_in_hand.as_deref()),
-        (Class::Bulk, claim.full_max, Some(&*claim.full_in_hand)),
-    ] {
-        if limit == 0 {
-            continue;
-        }
-        let request = ClaimRequest {
-            fence: &office.fence,
-            claim: claim.number,
-            buckets: &claim.buckets,
-            class,
-            without: &claim.without,
-            in_hand,
-            now: office.now(),
-            limit: u32::try_from(limit).unwrap_or(u32::MAX),
-        };
-        claimed.extend(office.services.store.claim(&request).await?);
-        base::crash::point("qualifier.claimed");
+    if let Some(in_hand) = &claim.live_in_hand {
+        claimed.extend(claim_some(&office, &claim, Wanted::LeftBehind { in_hand }, claim.live_max).await?);
     }
+    let left_behind = claimed.len();
+    claimed.extend(claim_some(&office, &claim, Wanted::New, claim.live_max - left_behind).await?);
+    let full_reads = Wanted::FullReads { in_hand: &claim.full_in_hand };
+    claimed.extend(claim_some(&office, &claim, full_reads, claim.full_max).await?);
+    Ok(Brought { left_behind, claimed })
+}
+
+async fn claim_some(
+    office: &Office,
+    claim: &Claim,
+    wanted: Wanted<'_>,
+    limit: usize,
+) -> Result<Vec<Claimed>, StoreError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let request = ClaimRequest {
+        fence: &office.fence,
+        claim: claim.number,
+        buckets: &claim.buckets,
+        wanted,
+        without: &claim.without,
+        now: office.now(),
+        limit: u32::try_from(limit).unwrap_or(u32::MAX),
+    };
+    let claimed = office.services.store.claim(&request).await?;
+    base::crash::point("qualifier.claimed");
     Ok(claimed)
 }
 

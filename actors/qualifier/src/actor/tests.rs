@@ -515,7 +515,7 @@ fn a_claim_whose_answer_was_lost_is_made_again() {
                 .one(
                     "select count(pg_cancel_backend(pid)) from pg_stat_activity \
                      where datname = current_database() and application_name = 'the product' \
-                       and wait_event_type = 'Lock' and query like 'with due as%'",
+                       and wait_event_type = 'Lock' and query like 'update notification n set claim%'",
                 )
                 .await;
             if cancelled > 0 { Ok(()) } else { Err("nobody waits for the table".into()) }

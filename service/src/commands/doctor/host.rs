@@ -47,15 +47,39 @@ fn memory_of(text: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// Opens a connection to the service at `url` and closes it again; the error says why that does not work.
-pub(super) async fn reach(url: &Url) -> Result<String, (String, String)> {
+/// What came of trying to reach a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Way {
+    /// No address of it is configured.
+    NoAddress,
+    /// Nobody tried.
+    NotTried,
+    /// A connection could be opened to this host and port.
+    Open(String),
+    /// None could be: host and port, and why.
+    Closed {
+        /// Where to.
+        address: String,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// Opens a connection to the service at `url` and closes it again, unless `offline`.
+pub(super) async fn reach(url: Option<&Url>, offline: bool) -> Way {
+    let Some(url) = url else { return Way::NoAddress };
+    if offline {
+        return Way::NotTried;
+    }
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = url.port_or_known_default().unwrap_or(443);
     let address = format!("{host}:{port}");
     match tokio::time::timeout(PATIENCE, TcpStream::connect((host.as_str(), port))).await {
-        Ok(Ok(_connection)) => Ok(address),
-        Ok(Err(error)) => Err((address, error.to_string())),
-        Err(_elapsed) => Err((address, format!("no connection within {} s", PATIENCE.as_secs()))),
+        Ok(Ok(_connection)) => Way::Open(address),
+        Ok(Err(error)) => Way::Closed { address, why: error.to_string() },
+        Err(_elapsed) => {
+            Way::Closed { address, why: format!("no connection within {} s", PATIENCE.as_secs()) }
+        }
     }
 }
 
@@ -76,10 +100,14 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let url: Url = format!("http://{address}/x").parse().unwrap();
-        assert_eq!(reach(&url).await, Ok(address.to_string()));
+        assert_eq!(reach(Some(&url), false).await, Way::Open(address.to_string()));
         drop(listener);
-        let (told, why) = reach(&url).await.unwrap_err();
+        let Way::Closed { address: told, why } = reach(Some(&url), false).await else {
+            panic!("nothing listens any more");
+        };
         assert_eq!(told, address.to_string());
         assert!(why.contains("refused"), "{why}");
+        assert_eq!(reach(Some(&url), true).await, Way::NotTried);
+        assert_eq!(reach(None, false).await, Way::NoAddress);
     }
 }

@@ -6,12 +6,13 @@ use store::inspect::{MailboxFacts, Tombstone, Unsent};
 use store::operations::Scope;
 use store::resource_list::lists::ListEntry;
 
-use super::super::diff::{Sending, hold_text};
+use super::super::diff::{Sending, failure_values, hold_text};
 use super::super::show::{maybe, moment};
 use super::super::{CommandError, Desk, reasons, stored, stream};
-use super::{Said, Step, Verdict, plain, said};
+use super::host::{self, Way};
+use super::{Said, Step, Verdict, plain, ready, said};
 use crate::commands::status::{alerts, stopped};
-use crate::texts::{Text, doctor_mailbox as t, reasons as r, stream as s};
+use crate::texts::{Text, doctor as d, doctor_mailbox as t, reasons as r, stream as s};
 
 /// What the steps are made of.
 struct Found {
@@ -23,13 +24,19 @@ struct Found {
     alerts: Vec<Alert>,
     oldest: Option<Unsent>,
     sending: Sending,
+    /// Whether Planner can be reached from here.
+    way: Way,
 }
 
-/// All steps.
-pub(super) async fn steps(desk: &Desk, mail: &MailAddress) -> Result<Vec<Step>, CommandError> {
+/// All steps; `offline`: without trying to reach Planner.
+pub(super) async fn steps(desk: &Desk, mail: &MailAddress, offline: bool) -> Result<Vec<Step>, CommandError> {
+    let sending = Sending::now(desk).await?;
+    let way = host::reach(desk.config.planner.service_url.as_ref(), offline).await;
     let Some(facts) = desk.store.mailbox_facts(mail).await? else {
         let tombstone = desk.store.tombstone(mail).await?;
-        return Ok(vec![never_listed(mail, tombstone, desk.store.blocked(mail).await?)]);
+        let unlisted = never_listed(mail, tombstone, desk.store.blocked(mail).await?);
+        // without its answers nobody is listed
+        return Ok(vec![unlisted, planner(&sending, way)]);
     };
     let stopped = stopped(&desk.store.work().await?);
     let mut unsent = desk.store.unsent(&Scope::One(mail.clone()), 10_000).await?.keys;
@@ -40,7 +47,8 @@ pub(super) async fn steps(desk: &Desk, mail: &MailAddress) -> Result<Vec<Step>, 
         stopped,
         alerts: alerts::merged(desk.store.standing_alerts().await?),
         oldest: unsent.into_iter().next(),
-        sending: Sending::now(desk).await?,
+        sending,
+        way,
     };
     Ok(judge(&found))
 }
@@ -52,7 +60,7 @@ fn judge(found: &Found) -> Vec<Step> {
         steps.extend([exists(found), readable(found), stages(found), listened(found), adopted(found)]);
         steps.extend([notified(found), decided(found)]);
     }
-    steps.extend([sent(found), held(found)]);
+    steps.extend([planner(&found.sending, found.way.clone()), sent(found), held(found)]);
     if found.facts.deleted_date.is_none() {
         steps.push(compared(found));
     }
@@ -300,6 +308,21 @@ fn decided(found: &Found) -> Step {
         Some(at) => Step::ok(t::DECIDED, said(text, [("at", moment(at)), ("there", there)])),
         None => Step::ok(t::DECIDED, plain(t::DECIDED_NONE)),
     }
+}
+
+/// Can Planner be reached, and do calls to it work? As `doctor` tells the way there, and by the log of calls.
+fn planner(sending: &Sending, way: Way) -> Step {
+    let is_closed = matches!(way, Way::Closed { .. });
+    let step = ready::reached(t::PLANNER, way);
+    let Some(failure) = &sending.failure else { return step };
+    let next = match (is_closed, failure.event_id) {
+        (true, _) => plain(d::REACH_NEXT),
+        (false, Some(code)) => said(t::PLANNER_FAILS_NEXT, [("code", code.to_string())]),
+        (false, None) => plain(t::SENT_FAILS_NEXT),
+    };
+    let mut evidence = said(t::PLANNER_FAILS, [("since", moment(failure.since))]).with("way", step.evidence);
+    evidence.values.extend(failure_values(failure));
+    Step::new(t::PLANNER, Verdict::Fail, evidence, next)
 }
 
 fn sent(found: &Found) -> Step {

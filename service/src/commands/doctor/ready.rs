@@ -12,7 +12,7 @@ use url::Url;
 
 use super::super::show::moment;
 use super::super::users;
-use super::host::{self, Host};
+use super::host::{self, Host, Way};
 use super::{Absent, Said, Step, Verdict, plain, said};
 use crate::commands::status::stopped;
 use crate::config::{Config, LogFormat};
@@ -57,8 +57,8 @@ pub(super) async fn steps(config: &Config, store: Result<&Store, Absent>, offlin
     steps.push(log(config, store.filter(|_| work.is_some())).await);
     steps.push(configured(config));
     steps.push(started(work.as_ref()));
-    steps.push(reached(t::EXCHANGE, exchange_url(config), offline).await);
-    steps.push(reached(t::PLANNER, config.planner.service_url.as_ref(), offline).await);
+    steps.push(reached(t::EXCHANGE, host::reach(exchange_url(config), offline).await));
+    steps.push(reached(t::PLANNER, host::reach(config.planner.service_url.as_ref(), offline).await));
     steps
 }
 
@@ -299,14 +299,13 @@ fn exchange_url(config: &Config) -> Option<&Url> {
     config.exchange.autodiscover_url.as_ref().or(config.exchange.service_url.as_ref())
 }
 
-async fn reached(title: Text, url: Option<&Url>, offline: bool) -> Step {
-    let Some(url) = url else { return Step::open(title, plain(t::NO_ADDRESS)) };
-    if offline {
-        return Step::open(title, plain(t::NOT_TRIED));
-    }
-    match host::reach(url).await {
-        Ok(address) => Step::ok(title, said(t::REACHED, [("address", address)])),
-        Err((address, why)) => Step::new(
+/// Can a service be reached from here? Pure.
+pub(super) fn reached(title: Text, way: Way) -> Step {
+    match way {
+        Way::NoAddress => Step::open(title, plain(t::NO_ADDRESS)),
+        Way::NotTried => Step::open(title, plain(t::NOT_TRIED)),
+        Way::Open(address) => Step::ok(title, said(t::REACHED, [("address", address)])),
+        Way::Closed { address, why } => Step::new(
             title,
             Verdict::Fail,
             said(t::NOT_REACHED, [("address", address), ("why", why)]),

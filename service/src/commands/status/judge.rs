@@ -1,10 +1,12 @@
 //! What of a picture is to be looked at. Pure.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::accounts::BackOffReason;
 use store::alerts::Alert;
 use store::group_streams::StreamState;
 use store::inspect::{Group, Work};
+use store::instances::Instance;
 
 use super::super::show::moment;
 use super::super::stream::why;
@@ -18,6 +20,9 @@ const LATE_S: f64 = 120.0;
 const SLOW_S: f64 = 120.0;
 /// The lease of who sends; nobody's on purpose in a rehearsal.
 const SENDER: &str = "communicator/planner-batcher";
+
+/// What the leases of the qualifier's shards begin with.
+const SHARD: &str = "qualifier/";
 
 /// A stage (B1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,13 +55,13 @@ impl Stage {
     fn owns(self, key: &str) -> bool {
         match self {
             Self::Listener => key == "listener" || key.starts_with("affinity-group/"),
-            Self::Qualifier => key.starts_with("qualifier/"),
+            Self::Qualifier => key.starts_with(SHARD),
             Self::Communicator => key.starts_with("communicator"),
         }
     }
 
     /// Must somebody hold the lease for the stage to run? A group of which nobody knows any more leaves its lease behind, and
-    /// so does a shard after a change of their number.
+    /// so does a shard after a change of their number ([`free_shards`]).
     fn needs(self, key: &str, work: &Work) -> bool {
         match self {
             Self::Listener => {
@@ -95,7 +100,78 @@ pub(super) fn stage(work: &Work, stage: Stage) -> StageState {
             None => {}
         }
     }
+    if stage == Stage::Qualifier {
+        let free = free_shards(work);
+        state.missing.extend(free.free.iter().map(|shard| format!("{SHARD}{shard}")));
+    }
     state
+}
+
+/// The shards of the qualifier that nobody owns: nothing is decided about their mailboxes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct FreeShards {
+    /// They.
+    pub(super) free: Vec<u8>,
+    /// How many shards there are.
+    pub(super) all: u8,
+    /// Since when the first of them is nobody's, as far as is known: one that was handed back does not tell.
+    pub(super) since: Option<Timestamp>,
+}
+
+/// The shards that nobody owns. Those beyond the number that was agreed on are nobody's concern.
+pub(super) fn free_shards(work: &Work) -> FreeShards {
+    let mut found = FreeShards { all: work.shards.unwrap_or_default(), ..FreeShards::default() };
+    for shard in 0..found.all {
+        let key = format!("{SHARD}{shard}");
+        let lease = work.leases.iter().find(|lease| lease.key == key);
+        if lease.is_some_and(|lease| lease.owner.is_some()) {
+            continue;
+        }
+        found.free.push(shard);
+        let since = lease.and_then(|lease| lease.free_since);
+        found.since = found.since.into_iter().chain(since).min();
+    }
+    found
+}
+
+/// What was heard of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pulse {
+    /// It renews what it owns.
+    Beats,
+    /// It has not done so when it was to.
+    Late,
+    /// It has not done so twice in a row: it has died, is paused, or does not reach the database. What it owns is not free
+    /// yet.
+    Silent,
+    /// What it owned is free.
+    Gone,
+}
+
+impl Pulse {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Beats => "beats",
+            Self::Late => "late",
+            Self::Silent => "silent",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// What was heard of this instance. It is to be heard of three times within its life.
+pub(super) fn pulse(one: &Instance) -> Pulse {
+    match one.heard {
+        _ if !one.alive => Pulse::Gone,
+        Some(heard) if heard.ago * 3 > heard.life * 2 => Pulse::Silent,
+        Some(heard) if heard.ago * 3 > heard.life => Pulse::Late,
+        _ => Pulse::Beats,
+    }
+}
+
+/// Host and process of an instance; the rest of its name only tells starts apart.
+pub(super) fn short(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(short, _)| short)
 }
 
 /// Does no instance of the service run? Whoever runs holds a lease.
@@ -200,8 +276,12 @@ fn still(picture: &Picture) -> Vec<Remark> {
         ..Remark::new(t::R_STAGE, t::R_STAGE_NEXT, Vec::new())
     };
     let mut remarks: Vec<Remark> = still.iter().map(of_stage).collect();
+    if running.contains(&Stage::Qualifier) {
+        remarks.extend(shards(work));
+    }
     let parts: Vec<String> = running
         .into_iter()
+        .filter(|one| *one != Stage::Qualifier)
         .flat_map(|one| stage(work, one).missing)
         .filter(|key| !(picture.sending.dry_run && key == SENDER))
         .collect();
@@ -209,6 +289,28 @@ fn still(picture: &Picture) -> Vec<Remark> {
         remarks.push(Remark::new(t::R_PART, t::R_PART_NEXT, vec![("parts", parts.join(", "))]));
     }
     remarks
+}
+
+/// The shards that nobody owns although the stage runs.
+fn shards(work: &Work) -> Option<Remark> {
+    let free = free_shards(work);
+    if free.free.is_empty() {
+        return None;
+    }
+    let mut values = vec![("count", free.free.len().to_string()), ("all", free.all.to_string())];
+    values.extend(free.since.map(|since| ("since", moment(since))));
+    let what = if free.since.is_some() { t::R_SHARDS_SINCE } else { t::R_SHARDS };
+    Some(Remark::new(what, t::R_SHARDS_NEXT, values))
+}
+
+/// The instances that are taken to be alive and were not heard of when they were to be.
+fn silent(work: &Work) -> impl Iterator<Item = Remark> {
+    let silent = work.instances.iter().filter(|one| pulse(one) == Pulse::Silent);
+    silent.map(|one| {
+        let ago = one.heard.map_or(0.0, |heard| heard.ago.as_secs_f64());
+        let values = vec![("instance", short(&one.name).to_owned()), ("age", age(ago))];
+        Remark::new(t::R_SILENT, t::R_SILENT_NEXT, values)
+    })
 }
 
 /// The alerts that stand, the critical ones first.
@@ -248,6 +350,7 @@ fn not_open(picture: &Picture) -> Vec<Remark> {
 pub(super) fn remarks(picture: &Picture) -> Vec<Remark> {
     let work = &picture.work;
     let mut remarks = still(picture);
+    remarks.extend(silent(work));
     remarks.extend(standing(picture));
     remarks.extend(not_open(picture));
     let mut add = |what: Text, next: Text, values: Vec<(&'static str, String)>| {

@@ -3,12 +3,13 @@
 use std::fmt::Display;
 
 use jiff::Timestamp;
+use store::instances::Instance;
 
 use super::super::diff::waits;
 use super::super::show::{moment, pairs, table};
 use super::super::stored;
 use super::super::stream::words;
-use super::judge::{self, Stage, Stream, age};
+use super::judge::{self, Pulse, Stage, Stream, age, short};
 use super::{Picture, age_s, alerts, event_meaning};
 use crate::texts::status as t;
 use crate::texts::{Language, Text};
@@ -75,6 +76,10 @@ fn stages(picture: &Picture, language: Language) -> String {
         let state = judge::stage(&picture.work, stage);
         let words = match (state.runs(), state.missing.is_empty()) {
             (true, true) => t::RUNS.say(language).to_owned(),
+            (true, false) if stage == Stage::Qualifier => {
+                let shards = judge::free_shards(&picture.work);
+                t::RUNS_SHARDS.fill(language, &[("count", &shards.free.len()), ("all", &shards.all)])
+            }
             (true, false) => t::RUNS_PARTLY.fill(language, &[("missing", &state.missing.join(", "))]),
             (false, _) => t::STANDS_STILL.say(language).to_owned(),
         };
@@ -85,17 +90,26 @@ fn stages(picture: &Picture, language: Language) -> String {
     table(&headings([t::STAGE, t::STATE, t::OWNERS], language), rows, "")
 }
 
-/// Host and process of an instance; the rest of its name only tells starts apart.
-fn short(name: &str) -> &str {
-    name.rsplit_once('/').map_or(name, |(short, _)| short)
+/// How an instance stands, with how long it has been silent where it is.
+pub(super) fn pulse(one: &Instance, language: Language) -> String {
+    let ago = one.heard.map(|heard| age(heard.ago.as_secs_f64()));
+    let (plain, with_age) = match judge::pulse(one) {
+        Pulse::Beats => return t::ALIVE.say(language).to_owned(),
+        Pulse::Late => (t::ALIVE, t::ALIVE_SEEN),
+        Pulse::Silent => (t::ALIVE, t::SILENT_SEEN),
+        Pulse::Gone => (t::GONE, t::GONE_SEEN),
+    };
+    match ago {
+        Some(ago) => with_age.fill(language, &[("age", &ago)]),
+        None => plain.say(language).to_owned(),
+    }
 }
 
 fn instances(picture: &Picture, language: Language) -> String {
     let rows = picture.work.instances.iter().map(|one| {
-        let state = if one.alive { t::ALIVE } else { t::GONE };
         vec![
             short(&one.name).to_owned(),
-            state.say(language).to_owned(),
+            pulse(one, language),
             one.roles.join(", "),
             one.version.clone(),
             moment(one.started_at),

@@ -144,6 +144,39 @@ fn a_success_without_a_subject_is_for_all() {
     assert_eq!(story.succeed("handled", "").len(), 1);
 }
 
+/// Regression: a mailbox that another process took over stood in an alert of this one for a day.
+#[test]
+fn what_was_counted_of_a_subject_that_is_not_here_any_more_is_over() {
+    let mut story = Story::new();
+    story.raise(1005, "a@b");
+    story.raise(1005, "c@d");
+    story.raise(1002, "a@b");
+    story.raise(1000, "");
+    let counted: Vec<(u16, String)> = [(1002_u16, "a@b"), (1005, "a@b"), (1005, "c@d")]
+        .map(|(code, subject)| (code, subject.to_owned()))
+        .into();
+    assert_eq!(story.book.counted(), counted, "below the threshold, too, and nothing without a subject");
+    let looked = story.now;
+    story.pass(1);
+    assert_eq!(story.book.ended(1005, "a@b", looked, story.now), None, "another one is still here");
+    assert_eq!(story.book.standing().last().unwrap().subjects, ["c@d"]);
+    assert_eq!(story.book.ended(1005, "e@f", looked, story.now), None, "nothing is counted of it");
+    assert_eq!(story.book.ended(9999, "c@d", looked, story.now), None, "nor of such a code");
+    story.raise(1005, "c@d");
+    assert_eq!(story.book.ended(1005, "c@d", looked, story.now), None, "it came back since the look");
+    let over = story.book.ended(1005, "c@d", story.now, story.now);
+    assert!(matches!(over, Some(AlertChange::Over { code: 1005, occurrences: 3, .. })), "{over:?}");
+    assert_eq!(story.standing(), [1000]);
+    // a row that was broken off begins anew
+    for _ in 0..2 {
+        story.raise(1002, "a@b");
+    }
+    assert_eq!(story.book.ended(1002, "a@b", story.now, story.now), None);
+    for beyond in [false, false, false, true] {
+        assert_eq!(story.raise(1002, "a@b"), Some(beyond));
+    }
+}
+
 #[test]
 fn a_state_stands_until_somebody_who_looked_later_says_otherwise() {
     let mut story = Story::new();

@@ -4,7 +4,7 @@
 use calendar::{OriginId, Slot};
 use jiff::Timestamp;
 use store::group_streams::StreamState;
-use store::inspect::{Hold, MailboxCounts};
+use store::inspect::{Hold, MailboxCounts, PlannerFailure};
 use store::outbox::Operation;
 
 use super::*;
@@ -39,6 +39,7 @@ fn well() -> Found {
         alerts: Vec::new(),
         oldest: None,
         sending: Sending::default(),
+        way: Way::Open("planner.example:443".to_owned()),
     }
 }
 
@@ -64,7 +65,7 @@ fn only(change: impl FnOnce(&mut Found), key: &str, verdict: Verdict, next: &str
 #[test]
 fn a_mailbox_that_is_in_step_has_nothing_to_be_done() {
     assert_eq!(found(|_| {}), []);
-    assert_eq!(judge(&well()).len(), 13);
+    assert_eq!(judge(&well()).len(), 14);
 }
 
 /// What the stages store in English is said in Danish, and one of something is one.
@@ -238,4 +239,50 @@ fn the_stream_of_its_group_is_told() {
         Verdict::Warn,
         "by itself",
     );
+}
+
+/// A mailbox of which all was sent is not in step for long while Planner is away.
+#[test]
+fn that_planner_is_away_is_told_with_the_last_error_since_when_and_what_to_do() {
+    let closed = || Way::Closed { address: "planner.example:443".to_owned(), why: "refused".to_owned() };
+    let failure = |event_id| PlannerFailure {
+        at: at(90),
+        since: at(30),
+        operation: "GetEvents".to_owned(),
+        event_id,
+        text: Some("no answer".to_owned()),
+    };
+    let told = |change: &dyn Fn(&mut Found), language| {
+        let mut found = well();
+        change(&mut found);
+        let steps = judge(&found);
+        let step = steps.iter().find(|step| step.title.key == "mailbox.planner").expect("it is judged");
+        (step.verdict, step.evidence.words(language))
+    };
+    let (verdict, said) = told(&|_| {}, Language::En);
+    assert_eq!((verdict, said.as_str()), (Verdict::Ok, "planner.example:443 accepts connections"));
+    // nobody may have called it yet
+    only(|f| f.way = closed(), "mailbox.planner", Verdict::Fail, "firewall");
+    let away = |f: &mut Found| {
+        f.way = closed();
+        f.sending.failure = Some(failure(Some(6905)));
+    };
+    only(away, "mailbox.planner", Verdict::Fail, "firewall");
+    let (_, said) = told(&away, Language::En);
+    let expected = format!(
+        "planner.example:443: refused; calls fail since {}, the last at {}: no answer (6905)",
+        moment(at(30)),
+        moment(at(90))
+    );
+    assert_eq!(said, expected);
+    assert!(told(&away, Language::Da).1.contains("kald mislykkes siden "), "{said}");
+    // it is reached, and does not answer as it should; or nobody tried the way
+    let fails = |f: &mut Found| f.sending.failure = Some(failure(Some(6904)));
+    only(fails, "mailbox.planner", Verdict::Fail, "kommuneklient codes 6904");
+    let untried = |f: &mut Found| {
+        f.way = Way::NotTried;
+        f.sending.failure = Some(failure(None));
+    };
+    only(untried, "mailbox.planner", Verdict::Fail, "Planner's support");
+    only(|f| f.way = Way::NotTried, "mailbox.planner", Verdict::Open, "");
 }

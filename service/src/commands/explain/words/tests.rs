@@ -132,6 +132,7 @@ fn why_an_appointment_is_not_told_and_what_keeps_all_of_them_is_said() {
     let differs = KeyState { planner: Planner::Nothing, pending: true, ..key() };
     let failure = store::inspect::PlannerFailure {
         at: at(0),
+        since: at(0),
         operation: "CreateEvents".to_owned(),
         event_id: Some(6904),
         text: Some("no answer".to_owned()),

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use store::accounts::{AccountCapacity, AccountLoad, BackOffReason};
 use store::group_streams::StreamEvent;
 use store::inspect::{BudgetUse, Group, HeldLease, Hold, Unsent, Work};
+use store::instances::Heard;
 use store::outbox::Operation;
 use store::overview::Overview;
 
@@ -20,7 +21,12 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn lease(key: &str, owner: Option<&str>) -> HeldLease {
-    HeldLease { key: key.to_owned(), owner: owner.map(ToOwned::to_owned), left: Duration::from_secs(9) }
+    HeldLease {
+        key: key.to_owned(),
+        owner: owner.map(ToOwned::to_owned),
+        left: Duration::from_secs(9),
+        free_since: None,
+    }
 }
 
 /// A stream that is open, or could not be opened, since then.
@@ -48,6 +54,7 @@ fn well() -> Picture {
             at: at(0),
             queues: Overview { resources: 3, resource_list_fetched_at: Some(at(-60)), ..Overview::default() },
             leases: keys.into_iter().map(|key| lease(key, Some("one"))).collect(),
+            shards: Some(1),
             instances: Vec::new(),
             groups: vec![Group {
                 id: 1,
@@ -151,6 +158,95 @@ fn a_group_without_an_owner_is_missed_while_there_is_such_a_group() {
     picture.work.leases.push(lease("affinity-group/9", None));
     let state = stage(&picture.work, Stage::Listener);
     assert_eq!((state.owners, state.missing), (vec!["one".to_owned()], vec!["affinity-group/1".to_owned()]));
+}
+
+/// Regression: after an outage of the database some shards were nobody's, and the qualifier was said to run.
+#[test]
+fn shards_that_nobody_owns_are_told_with_their_number_and_since_when() {
+    let mut picture = well();
+    let work = &mut picture.work;
+    work.shards = Some(4);
+    // 0 is owned; 1 ran out, 2 was handed back, 3 was never taken; 4 is of another number of shards
+    let ran_out = HeldLease { free_since: Some(at(-30)), ..lease("qualifier/1", None) };
+    work.leases.extend([ran_out, lease("qualifier/2", None), lease("qualifier/4", None)]);
+    let free = free_shards(&picture.work);
+    assert_eq!(free, FreeShards { free: vec![1, 2, 3], all: 4, since: Some(at(-30)) });
+    let state = stage(&picture.work, Stage::Qualifier);
+    assert!(state.runs());
+    assert_eq!(state.missing, ["qualifier/1", "qualifier/2", "qualifier/3"]);
+    assert_eq!(keys(&picture), ["status.r.shards_since"]);
+    let (what, next) = remarks(&picture)[0].text(Language::En);
+    let since = moment(at(-30));
+    assert_eq!(
+        what,
+        format!(
+            "3 of 4 shards of the qualifier are nobody's, the first since {since}: nothing is decided about their mailboxes"
+        )
+    );
+    assert!(next.contains("role qualify"), "{next}");
+    picture.work.leases.iter_mut().for_each(|lease| lease.free_since = None);
+    assert_eq!(keys(&picture), ["status.r.shards"], "since when is not known");
+    let (what, _) = remarks(&picture)[0].text(Language::Da);
+    assert_eq!(what, "ingen har 3 af vurderingens 4 dele: intet afgøres om deres postkasser");
+    // where nobody owns any the stage stands still, which says it all
+    picture
+        .work
+        .leases
+        .iter_mut()
+        .filter(|lease| lease.key == "qualifier/0")
+        .for_each(|lease| lease.owner = None);
+    assert_eq!(keys(&picture), ["status.r.stage"]);
+    // nobody has said how many there are: a version of before, or no qualifier ever
+    picture.work.shards = None;
+    assert_eq!(free_shards(&picture.work), FreeShards::default());
+}
+
+/// Regression: a process that had died was shown as alive until its leases ran out.
+#[test]
+fn an_instance_that_is_not_heard_of_is_told() {
+    let instance = |alive, heard: Option<(u64, u64)>| Instance {
+        name: "host/7/x1".to_owned(),
+        roles: vec!["listen".to_owned()],
+        version: "1".to_owned(),
+        started_at: at(-600),
+        alive,
+        leases: 1,
+        heard: heard
+            .map(|(ago, life)| Heard { ago: Duration::from_secs(ago), life: Duration::from_secs(life) }),
+    };
+    for (alive, heard, expected, said) in [
+        (true, Some((0, 12)), Pulse::Beats, &[][..]),
+        (true, Some((4, 12)), Pulse::Beats, &[]),
+        (true, Some((5, 12)), Pulse::Late, &[]),
+        (true, Some((8, 12)), Pulse::Late, &[]),
+        (true, Some((9, 12)), Pulse::Silent, &["status.r.silent"]),
+        (true, Some((9, 30)), Pulse::Beats, &[]),
+        (true, None, Pulse::Beats, &[]),
+        (false, Some((13, 12)), Pulse::Gone, &[]),
+        (false, None, Pulse::Gone, &[]),
+    ] {
+        let one = instance(alive, heard);
+        assert_eq!(pulse(&one), expected, "{heard:?}");
+        let mut picture = well();
+        picture.work.instances = vec![one];
+        assert_eq!(keys(&picture), said, "{heard:?}");
+    }
+    let mut picture = well();
+    picture.work.instances = vec![instance(true, Some((9, 12)))];
+    let (what, _) = remarks(&picture)[0].text(Language::En);
+    assert_eq!(
+        what,
+        "instance host/7 was last seen 9 s ago: it has died, is paused or does not reach the database"
+    );
+    for (alive, heard, language, words) in [
+        (true, Some((4, 12)), Language::En, "alive"),
+        (true, Some((5, 12)), Language::En, "alive, last seen 5 s ago"),
+        (true, Some((9, 12)), Language::Da, "tavs, sidst set for 9 s siden"),
+        (false, Some((90, 12)), Language::En, "gone, last seen 1 min 30 s ago"),
+        (false, None, Language::Da, "væk"),
+    ] {
+        assert_eq!(super::super::page::pulse(&instance(alive, heard), language), words);
+    }
 }
 
 #[test]
