@@ -35,6 +35,7 @@ mod secrets;
 mod telemetry;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -66,6 +67,7 @@ pub use secrets::SecretsConfig;
 pub use telemetry::{LogFormat, TelemetryConfig};
 
 use crate::ServiceError;
+use crate::texts::{Language, Text, config as t};
 use node::Node;
 use origin::Origins;
 
@@ -321,51 +323,51 @@ impl Config {
 
     /// What works and should still be looked at, one sentence each, for the log at start.
     pub fn warnings(&self) -> Vec<String> {
-        let renamed =
-            |(old, new): &(&str, &str)| format!("{old} is called {new} now; the former name still works");
-        let mut warnings: Vec<String> = self.renamed.iter().map(renamed).collect();
+        self.warnings_in(Language::En)
+    }
+
+    /// The same in a language.
+    pub fn warnings_in(&self, language: Language) -> Vec<String> {
+        let in_words = |(text, values): (Text, Vec<(&'static str, String)>)| {
+            let values: Vec<(&str, &dyn Display)> =
+                values.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
+            text.fill(language, &values)
+        };
+        self.remarks().into_iter().map(in_words).collect()
+    }
+
+    /// The same as texts with their values.
+    pub(crate) fn remarks(&self) -> Vec<(Text, Vec<(&'static str, String)>)> {
+        let renamed = |(old, new): &(&str, &str)| {
+            (t::RENAMED, vec![("old", (*old).to_owned()), ("new", (*new).to_owned())])
+        };
+        let mut remarks: Vec<_> = self.renamed.iter().map(renamed).collect();
         let urls = [
-            ("exchange.service_url", &self.exchange.service_url, "the password of the service account"),
-            (
-                "exchange.autodiscover_url",
-                &self.exchange.autodiscover_url,
-                "the password of the service account",
-            ),
-            ("planner.service_url", &self.planner.service_url, "every appointment"),
+            ("exchange.service_url", &self.exchange.service_url, t::PLAIN_PASSWORD),
+            ("exchange.autodiscover_url", &self.exchange.autodiscover_url, t::PLAIN_PASSWORD),
+            ("planner.service_url", &self.planner.service_url, t::PLAIN_APPOINTMENTS),
         ];
-        for (key, url, what) in urls {
+        for (key, url, text) in urls {
             if let Some(url) = url
                 && url.scheme() == "http"
                 && !is_loopback(url)
             {
-                warnings.push(format!("{key} is plain http: {what} crosses the network unencrypted"));
+                remarks.push((text, vec![("key", key.to_owned())]));
             }
         }
-        if self.exchange.danger_accept_invalid_certificates {
-            warnings.push(
-                "exchange.danger_accept_invalid_certificates is true: no certificate of Exchange is verified"
-                    .to_owned(),
-            );
+        let password = self.exchange.password.as_ref();
+        let is_placeholder = password.is_some_and(|given| given.expose_secret() == EXAMPLE_PASSWORD);
+        for (is_so, text) in [
+            (self.exchange.danger_accept_invalid_certificates, t::ANY_CERTIFICATE),
+            (self.planner.lacks_certificate(), t::LACKS_CERTIFICATE),
+            (self.planner.dry_run, t::DRY_RUN),
+            (is_placeholder, t::PLACEHOLDER),
+        ] {
+            if is_so {
+                remarks.push((text, Vec::new()));
+            }
         }
-        if self.planner.lacks_certificate() {
-            warnings.push(
-                "planner.service_url is https and planner.client_certificate is not set: Planner refuses who shows no \
-                 certificate"
-                    .to_owned(),
-            );
-        }
-        if self.planner.dry_run {
-            warnings.push(
-                "planner.dry_run is true: everything is decided and compared, nothing is sent".to_owned(),
-            );
-        }
-        if self.exchange.password.as_ref().is_some_and(|given| given.expose_secret() == EXAMPLE_PASSWORD) {
-            warnings.push(
-                "exchange.password is the placeholder of config.example.toml; Exchange will refuse it"
-                    .to_owned(),
-            );
-        }
-        warnings
+        remarks
     }
 
     fn answer(&self, problems: Problems) -> Result<(), ServiceError> {

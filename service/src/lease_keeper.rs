@@ -5,15 +5,17 @@
 //! With each renewal the pool of the process is tried, too ([`PoolWatch`]): who cannot work does not keep its leases. Where
 //! it does not answer, the connection of the renewals is asked whether the process waits for locks of others.
 //!
-//! When the database is away a renewal fails, is logged and tried again at the next turn; each owner then stops by
-//! its own clock before its lease can be taken.
+//! When the database is away a renewal fails, is logged and tried again soon, within a second at the most, until it
+//! succeeds: an outage that is shorter than the life of a lease costs none. Where it lasts, each owner stops by its own
+//! clock before its lease can be taken.
 
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture,
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, SpawnHandle,
+    WrapFuture,
 };
-use base::SharedClock;
+use base::{Backoff, SharedClock};
 use calendar::codes;
 use store::Store;
 use store::lease::LeaseBook;
@@ -25,6 +27,10 @@ use crate::pool_watch::PoolWatch;
 
 /// How long handing back may take.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(3);
+/// The first pause after a renewal that failed.
+const AGAIN_MIN: Duration = Duration::from_millis(250);
+/// The longest.
+const AGAIN_MAX: Duration = Duration::from_secs(1);
 
 /// What the keeper works with.
 #[derive(Debug, Clone)]
@@ -56,6 +62,34 @@ pub(crate) struct LeaseKeeper {
     runtime: Handle,
     context: ChildContext,
     renewing: bool,
+    again: Again,
+    /// The next try after a renewal that failed.
+    retry: Option<SpawnHandle>,
+}
+
+/// When a renewal that failed is tried again. Pure.
+#[derive(Debug)]
+struct Again {
+    pauses: Backoff,
+    /// Renewals that failed in a row.
+    failures: u32,
+}
+
+impl Again {
+    fn new() -> Self {
+        Self { pauses: Backoff::doubling(AGAIN_MIN, AGAIN_MAX), failures: 0 }
+    }
+
+    /// It worked: nothing is to be tried again.
+    const fn renewed(&mut self) {
+        self.failures = 0;
+    }
+
+    /// It failed: after which pause it is tried again, where `random` lies in 0..1.
+    fn failed(&mut self, random: f64) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        self.pauses.delay(self.failures, random)
+    }
 }
 
 /// What a try of the pool came to.
@@ -80,7 +114,20 @@ impl LeaseKeeper {
     pub(crate) fn new(shared: &Tools, every: Duration, context: ChildContext) -> Self {
         let Tools { book, store, clock, runtime, broken, pool_patience } = shared.clone();
         let pool = PoolWatch::new(pool_patience);
-        Self { book, store, clock, broken, pool, trying: false, every, runtime, context, renewing: false }
+        Self {
+            book,
+            store,
+            clock,
+            broken,
+            pool,
+            trying: false,
+            every,
+            runtime,
+            context,
+            renewing: false,
+            again: Again::new(),
+            retry: None,
+        }
     }
 
     /// Tries the pool, unless a try is under way.
@@ -124,21 +171,30 @@ impl LeaseKeeper {
             return;
         }
         self.renewing = true;
+        // this one takes its place
+        if let Some(retry) = self.retry.take() {
+            ctx.cancel_future(retry);
+        }
         self.context.busy(true);
         let book = self.book.clone();
         let renewal = self.runtime.spawn(async move {
             let has_part = book.has_part().await;
             book.renew().await.map(|_held| has_part)
         });
-        ctx.spawn(renewal.into_actor(self).map(|result, actor, _| {
+        ctx.spawn(renewal.into_actor(self).map(|result, actor, ctx| {
             actor.renewing = false;
             actor.context.busy(false);
             match result {
-                Ok(Ok(true)) => {}
+                Ok(Ok(true)) => actor.again.renewed(),
                 // nothing was renewed, so nothing says that the database is there, and nobody waits for what is ours
-                Ok(Ok(false)) => actor.pool.not_renewed(),
+                Ok(Ok(false)) => {
+                    actor.again.renewed();
+                    actor.pool.not_renewed();
+                }
                 Ok(Err(error)) => {
                     actor.pool.not_renewed();
+                    let pause = actor.again.failed(rand::random());
+                    actor.retry = Some(ctx.run_later(pause, Self::renew_again));
                     tracing::error!(
                         event_id = codes::DATABASE_UNREACHABLE.id,
                         error = &error as &dyn std::error::Error,
@@ -149,12 +205,20 @@ impl LeaseKeeper {
             }
         }));
     }
+
+    fn renew_again(&mut self, ctx: &mut Context<Self>) {
+        // it has begun, and there is nothing left to be cancelled
+        self.retry = None;
+        self.renew(ctx);
+    }
 }
 
 impl Actor for LeaseKeeper {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        // where it takes the place of one that failed nobody knows how long ago the last renewal was
+        self.renew(ctx);
         ctx.run_interval(self.every, |actor, ctx| {
             actor.renew(ctx);
             actor.try_pool(ctx);

@@ -32,7 +32,7 @@ use crate::readiness::Start;
 use crate::wiring::{self, Shared, Sharing};
 
 /// The longest pause between two attempts to reach the database.
-const DATABASE_PAUSE_MAX: Duration = Duration::from_secs(10);
+const DATABASE_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How long taking leave of the other instances may take.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a schema that this process may not change is looked at.
@@ -257,6 +257,11 @@ async fn register(config: &Config, shared: &Shared) -> Result<AgreedShards, Stor
     Ok(agreed)
 }
 
+/// The pauses between attempts to reach the database.
+fn database_pauses() -> Backoff {
+    Backoff::doubling(Duration::from_millis(250), DATABASE_PAUSE_MAX)
+}
+
 /// Waits for the database, brings its schema up to date, and starts what needs it.
 async fn add_stages(
     config: &Config,
@@ -265,7 +270,7 @@ async fn add_stages(
     tree: &Tree,
     events: telemetry::EventReceiver,
 ) -> Result<(), ServiceError> {
-    let backoff = Backoff::doubling(Duration::from_millis(250), DATABASE_PAUSE_MAX);
+    let backoff = database_pauses();
     let mut failures = 0;
     let mut told = Vec::new();
     let (opened, back_offs, agreed) = loop {
@@ -333,7 +338,7 @@ async fn take_share(shared: &Shared) {
     if shared.usable.subscribe().wait_for(|usable| *usable).await.is_err() {
         return; // only at the end of the process
     }
-    let backoff = Backoff::doubling(Duration::from_millis(250), DATABASE_PAUSE_MAX);
+    let backoff = database_pauses();
     let mut failures = 0;
     while let Err(error) = shared.leases.take_share().await {
         failures += 1;
@@ -408,4 +413,18 @@ fn note_panics() {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(event_id = codes::PANICKED.id, place, "a part of the program panicked");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Regression: up to 10 s went by before a database that was back again was tried.
+    #[test]
+    fn the_database_is_tried_every_two_seconds_at_the_least() {
+        let pauses = database_pauses();
+        for failures in [1, 5, 1_000] {
+            assert!(pauses.delay(failures, 0.0) <= Duration::from_secs(2), "after {failures} failures");
+        }
+    }
 }

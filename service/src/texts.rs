@@ -31,6 +31,7 @@ macro_rules! texts {
 
 pub(crate) mod alerts;
 pub(crate) mod codes;
+pub(crate) mod config;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod doctor_mailbox;
@@ -53,6 +54,7 @@ pub(crate) mod words;
 pub(crate) const ALL: &[&[Text]] = &[
     alerts::ALL,
     codes::ALL,
+    config::ALL,
     diff::ALL,
     doctor::ALL,
     doctor_mailbox::ALL,

@@ -394,7 +394,7 @@ fn communicator(
             clock: shared.clock.clone(),
         },
         &planner_batcher::BatcherOptions {
-            lease: "communicator/planner-batcher".into(),
+            lease: store::shares::SENDER_LEASE.into(),
             max_events_per_call: settings.max_calendar_event_updates_per_call,
             update_interval: settings.calendar_event_update_interval.get(),
             call_timeout,

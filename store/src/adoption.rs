@@ -30,6 +30,7 @@ use std::time::Duration;
 use calendar::{MailAddress, OriginId, Slot};
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::conflict::{HELD, HELD_SCOPE};
@@ -419,17 +420,14 @@ async fn ask_for_full_read(
 /// waits for the commit ([`Store::begin_full_reads`]) and knows what was learned.
 async fn needs_full_read(tx: &Transaction<'_>, mail: &str, read_before: bool) -> Result<bool, StoreError> {
     let operation = "look for a queued full reading";
-    let row = prepared::query_one(
-        tx,
-        "select exists (select from notification where mail = $1 and event_type = 'FullRead' \
-                        and set_aside_at is null and claim is null), \
-                exists (select from notification where mail = $1 and event_type = 'FullRead' \
-                        and set_aside_at is null and claim is not null), \
-                exists (select from sync_state where mail = $1)",
-        &[&mail],
-    )
-    .await
-    .map_err(StoreError::query(operation))?;
+    // not prepared: see notification_queue::finish
+    let look = "select exists (select from notification where mail = $1 and event_type = 'FullRead' \
+                               and set_aside_at is null and claim is null), \
+                       exists (select from notification where mail = $1 and event_type = 'FullRead' \
+                               and set_aside_at is null and claim is not null), \
+                       exists (select from sync_state where mail = $1)";
+    let rows = tx.query_typed(look, &[(&mail, Type::TEXT)]).await.map_err(StoreError::query(operation))?;
+    let Some(row) = rows.first() else { return Ok(true) };
     let queued: bool = row.try_get(0).map_err(StoreError::query(operation))?;
     let claimed: bool = row.try_get(1).map_err(StoreError::query(operation))?;
     let caught_up: bool = row.try_get(2).map_err(StoreError::query(operation))?;

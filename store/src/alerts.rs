@@ -33,8 +33,23 @@ pub struct Alert {
     pub last_at: Timestamp,
     /// How often it came.
     pub occurrences: u64,
-    /// Mailboxes, groups or accounts that it is about, the first few; empty when it is about the whole.
+    /// Mailboxes, groups or accounts that it is about, the first few; empty when it is about the whole. Where there are more,
+    /// the last one says how many ([`not_named`]).
     pub subjects: Vec<String>,
+}
+
+/// What stands behind the subjects that are named where so many `more` are not: no subject begins like that.
+pub fn not_named(more: usize) -> Option<String> {
+    (more > 0).then(|| format!("+{more}"))
+}
+
+/// The subjects that are named, and how many are not ([`not_named`]).
+pub fn named(subjects: &[String]) -> (&[String], usize) {
+    let more = |last: &String| last.strip_prefix('+')?.parse().ok();
+    match subjects.split_last() {
+        Some((last, named)) => more(last).map_or((subjects, 0), |more| (named, more)),
+        None => (subjects, 0),
+    }
 }
 
 /// What waits for an operator, or was given up.

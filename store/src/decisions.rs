@@ -325,7 +325,6 @@ async fn prepare(tx: &Transaction<'_>) -> Result<(), StoreError> {
         write::DECIDE,
         write::DECIDE_FIRST,
         write::LEARN_SERIES,
-        notification_queue::FINISH,
         &note_full_reads,
     ] {
         tx.prepare_cached(statement).await.map_err(StoreError::query("prepare the storing of decisions"))?;

@@ -3,7 +3,8 @@
 //! Protocol: [`Store::erase`] removes every row that names a mail address, in one transaction, and leaves the SHA-256
 //! of the address in `erased_mailbox`. The resource list passes over an address whose hash stands there
 //! ([`Erased`]), and no decision is stored about it. It is refused while Planner may hold something that would never be
-//! deleted then: withdraw first ([`Store::add_to_blacklist_and_withdraw`]), or say that it is to be left there.
+//! deleted then: withdraw first ([`Store::add_to_blacklist_and_withdraw`]), or say that it is to be left there. It is
+//! refused, too, for the last entry of the whitelist: an empty one lets everybody in, which nobody asked for here.
 //! What somebody with a reading in hand writes afterwards is swept away by [`Store::sweep_erased`].
 //!
 //! The logs of calls and events are kept without the address: how often Planner was called counts for the agreement,
@@ -79,6 +80,8 @@ pub struct Erasure {
     pub held_by_planner: u64,
     /// Appointments that are in a call now.
     pub in_flight: u64,
+    /// It is the last on the whitelist, which would be empty without it, and so everybody be used.
+    pub last_on_whitelist: bool,
     /// Was it done? Else nothing was changed.
     pub done: bool,
 }
@@ -114,7 +117,8 @@ const ANONYMISED: [(&str, &str, &str); 2] = [
 
 impl Store {
     /// Erases a mailbox. Without `really` it only counts; without `leave_in_planner` it is refused (`done` is false)
-    /// while Planner holds, or may hold, appointments of it that are not over.
+    /// while Planner holds, or may hold, appointments of it that are not over. The last entry of the whitelist is refused in
+    /// any case.
     pub async fn erase(
         &self,
         mail: &MailAddress,
@@ -131,7 +135,9 @@ impl Store {
             .query_one(
                 "select count(*) filter (where (ack_there or uncertain or (wanted and pending)) and not planner_own \
                              and coalesce(greatest(end_at, ack_end), $2) >= $2), \
-                        (select count(*) from key_in_flight where mail = $1) \
+                        (select count(*) from key_in_flight where mail = $1), \
+                        exists (select from planner_resource_whitelist where lower(trim(mail)) = $1) \
+                            and not exists (select from planner_resource_whitelist where lower(trim(mail)) <> $1) \
                  from calendar_event where mail = $1",
                 &[&mail.as_str(), &now],
             )
@@ -141,8 +147,14 @@ impl Store {
             let count: i64 = row.try_get(index).map_err(StoreError::query(operation))?;
             Ok(u64::try_from(count).unwrap_or_default())
         };
-        let mut erasure = Erasure { held_by_planner: count(0)?, in_flight: count(1)?, ..Erasure::default() };
-        let allowed = erasure.in_flight == 0 && (erasure.held_by_planner == 0 || leave_in_planner);
+        let mut erasure = Erasure {
+            held_by_planner: count(0)?,
+            in_flight: count(1)?,
+            last_on_whitelist: row.try_get(2).map_err(StoreError::query(operation))?,
+            ..Erasure::default()
+        };
+        let left_there = erasure.held_by_planner == 0 || leave_in_planner;
+        let allowed = erasure.in_flight == 0 && left_there && !erasure.last_on_whitelist;
         erasure.done = really && allowed;
         erasure.rows = remove(&tx, mail).await?;
         if !erasure.done {

@@ -16,7 +16,10 @@
 //!
 //! Failure: an error means that nothing was done, or that this is unknown. A claim may have been committed
 //! without its answer being seen: after an error what was left behind is looked for again. Then it is said what is in hand, and
-//! rows that bear the own number without being in hand are given out again. A claim of full
+//! rows that bear the own number without being in hand are given out again. The transaction of the claim that failed may
+//! still be under way at the server (a commit that waits for a standby, a connection that was cut between), so claims of one
+//! number are made one after the other under an advisory lock of that number: the next one begins when it has ended. An
+//! incarnation looks for what was left behind once in a while besides, without having seen a failure. A claim of full
 //! reads ([`Wanted::FullReads`]) says it always: the end of a full read may be undone by a crash of the database server
 //! ([`crate::decisions`]), and its row comes back with a number whose bearer has forgotten it.
 
@@ -39,6 +42,8 @@ pub use aside::SetAsideNotification;
 #[cfg(feature = "testing")]
 mod tests;
 
+/// The advisory lock of the claims that bear the number 0; that of another number is so much higher.
+const CLAIM_LOCK: i64 = 0x6e6f_7469_6679_0000;
 /// Longest error or outcome text that is kept, in characters.
 const TEXT_MAX: usize = 1_000;
 
@@ -156,6 +161,10 @@ impl Store {
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lease::guard(&tx, request.fence).await?;
+        let lock = CLAIM_LOCK.wrapping_add(request.claim);
+        prepared::execute(&tx, "select pg_advisory_xact_lock($1)", &[&lock])
+            .await
+            .map_err(StoreError::query(operation))?;
         let rows = match request.wanted {
             Wanted::New => claim_new(&tx, request).await,
             Wanted::LeftBehind { in_hand } => claim_left_behind(&tx, request, in_hand).await,
@@ -295,15 +304,21 @@ async fn claim_left_behind(
 
 /// Claims full reads.
 async fn claim_full_reads(
-    tx: &deadpool_postgres::Transaction<'_>,
+    tx: &Transaction<'_>,
     request: &ClaimRequest<'_>,
     in_hand: &[i64],
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
     let without: Vec<&str> = request.without.iter().map(MailAddress::as_str).collect();
-    prepared::query(
-        tx,
+    tx.query_typed(
         &claim_full_reads_sql(),
-        &[&request.claim, &request.buckets, &request.now, &without, &i64::from(request.limit), &in_hand],
+        &[
+            (&request.claim, Type::INT8),
+            (&request.buckets, Type::INT2_ARRAY),
+            (&request.now, Type::TIMESTAMPTZ),
+            (&without, Type::TEXT_ARRAY),
+            (&i64::from(request.limit), Type::INT8),
+            (&in_hand, Type::INT8_ARRAY),
+        ],
     )
     .await
 }
@@ -368,7 +383,7 @@ fn claim_full_reads_sql() -> String {
 }
 
 /// What [`finish`] asks.
-pub(crate) const FINISH: &str = "with done as ( \
+const FINISH: &str = "with done as ( \
           delete from notification n \
           using unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[]) \
                 as f (id, outcome, text, handled_at) \
@@ -393,11 +408,20 @@ pub async fn finish(
     let texts: Vec<Option<String>> =
         finished.iter().map(|(one, _)| one.text.as_deref().map(bounded)).collect();
     let handled: Vec<Timestamp> = finished.iter().map(|(_, at)| *at).collect();
-    let statement = tx.prepare_cached(FINISH).await.map_err(StoreError::query(operation))?;
-    tx.execute(&statement, &[&ids, &outcomes, &texts, &handled])
-        .await
-        .map(drop)
-        .map_err(StoreError::query(operation))
+    // Not prepared, as no statement is that looks for rows of this table: it is empty one moment and long the next, and a plan
+    // that is kept from the first reads all of it for each row in the second.
+    tx.query_typed(
+        FINISH,
+        &[
+            (&ids, Type::INT8_ARRAY),
+            (&outcomes, Type::TEXT_ARRAY),
+            (&texts, Type::TEXT_ARRAY),
+            (&handled, Type::TIMESTAMPTZ_ARRAY),
+        ],
+    )
+    .await
+    .map(drop)
+    .map_err(StoreError::query(operation))
 }
 
 async fn fail(tx: &Transaction<'_>, failures: &[Failed], now: Timestamp) -> Result<(), StoreError> {

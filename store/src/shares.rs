@@ -38,14 +38,27 @@ const LOOK_AT_MOST: Duration = Duration::from_millis(10);
 /// Asks for a look that wait for one.
 const ASKS_CAPACITY: usize = 16;
 
+/// The lease of who forms the groups.
+pub const LISTENER_LEASE: &str = "listener";
+/// The lease of who sends to Planner.
+pub const SENDER_LEASE: &str = "communicator/planner-batcher";
+/// The lease of who compares with Planner.
+pub const COMPARISON_LEASE: &str = "communicator/comparison";
+/// The lease of who keeps the resource list.
+pub const RESOURCE_LIST_LEASE: &str = "communicator/resource-list";
+/// What the leases of affinity groups begin with.
+pub const GROUP_LEASES: &str = "affinity-group/";
+/// What the leases of the qualifier's shards begin with.
+pub const SHARD_LEASES: &str = "qualifier/";
+
 /// The key of the lease of an affinity group.
 pub fn group_lease(group: GroupId) -> String {
-    format!("affinity-group/{}", group.get())
+    format!("{GROUP_LEASES}{}", group.get())
 }
 
 /// The key of the lease of a qualifier shard.
 pub fn shard_lease(shard: u8) -> String {
-    format!("qualifier/{shard}")
+    format!("{SHARD_LEASES}{shard}")
 }
 
 /// What this instance is to own.

@@ -222,6 +222,46 @@ pub async fn cancel(
     end_open(tx, mail, source, "cancelled", "a newer run that is within the limits", at).await
 }
 
+/// Ends whatever waits of a mailbox that `by` withdraws, in the caller's transaction and first in it: nothing of it is to
+/// stay in Planner, so there is nothing left to ask about. What Planner alone knows, no other statement would find: its
+/// deletion is decided here. Answers how many that were.
+pub(crate) async fn withdraw(
+    tx: &Transaction<'_>,
+    mail: &MailAddress,
+    by: &str,
+    at: Timestamp,
+) -> Result<u64, StoreError> {
+    let operation = "end what is withheld of a mailbox that is withdrawn";
+    lock_waiting(tx, mail).await.map_err(StoreError::query(operation))?;
+    let decided = tx
+        .execute(
+            "insert into calendar_event (mail, origin_id, version, wanted, start_at, end_at, decided_at, reading_began, \
+                                         bulk, ack_there, ack_start, ack_end, ack_at) \
+             select w.mail, w.origin_id, 1, false, w.start_at, w.end_at, $2::timestamptz, \
+                    least($2, clock_timestamp()), true, true, w.start_at, w.end_at, $2 \
+             from withheld_key w join withheld_run r on r.id = w.run \
+             where r.mail = $1 and r.state = 'withheld' and r.source = $3 and w.version = 0 and w.end_at >= $2 \
+             order by w.origin_id on conflict (mail, origin_id) do nothing",
+            &[&mail.as_str(), &at, &WithheldSource::Comparison.as_str()],
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+    for source in [WithheldSource::FullRead, WithheldSource::Comparison] {
+        end_open(tx, mail, source, "cancelled", by, at).await?;
+    }
+    Ok(decided)
+}
+
+/// Locks the runs of a mailbox that wait, in the order of all who do.
+async fn lock_waiting(tx: &Transaction<'_>, mail: &MailAddress) -> Result<(), tokio_postgres::Error> {
+    tx.execute(
+        "select from withheld_run where mail = $1 and state = 'withheld' order by id for update",
+        &[&mail.as_str()],
+    )
+    .await
+    .map(drop)
+}
+
 async fn end_open(
     tx: &Transaction<'_>,
     mail: &MailAddress,
@@ -281,12 +321,7 @@ pub async fn seen(
     at: Timestamp,
 ) -> Result<bool, StoreError> {
     let operation = "end what is withheld of keys seen again";
-    tx.execute(
-        "select from withheld_run where mail = $1 and state = 'withheld' order by id for update",
-        &[&mail.as_str()],
-    )
-    .await
-    .map_err(StoreError::query(operation))?;
+    lock_waiting(tx, mail).await.map_err(StoreError::query(operation))?;
     let origin_ids: Vec<&str> = origin_ids.iter().map(OriginId::as_str).collect();
     let ended = tx
         .execute(

@@ -84,7 +84,12 @@ impl Alerts {
         self.lock().book.counted()
     }
 
-    /// Says that `subject` was not here any more at `as_of`, so that no success will be told of it here: what was counted of
+    /// The codes that are counted without a subject, of which something is counted now: those about a duty as a whole.
+    pub fn counted_of_the_whole(&self) -> Vec<u16> {
+        self.lock().book.counted_of_the_whole()
+    }
+
+    /// Says that `subject` (empty: the duty that the code is about) was not here any more at `as_of`, so that no success will be told of it here: what was counted of
     /// `code` for it is over. An occurrence since then is newer.
     pub fn ended(&self, code: u16, subject: &str, as_of: Timestamp) {
         let mut state = self.lock();

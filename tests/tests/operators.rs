@@ -232,6 +232,52 @@ async fn who_was_blocked_before_the_first_list_is_known_as_blocked() {
     );
 }
 
+/// Nobody is told that all is well while deletions wait for an operator, nor a sum that is not one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_withheld_is_told_by_diff_and_the_sum_of_mailboxes_is_of_all() {
+    let desk = Desk::new().await;
+    let store = &desk.database.store;
+    for name in ["anna@x.dk", "bo@x.dk"] {
+        resource(store, name).await;
+    }
+    assert!(desk.text("mailbox list --unused").await.contains("2 resources in use, 2 in all"));
+    assert!(desk.text("diff").await.contains("Planner holds what it should"));
+    sql(
+        store,
+        "insert into withheld_run (mail, source, reading_began, withheld_at, keys, there) \
+             values ('anna@x.dk', 'comparison', now(), now(), 2, 2); \
+         insert into withheld_key (mail, origin_id, run, version, start_at, end_at) \
+             select 'anna@x.dk', 'U' || n, r.id, 0, now() + interval '1 day', now() + interval '2 days' \
+             from withheld_run r, generate_series(1, 2) n",
+    )
+    .await;
+    for line in ["diff", "diff anna@x.dk"] {
+        let told = desk.text(line).await;
+        assert!(told.contains("2 deletions are withheld (run 1): kommuneklient withheld list"), "{told}");
+        assert!(!told.contains("Planner holds what it should"), "{told}");
+        assert_eq!(desk.json(line).await["withheld"], json!({ "deletions": 2, "runs": ["1"] }));
+    }
+    assert!(desk.text("diff bo@x.dk").await.contains("Planner holds what it should"));
+}
+
+/// Who erases the last of the whitelist would let everybody in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_of_the_whitelist_is_not_erased_and_a_rehearsal_says_so() {
+    let desk = Desk::new().await;
+    for name in ["anna@x.dk", "bo@x.dk"] {
+        resource(&desk.database.store, name).await;
+    }
+    desk.text("whitelist add anna@x.dk --yes").await;
+    let told = desk.text("erase anna@x.dk --dry-run").await;
+    assert!(told.contains("would be refused") && told.contains("the last on the whitelist"), "{told}");
+    let refused = desk.json("erase anna@x.dk --dry-run").await;
+    assert!(refused["refused"].as_str().unwrap().contains("whitelist remove anna@x.dk --yes"), "{refused}");
+    desk.refused("erase anna@x.dk --yes", &["anna@x.dk is the last on the whitelist"]).await;
+    assert_eq!(desk.json("erase bo@x.dk --dry-run").await["refused"], Value::Null);
+    desk.text("whitelist add bo@x.dk --yes").await;
+    assert!(desk.text("erase anna@x.dk --yes").await.contains("anna@x.dk is erased"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mistyped_address_is_not_erased_and_who_was_erased_is_warned_about() {
     let desk = Desk::new().await;
@@ -284,8 +330,11 @@ async fn work_is_asked_for_recorded_and_shown_and_refused_where_it_makes_no_sens
             &["Planner never listed nobody@x.dk", "resources list"],
         )
         .await;
-        desk.refused(&format!("{command} b@x.dk"), &["b@x.dk is blocked (on leave)", "blacklist remove"])
-            .await;
+        desk.refused(
+            &format!("{command} b@x.dk"),
+            &["b@x.dk is blocked (on leave)", "mailbox unblock b@x.dk"],
+        )
+        .await;
         desk.refused(&format!("{command} c@x.dk"), &["has not been in use since", "P-NotInPlanner"]).await;
         for usage in [command.to_owned(), format!("{command} nonsense"), format!("{command} a@x.dk --all")] {
             assert_eq!(desk.run(&usage).await.status, 2, "{usage}");

@@ -339,7 +339,7 @@ fn a_command_makes_no_database_and_says_what_a_number_is() {
         let ended = run(arguments, &config);
         assert_eq!((ended.status, ended.out.as_str()), (1, ""), "{arguments:?} {ended:?}");
         assert!(
-            ended.err.contains("there is no database in") && ended.err.contains("first start"),
+            ended.err.contains("there is no database in") && ended.err.contains("`kommuneklient migrate`"),
             "{ended:?}"
         );
         assert!(!data.exists(), "{arguments:?} made a database");

@@ -31,7 +31,7 @@ use crate::messages::CompareNow;
 use crate::round::{self, Outcome, Round};
 
 /// The name of the listener's lease.
-pub const LISTENER_LEASE: &str = "listener";
+pub use store::shares::LISTENER_LEASE;
 /// Shortest pause between two rounds that were not asked for.
 const AT_LEAST: Duration = Duration::from_millis(200);
 /// How often to look for the first resource list, besides wake-ups.

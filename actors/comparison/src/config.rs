@@ -44,7 +44,7 @@ pub struct ComparisonOptions {
 impl Default for ComparisonOptions {
     fn default() -> Self {
         Self {
-            lease: "communicator/comparison".into(),
+            lease: store::shares::COMPARISON_LEASE.into(),
             max_fetches_per_call: 1,
             interval: base::pace::scaled(Duration::from_secs(10)),
             call_timeout: Duration::from_secs(60),

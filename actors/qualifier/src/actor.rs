@@ -88,7 +88,8 @@ pub struct Shard {
     running: usize,
     claiming: bool,
     claim_again: bool,
-    /// Something may be claimed that nobody has: what predecessors had in hand, and what a claim took that failed.
+    /// Something may be claimed that nobody has: what predecessors had in hand, and what a claim took that failed. Looked
+    /// for at each poll, too.
     claim_uncertain: bool,
     /// The last claim brought as many full reads as it asked for: there may be more.
     more_full: bool,
@@ -447,6 +448,8 @@ impl Actor for Shard {
         }));
         ctx.run_interval(self.options.poll_interval, |act, ctx| {
             act.schedule.sweep(act.services.clock.monotonic());
+            // costs what is in hand, and heals whatever forgot a claim
+            act.claim_uncertain = true;
             act.claim(ctx);
         });
         self.take_office(ctx);

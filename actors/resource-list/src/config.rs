@@ -35,7 +35,7 @@ pub struct ResourceListOptions {
 impl Default for ResourceListOptions {
     fn default() -> Self {
         Self {
-            lease: "communicator/resource-list".into(),
+            lease: store::shares::RESOURCE_LIST_LEASE.into(),
             update_at_startup: true,
             schedule: DailyTimes::once_at(Time::constant(1, 0, 0, 0)),
             zone: TimeZone::UTC,

@@ -87,9 +87,9 @@ hints! {
         "Det retter sig selv med mindre kald. Mange inden for 15 minutter: sænk planner.max_calendar_event_updates_per_call. Varer det ved, så kontakt Planners support."
         ["kommuneklient status"];
     FETCH =
-        "With 6901 or 6904 at the same time: Planner did not answer with what it holds. Ask Planner's support, with the mailboxes of the event."
-        "Sammen med 6901 eller 6904: Planner svarede ikke med det, den har. Kontakt Planners support med hændelsens postkasser."
-        ["kommuneklient operations", "kommuneklient status"];
+        "The call failed, for whatever reason: first see whether Planner is reached from this machine (network, firewall, certificate); the code that came with it (6901 to 6906) says what went wrong. Only if Planner is reached and the mailboxes of the event fail again and again, ask Planner's support. It is tried again by itself."
+        "Kaldet mislykkedes, uanset hvorfor: se først, om Planner kan nås fra denne maskine (netværk, firewall, certifikat); koden, der kom samtidig (6901 til 6906), siger, hvad der gik galt. Kun hvis Planner kan nås, og hændelsens postkasser fejler igen og igen, kontaktes Planners support. Det forsøges igen af sig selv."
+        ["kommuneklient doctor", "kommuneklient status", "kommuneklient operations"];
     COMPARE =
         "What the comparison is waiting for or found; nothing is lost, it is made again."
         "Hvad sammenligningen venter på eller fandt; intet går tabt, den laves igen."
@@ -122,6 +122,10 @@ hints! {
         "The log line names the address and the listener (http.listen or http.admin_listen). Is it a program of your own, set it right; otherwise close the port to that network, and change the admin token if it may be known."
         "Loglinjen viser adressen og lytteren (http.listen eller http.admin_listen). Er det et af jeres egne programmer, så ret det; ellers luk porten for det netværk, og skift administrationsnøglen, hvis den kan være kendt."
         ["kommuneklient operations"];
+    ADMIN_CALLS =
+        "The log line with this code names the address of the caller. Is it a program of your own that still holds an old token, give it the present one (http.admin_token); if nobody knows the address, somebody tries: close the port to that network, and change the token if it may be known."
+        "Loglinjen med koden viser, hvilken adresse kaldet kom fra. Er det et af jeres egne programmer, der stadig har en gammel nøgle, så giv det den nuværende (http.admin_token); kender ingen adressen, er der nogen, der prøver sig frem: luk porten for det netværk, og skift nøglen, hvis den kan være kendt."
+        ["kommuneklient doctor"];
     ADMIN_FILES =
         "The files of http.admin_certificate, http.admin_key and http.admin_client_authorities: the log line says what is wrong, or when the certificate ends. They are read again without a restart."
         "Filerne i http.admin_certificate, http.admin_key og http.admin_client_authorities: loglinjen siger, hvad der er galt, eller hvornår certifikatet udløber. De læses igen uden genstart."

@@ -99,5 +99,5 @@ codes! {
     ADMIN_CALL_REFUSED = 9510 ALL Warning
         "an admin call over HTTP without the right token was refused"
         "et administrationskald over HTTP uden den rigtige nøgle blev afvist"
-        OPERATIONS;
+        ADMIN_CALLS;
 }

@@ -311,12 +311,12 @@ impl Ask {
             ));
         };
         let scope = match (&self.mailbox, self.all) {
-            (None, _) if kind == K::ResourceList => Scope::All,
+            (None, false) if kind == K::ResourceList => Scope::All,
             (Some(mailbox), false) if kind != K::ResourceList => Scope::One(
                 MailAddress::parse(mailbox)
                     .map_err(|error| Refusal::Wrong(format!("\"mailbox\" is {error}")))?,
             ),
-            (None, true) => Scope::All,
+            (None, true) if kind != K::ResourceList => Scope::All,
             _ => {
                 return Err(Refusal::Wrong(
                     "give either \"mailbox\" or \"all\": true (neither for resource_list)".to_owned(),

@@ -163,6 +163,7 @@ async fn what_is_wrong_is_said() {
         (json!({ "kind": "full_pull", "by": "kim" }), 400, "either"),
         (json!({ "kind": "full_pull", "mailbox": "a@x.dk", "all": true, "by": "kim" }), 400, "either"),
         (json!({ "kind": "resource_list", "mailbox": "a@x.dk", "by": "kim" }), 400, "either"),
+        (json!({ "kind": "resource_list", "all": true, "by": "kim" }), 400, "either"),
         (json!({ "kind": "full_pull", "mailbox": "nonsense", "by": "kim" }), 400, "mailbox"),
         (json!({ "kind": "full_pull", "all": true, "by": " " }), 400, "by"),
         (json!({ "kind": "full_pull", "all": true }), 400, "by"),

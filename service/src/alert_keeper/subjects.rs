@@ -1,5 +1,5 @@
-//! Which subjects of alerts are not here any more: a group, a shard or a mailbox that another instance owns now, a mailbox
-//! that is not used any more, an account that was removed. Their success, which would end the alert, will never be told in
+//! Which subjects of alerts are not here any more: a group, a shard, a mailbox or a duty that another instance owns now, a
+//! mailbox that is not used any more, an account that was removed. Their success, which would end the alert, will never be told in
 //! this process. Pure: what the database says comes in as a value.
 //!
 //! | named by | not here any more |
@@ -9,6 +9,7 @@
 //! | `mailbox`, ended by being heard | its group (without one: who forms the groups) is another instance's, or it is not used |
 //! | `mailbox`, ended by being handled | its shard is another instance's, or it is not used |
 //! | `account` | it was removed |
+//! | nothing, ended by what one duty alone does | each duty that may do it is another instance's |
 //!
 //! What nobody owns at the moment is here: after an outage its owner of before takes it again. Alerts that no success ends
 //! are over an hour after their event, wherever their subject is.
@@ -16,6 +17,7 @@
 use base::event_entry::Clears;
 use calendar::{MailAddress, codes};
 use store::alerts::{Homes, Sought};
+use store::shares::{COMPARISON_LEASE, LISTENER_LEASE, RESOURCE_LIST_LEASE, SENDER_LEASE};
 
 /// Raised by who forms the groups, whoever owns the mailbox's own.
 const LOCATING: [u16; 3] =
@@ -36,10 +38,26 @@ enum Subject {
     Heard(MailAddress),
     /// Of the qualifier.
     Handled(MailAddress),
+    /// The whole of what one of these leases stands for.
+    Duty(&'static [&'static str]),
+}
+
+/// Whose duty it is that this works again: the leases of all that may say so. Nothing for what every instance does, and for
+/// what groups and shards do, of which one instance may own some and another the rest.
+fn duty(success: &str) -> Option<&'static [&'static str]> {
+    let duty: &[&str] = match success {
+        codes::success::COMMUNICATOR | codes::success::PLANNER_ITEMS => &[SENDER_LEASE],
+        codes::success::COMPARISON => &[COMPARISON_LEASE],
+        codes::success::RESOURCE_LIST => &[RESOURCE_LIST_LEASE],
+        codes::success::PLANNER_CALL => &[SENDER_LEASE, COMPARISON_LEASE, RESOURCE_LIST_LEASE],
+        codes::success::LISTENER_ROUND | codes::success::COVERAGE => &[LISTENER_LEASE],
+        _ => return None,
+    };
+    Some(duty)
 }
 
 impl Subjects {
-    /// Those among what is counted that may go elsewhere.
+    /// Those among what is counted that may go elsewhere; what has no words is the code's as a whole.
     pub(super) fn of(counted: Vec<(u16, String)>) -> Self {
         let subject =
             |(code, words): (u16, String)| subject(code, &words).map(|subject| (code, words, subject));
@@ -59,7 +77,7 @@ impl Subjects {
                 Subject::Group(id) => sought.groups.push(*id),
                 Subject::Account(id) => sought.accounts.push(*id),
                 Subject::Heard(mail) | Subject::Handled(mail) => sought.mailboxes.push(mail.to_string()),
-                Subject::Shard(_) => {}
+                Subject::Shard(_) | Subject::Duty(_) => {}
             }
         }
         sought
@@ -76,7 +94,10 @@ impl Subjects {
 fn subject(code: u16, words: &str) -> Option<Subject> {
     let entry = codes::by_id(code)?;
     let Clears::On(success) = entry.clears else { return None };
-    match entry.per? {
+    let Some(per) = entry.per else {
+        return duty(success).filter(|_| words.is_empty()).map(Subject::Duty);
+    };
+    match per {
         "group" => words.parse().ok().map(Subject::Group),
         "shard" => words.parse().ok().map(Subject::Shard),
         // 0 is that of the configuration, which is everywhere
@@ -98,6 +119,7 @@ fn is_elsewhere(code: u16, subject: &Subject, homes: &Homes, me: &str) -> bool {
             owners.get(usize::from(*shard)).is_none_or(|owner| another(owner.as_ref()))
         }),
         Subject::Account(id) => !homes.accounts.contains(id),
+        Subject::Duty(leases) => leases.iter().all(|key| another(homes.duties.get(*key))),
         Subject::Heard(mail) => match homes.mailboxes.get(mail.as_str()) {
             None => true,
             Some(home) if home.group.is_none() || LOCATING.contains(&code) => {

@@ -6,11 +6,17 @@ use store::inspect::{Hold, PlannerFailure, Unsent};
 use store::instances::Senders;
 use store::operations::Scope;
 use store::outbox::Operation;
+use store::withheld::WithheldRun;
 
-use super::show::{moment, table_in, times};
-use super::{CommandError, Desk};
+use super::show::{hanging, moment, table_in, terminal, times};
+use super::{CommandError, Desk, withheld};
 use crate::cli::tools::DiffArgs;
 use crate::texts::{Language, Text, diff as t, words as w};
+
+/// For programs: nothing is sent.
+pub(crate) const DRY_RUN: &str = "dry_run";
+/// For programs: calls to Planner fail.
+pub(crate) const PLANNER_FAILS: &str = "planner_fails";
 
 /// What keeps everything from being sent, whatever an appointment itself waits for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,6 +79,39 @@ pub(crate) fn failure_values(failure: &PlannerFailure) -> Vec<(&'static str, Str
     vec![("at", moment(failure.at)), ("why", why)]
 }
 
+/// Runs that are named.
+const RUNS_TOLD: usize = 10;
+
+/// Deletions that nobody sends before an operator says so: Planner holds what it should not, perhaps.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Withheld {
+    deletions: u64,
+    /// The numbers of their runs.
+    runs: Vec<String>,
+}
+
+impl Withheld {
+    fn of(runs: &[WithheldRun]) -> Self {
+        Self {
+            deletions: runs.iter().map(|run| u64::from(run.remaining)).sum(),
+            runs: runs.iter().map(|run| run.id.to_string()).collect(),
+        }
+    }
+
+    /// What is said of them, if there are any.
+    fn text(&self, language: Language) -> Option<String> {
+        if self.deletions == 0 {
+            return None;
+        }
+        let (told, more) = self.runs.split_at(self.runs.len().min(RUNS_TOLD));
+        let told = told.join(", ") + if more.is_empty() { "" } else { " …" };
+        let runs = if self.runs.len() == 1 { t::ONE_RUN } else { t::RUNS };
+        let text = if self.deletions == 1 { t::ONE_WITHHELD } else { t::WITHHELD };
+        let runs = runs.fill(language, &[("runs", &told)]);
+        Some(text.fill(language, &[("n", &self.deletions), ("runs", &runs)]))
+    }
+}
+
 /// Shows the differences.
 pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError> {
     let scope = args.mailbox.clone().map_or(Scope::All, Scope::One);
@@ -83,12 +122,14 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
     }
     let sending = Sending::now(&desk).await?;
     let page = desk.store.unsent(&scope, args.limit).await?;
+    let withheld = Withheld::of(&withheld::waiting_of(&desk, &scope).await?);
     let value = json!({
         "dry_run": sending.dry_run,
         "dry_run_of_this_file": desk.config.planner.dry_run,
         "some_send_some_rehearse": sending.mixed,
         "planner_failure": sending.failure_value(),
         "total": page.total,
+        "withheld": { "deletions": withheld.deletions, "runs": withheld.runs },
         "complete": page.total <= page.keys.len() as u64,
         "appointments": page.keys.iter().map(|key| value(key, &sending)).collect::<Vec<_>>(),
     });
@@ -96,17 +137,32 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
         let language = desk.language;
         let headings = [w::MAILBOX, t::WOULD, w::START, w::END, t::PLANNER_HOLDS, t::WAITS_FOR, w::ORIGIN_ID];
         let rows = page.keys.iter().map(|key| row(key, &sending, language)).collect();
-        let mut lines = vec![table_in(language, &headings, rows, t::NOTHING)];
+        let none = if withheld.deletions > 0 { t::NOTHING_NOW } else { t::NOTHING };
+        let mut lines = vec![table_in(language, &headings, rows, none)];
         if page.total > page.keys.len() as u64 {
             lines.push(t::MORE.fill(language, &[("n", &page.keys.len()), ("all", &page.total)]));
         }
+        lines.extend(withheld.text(language));
         lines.extend(sending.remarks().into_iter().map(|text| text.say(language).to_owned()));
         if let Some(failure) = sending.failure.as_ref().filter(|_| page.total > 0) {
-            lines.push(filled(t::PLANNER_FAILS, &failure_values(failure), language));
+            lines.push(failure_line(failure, language));
         }
-        lines.join("\n\n")
+        closed(lines, terminal())
     });
     Ok(())
+}
+
+/// The last call that failed, for below a table.
+pub(crate) fn failure_line(failure: &PlannerFailure, language: Language) -> String {
+    filled(t::PLANNER_FAILS, &failure_values(failure), language)
+}
+
+/// A table and the sentences below it, these broken at blanks on a terminal of this width.
+pub(crate) fn closed(parts: Vec<String>, terminal: Option<usize>) -> String {
+    let mut parts = parts.into_iter();
+    let table = parts.next().unwrap_or_default();
+    let sentences = parts.map(|sentence| hanging("", &sentence, terminal));
+    std::iter::once(table).chain(sentences).collect::<Vec<_>>().join("\n\n")
 }
 
 const fn verb(operation: Operation) -> &'static str {
@@ -134,7 +190,7 @@ fn row(key: &Unsent, sending: &Sending, language: Language) -> Vec<String> {
         moment(key.slot.start),
         moment(key.slot.end),
         held,
-        waits(key.hold, sending, language),
+        cell(key.hold, sending, language),
         key.origin_id.to_string(),
     ]
 }
@@ -143,6 +199,14 @@ fn row(key: &Unsent, sending: &Sending, language: Language) -> Vec<String> {
 pub(crate) fn waits(hold: Hold, sending: &Sending, language: Language) -> String {
     let (text, values) = hold_text(hold, sending);
     filled(text, &values, language)
+}
+
+/// The same for a cell of a table: an error that all rows share stands once below it ([`failure_line`]).
+fn cell(hold: Hold, sending: &Sending, language: Language) -> String {
+    match hold_name(hold, sending) {
+        PLANNER_FAILS => w::CALLS_FAIL.say(language).to_owned(),
+        _ => waits(hold, sending, language),
+    }
 }
 
 fn filled(text: Text, values: &[(&'static str, String)], language: Language) -> String {
@@ -168,8 +232,8 @@ pub(crate) fn hold_text(hold: Hold, sending: &Sending) -> (Text, Vec<(&'static s
 /// What a key waits for, for programs.
 pub(crate) const fn hold_name(hold: Hold, sending: &Sending) -> &'static str {
     match hold {
-        Hold::Pauses(_) | Hold::InTurn if sending.dry_run => "dry_run",
-        Hold::InTurn if sending.failure.is_some() => "planner_fails",
+        Hold::Pauses(_) | Hold::InTurn if sending.dry_run => DRY_RUN,
+        Hold::InTurn if sending.failure.is_some() => PLANNER_FAILS,
         Hold::NotInUse => "not_in_use",
         Hold::NotAdopted => "not_adopted",
         Hold::NotRead => "not_read",
@@ -221,6 +285,27 @@ mod tests {
         }
     }
 
+    /// Who reads that nothing is to be sent is told of what waits for an operator.
+    #[test]
+    fn what_is_withheld_is_told_with_its_runs() {
+        let withheld = |deletions, runs: &[&str]| Withheld {
+            deletions,
+            runs: runs.iter().map(|run| (*run).to_owned()).collect(),
+        };
+        assert_eq!(Withheld::default().text(Language::En), None);
+        assert_eq!(
+            withheld(30, &["3"]).text(Language::En).unwrap(),
+            "30 deletions are withheld (run 3): kommuneklient withheld list"
+        );
+        assert_eq!(
+            withheld(1, &["3"]).text(Language::Da).unwrap(),
+            "1 sletning er tilbageholdt (kørsel 3): kommuneklient withheld list"
+        );
+        let many: Vec<String> = (1..=12).map(|run| run.to_string()).collect();
+        let told = Withheld { deletions: 12, runs: many }.text(Language::En).unwrap();
+        assert!(told.contains("(runs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 …)"), "{told}");
+    }
+
     /// "its turn" is said only where nothing else keeps it; tables and programs are told the same.
     #[test]
     fn what_keeps_everything_is_named_and_not_hidden_behind_a_turn() {
@@ -246,6 +331,22 @@ mod tests {
             assert_eq!(hold_name(hold, sending), name, "{hold:?}");
             let text = waits(hold, sending, Language::En);
             assert!(text.contains(words) && !text.contains('{'), "{hold:?}: {text}");
+            // of an error that all rows share a row tells that there is one
+            assert!(!cell(hold, sending, Language::En).contains("refused"), "{hold:?}");
         }
+        assert_eq!(cell(Hold::InTurn, &fails, Language::Da), "kald til Planner mislykkes");
+        let line = failure_line(fails.failure.as_ref().unwrap(), Language::En);
+        assert!(line.contains("connection refused (6904)"), "{line}");
+    }
+
+    #[test]
+    fn sentences_below_a_table_are_as_wide_as_the_terminal_and_the_table_stays() {
+        let parts =
+            || vec![" WIDE  ".repeat(9), "one two three four five six seven eight nine ten".to_owned()];
+        assert_eq!(closed(parts(), None), parts().join("\n\n"));
+        let text = closed(parts(), Some(30));
+        let lines: Vec<&str> = text.split('\n').collect();
+        assert_eq!(lines[0], parts()[0]);
+        assert_eq!(&lines[2..], ["one two three four five six", "seven eight nine ten"]);
     }
 }

@@ -22,7 +22,19 @@ pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandErr
         return Err(CommandError::NothingKnown { mail: mail.to_string() });
     }
     if args.dry_run {
-        desk.answer(&value(&would), || format!("{}\n{}", t::WOULD.say(language), text(&would, language)));
+        let refusal = allowed(mail, &would, args).err();
+        let mut value = value(&would);
+        value["refused"] = json!(refusal.as_ref().map(ToString::to_string));
+        desk.answer(&value, || {
+            let told = format!("{}\n{}", t::WOULD.say(language), text(&would, language));
+            match refusal {
+                Some(refusal) => {
+                    let refused = t::WOULD_BE_REFUSED.fill(language, &[("why", &refusal.text(language))]);
+                    format!("{told}\n\n{refused}")
+                }
+                None => told,
+            }
+        });
         return Ok(());
     }
     allowed(mail, &would, args)?;
@@ -44,13 +56,17 @@ pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandErr
     Ok(())
 }
 
-/// Refuses while Planner holds, or may come to hold, what nothing would delete afterwards.
+/// Refuses while Planner holds, or may come to hold, what nothing would delete afterwards, and what would leave an empty
+/// whitelist, with which everybody is used.
 fn allowed(mail: &MailAddress, erasure: &Erasure, args: &EraseArgs) -> Result<(), CommandError> {
     if erasure.in_flight > 0 {
         return Err(CommandError::InCall { count: erasure.in_flight });
     }
     if erasure.held_by_planner > 0 && !args.leave_in_planner {
         return Err(CommandError::StillHeld { mail: mail.to_string(), count: erasure.held_by_planner });
+    }
+    if erasure.last_on_whitelist {
+        return Err(CommandError::LastOnWhitelist { mail: mail.to_string() });
     }
     Ok(())
 }
@@ -88,5 +104,5 @@ fn text(erasure: &Erasure, language: Language) -> String {
 fn value(erasure: &Erasure) -> Value {
     let rows: serde_json::Map<String, Value> =
         erasure.rows.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
-    json!({ "erased": erasure.done, "rows": rows, "held_by_planner": erasure.held_by_planner, "in_flight": erasure.in_flight })
+    json!({ "erased": erasure.done, "rows": rows, "held_by_planner": erasure.held_by_planner, "in_flight": erasure.in_flight, "last_on_whitelist": erasure.last_on_whitelist })
 }

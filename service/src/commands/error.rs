@@ -129,6 +129,11 @@ pub(crate) enum CommandError {
         /// How many appointments.
         count: u64,
     },
+    /// It cannot be erased: the whitelist would be empty, and so everybody be used.
+    LastOnWhitelist {
+        /// Which.
+        mail: String,
+    },
     /// Nothing is known of it, so that it is hardly meant.
     NothingKnown {
         /// Which.
@@ -271,6 +276,7 @@ impl CommandError {
             Self::Erased { .. }
             | Self::InCall { .. }
             | Self::StillHeld { .. }
+            | Self::LastOnWhitelist { .. }
             | Self::NothingKnown { .. } => self.of_erasure(language),
         }
     }
@@ -304,6 +310,7 @@ impl CommandError {
                 let held = counted_in(language, *count, w::ONE_APPOINTMENT, w::APPOINTMENTS);
                 t::STILL_HELD.fill(language, &[("appointments", &held), ("mail", mail)])
             }
+            Self::LastOnWhitelist { mail } => t::LAST_ON_WHITELIST.fill(language, &[("mail", mail)]),
             Self::NothingKnown { mail } => t::NOTHING_KNOWN.fill(language, &[("mail", mail)]),
             _ => String::new(),
         }

@@ -9,7 +9,7 @@ use super::reasons::{self, Reason};
 use super::show::table;
 use crate::ServiceError;
 use crate::cli::CodesArgs;
-use crate::texts::{Language, Text, alerts, codes as text, in_language, reasons as t};
+use crate::texts::{Language, Text, alerts, codes as text, in_language, reasons as t, words};
 
 mod alert_rules;
 mod markdown;
@@ -140,13 +140,28 @@ fn explained(entry: &CodeEntry, language: Language) -> String {
         facts.push((text::LABEL_CRITICAL, text::CRITICAL.say(language).to_owned()));
     }
     facts.push((text::LABEL_LOOK, in_language(entry.look.words, language).to_owned()));
-    facts.extend(entry.look.commands.iter().map(|command| (text::LABEL_RUN, (*command).to_owned())));
+    let commands = entry.look.commands.iter();
+    facts.extend(commands.map(|command| (text::LABEL_RUN, command_in(command, language))));
     if entry.occurs == Occurs::Here {
         facts.push((text::LABEL_WHERE, text::WHERE.say(language).to_owned()));
     }
     let width = facts.iter().map(|(label, _)| label.say(language).chars().count()).max().unwrap_or_default();
     lines.extend(facts.iter().map(|(label, fact)| format!("{:<width$}  {fact}", label.say(language))));
     lines.join("\n")
+}
+
+/// A command with the words that are to be replaced in a language.
+fn command_in(command: &str, language: Language) -> String {
+    command.split(' ').map(|word| word_in(word, language)).collect::<Vec<_>>().join(" ")
+}
+
+fn word_in(word: &str, language: Language) -> &str {
+    match word {
+        "MAILBOX" => words::MAILBOX.say(language),
+        "FILE" => text::FILE.say(language),
+        "RUN" => text::RUN.say(language),
+        other => other,
+    }
 }
 
 /// Everything about one code, for programs.

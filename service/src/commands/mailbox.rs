@@ -7,6 +7,7 @@ use store::inspect::{MailboxFacts, Planner};
 use store::resource_list::lists::ListEntry;
 use store::resource_list::withdrawal::Withdrawal;
 
+use super::diff::Sending;
 use super::show::{counted_in, maybe, moment, pairs};
 use super::{CommandError, Desk, lists, resources, stored, stream};
 use crate::cli::tools::{
@@ -41,6 +42,7 @@ pub(crate) async fn block(desk: Desk, args: &MailboxBlockArgs) -> Result<(), Com
         "mailbox": args.mailbox.as_str(), "reason": args.reason, "withdrawn": done.decided,
     });
     desk.record(&by, "mailbox block --withdraw", fields).await;
+    let sending = Sending::now(&desk).await?;
     let value = json!({
         "mailbox": args.mailbox.as_str(),
         "new": done.edit.entries > 0,
@@ -48,19 +50,23 @@ pub(crate) async fn block(desk: Desk, args: &MailboxBlockArgs) -> Result<(), Com
         "withdrawn": done.decided,
         "to_send": done.to_send,
         "adopted": done.adopted,
+        "dry_run": sending.dry_run,
     });
     desk.answer(&value, || match listed {
-        true => withdrawn_text(&args.mailbox, &done, desk.language),
+        true => withdrawn_text(&args.mailbox, &done, &sending, desk.language),
         false => l::WITHDRAWN_UNLISTED.fill(desk.language, &[("mailbox", &args.mailbox)]),
     });
     Ok(())
 }
 
-fn withdrawn_text(mail: &MailAddress, done: &Withdrawal, language: Language) -> String {
+fn withdrawn_text(mail: &MailAddress, done: &Withdrawal, sending: &Sending, language: Language) -> String {
     let text = if done.to_send == 1 { t::WITHDRAWN_ONE } else { t::WITHDRAWN_MANY };
     let mut text = text.fill(language, &[("mailbox", mail), ("n", &done.to_send)]);
     if !done.adopted {
         text.push_str(&format!("\n{}", t::WITHDRAWN_UNKNOWN.say(language)));
+    }
+    for remark in sending.remarks() {
+        text.push_str(&format!("\n{}", remark.say(language)));
     }
     text
 }
@@ -210,9 +216,10 @@ fn use_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)> {
     ]
 }
 
-/// Since when it has been listened to; nothing where it is not used any more, whenever that once began.
+/// Since when it has been listened to; nothing where it is not used any more, or cannot be listened to now, whenever that
+/// once began.
 fn listened_since(facts: &MailboxFacts) -> Option<Timestamp> {
-    facts.last_success.filter(|_| facts.deleted_date.is_none())
+    facts.last_success.filter(|_| facts.deleted_date.is_none() && facts.error_code.is_none())
 }
 
 fn listening_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)> {
@@ -374,4 +381,22 @@ pub(crate) fn value(facts: &MailboxFacts) -> Value {
             json!({ "at": at.to_string(), "code": code, "outcome": outcome })
         }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever withdraws while nothing is sent must not think that Planner is told.
+    #[test]
+    fn a_withdrawal_says_that_nothing_is_sent_while_nothing_is() {
+        let mail = MailAddress::parse("anna@x.dk").unwrap();
+        let done = Withdrawal { to_send: 2, adopted: true, ..Withdrawal::default() };
+        let told = |dry_run, language| {
+            withdrawn_text(&mail, &done, &Sending { dry_run, ..Sending::default() }, language)
+        };
+        assert!(told(true, Language::En).ends_with("planner.dry_run is set: nothing is sent"));
+        assert!(told(true, Language::Da).ends_with("planner.dry_run er sat: intet sendes"));
+        assert!(!told(false, Language::En).contains("dry_run"));
+    }
 }

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use base::{Clock, SystemClock};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::operations::{Operation, OperationKind, Progress, Scope};
 
-use super::show::{counted_in, moment, table_in};
+use super::diff::{self, Sending};
+use super::show::{counted_in, moment, table_in, terminal};
 use super::{CommandError, Desk, LOOK_EVERY, stored};
 use crate::acts::{self, state, value, words};
 use crate::cli::operators::{AskArgs, Follow, Who};
-use crate::texts::{Language, operations as t, withheld, words as w};
+use crate::texts::{Language, Text, operations as t, withheld, words as w};
 
 /// How many operations are shown.
 const SHOWN: u32 = 20;
@@ -173,6 +174,18 @@ fn meant(operation: &Operation, progress: &Progress, language: Language) -> Stri
     }
 }
 
+/// What keeps all that an operation of this kind still waits for, for programs and for people; `None` = its turn alone.
+fn hold(kind: OperationKind, sending: &Sending) -> Option<(&'static str, Text)> {
+    use OperationKind as K;
+    match kind {
+        K::Resend if sending.dry_run => Some((diff::DRY_RUN, w::HOLD_DRY_RUN)),
+        K::Resend | K::Comparison | K::Adoption if sending.failure.is_some() => {
+            Some((diff::PLANNER_FAILS, w::CALLS_FAIL))
+        }
+        _ => None,
+    }
+}
+
 /// Shows one operation, or the latest.
 pub(crate) async fn show(desk: Desk, id: Option<i64>) -> Result<(), CommandError> {
     let language = desk.language;
@@ -186,14 +199,24 @@ pub(crate) async fn show(desk: Desk, id: Option<i64>) -> Result<(), CommandError
     let mut values = Vec::with_capacity(operations.len());
     let mut rows = Vec::with_capacity(operations.len());
     let mut waiting = Vec::new();
+    let sending = Sending::now(&desk).await?;
+    let mut fails = false;
     for operation in &operations {
         let progress = desk.store.operation_progress(operation).await?;
-        values.push(value(operation, &progress));
+        let mut told = value(operation, &progress);
+        let held =
+            hold(operation.kind, &sending).filter(|_| !progress.is_done() && operation.error.is_none());
+        if let Some((name, _)) = held {
+            told["waits_for"] = json!(name);
+            told["planner_failure"] = sending.failure_value();
+            fails |= name == diff::PLANNER_FAILS;
+        }
+        values.push(told);
         rows.push(row(operation, &progress, language));
         if id.is_some() {
             let reason = |text: &Option<String>| match text {
                 Some(text) => reason(text, language),
-                None => t::IN_TURN.say(language).to_owned(),
+                None => held.map_or(t::IN_TURN, |(_, words)| words).say(language).to_owned(),
             };
             waiting.extend(progress.waiting.iter().map(|one| vec![one.mail.clone(), reason(&one.reason)]));
         }
@@ -205,7 +228,9 @@ pub(crate) async fn show(desk: Desk, id: Option<i64>) -> Result<(), CommandError
         if !waiting.is_empty() {
             text.push_str(&format!("\n\n{}", table_in(language, &[t::WAITING, t::WHY], waiting, t::EMPTY)));
         }
-        text
+        let failure = sending.failure.as_ref().filter(|_| fails);
+        let line = failure.map(|failure| diff::failure_line(failure, language));
+        diff::closed(std::iter::once(text).chain(line).collect(), terminal())
     });
     Ok(())
 }
@@ -217,7 +242,8 @@ fn row(operation: &Operation, progress: &Progress, language: Language) -> Vec<St
         _ => t::STATE_WAITING,
     };
     let word = word.say(language);
-    let state = match operation.error.clone().or_else(|| outcome(progress, language)) {
+    let error = operation.error.as_deref().map(|error| stored::parts(error, language));
+    let state = match error.or_else(|| outcome(progress, language)) {
         Some(text) => format!("{word}: {text}"),
         None => word.to_owned(),
     };
@@ -234,4 +260,31 @@ fn row(operation: &Operation, progress: &Progress, language: Language) -> Vec<St
         moment(operation.asked_at),
         operation.asked_by.clone(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use store::inspect::PlannerFailure;
+
+    use super::*;
+
+    /// "in turn" is said only where nothing else keeps it: as `diff` and `doctor` tell.
+    #[test]
+    fn an_operation_that_needs_planner_tells_what_keeps_it() {
+        use OperationKind as K;
+        let at = Timestamp::UNIX_EPOCH;
+        let failure =
+            PlannerFailure { at, since: at, operation: "GetEvents".to_owned(), event_id: None, text: None };
+        let fails = Sending { failure: Some(failure), ..Sending::default() };
+        let rehearses = Sending { dry_run: true, ..Sending::default() };
+        let name = |kind, sending: &Sending| hold(kind, sending).map(|(name, _)| name);
+        for kind in [K::Comparison, K::Adoption, K::Resend] {
+            assert_eq!(name(kind, &fails), Some("planner_fails"), "{kind:?}");
+            assert_eq!(name(kind, &Sending::default()), None, "{kind:?}");
+        }
+        // Planner is asked what it holds whether or not anything is sent; Exchange has nothing to do with either
+        assert_eq!(name(K::Resend, &rehearses), Some("dry_run"));
+        assert_eq!((name(K::Comparison, &rehearses), name(K::FullPull, &fails)), (None, None));
+    }
 }

@@ -20,7 +20,8 @@ pub(crate) async fn list(desk: Desk) -> Result<(), CommandError> {
 /// Shows those that `shown` says.
 pub(crate) async fn list_where(desk: Desk, shown: impl Fn(&ResourceRow) -> bool) -> Result<(), CommandError> {
     let mut rows = desk.store.resource_rows().await?;
-    let known = rows.len();
+    // the sum is of all, whatever is shown
+    let (known, used) = (rows.len(), rows.iter().filter(|row| row.deleted_date.is_none()).count() as u64);
     rows.retain(shown);
     let blocked = match rows.iter().any(|row| row.blacklisted) {
         true => lists::blocked_by_address(&desk).await?,
@@ -29,7 +30,6 @@ pub(crate) async fn list_where(desk: Desk, shown: impl Fn(&ResourceRow) -> bool)
     let values: Vec<Value> = rows.iter().map(|row| value(row, blocked.get(&row.mail))).collect();
     desk.answer(&Value::from(values), || {
         let language = desk.language;
-        let used = rows.iter().filter(|row| row.deleted_date.is_none()).count() as u64;
         let headings =
             [w::MAILBOX, t::KIND, w::STATE, t::LISTENED_HEADING, t::ADOPTED_HEADING, t::READ_HEADING];
         let lines = rows.iter().map(|row| {
@@ -45,14 +45,14 @@ pub(crate) async fn list_where(desk: Desk, shown: impl Fn(&ResourceRow) -> bool)
         let empty = if known == 0 { t::NOBODY_LISTED } else { t::THERE_IS_NONE };
         let text = table_in(language, &headings, lines.collect(), empty);
         let used = counted_in(language, used, w::ONE_RESOURCE, w::RESOURCES);
-        format!("{text}\n\n{}", t::SUM.fill(language, &[("used", &used), ("all", &rows.len())]))
+        format!("{text}\n\n{}", t::SUM.fill(language, &[("used", &used), ("all", &known)]))
     });
     Ok(())
 }
 
-/// Since when it has been listened to; nothing where it is not used any more.
+/// Since when it has been listened to; nothing where it is not used any more, or cannot be listened to now.
 fn listened_since(row: &ResourceRow) -> Option<Timestamp> {
-    row.last_success.filter(|_| row.deleted_date.is_none())
+    row.last_success.filter(|_| row.deleted_date.is_none() && row.error_code.is_none())
 }
 
 fn kind(row: &ResourceRow) -> &'static str {
@@ -165,6 +165,27 @@ mod tests {
         assert_eq!(value(&row, Some(&entry))["blocked"]["by"], "kim");
         let told = state(&row, None, Language::En);
         assert!(told.ends_with(": not on the whitelist (P-NonWhitelist)"), "{told}");
+    }
+
+    /// Regression: a mailbox that could not be listened to any more was shown as listened to since it last could be.
+    #[test]
+    fn only_what_can_be_listened_to_is_listened_to_since() {
+        let at = Timestamp::UNIX_EPOCH;
+        let heard = ResourceRow {
+            mail: "anna@x.dk".into(),
+            is_case_worker: true,
+            deleted_date: None,
+            deleted_reason: None,
+            blacklisted: false,
+            error_code: None,
+            last_success: Some(at),
+            adopted_at: None,
+            last_full_sync: None,
+        };
+        assert_eq!(listened_since(&heard), Some(at));
+        let failing = ResourceRow { error_code: Some("ErrorAccessDenied".into()), ..heard.clone() };
+        let unused = ResourceRow { deleted_date: Some(at), ..heard };
+        assert_eq!((listened_since(&failing), listened_since(&unused)), (None, None));
     }
 
     #[test]

@@ -125,14 +125,15 @@ fn value(picture: &Picture) -> Value {
         "at": work.at.to_string(),
         "well": remarks.is_empty(),
         "remarks": remarks,
+        "notes": judge::notes(picture).iter().map(judge::Remark::value).collect::<Vec<_>>(),
         "alerts": alerts.iter().map(alerts::value).collect::<Vec<_>>(),
         "stages": Stage::ALL.map(|stage| {
-            let state = judge::stage(work, stage);
+            let state = judge::stage_of(picture, stage);
             json!({ "stage": stage.name(), "runs": state.runs(), "owners": state.owners, "missing": state.missing })
         }),
         "shards": { "all": work.shards, "free": free.free, "free_since": at(free.since) },
         "instances": work.instances.iter().map(|one| json!({
-            "name": one.name, "alive": one.alive, "roles": one.roles, "version": one.version,
+            "name": one.name, "alive": judge::pulse(one) != judge::Pulse::Gone, "roles": one.roles, "version": one.version,
             "since": one.started_at.to_string(), "leases": one.leases, "pulse": judge::pulse(one).name(),
             "last_seen_s": one.heard.map(|heard| heard.ago.as_secs_f64()),
         })).collect::<Vec<_>>(),

@@ -15,6 +15,10 @@ const HANDLED: &[Text] = &[
     t::NO_RESOURCE,
 ];
 
+/// What may have ended a withheld run by itself.
+const SETTLED: &[Text] =
+    &[t::RUN_NEWER, t::RUN_NEWER_WITHIN, t::RUN_SEEN_AGAIN, t::RUN_LATER_LIST_FEW, t::RUN_LATER_LIST_OTHERS];
+
 /// What a list of numbers, or of what was done, is made of. Of two that begin alike the longer one stands first.
 const PARTS: &[Text] = &[
     t::N_FOUND,
@@ -24,7 +28,9 @@ const PARTS: &[Text] = &[
     t::N_WITHHELD,
     t::N_UNREADABLE,
     t::N_REFUSED,
+    t::NOBODY_IN_USE,
     t::LIST_EMPTY,
+    t::LIST_FAILED,
     t::LIST_N,
     t::LIST_NEW,
     t::LIST_AGAIN,
@@ -45,6 +51,11 @@ pub(super) fn say(known: Option<Text>, stored: &str, language: Language) -> Stri
 /// What became of a notification.
 pub(super) fn handled(outcome: &str) -> Option<Text> {
     HANDLED.iter().find(|text| text.en == outcome).copied()
+}
+
+/// What ended a withheld run; `None` for somebody's name.
+pub(super) fn settled(by: &str) -> Option<Text> {
+    SETTLED.iter().find(|text| text.en == by).copied()
 }
 
 /// What a receipt led to.
@@ -161,6 +172,14 @@ mod tests {
                 "planner returned no resources, the last good list stays",
                 "Planner svarede uden ressourcer, den sidste gode liste bliver stående",
             ),
+            (
+                "failed, it is tried again: connection refused, os error 111",
+                "mislykkedes, den forsøges igen: connection refused, os error 111",
+            ),
+            (
+                "no such mailbox is in use, so there is nothing to be done",
+                "ingen sådan postkasse er i brug, så der er intet at gøre",
+            ),
             ("found 1, something new, created 2", "fandt 1, something new, oprettede 2"),
             ("the call failed: timeout, again", "the call failed: timeout, again"),
             ("found many", "found many"),
@@ -180,7 +199,7 @@ mod tests {
         assert_eq!(say(receipt("acknowledged"), "acknowledged", Language::Da), "accepteret");
         assert_eq!(say(kind("Other"), "Other", Language::Da), "Other");
         // what is stored is the English of the text
-        for text in HANDLED.iter().chain(PARTS) {
+        for text in HANDLED.iter().chain(SETTLED).chain(PARTS) {
             assert_ne!(text.en, text.da);
         }
     }

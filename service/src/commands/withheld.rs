@@ -5,12 +5,12 @@ use calendar::Slot;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::Store;
-use store::operations::RunKey;
+use store::operations::{RunKey, Scope};
 use store::resource_list::withheld::{RunState, WithheldList};
 use store::withheld::WithheldRun;
 
 use super::show::{counted_in, moment, table_in};
-use super::{CommandError, Desk};
+use super::{CommandError, Desk, stored};
 use crate::acts;
 use crate::cli::operators::{RunId, SettleArgs};
 use crate::texts::{Language, Text, withheld as t, words as w};
@@ -70,6 +70,13 @@ pub(crate) async fn waiting(store: &Store, now: Timestamp) -> Result<Vec<Value>,
     Ok(lists.chain(of_mailboxes.into_iter().map(Run::from)).map(|run| value(&run)).collect())
 }
 
+/// The runs of mailboxes that wait, of one of them or of all.
+pub(super) async fn waiting_of(desk: &Desk, scope: &Scope) -> Result<Vec<WithheldRun>, CommandError> {
+    let mut runs = mailbox_runs(desk, false).await?;
+    runs.retain(|run| scope.mail().is_none_or(|mail| run.mail.as_str() == mail));
+    Ok(runs)
+}
+
 /// Shows the runs that wait, and with `settled` the latest others.
 pub(crate) async fn list(desk: Desk, settled: bool) -> Result<(), CommandError> {
     let mut runs: Vec<Run> = Vec::new();
@@ -93,16 +100,28 @@ fn word(known: &[(&str, Text)], word: &str, language: Language) -> String {
     found.map_or_else(|| word.replace('_', " "), |(_, text)| text.say(language).to_owned())
 }
 
+fn state_word(state: &str, language: Language) -> String {
+    let known = t::state(state);
+    known.map_or_else(|| state.replace('_', " "), |state| state.say(language).to_owned())
+}
+
+/// What became of a run, by whom, or by what where nobody settled it.
+pub(super) fn settled(state: &str, by: &str, language: Language) -> String {
+    let word = state_word(state, language);
+    // operators confirm and reject; what a stage ended it says why
+    let why = if matches!(state, "confirmed" | "rejected") { None } else { stored::settled(by) };
+    match why {
+        Some(why) => t::SETTLED_WHY.fill(language, &[("state", &word), ("why", &why.say(language))]),
+        None => t::SETTLED_BY.fill(language, &[("state", &word), ("by", &by)]),
+    }
+}
+
 fn row(run: &Run, language: Language) -> Vec<String> {
     let sources =
         [("full_read", t::BY_FULL_READ), ("comparison", t::BY_COMPARISON), ("resource_list", t::BY_LIST)];
-    let state = t::state(&run.state);
-    let state = state.map_or_else(|| run.state.replace('_', " "), |state| state.say(language).to_owned());
     let state = match &run.settled {
-        Some((by, at)) => {
-            t::SETTLED_BY.fill(language, &[("state", &state), ("by", by), ("at", &moment(*at))])
-        }
-        None => state,
+        Some((by, at)) => format!("{}, {}", settled(&run.state, by, language), moment(*at)),
+        None => state_word(&run.state, language),
     };
     vec![
         run.id.to_string(),
@@ -303,6 +322,22 @@ mod tests {
         assert_eq!((danish[1].as_str(), danish[3].as_str()), ("ressourcelisten", "11 af 20"));
         assert!(danish[4].starts_with("bekræftet af kim, "), "{danish:?}");
         assert_eq!(row(&run, Language::En)[1..4], ["resource list", "resource list", "11 of 20"]);
+        for (state, by, expected) in [
+            ("replaced", "a newer run", "afløst: en nyere kørsel, "),
+            (
+                "cancelled",
+                "a newer run that is within the limits",
+                "bortfaldet: en nyere kørsel inden for grænserne, ",
+            ),
+            ("cancelled", "all its keys were seen again", "bortfaldet: alle dens aftaler blev set igen, "),
+            ("cancelled", "a later list that lacks few", "bortfaldet: en senere liste, der mangler få, "),
+            ("cancelled", "kim", "bortfaldet af kim, "),
+            ("rejected", "a newer run", "afvist af a newer run, "),
+        ] {
+            (run.state, run.settled) = (state.to_owned(), Some((by.to_owned(), Timestamp::UNIX_EPOCH)));
+            let danish = row(&run, Language::Da);
+            assert!(danish[4].starts_with(expected), "{danish:?}");
+        }
         (run.state, run.settled) = ("put_off".to_owned(), None);
         assert_eq!(row(&run, Language::Da)[4], "put off");
         let told = Told { run: RunId::Mailbox(17), count: 1, settled: Ok(4) };

@@ -20,11 +20,15 @@ struct Scene {
     tree: Tree,
 }
 
+/// How often leases are renewed here.
+const EVERY: Duration = Duration::from_millis(50);
+
 async fn scene(runtime: Handle) -> Scene {
-    scene_of(runtime, true).await
+    scene_of(runtime, true, EVERY, "").await
 }
 
-async fn scene_of(runtime: Handle, holds_a_lease: bool) -> Scene {
+/// A keeper that begins its work when `before` was done to the database.
+async fn scene_of(runtime: Handle, holds_a_lease: bool, every: Duration, before: &str) -> Scene {
     let database = store::testing::database().await;
     let store = Store::open(StoreOptions {
         pool_size: 1,
@@ -38,11 +42,11 @@ async fn scene_of(runtime: Handle, holds_a_lease: bool) -> Scene {
         true => Some(book.acquire("listener", Duration::ZERO).await.unwrap()),
         false => None,
     };
+    database.store.client("test").await.unwrap().batch_execute(before).await.unwrap();
     let broken = watch::Sender::new(None);
     let said = broken.subscribe();
     let tools =
         Tools { book, store: store.clone(), clock: clock.clone(), runtime, broken, pool_patience: PATIENCE };
-    let every = Duration::from_millis(50);
     let keeper =
         ChildSpec::actor("leases", &ChildRef::new(), move |context| LeaseKeeper::new(&tools, every, context));
     let intensity = Intensity { max_restarts: 5, window: Duration::from_secs(60) };
@@ -116,13 +120,62 @@ fn a_keeper_whose_pool_waits_for_a_lock_waits_with_it() {
     });
 }
 
+/// Regression: a renewal that failed was tried again at the next turn, a third of a life later, so that an outage shorter
+/// than a life could cost every lease.
+#[test]
+fn a_renewal_that_failed_is_tried_again_before_its_next_turn() {
+    // the first three renewals fail, which a sequence counts whatever is rolled back
+    let fails = "create sequence tried;
+        create function fail() returns trigger language plpgsql as $$
+            begin
+                if nextval('tried') <= 3 then raise exception 'not now'; end if;
+                return new;
+            end $$;
+        update lease set expires_at = clock_timestamp() + interval '3 s';
+        create trigger fail before update on lease for each row execute function fail();";
+    run(async |runtime| {
+        // the next turn is beyond this test
+        let scene = scene_of(runtime, true, Duration::from_secs(3_600), fails).await;
+        let client = scene.database.store.client("test").await.unwrap();
+        let renewed = async {
+            loop {
+                let seen =
+                    "select last_value, expires_at > clock_timestamp() + interval '6 s' from tried, lease";
+                let row = client.query_one(seen, &[]).await.unwrap();
+                if row.get::<_, bool>(1) {
+                    return row.get::<_, i64>(0);
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let tries = tokio::time::timeout(Duration::from_secs(20), renewed).await.expect("renewed in time");
+        assert_eq!(tries, 4);
+        assert!(scene.holds());
+        scene.tree.shutdown().await;
+    });
+}
+
+#[test]
+fn renewals_are_tried_again_within_a_second_and_not_at_once() {
+    for random in [0.0, 0.5, 0.999] {
+        let mut again = Again::new();
+        for failures in 1..100 {
+            let pause = again.failed(random);
+            assert!(pause >= AGAIN_MIN / 2 && pause <= AGAIN_MAX, "{failures}: {pause:?}");
+        }
+        assert!(again.failed(random) >= AGAIN_MAX / 2);
+        again.renewed();
+        assert!(again.failed(random) <= AGAIN_MIN, "an outage that is over says nothing of the next");
+    }
+}
+
 /// Regression: an instance that waited for the database at its start, without a lease or a name among the others, ended
 /// after the patience, because the renewal of nothing succeeded all the time (torture, an ending by own decision while
 /// PostgreSQL was restarted).
 #[test]
 fn a_keeper_without_anything_to_renew_waits_for_the_database() {
     run(async |runtime| {
-        let mut scene = scene_of(runtime, false).await;
+        let mut scene = scene_of(runtime, false, EVERY, "").await;
         let never_given_back = scene.store.client("test").await.unwrap();
         // as long as nobody says anything: six times its patience, with a try at least at each fifth of it
         let patient = tokio::time::timeout(PATIENCE * 6, scene.said.wait_for(Option::is_some)).await;

@@ -13,6 +13,9 @@ texts! {
     CRITICAL = "codes.critical" { en "yes: somebody is called, at night too" da "ja: nogen tilkaldes, også om natten" }
     LABEL_LOOK = "codes.label.look" { en "look at" da "se på" }
     LABEL_RUN = "codes.label.run" { en "run" da "kør" }
+    /// Words of a command that are to be replaced.
+    FILE = "codes.file" { en "FILE" da "FIL" }
+    RUN = "codes.run" { en "RUN" da "KØRSEL" }
     LABEL_OCCURS = "codes.label.occurs" { en "here" da "her" }
     TOLD_AS = "codes.told_as" { en "told as {codes}: {why}" da "meldes som {codes}: {why}" }
     NEVER = "codes.never" { en "cannot occur: {why}" da "kan ikke forekomme: {why}" }

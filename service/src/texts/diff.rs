@@ -12,6 +12,18 @@ texts! {
     NOTHING = "diff.none" {
         en "Planner holds what it should: nothing is to be sent" da "Planner har, hvad den skal have: intet skal sendes"
     }
+    /// While deletions are withheld.
+    NOTHING_NOW = "diff.nothing_now" { en "nothing is to be sent" da "intet skal sendes" }
+    ONE_WITHHELD = "diff.one_withheld" {
+        en "{n} deletion is withheld ({runs}): kommuneklient withheld list"
+        da "{n} sletning er tilbageholdt ({runs}): kommuneklient withheld list"
+    }
+    WITHHELD = "diff.withheld" {
+        en "{n} deletions are withheld ({runs}): kommuneklient withheld list"
+        da "{n} sletninger er tilbageholdt ({runs}): kommuneklient withheld list"
+    }
+    ONE_RUN = "diff.one_run" { en "run {runs}" da "kørsel {runs}" }
+    RUNS = "diff.runs" { en "runs {runs}" da "kørsler {runs}" }
     MORE = "diff.more" { en "{n} of {all}; --limit shows more" da "{n} af {all}; --limit viser flere" }
     PLANNER_FAILS = "diff.planner_fails" {
         en "calls to Planner fail, the last at {at}{why}; they are tried again, and kommuneklient doctor tries the way there"

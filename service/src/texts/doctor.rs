@@ -108,8 +108,8 @@ texts! {
         en "there is no database in {folder} yet" da "der er endnu ingen database i {folder}"
     }
     DATABASE_NOT_MADE_NEXT = "doctor.database.not_made.next" {
-        en "start the service once (kommuneklient run makes it at its first start), or make it with kommuneklient migrate"
-        da "start tjenesten en gang (kommuneklient run opretter den ved første start), eller opret den med kommuneklient migrate"
+        en "make it with kommuneklient migrate"
+        da "opret den med kommuneklient migrate"
     }
     DATABASE_NEXT = "doctor.database.next" {
         en "check that the server runs, database.url, the network and the password"
@@ -169,6 +169,7 @@ texts! {
     CONFIGURED = "doctor.configured" { en "configuration adjusted" da "konfiguration tilpasset" }
     CONFIGURED_OK = "doctor.configured.ok" { en "it can be used" da "den kan bruges" }
     CONFIGURED_WARN = "doctor.configured.warn" { en "{what}" da "{what}" }
+    CONFIGURED_BOTH = "doctor.configured.both" { en "{first}; {then}" da "{first}; {then}" }
     CONFIGURED_NEXT = "doctor.configured.next" {
         en "kommuneklient config check FILE" da "kommuneklient config check FIL"
     }
@@ -190,11 +191,15 @@ texts! {
     REACHED = "doctor.reached" { en "{address} accepts connections" da "{address} tager imod forbindelser" }
     NOT_REACHED = "doctor.not_reached" { en "{address}: {why}" da "{address}: {why}" }
     REACH_NEXT = "doctor.reach.next" {
-        en "check the name, the firewall and the proxy: port 443 must be open from this machine"
-        da "kontrollér navnet, firewallen og proxyen: port 443 skal være åben fra denne maskine"
+        en "check the name, the firewall and the proxy: port {port} must be open from this machine"
+        da "kontrollér navnet, firewallen og proxyen: port {port} skal være åben fra denne maskine"
     }
     NO_ADDRESS = "doctor.no_address" { en "no address is configured" da "ingen adresse er konfigureret" }
     NOT_TRIED = "doctor.not_tried" { en "not tried" da "ikke prøvet" }
+    UNKNOWN_WITHOUT_SCHEMA = "doctor.without_schema" {
+        en "cannot be told without its schema: kommuneklient migrate"
+        da "kan ikke siges uden dens skema: kommuneklient migrate"
+    }
     UNKNOWN_WITHOUT_DATABASE = "doctor.without_database" {
         en "cannot be told without the database" da "kan ikke siges uden databasen"
     }

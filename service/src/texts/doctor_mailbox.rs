@@ -46,6 +46,10 @@ texts! {
     }
     EXISTS = "mailbox.exists" { en "exists in Exchange" da "findes i Exchange" }
     EXISTS_OK = "mailbox.exists.ok" { en "found at {endpoint}, {at}" da "fundet på {endpoint}, {at}" }
+    EXISTS_CONFIGURED = "mailbox.exists.configured" {
+        en "{endpoint} is configured (exchange.service_url); Exchange was not asked where it is"
+        da "{endpoint} er konfigureret (exchange.service_url); Exchange blev ikke spurgt, hvor den er"
+    }
     EXISTS_NOT_YET = "mailbox.exists.not_yet" { en "it was not looked for yet" da "der er endnu ikke ledt efter den" }
     EXISTS_NOT = "mailbox.exists.not" { en "{code}: {text}" da "{code}: {text}" }
     EXISTS_NEXT = "mailbox.exists.next" {
@@ -74,6 +78,25 @@ texts! {
     READABLE_OUTAGE_NEXT = "mailbox.readable.outage.next" {
         en "Exchange was not reached, or did not answer: kommuneklient doctor tries the way there; everything is caught up afterwards"
         da "Exchange blev ikke nået eller svarede ikke: kommuneklient doctor prøver vejen dertil; alt indhentes bagefter"
+    }
+    READABLE_NOT_THERE = "mailbox.readable.not_there" {
+        en "there is nothing to read, as long as Exchange does not have it"
+        da "der er intet at læse, så længe Exchange ikke har den"
+    }
+    READABLE_FAILS = "mailbox.readable.fails" {
+        en "its full read, asked for {at}, fails: {text} ({count} in a row)"
+        da "dens fulde læsning, bestilt {at}, mislykkes: {text} ({count} i træk)"
+    }
+    READABLE_ALERT = "mailbox.readable.alert" {
+        en "it cannot be read since {at}: alert {code}" da "den kan ikke læses siden {at}: alarm {code}"
+    }
+    READABLE_ALERT_MANY = "mailbox.readable.alert_many" {
+        en "many mailboxes cannot be read since {at}, perhaps this one, too: alert {code}"
+        da "mange postkasser kan ikke læses siden {at}, måske heller ikke denne: alarm {code}"
+    }
+    READABLE_FAILS_NEXT = "mailbox.readable.fails.next" {
+        en "kommuneklient explain {mailbox}; kommuneklient credential test --mailbox {mailbox} tries to read it; it is tried again by itself"
+        da "kommuneklient explain {mailbox}; kommuneklient credential test --mailbox {mailbox} prøver at læse den; det forsøges igen af sig selv"
     }
     READABLE_NOT_YET = "mailbox.readable.not_yet" { en "it was not read in full yet" da "den er endnu ikke læst helt" }
     READABLE_NOT_YET_NEXT = "mailbox.readable.not_yet.next" {

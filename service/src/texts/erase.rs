@@ -8,6 +8,10 @@ texts! {
         en "Planner holds, or is to hold, {appointments} of it" da "Planner har, eller skal have, {appointments} for den"
     }
     WOULD = "erase.would" { en "would be removed:" da "ville blive fjernet:" }
+    WOULD_BE_REFUSED = "erase.would_be_refused" {
+        en "as it stands, the erasure would be refused: {why}"
+        da "som det står, ville sletningen blive afvist: {why}"
+    }
     DONE = "erase.done" {
         en "{mailbox} is erased, and the next resource list does not bring it back:"
         da "{mailbox} er slettet, og den næste ressourceliste bringer den ikke tilbage:"

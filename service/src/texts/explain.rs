@@ -53,6 +53,9 @@ texts! {
     FAILING = "explain.failing" {
         en "notification {id} failed {times}, tried again" da "notifikation {id} mislykkedes {times}, forsøges igen"
     }
+    PUT_OFF = "explain.put_off" {
+        en "notification {id} is put off, tried again" da "notifikation {id} er udsat, forsøges igen"
+    }
     ASIDE = "explain.aside" {
         en "notification {id} failed {times}, set aside" da "notifikation {id} mislykkedes {times}, lagt til side"
     }
@@ -88,6 +91,9 @@ texts! {
     LISTENED = "explain.listened" { en "listening began (the last time)" da "der begyndte at blive lyttet (sidste gang)" }
     NOT_LISTENED = "explain.not_listened" {
         en "cannot be listened to, {times} in a row: {code}" da "kan der ikke lyttes til, {times} i træk: {code}"
+    }
+    NOT_LISTENED_UNTRIED = "explain.not_listened_untried" {
+        en "cannot be listened to: {code}" da "kan der ikke lyttes til: {code}"
     }
     ADOPTED = "explain.adopted" { en "what Planner holds was taken over" da "det, Planner har, blev overtaget" }
     READ_PARTLY = "explain.read_partly" {
@@ -131,7 +137,15 @@ texts! {
         da "{n} af {all} sletninger fundet ved {source} blev tilbageholdt (kørsel {run}, {state})"
     }
 
+    SETTLED = "explain.settled" {
+        en "the deletions that run {run} withheld: {settled}" da "sletningerne, som kørsel {run} tilbageholdt: {settled}"
+    }
+
     BY_PULL = "explain.by_pull" { en "a full read or comparison" da "en fuld læsning eller sammenligning" }
+    BY_PULL_OR_WITHDRAWAL = "explain.by_pull_or_withdrawal" {
+        en "a full read, comparison or withdrawal" da "en fuld læsning, sammenligning eller tilbagetrækning"
+    }
+    BY_WITHDRAWAL = "explain.by_withdrawal" { en "the withdrawal of the mailbox ({who})" da "tilbagetrækningen af postkassen ({who})" }
     BY_CHANGE = "explain.by_change" { en "a live change" da "en løbende ændring" }
     TO_HOLD = "explain.to_hold" { en "Planner is to hold it" da "Planner skal have den" }
     NOT_TO_HOLD = "explain.not_to_hold" { en "Planner is not to hold it" da "Planner skal ikke have den" }

@@ -49,8 +49,8 @@ texts! {
         da "Planner har aldrig haft {mailbox} på listen; `kommuneklient resources list` viser, hvem der er på den"
     }
     STAYS_BLOCKED = "lists.stays_blocked" {
-        en "{mailbox} stays unused: it is blocked ({why}), and the blacklist goes before the whitelist; `kommuneklient blacklist remove {mailbox}` ends that"
-        da "{mailbox} bruges fortsat ikke: den er spærret ({why}), og sortlisten går forud for hvidlisten; `kommuneklient blacklist remove {mailbox}` ophæver det"
+        en "{mailbox} stays unused: it is blocked ({why}), and the blacklist goes before the whitelist; `kommuneklient mailbox unblock {mailbox}` ends that"
+        da "{mailbox} bruges fortsat ikke: den er spærret ({why}), og sortlisten går forud for hvidlisten; `kommuneklient mailbox unblock {mailbox}` ophæver det"
     }
     NOBODY_USED = "lists.nobody_used" {
         en "nobody is used now: no mailbox on the whitelist is one that Planner lists"

@@ -10,8 +10,8 @@ texts! {
         da "databasen kan ikke bruges (kører den, og er database.url rigtig?)"
     }
     NO_DATABASE = "refusals.no_database" {
-        en "there is no database in {folder} yet: start the service once with `kommuneklient run`, which makes it at its first start, or make it with `kommuneklient migrate`"
-        da "der er endnu ingen database i {folder}: start tjenesten en gang med `kommuneklient run`, som opretter den ved første start, eller opret den med `kommuneklient migrate`"
+        en "there is no database in {folder} yet: make it with `kommuneklient migrate`"
+        da "der er endnu ingen database i {folder}: opret den med `kommuneklient migrate`"
     }
     SCHEMA = "refusals.schema" {
         en "the database has no tables of this version; bring it up to date with `kommuneklient migrate` (or start the service)"
@@ -22,8 +22,8 @@ texts! {
         da "Planner har aldrig haft {mail} på listen; `kommuneklient resources list` viser, hvem der er på den"
     }
     BLOCKED = "refusals.blocked" {
-        en "{mail} is blocked ({reason}), by {by} {at}; `kommuneklient blacklist remove {mail}` ends that"
-        da "{mail} er spærret ({reason}), af {by} {at}; `kommuneklient blacklist remove {mail}` ophæver det"
+        en "{mail} is blocked ({reason}), by {by} {at}; `kommuneklient mailbox unblock {mail}` ends that"
+        da "{mail} er spærret ({reason}), af {by} {at}; `kommuneklient mailbox unblock {mail}` ophæver det"
     }
     NOT_IN_USE = "refusals.not_in_use" {
         en "{mail} has not been in use since {since} ({reason}); nothing is done for it until Planner and the whitelist name it"
@@ -129,6 +129,10 @@ texts! {
     STILL_HELD = "refusals.still_held" {
         en "nothing was erased: Planner holds, or is to hold, {appointments} of it. Have them deleted first: `kommuneklient mailbox block {mail} --reason TEXT --withdraw`, until `kommuneklient diff {mail}` shows nothing; or leave them there with --leave-in-planner"
         da "intet blev slettet: Planner har, eller skal have, {appointments} for den. Få dem slettet først: `kommuneklient mailbox block {mail} --reason TEKST --withdraw`, til `kommuneklient diff {mail}` ikke viser noget; eller lad dem stå der med --leave-in-planner"
+    }
+    LAST_ON_WHITELIST = "refusals.last_on_whitelist" {
+        en "nothing was erased: {mail} is the last on the whitelist, which would be empty, and so everybody be used. Put somebody else on it first (`kommuneklient whitelist add`); or, if everybody is to be used, open it first: `kommuneklient whitelist remove {mail} --yes`"
+        da "intet blev slettet: {mail} er den sidste på hvidlisten, som ville blive tom, og så ville alle blive brugt. Sæt først en anden på den (`kommuneklient whitelist add`); eller, hvis alle skal bruges, så åbn den først: `kommuneklient whitelist remove {mail} --yes`"
     }
     NOTHING_KNOWN = "refusals.nothing_known" {
         en "nothing was erased: {mail} is not known here, check the spelling (`kommuneklient mailbox list`); --even-if-unknown erases it all the same, so that it is never listed"

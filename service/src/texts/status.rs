@@ -4,12 +4,18 @@ texts! {
     WELL = "status.well" { en "all is well" da "alt er i orden" }
     NOT_WELL = "status.not_well" { en "to be looked at:" da "bør undersøges:" }
     NEXT = "status.next" { en "next" da "næste trin" }
+    NOTES = "status.notes" { en "good to know:" da "værd at vide:" }
 
     ALERTS = "status.alerts" { en "ALERTS NOW" da "ALARMER NU" }
     MEANING = "status.meaning" { en "MEANING" da "BETYDNING" }
     CRITICAL_HEADING = "status.critical_heading" { en "CRITICAL" da "KRITISK" }
     CRITICAL = "status.critical" { en "critical" da "kritisk" }
     ABOUT = "status.about" { en "ABOUT" da "OM" }
+    ABOUT_GROUP = "status.about.group" { en "group {name}" da "gruppe {name}" }
+    ABOUT_ACCOUNT = "status.about.account" { en "account {name}" da "konto {name}" }
+    ABOUT_SHARD = "status.about.shard" { en "shard {name}" da "del {name}" }
+    OTHERS = "status.about.others" { en "others" da "andre" }
+    AND_MORE = "status.about.more" { en "and {count} more" da "og {count} flere" }
 
     STAGES = "status.stages" { en "STAGES" da "LED" }
     STAGE = "status.stage" { en "STAGE" da "LED" }
@@ -20,6 +26,7 @@ texts! {
     COMMUNICATOR = "status.communicator" { en "communicator" da "kommunikation" }
     RUNS = "status.runs" { en "runs" da "kører" }
     RUNS_PARTLY = "status.runs_partly" { en "runs partly: {missing} is nobody's" da "kører delvis: ingen har {missing}" }
+    RUN_PARTLY = "status.run_partly" { en "runs partly: {missing} are nobody's" da "kører delvis: ingen har {missing}" }
     RUNS_SHARDS = "status.runs_shards" {
         en "runs partly: {count} of {all} shards are nobody's"
         da "kører delvis: ingen har {count} af {all} dele"
@@ -148,6 +155,18 @@ texts! {
     R_SILENT_NEXT = "status.r.silent.next" {
         en "see whether its process runs; the others take over what it owns when its leases run out (leases.ttl)"
         da "se, om dens proces kører; de andre overtager det, den ejer, når dens lejemål udløber (leases.ttl)"
+    }
+    N_GONE = "status.n.gone" {
+        en "instance {instance} ended without a word; it was last seen at {at}"
+        da "instansen {instance} sluttede uden varsel; den blev sidst set {at}"
+    }
+    N_GONE_TAKEN_OVER = "status.n.gone_taken_over" {
+        en "instance {instance} ended without a word, it was last seen at {at}; its work was taken over"
+        da "instansen {instance} sluttede uden varsel, den blev sidst set {at}; dens arbejde er overtaget"
+    }
+    N_GONE_NEXT = "status.n.gone.next" {
+        en "the end of its log may say why; nothing else is to be done"
+        da "slutningen af dens log siger måske hvorfor; der skal ikke gøres andet"
     }
     R_NO_LIST = "status.r.no_list" {
         en "the resource list was never fetched" da "ressourcelisten er aldrig hentet"

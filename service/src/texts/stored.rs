@@ -24,10 +24,34 @@ texts! {
     N_UNREADABLE = "stored.n.unreadable" { en "unreadable {n}" da "ulæselige {n}" }
     N_REFUSED = "stored.n.refused" { en "refused by the database {n}" da "afvist af databasen {n}" }
 
+    /// What ended a withheld run.
+    RUN_NEWER = "stored.run.newer" { en "a newer run" da "en nyere kørsel" }
+    RUN_NEWER_WITHIN = "stored.run.newer_within" {
+        en "a newer run that is within the limits" da "en nyere kørsel inden for grænserne"
+    }
+    RUN_SEEN_AGAIN = "stored.run.seen_again" {
+        en "all its keys were seen again" da "alle dens aftaler blev set igen"
+    }
+    RUN_LATER_LIST_FEW = "stored.run.later_list_few" {
+        en "a later list that lacks few" da "en senere liste, der mangler få"
+    }
+    RUN_LATER_LIST_OTHERS = "stored.run.later_list_others" {
+        en "a later list that lacks others too" da "en senere liste, der også mangler andre"
+    }
+
+    /// Why an operation came to nothing.
+    NOBODY_IN_USE = "stored.nobody_in_use" {
+        en "no such mailbox is in use, so there is nothing to be done"
+        da "ingen sådan postkasse er i brug, så der er intet at gøre"
+    }
+
     /// What a fetch of the resource list came to.
     LIST_EMPTY = "stored.list.empty" {
         en "planner returned no resources, the last good list stays"
         da "Planner svarede uden ressourcer, den sidste gode liste bliver stående"
+    }
+    LIST_FAILED = "stored.list.failed" {
+        en "failed, it is tried again" da "mislykkedes, den forsøges igen"
     }
     LIST_N = "stored.list.n" { en "{n} listed" da "{n} på listen" }
     LIST_NEW = "stored.list.new" { en "{n} new" da "{n} nye" }

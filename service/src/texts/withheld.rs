@@ -18,7 +18,10 @@ texts! {
     CONFIRMED = "withheld.confirmed" { en "confirmed" da "bekræftet" }
     REJECTED = "withheld.rejected" { en "rejected" da "afvist" }
     CANCELLED = "withheld.cancelled" { en "cancelled" da "bortfaldet" }
-    SETTLED_BY = "withheld.settled_by" { en "{state} by {by}, {at}" da "{state} af {by}, {at}" }
+    REPLACED = "withheld.replaced" { en "replaced" da "afløst" }
+    SETTLED_BY = "withheld.settled_by" { en "{state} by {by}" da "{state} af {by}" }
+    /// By itself: what led to it.
+    SETTLED_WHY = "withheld.settled_why" { en "{state}: {why}" da "{state}: {why}" }
 
     NOTHING_LEFT = "withheld.nothing_left" { en "nothing of it is left" da "der er intet tilbage af den" }
     NEXT_LIST = "withheld.next_list" {
@@ -59,6 +62,7 @@ pub(crate) fn state(name: &str) -> Option<super::Text> {
         "confirmed" => Some(CONFIRMED),
         "rejected" => Some(REJECTED),
         "cancelled" => Some(CANCELLED),
+        "replaced" => Some(REPLACED),
         _ => None,
     }
 }

@@ -42,5 +42,6 @@ texts! {
         en "calls to Planner that work again: the last failed at {at}{why}"
         da "at kald til Planner lykkes igen: det seneste mislykkedes {at}{why}"
     }
+    CALLS_FAIL = "words.calls_fail" { en "calls to Planner fail" da "kald til Planner mislykkes" }
     HOLD_IN_TURN = "words.hold.in_turn" { en "its turn" da "sin tur" }
 }

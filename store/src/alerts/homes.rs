@@ -9,12 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
 
 use crate::instances::SHARDS;
-use crate::shares::{group_lease, shard_lease};
+use crate::shares::{GROUP_LEASES, LISTENER_LEASE, SHARD_LEASES, group_lease, shard_lease};
 use crate::subscriptions::GroupId;
 use crate::{Store, StoreError};
-
-/// The lease of who forms the groups.
-const LISTENER: &str = "listener";
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,6 +37,8 @@ pub struct Homes {
     pub shards: Option<Vec<Option<String>>>,
     /// Who forms the groups.
     pub listener: Option<String>,
+    /// The leases of duties that somebody owns, the listener's among them, each with its owner. Neither groups nor shards.
+    pub duties: BTreeMap<String, String>,
 }
 
 /// Where a mailbox in use is listened to.
@@ -92,7 +91,10 @@ fn read(leases: &[Row], known: &[Row], mailboxes: &[Row]) -> Result<Homes, tokio
         owners.insert(row.try_get(0)?, row.try_get(1)?);
     }
     let owner = |key: &str| owners.get(key).cloned();
-    let mut homes = Homes { listener: owner(LISTENER), ..Homes::default() };
+    let of_a_unit = |key: &str| key.starts_with(GROUP_LEASES) || key.starts_with(SHARD_LEASES);
+    let duties = owners.iter().filter(|(key, _)| !of_a_unit(key));
+    let duties = duties.map(|(key, owner)| (key.clone(), owner.clone())).collect();
+    let mut homes = Homes { listener: owner(LISTENER_LEASE), duties, ..Homes::default() };
     for row in known {
         let (kind, id): (&str, i64) = (row.try_get(0)?, row.try_get(1)?);
         match kind {

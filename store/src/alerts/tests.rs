@@ -14,6 +14,16 @@ fn alert(code: u16, occurrences: u64) -> Alert {
     }
 }
 
+#[test]
+fn subjects_that_are_not_named_are_counted() {
+    let names = ["a@b".to_owned(), "c@d".to_owned()];
+    for more in [0, 1, 995] {
+        let subjects: Vec<String> = names.iter().cloned().chain(not_named(more)).collect();
+        assert_eq!(named(&subjects), (&names[..], more));
+    }
+    assert_eq!(named(&[]), (&[][..], 0));
+}
+
 #[tokio::test]
 async fn the_last_word_of_each_instance_stands() {
     let database = database().await;

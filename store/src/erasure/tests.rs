@@ -139,3 +139,26 @@ async fn what_is_written_afterwards_is_swept_away() {
     assert_eq!(mentions(store, "anna@x.dk").await, []);
     assert_eq!(number(store, "select count(*) from calendar_event").await, 1);
 }
+
+/// Whoever erases the last entry would open the service to everybody, and nobody said that this is meant.
+#[tokio::test]
+async fn the_last_on_the_whitelist_is_not_erased_while_it_is_there() {
+    let database = database().await;
+    let store = &database.store;
+    filled(store).await;
+    sql(store, "delete from planner_resource_whitelist where lower(mail) = 'bo@x.dk'").await;
+    let before = mentions(store, "anna@x.dk").await;
+    let counted = store.erase(&mail(), "kim", true, false, now()).await.unwrap();
+    assert!(counted.last_on_whitelist, "{counted:?}");
+    let refused = store.erase(&mail(), "kim", true, true, now()).await.unwrap();
+    assert!(refused.last_on_whitelist && !refused.done, "{refused:?}");
+    assert_eq!(mentions(store, "anna@x.dk").await, before);
+
+    // others that are not on it may be erased
+    let bo = MailAddress::parse("bo@x.dk").unwrap();
+    assert!(store.erase(&bo, "kim", true, true, now()).await.unwrap().done);
+    // and she, once the list was opened by order
+    store.remove_from_whitelist(&[mail()], "kim", true, now()).await.unwrap();
+    let erased = store.erase(&mail(), "kim", true, true, now()).await.unwrap();
+    assert!(erased.done && !erased.last_on_whitelist, "{erased:?}");
+}

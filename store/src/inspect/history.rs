@@ -13,6 +13,10 @@ use super::MailboxFacts;
 use crate::outbox::Operation;
 use crate::{Store, StoreError};
 
+mod rows;
+
+use rows::{answer, ask, call, event, notification, settled, withheld};
+
 /// Which part of a story.
 #[derive(Debug, Clone, Copy)]
 pub struct HistoryQuery<'a> {
@@ -128,8 +132,10 @@ pub enum Happening {
         wanted: bool,
         /// Its times.
         slot: Option<Slot>,
-        /// By a pull or comparison, not by a live change.
+        /// By a pull, comparison or withdrawal, not by a live change.
         bulk: bool,
+        /// Who withdrew the mailbox and decided it by that; `None` = nobody, or it is not known any more.
+        withdrawn_by: Option<String>,
         /// When the reading behind it began.
         reading_began: Option<Timestamp>,
         /// When another decision took its place, by the database's clock; `None` = it stands.
@@ -198,6 +204,15 @@ pub enum Happening {
         /// `withheld`, `confirmed` …
         state: String,
     },
+    /// A withheld run was confirmed, rejected, or came to an end by itself.
+    Settled {
+        /// The number of the run.
+        run: i64,
+        /// `confirmed`, `rejected` …
+        state: String,
+        /// Who or what did.
+        by: String,
+    },
     /// An operator asked for something.
     Asked {
         /// The number of the operation.
@@ -252,7 +267,8 @@ impl Happening {
     const fn rank(&self) -> u8 {
         match self {
             Self::Listed | Self::Located { .. } | Self::Asked { .. } => 0,
-            Self::Notified { .. } => 1,
+            // the decisions of a confirmation bear its time
+            Self::Notified { .. } | Self::Settled { .. } => 1,
             Self::ReadInFull { .. } | Self::Adopted | Self::Compared | Self::Withheld { .. } => 3,
             Self::Decided { .. } => 2,
             Self::Handled { .. } | Self::Failing { .. } => 4,
@@ -358,13 +374,17 @@ impl Store {
         let client = self.client(operation).await?;
         let rows = client
             .query(
-                "select decided_at, origin_id, version, wanted, start_at, end_at, bulk, reading_began, null::timestamptz \
+                "select decided_at, origin_id, version, wanted, start_at, end_at, bulk, reading_began, null::timestamptz, \
+                        (select r.withdrawn_by from planner_resource r where r.mail = $1 \
+                           and r.withdrawn_at = standing.decided_at and standing.bulk and not standing.wanted) \
                  from (select * from calendar_event \
                        where mail = $1 and version > 0 and (decided_at >= $2 or $3::text is not null) \
                          and ($3::text is null or origin_id = $3) \
                        order by decided_at desc limit $4) as standing \
                  union all \
-                 select decided_at, origin_id, version, wanted, start_at, end_at, bulk, reading_began, overruled_at \
+                 select decided_at, origin_id, version, wanted, start_at, end_at, bulk, reading_began, overruled_at, \
+                        (select r.withdrawn_by from planner_resource r where r.mail = $1 \
+                           and r.withdrawn_at = overruled.decided_at and overruled.bulk and not overruled.wanted) \
                  from (select * from decision_history \
                        where mail = $1 and decided_at >= $2 and ($3::text is null or origin_id = $3) \
                        order by decided_at desc limit $4) as overruled",
@@ -382,6 +402,7 @@ impl Store {
                 bulk: row.try_get(6)?,
                 reading_began: row.try_get(7)?,
                 overruled_at: row.try_get(8)?,
+                withdrawn_by: row.try_get(9)?,
             };
             Ok(Entry { at: row.try_get(0)?, what })
         };
@@ -468,9 +489,16 @@ impl Store {
         let (limit, acted) = (i64::from(query.limit), i32::from(codes::OPERATOR_ACTED.id));
         let runs = client
             .query(
-                "select withheld_at, id, source, keys, there, state from withheld_run r \
-                 where mail = $1 and withheld_at >= $2 \
-                   and ($3::text is null or exists (select from withheld_key k where k.run = r.id and k.origin_id = $3)) \
+                // a confirmation forgets the keys, and their decisions bear its time
+                "select withheld_at, id, source, keys, there, state, settled_at, settled_by from withheld_run r \
+                 where mail = $1 and greatest(withheld_at, settled_at) >= $2 \
+                   and ($3::text is null \
+                        or exists (select from withheld_key k where k.run = r.id and k.origin_id = $3) \
+                        or (state = 'confirmed' \
+                            and (exists (select from calendar_event e where e.mail = $1 and e.origin_id = $3 \
+                                           and e.decided_at = r.settled_at and not e.wanted) \
+                                 or exists (select from decision_history h where h.mail = $1 and h.origin_id = $3 \
+                                              and h.decided_at = r.settled_at and not h.wanted)))) \
                  order by id desc limit $4",
                 &[&query.mail.as_str(), &query.since, &origin(query), &limit],
             )
@@ -496,7 +524,13 @@ impl Store {
             )
             .await
             .map_err(StoreError::query(operation))?;
-        let rows = runs.iter().map(withheld).chain(asked.iter().map(ask)).chain(events.iter().map(event));
+        let settled = runs.iter().filter_map(|run| settled(run).transpose());
+        let rows = runs
+            .iter()
+            .map(withheld)
+            .chain(settled)
+            .chain(asked.iter().map(ask))
+            .chain(events.iter().map(event));
         for entry in rows {
             entries.push(entry.map_err(StoreError::query(operation))?);
         }
@@ -528,97 +562,4 @@ fn steps_of(facts: MailboxFacts) -> Vec<Entry> {
     let withdrawn = facts.withdrawn.map(|(at, by)| (at, Happening::Withdrawn { by }));
     let certain = steps.into_iter().filter_map(|(at, what)| Some((at?, what)));
     certain.chain(failing).chain(withdrawn).map(|(at, what)| Entry { at, what }).collect()
-}
-
-fn notification(row: &Row, entries: &mut Vec<Entry>) -> Result<(), tokio_postgres::Error> {
-    let (id, kind): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-    let attempts: i32 = row.try_get(3)?;
-    let received: Timestamp = row.try_get(2)?;
-    entries.push(Entry { at: received, what: Happening::Notified { id, kind: kind.clone() } });
-    let at: Option<Timestamp> = row.try_get(4)?;
-    let outcome: Option<String> = row.try_get(5)?;
-    let text: Option<String> = row.try_get(6)?;
-    match outcome {
-        Some(outcome) => entries.push(Entry {
-            at: at.unwrap_or(received),
-            what: Happening::Handled { id, kind, outcome, text, attempts },
-        }),
-        None if attempts > 0 || text.is_some() => entries.push(Entry {
-            at: at.unwrap_or(received),
-            what: Happening::Failing { id, kind, attempts, error: text, set_aside: row.try_get(7)? },
-        }),
-        None => {}
-    }
-    Ok(())
-}
-
-fn answer(row: &Row) -> Result<(Uuid, Entry), tokio_postgres::Error> {
-    let origin_id = OriginId::new(row.try_get::<_, String>(1)?);
-    let operation = Operation::of_code(row.try_get(2)?);
-    let deadline: Option<Timestamp> = row.try_get(10)?;
-    let what = match deadline {
-        Some(deadline) => Happening::InFlight { origin_id, operation, deadline },
-        None => Happening::Answered {
-            origin_id,
-            operation,
-            version: row.try_get(3)?,
-            slot: Slot { start: row.try_get(4)?, end: row.try_get(5)? },
-            code: row.try_get(6)?,
-            outcome: row.try_get(7)?,
-            text: row.try_get(8)?,
-        },
-    };
-    Ok((row.try_get(0)?, Entry { at: row.try_get(9)?, what }))
-}
-
-fn call(row: &Row, entries: &mut Vec<Entry>) -> Result<(), tokio_postgres::Error> {
-    let (call_id, operation): (Uuid, String) = (row.try_get(0)?, row.try_get(1)?);
-    let called = Happening::Called { call_id, operation: operation.clone(), items: row.try_get(2)? };
-    entries.push(Entry { at: row.try_get(3)?, what: called });
-    let ended: Option<Timestamp> = row.try_get(4)?;
-    let Some(at) = ended else { return Ok(()) };
-    let what = Happening::CallEnded {
-        call_id,
-        operation,
-        success: row.try_get(5)?,
-        event_id: row.try_get(6)?,
-        text: row.try_get(7)?,
-        planner_call_id: row.try_get(8)?,
-    };
-    entries.push(Entry { at, what });
-    Ok(())
-}
-
-fn withheld(row: &Row) -> Result<Entry, tokio_postgres::Error> {
-    let what = Happening::Withheld {
-        run: row.try_get(1)?,
-        source: row.try_get(2)?,
-        keys: row.try_get(3)?,
-        there: row.try_get(4)?,
-        state: row.try_get(5)?,
-    };
-    Ok(Entry { at: row.try_get(0)?, what })
-}
-
-fn ask(row: &Row) -> Result<Entry, tokio_postgres::Error> {
-    let what = Happening::Asked {
-        id: row.try_get(1)?,
-        kind: row.try_get(2)?,
-        by: row.try_get(3)?,
-        all: row.try_get(4)?,
-    };
-    Ok(Entry { at: row.try_get(0)?, what })
-}
-
-fn event(row: &Row) -> Result<Entry, tokio_postgres::Error> {
-    let (act, by): (Option<String>, Option<String>) = (row.try_get(4)?, row.try_get(5)?);
-    let what = match act.zip(by) {
-        Some((act, by)) => Happening::Acted { act, by, reason: row.try_get(6)? },
-        None => Happening::Event {
-            event_id: row.try_get(1)?,
-            severity: row.try_get(2)?,
-            message: row.try_get(3)?,
-        },
-    };
-    Ok(Entry { at: row.try_get(0)?, what })
 }

@@ -103,6 +103,48 @@ async fn leases_groups_and_calls_are_told() {
     assert_eq!((work.budget.calls, work.budget.in_flight, work.budget.failed), (1, 0, 1));
 }
 
+/// Regression: the leases that dissolved groups had left behind came first and cut off those of the shards and duties,
+/// which were told as nobody's.
+#[tokio::test]
+async fn leases_of_groups_that_are_gone_cut_nothing_off() {
+    let database = database().await;
+    let store = &database.store;
+    sql(
+        store,
+        "insert into lease (key, owner, token, expires_at) \
+             select 'affinity-group/' || n, '', 1, '-infinity' from generate_series(1, 2100) n; \
+         update lease set owner = 'one', expires_at = now() + interval '1 h' where key = 'affinity-group/999'; \
+         insert into lease (key, owner, token, expires_at) \
+             select key, 'one', 1, now() + interval '1 h' \
+             from unnest(array['communicator/comparison', 'listener', 'qualifier/0']) key",
+    )
+    .await;
+    let work = store.work().await.unwrap();
+    let held: Vec<&str> =
+        work.leases.iter().filter(|lease| lease.owner.is_some()).map(|lease| &*lease.key).collect();
+    assert_eq!(held, ["affinity-group/999", "communicator/comparison", "listener", "qualifier/0"]);
+    assert!(work.leases.is_sorted_by(|one, other| one.key < other.key) && work.leases.len() == 2_000);
+}
+
+/// Regression: a mailbox that cannot be listened to counted as subscribed for as long as it had its last subscription.
+#[tokio::test]
+async fn a_mailbox_that_cannot_be_listened_to_is_not_subscribed() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, "a@x.dk").await;
+    resource(store, "b@x.dk").await;
+    sql(
+        store,
+        "insert into subscription (endpoint, grouping_value, ordinal) values ('https://ex', 'g', 0); \
+         insert into planner_resource_subscription (mail, subscription_id, ews_subscription_id) \
+             select mail, id, 's' from subscription, unnest(array['a@x.dk', 'b@x.dk']) mail; \
+         update planner_resource set error_code = 'ErrorAccessDenied' where mail = 'b@x.dk'",
+    )
+    .await;
+    let group = store.work().await.unwrap().groups.remove(0);
+    assert_eq!((group.members, group.subscribed, group.failing), (2, 1, 1));
+}
+
 /// Regression: a shard whose owner died was told like one that was never there.
 #[tokio::test]
 async fn a_lease_that_ran_out_tells_since_when_and_one_that_was_handed_back_does_not() {

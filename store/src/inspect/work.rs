@@ -9,6 +9,7 @@ use tokio_postgres::Row;
 use crate::group_streams::{StreamState, of_the_owner, state_of, stream_columns};
 use crate::instances::{Instance, SHARDS};
 use crate::overview::{Overview, overview};
+use crate::shares::GROUP_LEASES;
 use crate::{Store, StoreError};
 
 /// Most groups, leases, instances and events that are told.
@@ -21,7 +22,7 @@ pub struct Work {
     pub at: Timestamp,
     /// The queues.
     pub queues: Overview,
-    /// Every lease, by key; those that nobody holds too.
+    /// The leases, by key; those that nobody holds too. Of too many those of groups that nobody holds are left out first.
     pub leases: Vec<HeldLease>,
     /// Into how many shards the mailboxes are cut; `None` until an instance that qualifies has said so.
     pub shards: Option<u8>,
@@ -75,7 +76,7 @@ pub struct Group {
     pub user_name: Option<String>,
     /// Its mailboxes.
     pub members: u64,
-    /// Those with a live subscription.
+    /// Those with a live subscription that can be listened to.
     pub subscribed: u64,
     /// Those that cannot be listened to.
     pub failing: u64,
@@ -187,8 +188,10 @@ impl Store {
                              then extract(epoch from expires_at - clock_timestamp())::float8 else 0 end, \
                         case when owner <> '' and isfinite(expires_at) and expires_at <= clock_timestamp() \
                              then expires_at end \
-                 from lease order by key limit $1",
-                &[&ROWS_MAX],
+                 from lease \
+                 order by starts_with(key, $2), not (owner <> '' and expires_at > clock_timestamp()), key limit $1",
+                // duties and shards are few; a group that was dissolved leaves its lease behind, and there may be many
+                &[&ROWS_MAX, &GROUP_LEASES],
             )
             .await
             .map_err(StoreError::query(operation))?;
@@ -201,7 +204,10 @@ impl Store {
                 free_since: row.try_get(3)?,
             })
         };
-        rows.iter().map(lease).collect::<Result<_, _>>().map_err(StoreError::query(operation))
+        let leases: Result<Vec<HeldLease>, _> = rows.iter().map(lease).collect();
+        let mut leases = leases.map_err(StoreError::query(operation))?;
+        leases.sort_by(|one, other| one.key.cmp(&other.key));
+        Ok(leases)
     }
 
     async fn groups_seen(&self) -> Result<Vec<Group>, StoreError> {
@@ -211,7 +217,8 @@ impl Store {
             .query(
                 concat!(
                     "select g.id, g.endpoint, g.grouping_value, coalesce(g.service_user_credential_id, 0), c.user_name, \
-                        count(m.mail), count(m.ews_subscription_id), count(r.error_code), \
+                        count(m.mail), count(m.ews_subscription_id) filter (where r.error_code is null), \
+                        count(r.error_code), \
                         (select l.owner from lease l where l.key = 'affinity-group/' || g.id and l.owner <> '' \
                              and l.expires_at > clock_timestamp()), ",
                     stream_columns!(),

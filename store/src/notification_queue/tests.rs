@@ -387,6 +387,29 @@ async fn what_predecessors_had_in_hand_is_left_behind_and_what_is_handed_back_is
     assert_eq!(third.live(&database).await, ["a", "d"]);
 }
 
+/// Regression: a claim whose commit was still under way at the server when its connection broke was not waited for. The next
+/// one saw nothing left behind and nothing new, and its rows were nobody's for as long as the shard was in office.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_waits_for_the_one_before_whose_end_is_unknown() {
+    let database = database().await;
+    let shard = Shard::new(&database).await;
+    database.store.append(&[hint(1, "a"), hint(2, "b")]).await.unwrap();
+    // what the server still does for the connection that broke
+    let mut client = database.store.client("test").await.unwrap();
+    let tx = client.transaction().await.unwrap();
+    lease::guard(&tx, &shard.fence).await.unwrap();
+    tx.execute("select pg_advisory_xact_lock($1)", &[&(CLAIM_LOCK + shard.claim)]).await.unwrap();
+    tx.execute("update notification set claim = $1", &[&shard.claim]).await.unwrap();
+    let request = shard.request(Wanted::LeftBehind { in_hand: &[] }, &[]);
+    let next = database.store.claim(&request);
+    let commit = async {
+        crate::conflict::testing::until_waiting(&database.store).await;
+        tx.commit().await.unwrap();
+    };
+    let (claimed, ()) = tokio::join!(next, commit);
+    assert_eq!(items(&claimed.unwrap()), ["a", "b"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_left_behind_is_claimed_up_to_the_limit_and_without_what_is_left_out() {
     let database = database().await;

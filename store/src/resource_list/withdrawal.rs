@@ -3,7 +3,8 @@
 //! Protocol: in one transaction the deletions are decided like any others, the mailbox is blocked, and `withdrawn_at`
 //! lets its deletions be sent although it is not in use ([`crate::outbox`]). Appointments that are over stay, as in every
 //! decision (B4), and so do Planner's own. Nothing is decided about the mailbox afterwards ([`crate::decisions`]); what
-//! was stored or sent while the transaction ran is decided by a second pass behind it. Who comes back into use is
+//! was stored or sent while the transaction ran is decided by a second pass behind it. What is withheld of the mailbox ends
+//! with it ([`crate::withheld`]). Who comes back into use is
 //! adopted and read as if new, and that ends the withdrawal.
 //!
 //! Failure: an error means that nothing was done, or that this is unknown; withdrawing again is harmless.
@@ -17,7 +18,7 @@ use crate::decisions::overruled::keep_decisions;
 use crate::decisions::to_stored_precision;
 use crate::operations::clean;
 use crate::wake::{self, Channel};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, withheld};
 
 #[cfg(test)]
 #[cfg(feature = "testing")]
@@ -52,14 +53,15 @@ impl Store {
         let now = to_stored_precision(now);
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
-        // the keys come before the resource, as everywhere
-        let mut decided = delete_all(&tx, mail, now).await?;
-        let edit = lists::block(&tx, mail, reason, by, now).await?;
+        let by = clean(by, BY_MAX);
+        // what is withheld comes before the keys, and they before the resource, as everywhere
+        let mut decided = withheld::withdraw(&tx, mail, &by, now).await? + delete_all(&tx, mail, now).await?;
+        let edit = lists::block(&tx, mail, reason, &by, now).await?;
         let row = tx
             .query_opt(
                 "update planner_resource set withdrawn_at = $2, withdrawn_by = $3 where mail = $1 \
                  returning adopted_at is not null",
-                &[&mail.as_str(), &now, &clean(by, BY_MAX)],
+                &[&mail.as_str(), &now, &by],
             )
             .await
             .map_err(StoreError::query(operation))?;
@@ -69,7 +71,7 @@ impl Store {
         };
         tx.commit().await.map_err(StoreError::query(operation))?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
-        decided += delete_all(&tx, mail, now).await?;
+        decided += withheld::withdraw(&tx, mail, &by, now).await? + delete_all(&tx, mail, now).await?;
         let to_send = tx
             .query_one(
                 "select count(*) from calendar_event where mail = $1 and pending and not wanted",

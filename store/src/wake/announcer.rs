@@ -13,11 +13,14 @@
 //!
 //! Failure: an announcement that was not sent is sent once more with the next, and forgotten then: it costs whoever waits for
 //! it in another process an interval, and nothing else. So does the end of the process between commit and announcement.
-//! At the end of the store what is marked is sent over a connection of its own, if that works within [`LAST_PATIENCE`].
+//! An announcement may also be early: when the connection breaks in the commit, whoever is woken may look before the commit is
+//! there; that, too, costs an interval. At the end of the store what is marked is sent over a connection of its own, if that works
+//! within [`LAST_PATIENCE`] and the process lives that long: nobody waits for it.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use deadpool_postgres::Object;
 use tokio_postgres::types::Type;
 
 use super::{CHANNELS, Channel, Senders, bump, senders};
@@ -27,6 +30,9 @@ use crate::pool::Store;
 /// The shortest time between two statements that announce: far below what anybody notices, and at most two hundred a second,
 /// whatever is committed.
 const PAUSE: Duration = Duration::from_millis(5);
+/// How long a server may take to answer an announcement: after that its connection is given up, so that one that is silent does
+/// not end all announcing.
+const SEND_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the last announcement may take, when the store is closed.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -152,7 +158,14 @@ impl Store {
     async fn send(&self, news: News) -> Result<(), StoreError> {
         let operation = "announce news";
         let client = self.client(operation).await?;
-        self.send_by(&client, news).await.map_err(StoreError::query(operation))
+        match tokio::time::timeout(SEND_PATIENCE, self.send_by(&client, news)).await {
+            Ok(sent) => sent.map_err(StoreError::query(operation)),
+            Err(elapsed) => {
+                // nobody else is to wait behind it
+                drop(Object::take(client));
+                Err(self.silent(operation)(elapsed))
+            }
+        }
     }
 
     async fn send_at_the_end(&self, news: News) -> Result<(), StoreError> {

@@ -9,6 +9,7 @@ use calendar::{ItemId, Known, Uid};
 
 use super::*;
 use crate::decisions::{Applied, Done, Effect, Guarded, GuardedRun, KeyQuery};
+use crate::inspect::{Happening, HistoryQuery};
 use crate::lease::{Fence, LeaseBook};
 use crate::testing::{TestDatabase, database};
 
@@ -142,6 +143,43 @@ async fn a_withheld_run_waits_and_is_confirmed_once() {
         assert_eq!(database.store.confirm_withheld(again, "Anna", at(301)).await.unwrap(), None);
         assert_eq!(database.store.reject_withheld(again, "Anna", at(301)).await.unwrap(), None);
     }
+}
+
+/// A confirmation forgets its keys; the story of each tells it all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_story_of_a_key_tells_who_settled_its_run() {
+    let database = database().await;
+    let fence = fence(&database).await;
+    let told = async |key: &str| -> Vec<(&'static str, i64, String, String, Timestamp)> {
+        let (mail, key) = (mail(), OriginId::new(key));
+        let query =
+            HistoryQuery { mail: &mail, origin_id: Some(&key), since: Timestamp::UNIX_EPOCH, limit: 1_000 };
+        let history = database.store.history(&query).await.unwrap();
+        let told = history.entries.into_iter().filter_map(|entry| match entry.what {
+            Happening::Settled { run, state, by } => Some(("settled", run, state, by, entry.at)),
+            Happening::Withheld { run, state, .. } => Some(("withheld", run, state, String::new(), entry.at)),
+            _ => None,
+        });
+        told.collect()
+    };
+    let run = withheld_abc(&database, &fence).await;
+    assert_eq!(told("A").await.len(), 1, "it waits");
+    database.store.reject_withheld(run, "Anna", at(200)).await.unwrap().unwrap();
+    let [(_, _, state, ..), settled] = &told("A").await[..] else { panic!("both are told") };
+    assert_eq!(state, "rejected");
+    assert_eq!(*settled, ("settled", run, "rejected".to_owned(), "Anna".to_owned(), at(200)));
+
+    sql(&database, "delete from withheld_run").await;
+    let missing = effect(300, Vec::new(), withholds(&[("A", 1), ("B", 1)]));
+    let run = apply(&database, &fence, &missing).await.withheld.unwrap();
+    database.store.confirm_withheld(run, "Bo", at(400)).await.unwrap().unwrap();
+    let [_, settled] = &told("A").await[..] else { panic!("both are told") };
+    assert_eq!(*settled, ("settled", run, "confirmed".to_owned(), "Bo".to_owned(), at(400)));
+    assert_eq!(told("C").await, [], "it was not in the run");
+    // overruled, and told nevertheless
+    let back = decision("A", 2, Change::Create(slot(10_000)));
+    apply(&database, &fence, &effect(500, vec![back], Guarded::default())).await;
+    assert_eq!(told("A").await.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

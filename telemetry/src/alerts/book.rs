@@ -13,7 +13,7 @@
 //!
 //! A subject that has gone to another process, which then sees the success, or that there is no more ends with
 //! [`AlertBook::ended`]. An alert that a success would end is also forgotten after [`FORGOTTEN`] without a further
-//! occurrence: a duty without a subject may have gone in the same way.
+//! occurrence.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -67,6 +67,8 @@ pub struct StandingAlert {
     pub occurrences: u64,
     /// What it is about (mailboxes, groups, accounts), the first few; empty when it is about the whole.
     pub subjects: Vec<String>,
+    /// How many more than these.
+    pub more: usize,
 }
 
 #[derive(Debug)]
@@ -209,7 +211,14 @@ impl AlertBook {
         self.states.iter().flat_map(of).collect()
     }
 
-    /// Somebody looked at `as_of`, and the subject was not here any more. What was raised about it since is newer.
+    /// The codes about the whole, without a subject, of which something is counted.
+    pub(crate) fn counted_of_the_whole(&self) -> Vec<u16> {
+        let of_the_whole = |code: &u16| self.rules.get(code).is_some_and(|rule| rule.per.is_none());
+        let counted = self.states.iter().filter(|(_, state)| !state.counts.is_empty());
+        counted.map(|(code, _)| *code).filter(of_the_whole).collect()
+    }
+
+    /// Somebody looked at `as_of`, and the subject (empty: the duty about which the whole code is) was not here any more. What was raised about it since is newer.
     pub(crate) fn ended(
         &mut self,
         code: u16,
@@ -247,12 +256,14 @@ impl AlertBook {
     pub(crate) fn standing(&self) -> Vec<StandingAlert> {
         let standing = self.states.iter().filter_map(|(code, state)| {
             let beyond = state.counts.iter().filter(|(subject, count)| count.beyond && !subject.is_empty());
+            let more = beyond.clone().count().saturating_sub(NAMED_MAX);
             Some(StandingAlert {
                 code: *code,
                 since: state.since?,
                 last_at: state.last,
                 occurrences: state.occurrences,
                 subjects: beyond.take(NAMED_MAX).map(|(subject, _)| subject.clone()).collect(),
+                more,
             })
         });
         standing.collect()

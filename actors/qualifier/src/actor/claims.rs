@@ -3,8 +3,9 @@
 //! Protocol: a claim says which full reads are in hand, always: their ends are committed without waiting for the disk,
 //! so a crash of the database server may bring a notification back that bears the shard's number and that nobody
 //! has any more. The commits of live changes wait for the disk; there what was left behind is looked for when the shard comes
-//! into office (its predecessors had it in hand) and after a claim that failed, until a claim has looked at all of it: one
-//! that leaves mailboxes out, or has no room, has not. Otherwise new rows alone are looked for, which costs what is found.
+//! into office (its predecessors had it in hand), after a claim that failed and at each poll (an asynchronous standby that took
+//! over may bring back what had ended), until a claim has looked at all of it: one that leaves mailboxes out, or has no room, has
+//! not. Otherwise new rows alone are looked for, which costs what is found.
 //! Claims are made one after the other, and a row leaves the schedule only after the commit of its end, or into
 //! `handing_back` until it was handed back: so nothing is claimed that is still being handled.
 

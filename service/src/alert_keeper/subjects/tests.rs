@@ -112,6 +112,40 @@ fn a_mailbox_of_the_qualifier_goes_with_its_shard() {
     assert!(!over(codes::ITEM_NOT_REPRESENTABLE, "a@x.dk", &homes("other", false)), "it ends by itself");
 }
 
+/// Regression: an alert about a duty as a whole stood for 24 h on an instance whose duty another one had taken over.
+#[test]
+fn what_is_about_a_duty_goes_with_it() {
+    let with = |owners: &[(&str, &str)]| Homes {
+        duties: owners.iter().map(|(key, name)| ((*key).to_owned(), owner(name).unwrap())).collect(),
+        ..Homes::default()
+    };
+    for (code, lease) in [
+        (codes::COMMUNICATOR_RUN_FAILED, SENDER_LEASE),
+        (codes::ITEM_SYNC_FAILED, SENDER_LEASE),
+        (codes::EVENTS_FETCH_FAILED, COMPARISON_LEASE),
+        (codes::RESOURCE_LIST_EMPTY, RESOURCE_LIST_LEASE),
+        (codes::LISTENER_UNKNOWN_ERROR, LISTENER_LEASE),
+        (codes::SERVICE_ACCOUNT_MISSING, LISTENER_LEASE),
+    ] {
+        assert!(!over(code, "", &with(&[(lease, "me")])), "{}: it is here", code.id);
+        assert!(!over(code, "", &with(&[])), "{}: it is nobody's, and may be taken here again", code.id);
+        assert!(over(code, "", &with(&[(lease, "other")])), "{}", code.id);
+        assert!(!over(code, "", &with(&[("housekeeping", "other")])), "{}: another duty", code.id);
+    }
+    // three duties call Planner
+    let calls = |sender: &str, comparison: &str, list: &str| {
+        with(&[(SENDER_LEASE, sender), (COMPARISON_LEASE, comparison), (RESOURCE_LIST_LEASE, list)])
+    };
+    let code = codes::PLANNER_ANSWER_UNUSABLE;
+    assert!(over(code, "", &calls("other", "third", "other")));
+    assert!(!over(code, "", &calls("other", "me", "other")), "it may have been the comparison's");
+    assert!(!over(code, "", &with(&[(SENDER_LEASE, "other")])), "the others are nobody's");
+    // what every instance does, and what groups and shards do, stays
+    for code in [codes::COMMUNICATOR_DATABASE_FAILED, codes::DATABASE_UNREACHABLE] {
+        assert!(!over(code, "", &calls("other", "other", "other")), "{}", code.id);
+    }
+}
+
 #[test]
 fn what_is_counted_is_looked_for_once_each() {
     let counted: [(u16, &str); 7] =

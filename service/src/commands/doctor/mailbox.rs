@@ -1,10 +1,12 @@
 //! Why are the appointments of a mailbox not in step? The steps of appendix I, and those of ours.
 
 use calendar::{MailAddress, codes};
+use jiff::{SignedDuration, Timestamp};
 use store::alerts::Alert;
-use store::inspect::{MailboxFacts, Tombstone, Unsent};
+use store::inspect::{Happening, HistoryQuery, MailboxFacts, Tombstone, Unsent};
 use store::operations::Scope;
 use store::resource_list::lists::ListEntry;
+use url::Url;
 
 use super::super::diff::{Sending, failure_values, hold_text};
 use super::super::show::{maybe, moment};
@@ -26,9 +28,29 @@ struct Found {
     sending: Sending,
     /// Whether Planner can be reached from here.
     way: Way,
+    /// Whether its Exchange can be.
+    exchange: Way,
+    /// The address of Exchange is configured: nobody asked where the mailbox is.
+    is_configured: bool,
+    /// Its full read fails.
+    full_read: Option<FailingRead>,
 }
 
-/// All steps; `offline`: without trying to reach Planner.
+/// A full read that failed and is tried again, or was set aside.
+struct FailingRead {
+    /// When it was asked for.
+    at: Timestamp,
+    /// How often.
+    attempts: i32,
+    error: String,
+}
+
+/// So far back it is looked for a full read that was asked for and fails.
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Among so many of the latest happenings.
+const LOOK_MAX: u32 = 1_000;
+
+/// All steps; `offline`: without trying to reach Planner and Exchange.
 pub(super) async fn steps(desk: &Desk, mail: &MailAddress, offline: bool) -> Result<Vec<Step>, CommandError> {
     let sending = Sending::now(desk).await?;
     let way = host::reach(desk.config.planner.service_url.as_ref(), offline).await;
@@ -41,6 +63,10 @@ pub(super) async fn steps(desk: &Desk, mail: &MailAddress, offline: bool) -> Res
     let stopped = stopped(&desk.store.work().await?);
     let mut unsent = desk.store.unsent(&Scope::One(mail.clone()), 10_000).await?.keys;
     unsent.sort_by_key(|key| key.decided_at);
+    let located = facts.endpoint.as_deref().and_then(|endpoint| Url::parse(endpoint).ok());
+    let address = located.as_ref().or(ready::exchange_url(&desk.config));
+    let exchange = host::reach(address, offline).await;
+    let full_read = failing_read(desk, mail).await?;
     let found = Found {
         mail: mail.to_string(),
         facts,
@@ -49,14 +75,35 @@ pub(super) async fn steps(desk: &Desk, mail: &MailAddress, offline: bool) -> Res
         oldest: unsent.into_iter().next(),
         sending,
         way,
+        exchange,
+        is_configured: desk.config.exchange.autodiscover_url.is_none(),
+        full_read,
     };
     Ok(judge(&found))
 }
+
+/// The full read of the mailbox that failed last and waits.
+async fn failing_read(desk: &Desk, mail: &MailAddress) -> Result<Option<FailingRead>, CommandError> {
+    let since = desk.now().checked_sub(LOOK_BACK).unwrap_or(Timestamp::MIN);
+    let query = HistoryQuery { mail, origin_id: None, since, limit: LOOK_MAX };
+    let history = desk.store.history(&query).await?;
+    let failing = history.entries.into_iter().rev().find_map(|entry| match entry.what {
+        Happening::Failing { kind, attempts, error, .. } if kind == FULL_READ => {
+            Some(FailingRead { at: entry.at, attempts, error: error.unwrap_or_default() })
+        }
+        _ => None,
+    });
+    Ok(failing)
+}
+
+/// The kind of notification that asks for a full read.
+const FULL_READ: &str = "FullRead";
 
 /// The steps, by what was found. Pure.
 fn judge(found: &Found) -> Vec<Step> {
     let mut steps = vec![known(found), used(found), synchronised(found)];
     if found.facts.deleted_date.is_none() {
+        steps.push(ready::reached(d::EXCHANGE, found.exchange.clone()));
         steps.extend([exists(found), readable(found), stages(found), listened(found), adopted(found)]);
         steps.extend([notified(found), decided(found)]);
     }
@@ -137,15 +184,29 @@ const NOT_THERE: [&str; 5] = [
     "InvalidUser",
 ];
 
+/// The code with which Exchange said that there is no such mailbox.
+fn not_there(facts: &MailboxFacts) -> Option<&String> {
+    facts.error_code.as_ref().filter(|code| NOT_THERE.contains(&code.as_str()))
+}
+
 fn exists(found: &Found) -> Step {
     let facts = &found.facts;
-    if let Some(code) = facts.error_code.as_ref().filter(|code| NOT_THERE.contains(&code.as_str())) {
+    if let Some(code) = not_there(facts) {
         let text = facts.error_description.clone().unwrap_or_default();
         let evidence = said(t::EXISTS_NOT, [("code", code.clone()), ("text", text)]);
         let next = said(t::EXISTS_NEXT, [("mailbox", found.mail.clone())]);
         return Step::new(t::EXISTS, Verdict::Fail, evidence, next);
     }
     match (&facts.endpoint, facts.located_at) {
+        (Some(endpoint), _) if found.is_configured => {
+            let evidence = said(t::EXISTS_CONFIGURED, [("endpoint", endpoint.clone())]);
+            // who was listened to or read is there
+            if facts.subscribed || facts.last_full_sync.is_some() {
+                Step::ok(t::EXISTS, evidence)
+            } else {
+                Step::open(t::EXISTS, evidence)
+            }
+        }
         (Some(endpoint), at) => {
             Step::ok(t::EXISTS, said(t::EXISTS_OK, [("endpoint", endpoint.clone()), ("at", maybe(at))]))
         }
@@ -156,6 +217,10 @@ fn exists(found: &Found) -> Step {
 fn readable(found: &Found) -> Step {
     let facts = &found.facts;
     let mailbox = || [("mailbox", found.mail.clone())];
+    if not_there(facts).is_some() {
+        // rights have nothing to do with that
+        return Step::open(t::READABLE, plain(t::READABLE_NOT_THERE));
+    }
     if let Some(code) = &facts.error_code {
         let evidence = said(
             t::READABLE_NOT,
@@ -170,6 +235,9 @@ fn readable(found: &Found) -> Step {
             if is_outage(code) { plain(t::READABLE_OUTAGE_NEXT) } else { said(t::READABLE_NEXT, mailbox()) };
         return Step::new(t::READABLE, Verdict::Fail, evidence, next);
     }
+    if let Some(step) = reading_fails(found) {
+        return step;
+    }
     let Some(at) = facts.last_full_sync else {
         let next = said(t::READABLE_NOT_YET_NEXT, mailbox());
         return Step::new(t::READABLE, Verdict::Warn, plain(t::READABLE_NOT_YET), next);
@@ -179,6 +247,33 @@ fn readable(found: &Found) -> Step {
         return Step::new(t::READABLE, Verdict::Warn, evidence, said(t::READABLE_PARTLY_NEXT, mailbox()));
     }
     Step::ok(t::READABLE, said(t::READABLE_OK, [("at", moment(at))]))
+}
+
+/// It was read once, or is to be, and cannot be read now: by its full read, or by the alerts that stand.
+fn reading_fails(found: &Found) -> Option<Step> {
+    let is_reading = |alert: &&Alert| {
+        alert.code == codes::EXCHANGE_CONNECTION_FAILED.id || alert.code == codes::MAILBOX_UNREACHABLE.id
+    };
+    let of_it = |alert: &&Alert| alert.subjects.contains(&found.mail);
+    // the first few are named; a longer list may hold it, too
+    let of_many = |alert: &&Alert| alert.subjects.len() >= alerts::NAMED_MAX;
+    let standing = || found.alerts.iter().filter(is_reading);
+    let (verdict, evidence) = if let Some(read) = &found.full_read {
+        let values =
+            [("text", read.error.clone()), ("count", read.attempts.to_string()), ("at", moment(read.at))];
+        (Verdict::Fail, said(t::READABLE_FAILS, values))
+    } else {
+        let named = standing().find(of_it).map(|alert| (Verdict::Fail, t::READABLE_ALERT, alert));
+        let many = || standing().find(of_many).map(|alert| (Verdict::Warn, t::READABLE_ALERT_MANY, alert));
+        let (verdict, text, alert) = named.or_else(many)?;
+        (verdict, said(text, [("code", alert.code.to_string()), ("at", moment(alert.since))]))
+    };
+    let next = if matches!(found.exchange, Way::Closed { .. }) {
+        plain(t::READABLE_OUTAGE_NEXT)
+    } else {
+        said(t::READABLE_FAILS_NEXT, [("mailbox", found.mail.clone())])
+    };
+    Some(Step::new(t::READABLE, verdict, evidence, next))
 }
 
 fn stages(found: &Found) -> Step {
@@ -312,13 +407,12 @@ fn decided(found: &Found) -> Step {
 
 /// Can Planner be reached, and do calls to it work? As `doctor` tells the way there, and by the log of calls.
 fn planner(sending: &Sending, way: Way) -> Step {
-    let is_closed = matches!(way, Way::Closed { .. });
     let step = ready::reached(t::PLANNER, way);
     let Some(failure) = &sending.failure else { return step };
-    let next = match (is_closed, failure.event_id) {
-        (true, _) => plain(d::REACH_NEXT),
-        (false, Some(code)) => said(t::PLANNER_FAILS_NEXT, [("code", code.to_string())]),
-        (false, None) => plain(t::SENT_FAILS_NEXT),
+    let next = match (step.next, failure.event_id) {
+        (Some(closed), _) => closed,
+        (None, Some(code)) => said(t::PLANNER_FAILS_NEXT, [("code", code.to_string())]),
+        (None, None) => plain(t::SENT_FAILS_NEXT),
     };
     let mut evidence = said(t::PLANNER_FAILS, [("since", moment(failure.since))]).with("way", step.evidence);
     evidence.values.extend(failure_values(failure));

@@ -42,11 +42,12 @@ pub(super) async fn steps(config: &Config, store: Result<&Store, Absent>, offlin
         _ => false,
     };
     let answered = work.as_ref().and_then(|work| work.queues.resource_list_fetched_at);
+    let known = work.as_ref().ok_or(unknown(&database));
     let mut steps = vec![
         agreement(answered),
         ordered(config),
         approved(answered),
-        account(config, work.as_ref(), credentials, refused),
+        account(config, known, credentials, refused),
         machine(&Host::here(&config.database.data_dir)),
         Step::ok(t::PROGRAM, said(t::PROGRAM_IS, [("version", env!("CARGO_PKG_VERSION").to_owned())])),
         certificate(config, SystemClock.now()),
@@ -56,10 +57,18 @@ pub(super) async fn steps(config: &Config, store: Result<&Store, Absent>, offlin
     steps.push(user());
     steps.push(log(config, store.filter(|_| work.is_some())).await);
     steps.push(configured(config));
-    steps.push(started(work.as_ref()));
+    steps.push(started(known));
     steps.push(reached(t::EXCHANGE, host::reach(exchange_url(config), offline).await));
     steps.push(reached(t::PLANNER, host::reach(config.planner.service_url.as_ref(), offline).await));
     steps
+}
+
+/// Why the stages and what they work with cannot be told.
+fn unknown(database: &Result<DatabaseFacts, Absent>) -> Text {
+    match database {
+        Ok(found) if !found.missing.is_empty() => t::UNKNOWN_WITHOUT_SCHEMA,
+        _ => t::UNKNOWN_WITHOUT_DATABASE,
+    }
 }
 
 fn answered_at(at: Timestamp) -> Said {
@@ -88,8 +97,11 @@ fn approved(answered: Option<Timestamp>) -> Step {
 }
 
 /// `refused`: an instance was refused by Exchange (9006), and not let in since.
-fn account(config: &Config, work: Option<&Work>, credentials: Option<usize>, refused: bool) -> Step {
-    let Some(work) = work else { return Step::open(t::ACCOUNT, plain(t::UNKNOWN_WITHOUT_DATABASE)) };
+fn account(config: &Config, work: Result<&Work, Text>, credentials: Option<usize>, refused: bool) -> Step {
+    let work = match work {
+        Ok(work) => work,
+        Err(unknown) => return Step::open(t::ACCOUNT, plain(unknown)),
+    };
     let listened: u64 = work.groups.iter().map(|group| group.subscribed).sum();
     let evidence = match (credentials, &config.exchange.user) {
         (Some(count), _) if count > 0 => {
@@ -269,17 +281,23 @@ fn configured(config: &Config) -> Step {
             plain(t::CONFIGURED_NEXT),
         );
     }
-    let warnings = config.warnings();
-    if warnings.is_empty() {
-        return Step::ok(t::CONFIGURED, plain(t::CONFIGURED_OK));
+    match warned(config) {
+        None => Step::ok(t::CONFIGURED, plain(t::CONFIGURED_OK)),
+        Some(what) => Step::new(t::CONFIGURED, Verdict::Warn, what, plain(t::CONFIGURED_NEXT)),
     }
-    let what = said(t::CONFIGURED_WARN, [("what", warnings.join("; "))]);
-    Step::new(t::CONFIGURED, Verdict::Warn, what, plain(t::CONFIGURED_NEXT))
 }
 
-fn started(work: Option<&Work>) -> Step {
-    let Some(work) = work else {
-        return Step::open(t::STARTED, plain(t::UNKNOWN_WITHOUT_DATABASE));
+/// What is to be looked at in the configuration, one after the other.
+fn warned(config: &Config) -> Option<Said> {
+    let warnings =
+        config.remarks().into_iter().map(|(text, values)| Said { text, values, words: Vec::new() });
+    warnings.reduce(|all, one| plain(t::CONFIGURED_BOTH).with("first", all).with("then", one))
+}
+
+fn started(work: Result<&Work, Text>) -> Step {
+    let work = match work {
+        Ok(work) => work,
+        Err(unknown) => return Step::open(t::STARTED, plain(unknown)),
     };
     let still = stopped(work);
     match work.queues.resource_list_fetched_at {
@@ -295,7 +313,8 @@ fn started(work: Option<&Work>) -> Step {
     }
 }
 
-fn exchange_url(config: &Config) -> Option<&Url> {
+/// Where Exchange, or what tells of it, is looked for.
+pub(super) fn exchange_url(config: &Config) -> Option<&Url> {
     config.exchange.autodiscover_url.as_ref().or(config.exchange.service_url.as_ref())
 }
 
@@ -305,12 +324,15 @@ pub(super) fn reached(title: Text, way: Way) -> Step {
         Way::NoAddress => Step::open(title, plain(t::NO_ADDRESS)),
         Way::NotTried => Step::open(title, plain(t::NOT_TRIED)),
         Way::Open(address) => Step::ok(title, said(t::REACHED, [("address", address)])),
-        Way::Closed { address, why } => Step::new(
-            title,
-            Verdict::Fail,
-            said(t::NOT_REACHED, [("address", address), ("why", why)]),
-            plain(t::REACH_NEXT),
-        ),
+        Way::Closed { address, why } => {
+            let port = address.rsplit(':').next().unwrap_or_default().to_owned();
+            Step::new(
+                title,
+                Verdict::Fail,
+                said(t::NOT_REACHED, [("address", address), ("why", why)]),
+                said(t::REACH_NEXT, [("port", port)]),
+            )
+        }
     }
 }
 
@@ -349,6 +371,30 @@ mod tests {
         assert_eq!((of(t::PROGRAM).verdict, of(t::CERTIFICATE).verdict), (Verdict::Ok, Verdict::Warn));
     }
 
+    /// Each warning once, in the language of whoever asks.
+    #[test]
+    fn what_is_to_be_looked_at_in_the_configuration_is_told_in_both_languages() {
+        let text = "[planner]\ndry_run = true\n[exchange]\nservice_url = \"http://mail.example.dk/x\"\n";
+        let config = Config::parse(Path::new("x.toml"), text, []).unwrap();
+        let english = "exchange.service_url is plain http: the password of the service account crosses the network \
+                       unencrypted; planner.dry_run is true: everything is decided and compared, nothing is sent";
+        assert_eq!(config.warnings().join("; "), english);
+        let told = warned(&config).unwrap();
+        assert_eq!(told.words(Language::En), english);
+        let danish = told.words(Language::Da);
+        assert!(danish.contains("; planner.dry_run er true: alt afgøres og sammenlignes"), "{danish}");
+        assert_eq!(config.warnings_in(Language::Da).join("; "), danish);
+    }
+
+    #[test]
+    fn the_port_that_must_be_open_is_that_of_the_address() {
+        let way = Way::Closed { address: "::1:8443".to_owned(), why: "refused".to_owned() };
+        let next = reached(t::PLANNER, way).next.unwrap();
+        for language in [Language::En, Language::Da] {
+            assert!(next.words(language).contains("port 8443 "), "{}", next.words(language));
+        }
+    }
+
     #[test]
     fn rights_on_no_tables_are_not_judged() {
         let mut found = DatabaseFacts {
@@ -361,6 +407,10 @@ mod tests {
             owner: false,
         };
         let [_, schema, rights] = database_steps(&Ok(found.clone()));
+        // the database is there
+        let open = started(Err(unknown(&Ok(found.clone()))));
+        assert_eq!(open.verdict, Verdict::Open);
+        assert!(open.evidence.words(Language::En).contains("kommuneklient migrate"), "{open:?}");
         assert_eq!((schema.verdict, rights.verdict), (Verdict::Fail, Verdict::Open));
         assert!(rights.evidence.words(Language::En).contains("no tables yet"));
         found.tables = 1;

@@ -41,6 +41,7 @@ fn all() -> Vec<CommandError> {
         E::InCall { count: 1 },
         E::InCall { count: 2 },
         E::StillHeld { mail: mail(), count: 2 },
+        E::LastOnWhitelist { mail: mail() },
         E::NothingKnown { mail: mail() },
         E::NotRediscovered,
         E::DryRun { differs: false },

@@ -38,6 +38,33 @@ fn a_code_says_when_it_alerts_what_to_do_and_where_it_is_told_instead() {
 }
 
 #[test]
+fn what_is_to_be_replaced_in_a_command_is_said_in_the_language() {
+    for (command, danish) in [
+        ("kommuneklient doctor MAILBOX", "kommuneklient doctor POSTKASSE"),
+        ("kommuneklient config check FILE", "kommuneklient config check FIL"),
+        ("kommuneklient withheld show RUN", "kommuneklient withheld show KØRSEL"),
+    ] {
+        assert_eq!(command_in(command, Language::En), command);
+        assert_eq!(command_in(command, Language::Da), danish);
+    }
+    for entry in REGISTRY {
+        let danish = explained(entry, Language::Da);
+        let english = danish.split_whitespace().find(|word| matches!(*word, "MAILBOX" | "FILE" | "RUN"));
+        assert_eq!(english, None, "{danish}");
+    }
+}
+
+/// Who is refused is found in the log, and who cannot fetch looks at the way there first.
+#[test]
+fn hints_of_refused_calls_and_of_failed_fetches_look_where_the_cause_is() {
+    let refused = explained(codes::by_id(9510).unwrap(), Language::En);
+    assert!(refused.contains("old token") && !refused.contains("kommuneklient operations"), "{refused}");
+    let fetch = codes::by_id(3936).unwrap().look;
+    assert_eq!(fetch.commands.first(), Some(&"kommuneklient doctor"));
+    assert!(fetch.words.en.contains("network") && fetch.words.da.contains("netværk"), "{fetch:?}");
+}
+
+#[test]
 fn the_listing_puts_codes_together_that_mean_the_same() {
     let text = listing(Language::En);
     assert!(text.contains("6201-6207"), "{text}");

@@ -10,9 +10,9 @@ use store::outbox::Operation;
 
 use super::super::diff::{Sending, failure_values};
 use super::super::show::{counted_in, moment, times};
-use super::super::{reasons, stored};
+use super::super::{reasons, stored, withheld as runs};
 use crate::acts;
-use crate::texts::{Language, Text, explain as t, withheld, words as w};
+use crate::texts::{Language, Text, explain as t, in_language, withheld, words as w};
 
 /// Says texts in one language.
 #[derive(Clone, Copy)]
@@ -62,6 +62,15 @@ fn with(text: Option<&String>) -> String {
     text.filter(|text| !text.is_empty()).map(|text| format!(": {text}")).unwrap_or_default()
 }
 
+/// What an event of the log says: the log is English, so for others what the code means stands before it.
+fn event_text(event_id: i32, logged: &str, language: Language) -> String {
+    let known = u16::try_from(event_id).ok().and_then(codes::by_id);
+    match (language, known) {
+        (Language::En, _) | (_, None) => logged.to_owned(),
+        (_, Some(entry)) => format!("{}: {logged}", in_language(entry.meaning, language)),
+    }
+}
+
 /// In words.
 pub(super) fn of(what: &Happening, language: Language) -> String {
     use Happening as H;
@@ -75,6 +84,10 @@ pub(super) fn of(what: &Happening, language: Language) -> String {
         H::Withdrawn { by } => voice.fill(t::WITHDRAWN, &[("by", by)]),
         H::Located { endpoint } => voice.fill(t::LOCATED, &[("endpoint", endpoint)]),
         H::ListenedTo => voice.say(t::LISTENED),
+        // it was never tried: nobody may, or nobody knows where
+        H::CannotBeListenedTo { code, text, count: 0 } => {
+            voice.fill(t::NOT_LISTENED_UNTRIED, &[("code", code)]) + &with(text.as_ref())
+        }
         H::CannotBeListenedTo { code, text, count } => {
             voice.fill(t::NOT_LISTENED, &[("times", &voice.times(*count)), ("code", code)])
                 + &with(text.as_ref())
@@ -83,7 +96,9 @@ pub(super) fn of(what: &Happening, language: Language) -> String {
         H::ReadInFull { whole: Some(false) } => voice.say(t::READ_PARTLY),
         H::ReadInFull { .. } => voice.say(t::READ),
         H::Compared => voice.say(t::COMPARED),
-        H::Asked { .. } | H::Event { .. } | H::Acted { .. } | H::Withheld { .. } => acted(what, voice),
+        H::Asked { .. } | H::Event { .. } | H::Acted { .. } | H::Withheld { .. } | H::Settled { .. } => {
+            acted(what, voice)
+        }
         H::Notified { .. } | H::Handled { .. } | H::Failing { .. } => notification(what, voice),
         H::Decided { .. }
         | H::Called { .. }
@@ -103,7 +118,8 @@ fn acted(what: &Happening, voice: Voice) -> String {
         }
         Happening::Event { event_id, severity, message } => {
             let severity = voice.word(stored::severity(severity), severity);
-            voice.fill(t::EVENT, &[("id", event_id), ("severity", &severity), ("message", message)])
+            let message = event_text(*event_id, message, voice.0);
+            voice.fill(t::EVENT, &[("id", event_id), ("severity", &severity), ("message", &message)])
         }
         Happening::Acted { act, by, reason } => {
             voice.fill(t::ACTED, &[("by", by), ("act", act)]) + &with(reason.as_ref())
@@ -118,6 +134,10 @@ fn acted(what: &Happening, voice: Voice) -> String {
             let values: [(&str, &dyn Display); 5] =
                 [("n", keys), ("all", there), ("source", &source), ("run", run), ("state", &state)];
             voice.fill(t::WITHHELD, &values)
+        }
+        Happening::Settled { run, state, by } => {
+            let settled = runs::settled(state, by, voice.0);
+            voice.fill(t::SETTLED, &[("run", run), ("settled", &settled)])
         }
         _ => String::new(),
     }
@@ -138,7 +158,12 @@ fn notification(what: &Happening, voice: Voice) -> String {
             voice.fill(handled, &values) + &with(text.as_ref())
         }
         Happening::Failing { id, attempts, error, set_aside, .. } => {
-            let failing = if *set_aside { t::ASIDE } else { t::FAILING };
+            let failing = match (set_aside, attempts) {
+                (true, _) => t::ASIDE,
+                // what is not its own fault is not counted
+                (false, 0) => t::PUT_OFF,
+                (false, _) => t::FAILING,
+            };
             voice.fill(failing, &[("id", id), ("times", &voice.times(*attempts))]) + &with(error.as_ref())
         }
         _ => String::new(),
@@ -147,8 +172,14 @@ fn notification(what: &Happening, voice: Voice) -> String {
 
 fn sending(what: &Happening, voice: Voice) -> String {
     match what {
-        Happening::Decided { origin_id, version, wanted, slot, bulk, overruled_at, .. } => {
-            let by = voice.say(if *bulk { t::BY_PULL } else { t::BY_CHANGE });
+        Happening::Decided { origin_id, version, wanted, slot, bulk, overruled_at, withdrawn_by, .. } => {
+            let by = match (bulk, withdrawn_by) {
+                (_, Some(who)) => voice.fill(t::BY_WITHDRAWAL, &[("who", who)]),
+                (false, None) => voice.say(t::BY_CHANGE),
+                (true, None) if *wanted => voice.say(t::BY_PULL),
+                // who comes back is not withdrawn any more
+                (true, None) => voice.say(t::BY_PULL_OR_WITHDRAWAL),
+            };
             let at = slot.as_ref().map(|slot| format!(", {}", times(voice.0, slot))).unwrap_or_default();
             let verdict = voice.say(if *wanted { t::TO_HOLD } else { t::NOT_TO_HOLD }) + &at;
             let values: [(&str, &dyn Display); 4] =
@@ -315,12 +346,14 @@ pub(super) fn fields(what: &Happening) -> Value {
         H::Failing { id, kind, attempts, set_aside, .. } => {
             json!({ "what": "failing", "id": id, "kind": kind, "attempts": attempts, "set_aside": set_aside })
         }
-        H::Decided { origin_id, version, wanted, slot, bulk, reading_began, overruled_at } => json!({
-            "what": "decided", "origin_id": origin_id.as_str(), "version": version, "there": wanted,
-            "start": slot.map(|slot| slot.start.to_string()), "end": slot.map(|slot| slot.end.to_string()),
-            "bulk": bulk, "reading_began": reading_began.map(|at| at.to_string()),
-            "overruled_at": overruled_at.map(|at| at.to_string()),
-        }),
+        H::Decided { origin_id, version, wanted, slot, bulk, reading_began, overruled_at, withdrawn_by } => {
+            json!({
+                "what": "decided", "origin_id": origin_id.as_str(), "version": version, "there": wanted,
+                "start": slot.map(|slot| slot.start.to_string()), "end": slot.map(|slot| slot.end.to_string()),
+                "bulk": bulk, "reading_began": reading_began.map(|at| at.to_string()),
+                "overruled_at": overruled_at.map(|at| at.to_string()), "withdrawn_by": withdrawn_by,
+            })
+        }
         H::Called { call_id, operation, items } => {
             json!({ "what": "called", "call_id": call_id.to_string(), "operation": operation, "items": items })
         }
@@ -340,6 +373,7 @@ pub(super) fn fields(what: &Happening) -> Value {
         H::Withheld { run, source, keys, there, state } => json!({
             "what": "withheld", "run": run, "source": source, "keys": keys, "there": there, "state": state,
         }),
+        H::Settled { run, state, by } => json!({ "what": "settled", "run": run, "state": state, "by": by }),
         H::Asked { id, kind, by, all } => {
             json!({ "what": "asked", "operation": id, "kind": kind, "by": by, "all": all })
         }

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use base::event_entry::Clears;
 use calendar::codes;
 use serde_json::{Value, json};
-use store::alerts::{Alert, OpenMatters};
+use store::alerts::{Alert, OpenMatters, named, not_named};
 use store::withheld::{WithheldRun, WithheldSource};
 
 use crate::alert_keeper::states;
-use crate::texts::{Language, in_language};
+use crate::texts::{Language, in_language, status as t};
 
 /// An alert names no more subjects than this; more of them may be concerned.
-const NAMED_MAX: usize = 5;
+pub(crate) const NAMED_MAX: usize = 5;
 
 /// One alert a code, whichever instances tell of it: since the earliest of them, about the subjects of all.
 pub(crate) fn merged(told: Vec<(String, Alert)>) -> Vec<Alert> {
@@ -25,11 +25,11 @@ pub(crate) fn merged(told: Vec<(String, Alert)>) -> Vec<Alert> {
         known.since = known.since.min(alert.since);
         known.last_at = known.last_at.max(alert.last_at);
         known.occurrences = known.occurrences.saturating_add(alert.occurrences);
-        for subject in alert.subjects {
-            if !known.subjects.contains(&subject) {
-                known.subjects.push(subject);
-            }
-        }
+        let (names, more) = named(&alert.subjects);
+        let (known_names, known_more) = named(&known.subjects);
+        let others = names.iter().filter(|name| !known_names.contains(name));
+        let all = known_names.iter().chain(others).cloned();
+        known.subjects = all.chain(not_named(known_more.saturating_add(more))).collect();
     }
     alerts.sort_by_key(|alert| alert.code);
     alerts
@@ -73,7 +73,8 @@ pub(crate) fn name_withheld(alerts: &mut [Alert], runs: &[WithheldRun]) {
         let Some(source) = withheld_by(alert.code) else { continue };
         let of_it = runs.iter().filter(|run| run.source == source);
         let mails: BTreeSet<String> = of_it.map(|run| run.mail.to_string()).collect();
-        alert.subjects = mails.into_iter().take(NAMED_MAX).collect();
+        let more = not_named(mails.len().saturating_sub(NAMED_MAX));
+        alert.subjects = mails.into_iter().take(NAMED_MAX).chain(more).collect();
     }
 }
 
@@ -81,6 +82,33 @@ pub(crate) fn name_withheld(alerts: &mut [Alert], runs: &[WithheldRun]) {
 fn kind_of_subjects(alert: &Alert) -> Option<&'static str> {
     let withheld = withheld_by(alert.code).map(|_| "mailbox");
     codes::by_id(alert.code).and_then(|entry| entry.per).or(withheld)
+}
+
+/// What the alert is about, in words: the first few, and how many more; nothing where it is about the whole.
+pub(crate) fn about(alert: &Alert, language: Language) -> String {
+    let kind = kind_of_subjects(alert);
+    let (names, more) = named(&alert.subjects);
+    let mut words: Vec<String> =
+        names.iter().take(NAMED_MAX).map(|name| subject(kind, name, language)).collect();
+    let more = more.saturating_add(names.len().saturating_sub(NAMED_MAX));
+    if more > 0 {
+        words.push(t::AND_MORE.fill(language, &[("count", &more)]));
+    }
+    words.join(", ")
+}
+
+/// A subject of this kind in words; mailboxes say themselves what they are.
+fn subject(kind: Option<&str>, name: &str, language: Language) -> String {
+    let text = match kind {
+        // what was counted as one
+        _ if name == "others" => return t::OTHERS.say(language).to_owned(),
+        Some("group") => t::ABOUT_GROUP,
+        Some("account") if name == "0" => return t::OF_CONFIGURATION.say(language).to_owned(),
+        Some("account") => t::ABOUT_ACCOUNT,
+        Some("shard") => t::ABOUT_SHARD,
+        _ => return name.to_owned(),
+    };
+    text.fill(language, &[("name", &name)])
 }
 
 /// The alerts about the stream of this group.
@@ -95,6 +123,7 @@ pub(crate) fn of_group(alerts: &[Alert], group: i64) -> impl Iterator<Item = &Al
 
 /// An alert for programs.
 pub(super) fn value(alert: &Alert) -> Value {
+    let (names, more) = named(&alert.subjects);
     json!({
         "code": alert.code,
         "meaning": meaning(alert.code, Language::En),
@@ -103,7 +132,8 @@ pub(super) fn value(alert: &Alert) -> Value {
         "last_at": alert.last_at.to_string(),
         "occurrences": alert.occurrences,
         "about": kind_of_subjects(alert),
-        "subjects": alert.subjects,
+        "subjects": names,
+        "more": more,
     })
 }
 
@@ -156,6 +186,39 @@ mod tests {
         assert_eq!(alerts[0].subjects, ["1"]);
         let about = |alert: &Alert| value(alert)["about"].clone();
         assert_eq!((about(&alerts[1]), about(&alerts[0])), (json!("mailbox"), json!("group")));
+    }
+
+    /// Regression: subjects were cut at five without a word, and a bare number said neither group nor account.
+    #[test]
+    fn subjects_say_what_they_are_and_how_many_are_not_named() {
+        for (code, subjects, english, danish) in [
+            (4908, &["1", "12"][..], "group 1, group 12", "gruppe 1, gruppe 12"),
+            (4906, &["a@x.dk"], "a@x.dk", "a@x.dk"),
+            (9006, &["0", "3"], "(configuration), account 3", "(konfiguration), konto 3"),
+            (6906, &[], "", ""),
+            (
+                4908,
+                &["1", "2", "3", "4", "others", "+7"],
+                "group 1, group 2, group 3, group 4, others, and 7 more",
+                "gruppe 1, gruppe 2, gruppe 3, gruppe 4, andre, og 7 flere",
+            ),
+            (
+                4906,
+                &["a@x", "b@x", "c@x", "d@x", "e@x", "f@x", "+2"],
+                "a@x, b@x, c@x, d@x, e@x, and 3 more",
+                "a@x, b@x, c@x, d@x, e@x, og 3 flere",
+            ),
+        ] {
+            let alert = alert(code, 0, subjects);
+            assert_eq!((&*about(&alert, Language::En), &*about(&alert, Language::Da)), (english, danish));
+        }
+        let told = [["1", "2", "+3"], ["2", "3", "+4"]];
+        let told = told.map(|subjects| (String::new(), alert(4908, 0, &subjects)));
+        let alerts = merged(told.into());
+        assert_eq!(alerts[0].subjects, ["1", "2", "3", "+7"]);
+        assert_eq!(value(&alerts[0])["subjects"], json!(["1", "2", "3"]));
+        assert_eq!(value(&alerts[0])["more"], json!(7));
+        assert_eq!(value(&alert(9101, 0, &[]))["more"], json!(0));
     }
 
     #[test]

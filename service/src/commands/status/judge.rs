@@ -7,6 +7,7 @@ use store::alerts::Alert;
 use store::group_streams::StreamState;
 use store::inspect::{Group, Work};
 use store::instances::Instance;
+use store::shares::{GROUP_LEASES, LISTENER_LEASE, SENDER_LEASE as SENDER, SHARD_LEASES as SHARD};
 
 use super::super::show::moment;
 use super::super::stream::why;
@@ -18,11 +19,6 @@ use crate::texts::{Language, Text};
 const LATE_S: f64 = 120.0;
 /// The same for a notification.
 const SLOW_S: f64 = 120.0;
-/// The lease of who sends; nobody's on purpose in a rehearsal.
-const SENDER: &str = "communicator/planner-batcher";
-
-/// What the leases of the qualifier's shards begin with.
-const SHARD: &str = "qualifier/";
 
 /// A stage (B1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +50,7 @@ impl Stage {
     /// Is the lease one of its?
     fn owns(self, key: &str) -> bool {
         match self {
-            Self::Listener => key == "listener" || key.starts_with("affinity-group/"),
+            Self::Listener => key == LISTENER_LEASE || key.starts_with(GROUP_LEASES),
             Self::Qualifier => key.starts_with(SHARD),
             Self::Communicator => key.starts_with("communicator"),
         }
@@ -65,8 +61,8 @@ impl Stage {
     fn needs(self, key: &str, work: &Work) -> bool {
         match self {
             Self::Listener => {
-                key == "listener"
-                    || work.groups.iter().any(|group| format!("affinity-group/{}", group.id) == key)
+                key == LISTENER_LEASE
+                    || work.groups.iter().any(|group| format!("{GROUP_LEASES}{}", group.id) == key)
             }
             Self::Qualifier => false,
             Self::Communicator => true,
@@ -107,6 +103,13 @@ pub(super) fn stage(work: &Work, stage: Stage) -> StageState {
     state
 }
 
+/// The same, without what is nobody's on purpose: in a rehearsal nobody sends.
+pub(super) fn stage_of(picture: &Picture, one: Stage) -> StageState {
+    let mut state = stage(&picture.work, one);
+    state.missing.retain(|key| !(picture.sending.dry_run && key == SENDER));
+    state
+}
+
 /// The shards of the qualifier that nobody owns: nothing is decided about their mailboxes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct FreeShards {
@@ -139,7 +142,7 @@ pub(super) fn free_shards(work: &Work) -> FreeShards {
 pub(super) enum Pulse {
     /// It renews what it owns.
     Beats,
-    /// It has not done so when it was to.
+    /// It has not done so when it was to; or its row ran out, as in an outage of the database, and it has taken leases since.
     Late,
     /// It has not done so twice in a row: it has died, is paused, or does not reach the database. What it owns is not free
     /// yet.
@@ -162,6 +165,8 @@ impl Pulse {
 /// What was heard of this instance. It is to be heard of three times within its life.
 pub(super) fn pulse(one: &Instance) -> Pulse {
     match one.heard {
+        // what it had owned ran out with its row
+        _ if !one.alive && one.leases > 0 => Pulse::Late,
         _ if !one.alive => Pulse::Gone,
         Some(heard) if heard.ago * 3 > heard.life * 2 => Pulse::Silent,
         Some(heard) if heard.ago * 3 > heard.life => Pulse::Late,
@@ -174,9 +179,11 @@ pub(super) fn short(name: &str) -> &str {
     name.rsplit_once('/').map_or(name, |(short, _)| short)
 }
 
-/// Does no instance of the service run? Whoever runs holds a lease.
+/// Does no instance of the service run? Whoever runs holds a lease, or is among those that are alive: after an outage of
+/// the database nobody has a lease yet, nor one that cannot do its work.
 pub(super) fn nobody_runs(work: &Work) -> bool {
     work.leases.iter().all(|lease| lease.owner.is_none())
+        && work.instances.iter().all(|one| pulse(one) == Pulse::Gone)
 }
 
 /// How the stream of a group stands, as far as the database knows.
@@ -229,8 +236,8 @@ pub(super) struct Remark {
     values: Vec<(&'static str, String)>,
     /// Values that are told in the language of the rest.
     words: Vec<(&'static str, Text)>,
-    /// It is this alert, whose meaning is told in the language of the rest.
-    alert: Option<u16>,
+    /// It is this alert, whose meaning and subjects are told in the language of the rest.
+    alert: Option<Alert>,
     /// It is this stream, the reason of which is told in the language of the rest.
     stream: Option<StreamState>,
 }
@@ -246,9 +253,12 @@ impl Remark {
         let plain = self.values.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display));
         let values: Vec<(&str, &dyn std::fmt::Display)> =
             plain.chain(words.iter().map(|(name, word)| (*name, word as &dyn std::fmt::Display))).collect();
-        let meaning = self.alert.map_or("", |code| alerts::meaning(code, language));
+        let meaning = self.alert.as_ref().map_or("", |alert| alerts::meaning(alert.code, language));
+        let about = self.alert.as_ref().map(|alert| alerts::about(alert, language));
+        let about = about.filter(|names| !names.is_empty()).map(|names| format!(" ({names})"));
         let why = self.stream.as_ref().map(|state| why(state, language)).unwrap_or_default();
-        text.fill(language, &values).replace("{meaning}", meaning).replace("{reason}", &why)
+        let text = text.fill(language, &values).replace("{meaning}", meaning).replace("{reason}", &why);
+        text.replace("{subjects}", &about.unwrap_or_default())
     }
 
     /// In words, and the next step.
@@ -282,8 +292,7 @@ fn still(picture: &Picture) -> Vec<Remark> {
     let parts: Vec<String> = running
         .into_iter()
         .filter(|one| *one != Stage::Qualifier)
-        .flat_map(|one| stage(work, one).missing)
-        .filter(|key| !(picture.sending.dry_run && key == SENDER))
+        .flat_map(|one| stage_of(picture, one).missing)
         .collect();
     if !parts.is_empty() {
         remarks.push(Remark::new(t::R_PART, t::R_PART_NEXT, vec![("parts", parts.join(", "))]));
@@ -313,16 +322,27 @@ fn silent(work: &Work) -> impl Iterator<Item = Remark> {
     })
 }
 
+/// The instances that ended without taking leave, for as long as their rows are kept: good to know, and nothing to be looked
+/// at, since what is nobody's is told apart from it.
+pub(super) fn notes(picture: &Picture) -> Vec<Remark> {
+    let work = &picture.work;
+    let is_done = |state: StageState| state.runs() && state.missing.is_empty();
+    let all_done = Stage::ALL.into_iter().all(|one| is_done(stage_of(picture, one)));
+    let what = if all_done { t::N_GONE_TAKEN_OVER } else { t::N_GONE };
+    let gone = work.instances.iter().filter(|one| pulse(one) == Pulse::Gone);
+    let note = |one: &Instance| {
+        let seen = work.at.checked_sub(one.heard?.ago).ok()?;
+        let values = vec![("instance", short(&one.name).to_owned()), ("at", moment(seen))];
+        Some(Remark::new(what, t::N_GONE_NEXT, values))
+    };
+    gone.filter_map(note).collect()
+}
+
 /// The alerts that stand, the critical ones first.
 fn standing(picture: &Picture) -> Vec<Remark> {
     let remark = |alert: &Alert| {
-        let about = match alert.subjects.as_slice() {
-            [] => String::new(),
-            names => format!(" ({})", names.join(", ")),
-        };
-        let values =
-            vec![("code", alert.code.to_string()), ("since", moment(alert.since)), ("subjects", about)];
-        Remark { alert: Some(alert.code), ..Remark::new(t::R_ALERT, t::R_ALERT_NEXT, values) }
+        let values = vec![("code", alert.code.to_string()), ("since", moment(alert.since))];
+        Remark { alert: Some(alert.clone()), ..Remark::new(t::R_ALERT, t::R_ALERT_NEXT, values) }
     };
     let (critical, others): (Vec<&Alert>, Vec<&Alert>) =
         picture.alerts.iter().partition(|alert| alerts::is_critical(alert));

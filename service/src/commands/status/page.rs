@@ -9,7 +9,7 @@ use super::super::diff::waits;
 use super::super::show::{moment, pairs, table};
 use super::super::stored;
 use super::super::stream::words;
-use super::judge::{self, Pulse, Stage, Stream, age, short};
+use super::judge::{self, Pulse, Remark, Stage, Stream, age, short};
 use super::{Picture, age_s, alerts, event_meaning};
 use crate::texts::status as t;
 use crate::texts::{Language, Text};
@@ -43,11 +43,17 @@ fn headings<const N: usize>(texts: [Text; N], language: Language) -> [&'static s
 }
 
 fn remarks(picture: &Picture, language: Language) -> String {
-    let remarks = judge::remarks(picture);
-    if remarks.is_empty() {
-        return t::WELL.say(language).to_owned();
+    let (remarks, notes) = (judge::remarks(picture), judge::notes(picture));
+    let title = if remarks.is_empty() { t::WELL } else { t::NOT_WELL };
+    let mut text = told(title, &remarks, language);
+    if !notes.is_empty() {
+        text.push_str(&format!("\n\n{}", told(t::NOTES, &notes, language)));
     }
-    let mut text = t::NOT_WELL.say(language).to_owned();
+    text
+}
+
+fn told(title: Text, remarks: &[Remark], language: Language) -> String {
+    let mut text = title.say(language).to_owned();
     for (what, next) in remarks.iter().map(|remark| remark.text(language)) {
         text.push_str(&format!("\n  {what}\n    {}: {next}", t::NEXT.say(language)));
     }
@@ -60,7 +66,7 @@ fn standing(picture: &Picture, language: Language) -> String {
             alert.code.to_string(),
             alerts::meaning(alert.code, language).to_owned(),
             if alerts::is_critical(alert) { t::CRITICAL.say(language).to_owned() } else { String::new() },
-            alert.subjects.join(", "),
+            alerts::about(alert, language),
             alert.occurrences.to_string(),
             moment(alert.since),
             moment(alert.last_at),
@@ -73,14 +79,17 @@ fn standing(picture: &Picture, language: Language) -> String {
 
 fn stages(picture: &Picture, language: Language) -> String {
     let row = |stage: Stage| {
-        let state = judge::stage(&picture.work, stage);
+        let state = judge::stage_of(picture, stage);
         let words = match (state.runs(), state.missing.is_empty()) {
             (true, true) => t::RUNS.say(language).to_owned(),
             (true, false) if stage == Stage::Qualifier => {
                 let shards = judge::free_shards(&picture.work);
                 t::RUNS_SHARDS.fill(language, &[("count", &shards.free.len()), ("all", &shards.all)])
             }
-            (true, false) => t::RUNS_PARTLY.fill(language, &[("missing", &state.missing.join(", "))]),
+            (true, false) => {
+                let text = if state.missing.len() > 1 { t::RUN_PARTLY } else { t::RUNS_PARTLY };
+                text.fill(language, &[("missing", &state.missing.join(", "))])
+            }
             (false, _) => t::STANDS_STILL.say(language).to_owned(),
         };
         let owners: Vec<&str> = state.owners.iter().map(|owner| short(owner)).collect();

@@ -16,7 +16,9 @@ async fn owners_are_told_and_what_is_gone_is_left_out() {
              insert into lease (key, owner, token, expires_at) values
                  ('listener', 'one', 1, now() + interval '1 h'), ('affinity-group/1', 'two', 1, now() + interval '1 h'),
                  ('affinity-group/2', 'two', 1, now() - interval '1 s'), ('qualifier/0', 'one', 1, now() + interval '1 h'),
-                 ('qualifier/2', '', 1, '-infinity'), ('qualifier/7', 'one', 1, now() + interval '1 h');
+                 ('qualifier/2', '', 1, '-infinity'), ('qualifier/7', 'one', 1, now() + interval '1 h'),
+                 ('communicator/comparison', 'two', 1, now() + interval '1 h'),
+                 ('communicator/planner-batcher', 'two', 1, now() - interval '1 s'), ('housekeeping', '', 1, '-infinity');
              insert into subscription (endpoint, grouping_value, ordinal) values ('https://ex', 'g', 0), ('https://ex', 'g', 1);
              insert into service_user_credential (user_name) values ('svc');
              insert into planner_resource (mail, bucket, name, rid, is_case_worker, deleted_date) values
@@ -41,4 +43,6 @@ async fn owners_are_told_and_what_is_gone_is_left_out() {
     );
     assert_eq!(homes.shards, Some(vec![name("one"), None, None]));
     assert_eq!(homes.listener, name("one"));
+    let duties: Vec<(&str, &str)> = homes.duties.iter().map(|(key, owner)| (&**key, &**owner)).collect();
+    assert_eq!(duties, [("communicator/comparison", "two"), ("listener", "one")]);
 }

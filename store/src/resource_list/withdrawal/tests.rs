@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
-use calendar::Slot;
 use calendar::reconcile::{Change, Decision};
+use calendar::{OriginId, Slot};
 use jiff::Timestamp;
 
 use crate::calls::{CallBook, CallLimits, Class, Permit};
 use crate::decisions::{Applied, Effect, Guarded};
+use crate::inspect::{Happening, HistoryQuery};
 use crate::outbox::testing::{decide, fence, key_row, number, resource, slot, sql};
 use crate::outbox::{Batch, Operation, PageSize};
 use crate::testing::database;
@@ -181,4 +182,51 @@ async fn a_clock_of_the_operator_that_is_ahead_makes_no_later_reading_an_older_o
     let late =
         number(store, "select count(*) from calendar_event where reading_began > clock_timestamp()").await;
     assert_eq!(late, 0, "whoever reads the calendar now would be discarded");
+}
+
+/// An operator has said that all of it goes: nothing is left to be asked about, and nothing is held back.
+#[tokio::test]
+async fn what_is_withheld_of_it_ends_with_it_and_is_deleted() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, "a@x.dk").await;
+    decide(store, "a@x.dk", "missing", Some(slot(1))).await;
+    decide(store, "a@x.dk", "absent", Some(slot(2))).await;
+    acknowledge(store).await;
+    decide(store, "a@x.dk", "absent", None).await;
+    sql(
+        store,
+        "insert into withheld_run (mail, source, reading_began, withheld_at, keys, there) \
+             values ('a@x.dk', 'full_read', now(), now(), 1, 1), ('a@x.dk', 'comparison', now(), now(), 2, 2); \
+         insert into withheld_key (mail, origin_id, run, version, start_at, end_at) \
+             select e.mail, k.origin_id, r.id, k.version, e.start_at, e.end_at \
+             from (values ('full_read', 'missing', 1), ('comparison', 'absent', 2), ('comparison', 'unknown', 0)) \
+                  as k (source, origin_id, version) \
+             join withheld_run r on r.source = k.source join calendar_event e on e.origin_id = 'missing'; \
+         update calendar_event set delete_withheld = true where origin_id = 'absent'",
+    )
+    .await;
+    assert_eq!(store.withheld_runs(false, now()).await.unwrap().len(), 2, "they wait");
+
+    let done = withdraw(store).await;
+    assert_eq!((done.decided, done.to_send), (2, 3), "the deletion of the third was decided before");
+    let ended = store.withheld_runs(true, now()).await.unwrap();
+    let ended: Vec<(&str, Option<&str>)> = ended
+        .iter()
+        .map(|run| (run.state.as_str(), run.settled.as_ref().map(|(by, _)| by.as_str())))
+        .collect();
+    assert_eq!(ended, [("cancelled", Some("kim")); 2]);
+    assert_eq!(number(store, "select count(*) from withheld_key").await, 0);
+    for key in ["missing", "absent", "unknown"] {
+        assert!(key_row(store, "a@x.dk", key).await.unwrap().pending, "{key}");
+    }
+    // and whoever asks why is told who withdrew it, not of a reading
+    let (mail, key) = (mail(), OriginId::new("missing"));
+    let query = HistoryQuery { mail: &mail, origin_id: Some(&key), since: Timestamp::UNIX_EPOCH, limit: 100 };
+    let history = store.history(&query).await.unwrap();
+    let by = history.entries.iter().find_map(|entry| match &entry.what {
+        Happening::Decided { wanted: false, withdrawn_by, .. } => Some(withdrawn_by.as_deref()),
+        _ => None,
+    });
+    assert_eq!(by, Some(Some("kim")), "{history:?}");
 }

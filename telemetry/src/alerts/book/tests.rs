@@ -156,6 +156,7 @@ fn what_was_counted_of_a_subject_that_is_not_here_any_more_is_over() {
         .map(|(code, subject)| (code, subject.to_owned()))
         .into();
     assert_eq!(story.book.counted(), counted, "below the threshold, too, and nothing without a subject");
+    assert_eq!(story.book.counted_of_the_whole(), [1000]);
     let looked = story.now;
     story.pass(1);
     assert_eq!(story.book.ended(1005, "a@b", looked, story.now), None, "another one is still here");
@@ -223,6 +224,12 @@ fn subjects_are_bounded() {
     let state = &story.book.states[&1005];
     assert_eq!(state.counts.len(), SUBJECTS_MAX + 1);
     assert_eq!(story.book.standing()[0].subjects.len(), NAMED_MAX);
+    // those that are counted as one are one
+    assert_eq!(
+        story.book.standing()[0].more,
+        SUBJECTS_MAX + 1 - NAMED_MAX,
+        "the others are not named, and counted"
+    );
     assert_eq!(story.succeed("handled", "").len(), 1);
 }
 

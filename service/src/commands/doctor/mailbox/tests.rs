@@ -40,6 +40,9 @@ fn well() -> Found {
         oldest: None,
         sending: Sending::default(),
         way: Way::Open("planner.example:443".to_owned()),
+        exchange: Way::Open("ex:443".to_owned()),
+        is_configured: false,
+        full_read: None,
     }
 }
 
@@ -65,7 +68,7 @@ fn only(change: impl FnOnce(&mut Found), key: &str, verdict: Verdict, next: &str
 #[test]
 fn a_mailbox_that_is_in_step_has_nothing_to_be_done() {
     assert_eq!(found(|_| {}), []);
-    assert_eq!(judge(&well()).len(), 14);
+    assert_eq!(judge(&well()).len(), 15);
 }
 
 /// What the stages store in English is said in Danish, and one of something is one.
@@ -136,6 +139,8 @@ fn a_mailbox_that_is_gone_from_exchange_is_to_be_deleted_in_planner_too() {
     let keys: Vec<&str> = found.iter().map(|(key, ..)| *key).collect();
     assert_eq!(keys, ["mailbox.exists", "mailbox.readable"]);
     assert!(found[0].2.contains("mailbox block a@x.dk"), "{found:?}");
+    // rights are not to blame
+    assert_eq!((found[1].1, found[1].2.as_str()), (Verdict::Open, ""));
 }
 
 #[test]
@@ -285,4 +290,57 @@ fn that_planner_is_away_is_told_with_the_last_error_since_when_and_what_to_do() 
     };
     only(untried, "mailbox.planner", Verdict::Fail, "Planner's support");
     only(|f| f.way = Way::NotTried, "mailbox.planner", Verdict::Open, "");
+}
+
+/// An outage of Exchange leaves what was located and read before: that it cannot be read now is told all the same.
+#[test]
+fn that_exchange_is_away_is_told_by_the_way_there_and_by_what_cannot_be_read() {
+    let closed = || Way::Closed { address: "ex:8443".to_owned(), why: "refused".to_owned() };
+    only(|f| f.exchange = closed(), "doctor.exchange", Verdict::Fail, "port 8443 must be open");
+    only(|f| f.exchange = Way::NotTried, "doctor.exchange", Verdict::Open, "");
+    let alert = |code: u16, subjects: &[&str]| Alert {
+        code,
+        since: at(0),
+        last_at: at(9),
+        occurrences: 4,
+        subjects: subjects.iter().map(|subject| (*subject).to_owned()).collect(),
+    };
+    for code in [2907, 2951] {
+        only(
+            |f| f.alerts = vec![alert(code, &["a@x.dk"])],
+            "mailbox.readable",
+            Verdict::Fail,
+            "explain a@x.dk",
+        );
+        // of others alone, and of so many that not all are named
+        assert_eq!(found(|f| f.alerts = vec![alert(code, &["b@x.dk"])]), []);
+        let many = ["b@x.dk", "c@x.dk", "d@x.dk", "e@x.dk", "f@x.dk"];
+        only(|f| f.alerts = vec![alert(code, &many)], "mailbox.readable", Verdict::Warn, "explain a@x.dk");
+    }
+    let failing = |f: &mut Found| {
+        let error = "no connection".to_owned();
+        f.full_read = Some(FailingRead { at: at(8), attempts: 3, error });
+    };
+    only(failing, "mailbox.readable", Verdict::Fail, "credential test --mailbox a@x.dk");
+    let away = |f: &mut Found| {
+        failing(f);
+        f.exchange = closed();
+    };
+    let steps = found(away);
+    let keys: Vec<&str> = steps.iter().map(|(key, ..)| *key).collect();
+    assert_eq!(keys, ["doctor.exchange", "mailbox.readable"]);
+    assert!(steps[1].2.contains("was not reached"), "{steps:?}");
+}
+
+/// With a configured address nobody looked for the mailbox; it is there once it was read or listened to.
+#[test]
+fn a_configured_address_is_no_finding() {
+    let mut found = well();
+    found.is_configured = true;
+    let step = exists(&found);
+    let told = step.evidence.words(Language::En);
+    assert!(told.contains("is configured") && !told.contains("found at"), "{told}");
+    assert_eq!(step.verdict, Verdict::Ok);
+    (found.facts.subscribed, found.facts.last_full_sync) = (false, None);
+    assert_eq!(exists(&found).verdict, Verdict::Open);
 }

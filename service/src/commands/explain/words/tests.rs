@@ -180,7 +180,8 @@ fn what_is_stored_in_english_is_said_in_danish_too() {
     assert_eq!(danish, "kald GetEvents til Planner om 1 postkasse");
     assert_eq!(called("CreateEvents", 2).1, "kald CreateEvents til Planner med 2 aftaler");
     let event = Happening::Event { event_id: 4906, severity: "error".into(), message: "m".into() };
-    assert_eq!(of(&event, Language::Da), "hændelse 4906 (fejl): m");
+    let meaning = codes::by_id(4906).unwrap().meaning.da;
+    assert_eq!(of(&event, Language::Da), format!("hændelse 4906 (fejl): {meaning}: m"));
     let withheld = Happening::Withheld {
         run: 3,
         source: "full_read".into(),
@@ -189,4 +190,58 @@ fn what_is_stored_in_english_is_said_in_danish_too() {
         state: "rejected".into(),
     };
     assert!(of(&withheld, Language::Da).ends_with("(kørsel 3, afvist)"));
+}
+
+/// The log is English: in Danish the meaning of the code comes first, and the words of the log stay as the detail.
+#[test]
+fn an_event_of_the_log_is_told_with_its_meaning_in_the_language_of_whoever_asks() {
+    let told = |event_id, language| {
+        let message = "a log line".to_owned();
+        of(&Happening::Event { event_id, severity: "error".to_owned(), message }, language)
+    };
+    assert_eq!(told(2951, Language::En), "event 2951 (error): a log line");
+    assert_eq!(told(2951, Language::Da), "hændelse 2951 (fejl): en postkasse kan ikke nås: a log line");
+    // of a newer version
+    assert_eq!(told(60_000, Language::Da), "hændelse 60000 (fejl): a log line");
+}
+
+/// Who decided it is said where it is known; nobody is told of a reading that there was not, nor of no failures.
+#[test]
+fn a_withdrawal_a_settlement_and_what_was_put_off_are_told_as_what_they_are() {
+    let decided = |wanted, withdrawn_by: Option<&str>| {
+        let what = Happening::Decided {
+            origin_id: OriginId::new("U"),
+            version: 2,
+            wanted,
+            slot: None,
+            bulk: true,
+            withdrawn_by: withdrawn_by.map(str::to_owned),
+            reading_began: None,
+            overruled_at: None,
+        };
+        of(&what, Language::En)
+    };
+    assert!(decided(false, Some("kim")).starts_with("decided by the withdrawal of the mailbox (kim): "));
+    assert!(decided(false, None).starts_with("decided by a full read, comparison or withdrawal: "));
+    assert!(decided(true, None).starts_with("decided by a full read or comparison: "));
+    let settled = |state: &str, by: &str, language| {
+        of(&Happening::Settled { run: 3, state: state.to_owned(), by: by.to_owned() }, language)
+    };
+    assert_eq!(
+        settled("rejected", "kim", Language::En),
+        "the deletions that run 3 withheld: rejected by kim"
+    );
+    assert_eq!(
+        settled("replaced", "a newer run", Language::Da),
+        "sletningerne, som kørsel 3 tilbageholdt: afløst: en nyere kørsel"
+    );
+    let failing = |attempts| {
+        let error = Some("no answer".to_owned());
+        let what = Happening::Failing { id: 4, kind: "FullRead".into(), attempts, error, set_aside: false };
+        of(&what, Language::En)
+    };
+    assert_eq!(failing(0), "notification 4 is put off, tried again: no answer");
+    assert_eq!(failing(1), "notification 4 failed 1 time, tried again: no answer");
+    let untried = Happening::CannotBeListenedTo { code: "NotCovered".to_owned(), text: None, count: 0 };
+    assert_eq!(of(&untried, Language::En), "cannot be listened to: NotCovered");
 }

@@ -210,7 +210,7 @@ fn an_instance_that_is_not_heard_of_is_told() {
         version: "1".to_owned(),
         started_at: at(-600),
         alive,
-        leases: 1,
+        leases: u64::from(alive),
         heard: heard
             .map(|(ago, life)| Heard { ago: Duration::from_secs(ago), life: Duration::from_secs(life) }),
     };
@@ -249,6 +249,76 @@ fn an_instance_that_is_not_heard_of_is_told() {
     }
 }
 
+fn instance_seen(alive: bool, leases: u64, ago_s: u64) -> Instance {
+    Instance {
+        name: "host/7/x1".to_owned(),
+        roles: vec!["listen".to_owned()],
+        version: "1".to_owned(),
+        started_at: at(-600),
+        alive,
+        leases,
+        heard: Some(Heard { ago: Duration::from_secs(ago_s), life: Duration::from_secs(12) }),
+    }
+}
+
+/// Regression: after an outage of the database an instance that had its leases again was shown as gone, and none was said to
+/// run while two did.
+#[test]
+fn after_an_outage_who_owns_a_lease_or_is_alive_runs() {
+    let mut picture = well();
+    let back = instance_seen(false, 3, 20);
+    assert_eq!(pulse(&back), Pulse::Late);
+    assert_eq!(super::super::page::pulse(&back, Language::En), "alive, last seen 20 s ago");
+    picture.work.instances = vec![back];
+    assert_eq!(keys(&picture), [""; 0]);
+    assert!(notes(&picture).is_empty());
+    // nobody has a lease again, or can work yet
+    picture.work.leases.iter_mut().for_each(|lease| lease.owner = None);
+    picture.work.instances = vec![instance_seen(true, 0, 1)];
+    assert!(!nobody_runs(&picture.work));
+    assert_eq!(keys(&picture), ["status.r.stage"; 3]);
+    picture.work.instances = vec![instance_seen(false, 0, 20)];
+    assert_eq!(keys(&picture), ["status.r.nobody_runs"]);
+}
+
+/// Regression: that an instance had ended without a word was told for seconds, and then nowhere.
+#[test]
+fn an_instance_that_ended_without_a_word_is_a_note_while_its_row_is_there() {
+    let mut picture = well();
+    picture.work.instances = vec![instance_seen(false, 0, 600)];
+    assert_eq!(keys(&picture), [""; 0], "what it owned was taken over: all is well");
+    let told = |picture: &Picture, language| notes(picture)[0].text(language).0;
+    let seen = moment(at(-600));
+    assert_eq!(
+        told(&picture, Language::En),
+        format!("instance host/7 ended without a word, it was last seen at {seen}; its work was taken over")
+    );
+    let page = super::super::page::page(&picture, Language::Da);
+    assert!(page.starts_with("alt er i orden\n\nværd at vide:\n  instansen host/7 sluttede"), "{page}");
+    picture.work.leases.retain(|lease| lease.key != "qualifier/0");
+    assert_eq!(keys(&picture), ["status.r.stage"]);
+    let expected = format!("instance host/7 ended without a word; it was last seen at {seen}");
+    assert_eq!(told(&picture, Language::En), expected, "not all of it is done");
+}
+
+/// Regression: in a rehearsal the table of stages told that sending was nobody's.
+#[test]
+fn in_a_rehearsal_nobody_is_missed_who_sends() {
+    let mut picture = well();
+    picture.work.leases.iter_mut().filter(|lease| lease.key == SENDER).for_each(|lease| lease.owner = None);
+    let page = |picture: &Picture| super::super::page::page(picture, Language::En);
+    assert_eq!(stage_of(&picture, Stage::Communicator).missing, [SENDER]);
+    assert!(page(&picture).contains("runs partly: communicator/planner-batcher is nobody's"));
+    picture.work.leases.push(lease("communicator/resource-list", None));
+    let both = "runs partly: communicator/planner-batcher, communicator/resource-list are nobody's";
+    assert!(page(&picture).contains(both), "{}", page(&picture));
+    picture.work.leases.pop();
+    picture.sending.dry_run = true;
+    assert!(stage_of(&picture, Stage::Communicator).missing.is_empty());
+    assert!(!page(&picture).contains("nobody's"), "{}", page(&picture));
+    assert_eq!(super::super::value(&picture)["stages"][2]["missing"], json!([]));
+}
+
 #[test]
 fn the_next_step_names_the_mailbox() {
     let picture = Picture { oldest: Some(unsent(7_500)), ..well() };
@@ -283,7 +353,7 @@ fn an_alert_that_stands_is_not_well_and_its_group_fails() {
     assert_eq!(keys(&picture), ["status.r.alert", "status.r.alert"]);
     let remarks = remarks(&picture);
     let (what, next) = remarks[0].text(Language::En);
-    assert!(what.contains("alert 4908") && what.contains("a stream could not be opened (1)"), "{what}");
+    assert!(what.contains("alert 4908") && what.contains("a stream could not be opened (group 1)"), "{what}");
     assert_eq!(next, "kommuneklient codes 4908");
     assert!(remarks[1].text(Language::Da).0.contains("en postkasse i en gruppe"));
     assert_eq!(stream(&picture, &picture.work.groups[0]), Stream::Fails);
