@@ -167,8 +167,12 @@ impl Store {
             .map_err(StoreError::query(operation))?;
         let rows = match request.wanted {
             Wanted::New => claim_new(&tx, request).await,
-            Wanted::LeftBehind { in_hand } => claim_left_behind(&tx, request, in_hand).await,
-            Wanted::FullReads { in_hand } => claim_full_reads(&tx, request, in_hand).await,
+            Wanted::LeftBehind { in_hand } => {
+                claim_beside(&tx, request, in_hand, &claim_left_behind_sql()).await
+            }
+            Wanted::FullReads { in_hand } => {
+                claim_beside(&tx, request, in_hand, &claim_full_reads_sql()).await
+            }
         }
         .map_err(StoreError::query(operation))?;
         let mut claimed = Vec::with_capacity(rows.len());
@@ -282,35 +286,16 @@ async fn walk(
     .await
 }
 
-/// Claims hints that are claimed although nobody has them.
-async fn claim_left_behind(
+/// Claims by a statement that says what is in hand.
+async fn claim_beside(
     tx: &Transaction<'_>,
     request: &ClaimRequest<'_>,
     in_hand: &[i64],
+    statement: &str,
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
     let without: Vec<&str> = request.without.iter().map(MailAddress::as_str).collect();
     tx.query_typed(
-        &claim_left_behind_sql(),
-        &[
-            (&request.claim, Type::INT8),
-            (&request.buckets, Type::INT2_ARRAY),
-            (&in_hand, Type::INT8_ARRAY),
-            (&without, Type::TEXT_ARRAY),
-            (&i64::from(request.limit), Type::INT8),
-        ],
-    )
-    .await
-}
-
-/// Claims full reads.
-async fn claim_full_reads(
-    tx: &Transaction<'_>,
-    request: &ClaimRequest<'_>,
-    in_hand: &[i64],
-) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let without: Vec<&str> = request.without.iter().map(MailAddress::as_str).collect();
-    tx.query_typed(
-        &claim_full_reads_sql(),
+        statement,
         &[
             (&request.claim, Type::INT8),
             (&request.buckets, Type::INT2_ARRAY),
@@ -354,7 +339,7 @@ fn claim_left_behind_sql() -> String {
          where n.id = any (array( \
              select n.id from notification n \
              where n.bucket = any ($2) and n.claim is not null and n.set_aside_at is null \
-               and n.event_type <> 'FullRead' and (n.claim <> $1 or not (n.id = any ($3))) \
+               and n.event_type <> 'FullRead' and (n.claim <> $1 or not (n.id = any ($6))) \
                and not (n.mail = any ($4)) \
              order by n.id limit $5)) \
            and n.claim is not null and n.set_aside_at is null \

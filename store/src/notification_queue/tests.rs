@@ -489,12 +489,13 @@ async fn a_claim_looks_at_what_it_claims_and_not_at_what_waits() {
             (&LIMIT, Type::INT8),
             (&share, Type::INT8),
         ];
-        let left_behind: [(&(dyn ToSql + Sync), Type); 5] = [
+        let left_behind: [(&(dyn ToSql + Sync), Type); 6] = [
             (&9_i64, Type::INT8),
             (&buckets, Type::INT2_ARRAY),
-            (&in_hand, Type::INT8_ARRAY),
+            (&now, Type::TIMESTAMPTZ),
             (&without, Type::TEXT_ARRAY),
             (&LIMIT, Type::INT8),
+            (&in_hand, Type::INT8_ARRAY),
         ];
         for (sql, parameters) in [(claim_new_sql(), &new[..]), (claim_left_behind_sql(), &left_behind[..])] {
             let tx = client.transaction().await.unwrap();
