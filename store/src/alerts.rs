@@ -110,7 +110,8 @@ impl Store {
         transaction.commit().await.map_err(&failed)
     }
 
-    /// The alerts that stand, by code, each with its instance.
+    /// The alerts that stand, by code, each with its instance. What an instance said that has died is not among them once another
+    /// one is there: its work is theirs, and they tell what is wrong with it.
     ///
     /// # Errors
     /// The database cannot be asked.
@@ -119,8 +120,11 @@ impl Store {
         let client = self.client(operation).await?;
         let rows = client
             .query(
-                "select instance, code, since, last_at, occurrences, subjects from standing_alert \
-                 where confirmed_at > now() - make_interval(secs => $1) order by code, instance",
+                "select instance, code, since, last_at, occurrences, subjects from standing_alert a \
+                 where confirmed_at > now() - make_interval(secs => $1) \
+                   and not exists (select from instance i where i.name = a.instance and i.expires_at <= clock_timestamp() \
+                                   and exists (select from instance o where o.expires_at > clock_timestamp())) \
+                 order by code, instance",
                 &[&CONFIRMED_WITHIN.as_secs_f64()],
             )
             .await

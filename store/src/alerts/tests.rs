@@ -64,6 +64,37 @@ async fn what_a_dead_instance_said_is_worth_nothing_after_a_while_and_goes() {
     assert_eq!(client.query_one(rows, &[]).await.unwrap().get::<_, i64>(0), 0);
 }
 
+/// Regression: what a killed instance had said last kept `status` from "all is well" for two minutes, though its work was
+/// another's and nothing was wrong with it there.
+#[tokio::test]
+async fn what_a_dead_instance_said_does_not_stand_beside_a_living_one() {
+    let database = database().await;
+    let store = &database.store;
+    let client = store.client("test").await.unwrap();
+    client
+        .batch_execute(
+            "insert into instance (name, roles, version, expires_at) values \
+             ('killed', '{listen}', '1', clock_timestamp() - interval '1 s')",
+        )
+        .await
+        .unwrap();
+    for name in ["killed", "beside"] {
+        store.keep_alerts(name, &[alert(4922, 1)]).await.unwrap();
+    }
+    let told = async || -> Vec<String> {
+        store.standing_alerts().await.unwrap().into_iter().map(|(instance, _)| instance).collect()
+    };
+    assert_eq!(told().await, ["beside", "killed"], "nobody else is there, so it is all that is known");
+    client
+        .batch_execute(
+            "insert into instance (name, roles, version, expires_at) values \
+             ('beside', '{listen}', '1', clock_timestamp() + interval '1 h')",
+        )
+        .await
+        .unwrap();
+    assert_eq!(told().await, ["beside"]);
+}
+
 #[tokio::test]
 async fn what_waits_for_an_operator_is_seen_and_gone_when_settled() {
     let database = database().await;
