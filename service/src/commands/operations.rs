@@ -178,8 +178,8 @@ fn meant(operation: &Operation, progress: &Progress, language: Language) -> Stri
 fn hold(kind: OperationKind, sending: &Sending) -> Option<(&'static str, Text)> {
     use OperationKind as K;
     match kind {
-        K::Resend if sending.dry_run => Some((diff::DRY_RUN, w::HOLD_DRY_RUN)),
-        K::Resend | K::Comparison | K::Adoption if sending.failure.is_some() => {
+        K::Resend | K::Confirmation if sending.dry_run => Some((diff::DRY_RUN, w::HOLD_DRY_RUN)),
+        K::Resend | K::Confirmation | K::Comparison | K::Adoption if sending.failure.is_some() => {
             Some((diff::PLANNER_FAILS, w::CALLS_FAIL))
         }
         _ => None,
@@ -279,12 +279,15 @@ mod tests {
         let fails = Sending { failure: Some(failure), ..Sending::default() };
         let rehearses = Sending { dry_run: true, ..Sending::default() };
         let name = |kind, sending: &Sending| hold(kind, sending).map(|(name, _)| name);
-        for kind in [K::Comparison, K::Adoption, K::Resend] {
+        for kind in [K::Comparison, K::Adoption, K::Resend, K::Confirmation] {
             assert_eq!(name(kind, &fails), Some("planner_fails"), "{kind:?}");
             assert_eq!(name(kind, &Sending::default()), None, "{kind:?}");
         }
         // Planner is asked what it holds whether or not anything is sent; Exchange has nothing to do with either
-        assert_eq!(name(K::Resend, &rehearses), Some("dry_run"));
+        assert_eq!(
+            (name(K::Resend, &rehearses), name(K::Confirmation, &rehearses)),
+            (Some("dry_run"), Some("dry_run"))
+        );
         assert_eq!((name(K::Comparison, &rehearses), name(K::FullPull, &fails)), (None, None));
     }
 }

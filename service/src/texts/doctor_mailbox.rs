@@ -84,8 +84,8 @@ texts! {
         da "der er intet at læse, så længe Exchange ikke har den"
     }
     READABLE_FAILS = "mailbox.readable.fails" {
-        en "its full read, asked for {at}, fails: {text} ({count} in a row)"
-        da "dens fulde læsning, bestilt {at}, mislykkes: {text} ({count} i træk)"
+        en "its full read, asked for {at}, fails: {text}"
+        da "dens fulde læsning, bestilt {at}, mislykkes: {text}"
     }
     READABLE_ALERT = "mailbox.readable.alert" {
         en "it cannot be read since {at}: alert {code}" da "den kan ikke læses siden {at}: alarm {code}"

@@ -38,7 +38,7 @@ texts! {
         en "run {run} is confirmed: {count} not used any more" da "kørsel {run} er bekræftet: {count} bruges ikke mere"
     }
     MAILBOX_CONFIRMED = "withheld.mailbox_confirmed" {
-        en "run {run} is confirmed: {count} deleted in Planner" da "kørsel {run} er bekræftet: {count} slettes i Planner"
+        en "run {run} is confirmed: {count} to be deleted in Planner" da "kørsel {run} er bekræftet: {count} slettes i Planner"
     }
     LIST_REJECTED = "withheld.list_rejected" {
         en "run {run} is rejected: the resources stay in use until Planner lists them again"

@@ -83,6 +83,8 @@ pub struct MailboxFacts {
     pub last_call: Option<(Timestamp, String, Option<bool>)>,
     /// The last receipt: when, its code and what followed.
     pub last_receipt: Option<(Timestamp, Option<i32>, String)>,
+    /// When Planner last accepted something of it.
+    pub last_accepted: Option<Timestamp>,
 }
 
 /// How many keys and notifications of a mailbox stand how.
@@ -332,7 +334,8 @@ fn counts_of(row: &Row) -> Result<MailboxCounts, tokio_postgres::Error> {
 
 /// One row, whatever there is.
 const LAST: &str = "select n.received_at, n.event_type, n.outcome, c.started_at, c.operation, c.success, s.at, s.receipt_code, \
-            s.outcome \
+            s.outcome, \
+            (select max(at) from sync_log where mail = $1 and outcome = 'acknowledged') \
      from (select) as one \
      left join lateral ( \
          select received_at, event_type, outcome from ( \
@@ -361,6 +364,7 @@ fn last_of(row: &Row, facts: &mut MailboxFacts) -> Result<(), tokio_postgres::Er
     let code: Option<i32> = row.try_get(7)?;
     let outcome: Option<String> = row.try_get(8)?;
     facts.last_receipt = at.zip(outcome).map(|(at, outcome)| (at, code, outcome));
+    facts.last_accepted = row.try_get(9)?;
     Ok(())
 }
 

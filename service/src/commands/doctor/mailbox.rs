@@ -40,8 +40,6 @@ struct Found {
 struct FailingRead {
     /// When it was asked for.
     at: Timestamp,
-    /// How often.
-    attempts: i32,
     error: String,
 }
 
@@ -88,8 +86,8 @@ async fn failing_read(desk: &Desk, mail: &MailAddress) -> Result<Option<FailingR
     let query = HistoryQuery { mail, origin_id: None, since, limit: LOOK_MAX };
     let history = desk.store.history(&query).await?;
     let failing = history.entries.into_iter().rev().find_map(|entry| match entry.what {
-        Happening::Failing { kind, attempts, error, .. } if kind == FULL_READ => {
-            Some(FailingRead { at: entry.at, attempts, error: error.unwrap_or_default() })
+        Happening::Failing { kind, error, .. } if kind == FULL_READ => {
+            Some(FailingRead { at: entry.at, error: error.unwrap_or_default() })
         }
         _ => None,
     });
@@ -167,11 +165,10 @@ fn used(found: &Found) -> Step {
 }
 
 fn synchronised(found: &Found) -> Step {
-    match &found.facts.last_receipt {
-        Some((at, _, outcome)) if outcome == "acknowledged" => {
-            Step::ok(t::SYNC, said(t::SYNC_OK, [("at", moment(*at))]))
-        }
-        _ => Step::new(t::SYNC, Verdict::Ask, plain(t::SYNC_ASK), plain(t::SYNC_NEXT)),
+    // a call that did not reach Planner since then says nothing of it
+    match found.facts.last_accepted {
+        Some(at) => Step::ok(t::SYNC, said(t::SYNC_OK, [("at", moment(at))])),
+        None => Step::new(t::SYNC, Verdict::Ask, plain(t::SYNC_ASK), plain(t::SYNC_NEXT)),
     }
 }
 
@@ -259,8 +256,7 @@ fn reading_fails(found: &Found) -> Option<Step> {
     let of_many = |alert: &&Alert| alert.subjects.len() >= alerts::NAMED_MAX;
     let standing = || found.alerts.iter().filter(is_reading);
     let (verdict, evidence) = if let Some(read) = &found.full_read {
-        let values =
-            [("text", read.error.clone()), ("count", read.attempts.to_string()), ("at", moment(read.at))];
+        let values = [("text", read.error.clone()), ("at", moment(read.at))];
         (Verdict::Fail, said(t::READABLE_FAILS, values))
     } else {
         let named = standing().find(of_it).map(|alert| (Verdict::Fail, t::READABLE_ALERT, alert));

@@ -32,6 +32,7 @@ fn well() -> Found {
             sendable: true,
             compared_at: Some(at(5)),
             last_receipt: Some((at(6), Some(0), "acknowledged".to_owned())),
+            last_accepted: Some(at(6)),
             last_notification: Some((at(5), "CreatedEvent".to_owned(), Some("decided".to_owned()))),
             ..MailboxFacts::default()
         },
@@ -93,7 +94,9 @@ fn evidence_is_told_in_the_language_of_whoever_asks() {
 #[test]
 fn each_reason_is_found_by_its_step() {
     use Verdict::{Ask, Fail, Open, Warn};
-    only(|f| f.facts.last_receipt = None, "mailbox.sync", Ask, "Planner's support");
+    only(|f| f.facts.last_accepted = None, "mailbox.sync", Ask, "Planner's support");
+    let unsure = found(|f| f.facts.last_receipt = Some((at(7), None, "unknown".to_owned())));
+    assert_eq!(unsure, [], "what it accepted before counts");
     only(
         |f| f.facts.blacklisted = Some(("left".into(), "kim".into(), at(0))),
         "mailbox.used",
@@ -319,7 +322,7 @@ fn that_exchange_is_away_is_told_by_the_way_there_and_by_what_cannot_be_read() {
     }
     let failing = |f: &mut Found| {
         let error = "no connection".to_owned();
-        f.full_read = Some(FailingRead { at: at(8), attempts: 3, error });
+        f.full_read = Some(FailingRead { at: at(8), error });
     };
     only(failing, "mailbox.readable", Verdict::Fail, "credential test --mailbox a@x.dk");
     let away = |f: &mut Found| {
