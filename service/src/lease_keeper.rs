@@ -6,8 +6,8 @@
 //! it does not answer, the connection of the renewals is asked whether the process waits for locks of others.
 //!
 //! When the database is away a renewal fails, is logged and tried again soon, within a second at the most, until it
-//! succeeds: an outage that is shorter than the life of a lease costs none. Where it lasts, each owner stops by its own
-//! clock before its lease can be taken.
+//! succeeds: an outage costs no lease that ends within nine tenths of a life of the last renewal. Where it lasts, each owner
+//! stops by its own clock before its lease can be taken.
 
 use std::time::Duration;
 
