@@ -286,7 +286,8 @@ pub trait CalendarSource: Send + Sync + 'static {
     /// Subscribes to the calendar of `mailbox` within the affinity of its group.
     async fn subscribe(&self, mailbox: &Mailbox, affinity: &Affinity) -> Result<Subscribed, SourceError>;
 
-    /// Ends a subscription. A subscription that is already gone is no error.
+    /// Ends a subscription. One that is already gone is an error of the kind [`SourceErrorKind::Resubscribe`]: what was
+    /// wanted is there, and it is worth telling.
     async fn unsubscribe(
         &self,
         mailbox: &Mailbox,

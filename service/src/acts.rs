@@ -9,13 +9,13 @@
 use calendar::MailAddress;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::operations::{Operation, OperationKind, Progress, Scope};
+use store::operations::{Operation, OperationKind, Progress, Scope, Unused};
 use store::resource_list::withheld::Settled;
 use store::{Store, StoreError};
 
 use crate::cli::operators::RunId;
-use crate::commands::{CommandError, Sending, in_use};
-use crate::texts::{Text, operations as t};
+use crate::commands::{CommandError, Sending, in_use, reasons};
+use crate::texts::{Language, Text, operations as t};
 
 #[cfg(test)]
 mod tests;
@@ -124,7 +124,12 @@ async fn settle_list(
     };
     match settled {
         Settled::Done(count) => Ok(count),
-        Settled::Already(state) => Err(CommandError::Settled { run, state: state.as_str().to_owned() }),
+        Settled::Already(state) => {
+            let successor = store.withheld_list_successor(number).await?.map(RunId::List);
+            // cancelled is also what a later list made void
+            let state = if successor.is_some() { "replaced" } else { state.as_str() };
+            Err(CommandError::Settled { run, state: state.to_owned(), successor })
+        }
         Settled::Unknown => Err(CommandError::UnknownRun { run }),
     }
 }
@@ -146,7 +151,10 @@ async fn settle_mailbox(
         return Ok((settled.mail, settled.keys));
     }
     Err(match store.withheld_run_state(number).await? {
-        Some(state) => CommandError::Settled { run, state },
+        Some(state) => {
+            let successor = store.withheld_run_successor(number).await?.map(RunId::Mailbox);
+            CommandError::Settled { run, state, successor }
+        }
         None => CommandError::UnknownRun { run },
     })
 }
@@ -165,9 +173,27 @@ pub(crate) const fn words(kind: OperationKind) -> Text {
     }
 }
 
+/// Why an operation comes to nothing that nobody is left for: who is not used any more, and why.
+pub(crate) fn void(unused: &[Unused], language: Language) -> String {
+    let [one] = unused else { return t::NOBODY_LEFT.say(language).to_owned() };
+    let text = if one.blocked { t::IS_BLOCKED } else { t::IS_UNUSED };
+    text.fill(language, &[("mail", &one.mail), ("why", &why_unused(one, language))])
+}
+
+/// Why a mailbox is not used, in words.
+pub(crate) fn why_unused(one: &Unused, language: Language) -> String {
+    reasons::or_none(one.reason.as_deref(), language)
+}
+
+/// Did it come to nothing, since none of those that were meant is in use any more? Of an operation that an older version
+/// booked nobody knows who was meant: that none is left to be told of says nothing.
+pub(crate) const fn is_void(operation: &Operation, progress: &Progress) -> bool {
+    operation.meant.is_some() && progress.is_void()
+}
+
 /// `failed`, `done` or `waiting`.
 pub(crate) fn state(operation: &Operation, progress: &Progress) -> &'static str {
-    if operation.error.is_some() {
+    if operation.error.is_some() || is_void(operation, progress) {
         "failed"
     } else if progress.is_done() {
         "done"
@@ -180,6 +206,8 @@ pub(crate) fn state(operation: &Operation, progress: &Progress) -> &'static str 
 pub(crate) fn value(operation: &Operation, progress: &Progress) -> Value {
     let waiting: Vec<Value> =
         progress.waiting.iter().map(|one| json!({ "mailbox": one.mail, "reason": one.reason })).collect();
+    let void = || void(&progress.unused, Language::En);
+    let error = operation.error.clone().or_else(|| is_void(operation, progress).then(void));
     let mut value = json!({
         "id": operation.id,
         "kind": operation.kind.as_str(),
@@ -191,8 +219,14 @@ pub(crate) fn value(operation: &Operation, progress: &Progress) -> Value {
         "of": progress.of,
         "outcome": progress.outcome,
         "waiting": waiting,
-        "error": operation.error,
+        "error": error,
     });
+    if !progress.unused.is_empty() {
+        let unused = progress.unused.iter();
+        let unused =
+            unused.map(|one| json!({ "mailbox": one.mail, "blocked": one.blocked, "reason": one.reason }));
+        value["not_used"] = unused.collect();
+    }
     if let Some(subject) = &operation.subject {
         value["run"] = json!(subject);
     }

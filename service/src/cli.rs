@@ -19,6 +19,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
 pub use codes_args::CodesArgs;
@@ -144,7 +145,11 @@ pub struct RunArgs {
 /// Parses this process's arguments and does what they say.
 pub fn main() -> ExitCode {
     trust::install_provider();
-    match perform(Cli::parse().command) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(with_hint(error)),
+    };
+    match perform(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when standard error is closed.
@@ -153,6 +158,26 @@ pub fn main() -> ExitCode {
             error.exit_code()
         }
     }
+}
+
+/// Tells what is wrong with how a command was written, or the help that was asked for.
+fn usage(error: clap::Error) -> ExitCode {
+    // nobody is left to tell when the stream is closed
+    let _closed = error.print();
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Says of a command without a configuration that the environment can name one, too.
+fn with_hint(mut error: clap::Error) -> clap::Error {
+    let lacks_configuration = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(lacking)) => lacking.iter().any(|one| one.starts_with("--config ")),
+        _ => false,
+    };
+    if error.kind() == ErrorKind::MissingRequiredArgument && lacks_configuration {
+        let tip = "the environment variable KOMMUNEKLIENT_CONFIG can name the file, too";
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 fn perform(command: Command) -> Result<(), ServiceError> {
@@ -200,21 +225,24 @@ fn credential(command: &CredentialCommand) -> Result<(), ServiceError> {
     match command {
         CredentialCommand::Add(arguments) => {
             let config = Config::load(&arguments.config.config)?;
-            let changed =
-                with_store(&config, async |store| credential::add(store, &config, arguments).await)?;
-            print_changed(&changed, arguments.json)?;
+            let changed = with_store("credential add", &config, async |store| {
+                credential::add(store, &config, arguments).await
+            })?;
+            print_changed("credential add", &changed, arguments.json)?;
         }
         CredentialCommand::List { config, json } => {
             let config = Config::load(&config.config)?;
-            let listing = with_store(&config, async |store| credential::list(store, &config).await)?;
-            print(&if *json { to_json("credential", &listing)? } else { listing.text() });
+            let listing =
+                with_store("credential list", &config, async |store| credential::list(store, &config).await)?;
+            print(&if *json { to_json("credential list", &listing)? } else { listing.text() });
         }
         CredentialCommand::Test(arguments) => {
             let config = Config::load(&arguments.config.config)?;
-            let logons =
-                with_store(&config, async |store| credential::test(store, &config, arguments).await)?;
+            let logons = with_store("credential test", &config, async |store| {
+                credential::test(store, &config, arguments).await
+            })?;
             if arguments.json {
-                print(&to_json("credential", &logons)?);
+                print(&to_json("credential test", &logons)?);
             } else {
                 logons.iter().for_each(|logon| print(&logon.text()));
             }
@@ -225,18 +253,22 @@ fn credential(command: &CredentialCommand) -> Result<(), ServiceError> {
         CredentialCommand::Remove { user, force, who, json, config } => {
             let config = Config::load(&config.config)?;
             let by = who.name();
-            let changed = with_store(&config, async |store| {
+            let changed = with_store("credential remove", &config, async |store| {
                 credential::remove(store, &config, user, *force, &by).await
             })?;
-            print_changed(&changed, *json)?;
+            print_changed("credential remove", &changed, *json)?;
         }
     }
     Ok(())
 }
 
-fn print_changed(changed: &credential::Changed, json: bool) -> Result<(), ServiceError> {
+fn print_changed(
+    command: &'static str,
+    changed: &credential::Changed,
+    json: bool,
+) -> Result<(), ServiceError> {
     if json {
-        print(&to_json("credential", changed)?);
+        print(&to_json(command, changed)?);
     } else {
         print(changed.text());
     }
@@ -248,9 +280,10 @@ fn secrets(command: &SecretsCommand) -> Result<(), ServiceError> {
         SecretsCommand::Generate { out } => print(&secrets::generate(out.as_deref())?),
         SecretsCommand::Rotate { config, dry_run, json } => {
             let config = Config::load(&config.config)?;
-            let rotation =
-                with_store(&config, async |store| secrets::rotate(store, &config, *dry_run).await)?;
-            print(&if *json { to_json("secrets", &rotation)? } else { rotation.text() });
+            let rotation = with_store("secrets rotate", &config, async |store| {
+                secrets::rotate(store, &config, *dry_run).await
+            })?;
+            print(&if *json { to_json("secrets rotate", &rotation)? } else { rotation.text() });
             if !rotation.is_whole() {
                 return Err(commands::failed(
                     "secrets rotate",
@@ -260,10 +293,11 @@ fn secrets(command: &SecretsCommand) -> Result<(), ServiceError> {
         }
         SecretsCommand::Status { config, json } => {
             let config = Config::load(&config.config)?;
-            let status =
-                with_store(&config, async |store| secrets::status(store, config.secrets.ring()).await)?
-                    .with_exposed(config.secrets.exposed());
-            print(&if *json { to_json("secrets", &status)? } else { status.text() });
+            let status = with_store("secrets status", &config, async |store| {
+                secrets::status(store, config.secrets.ring()).await
+            })?
+            .with_exposed(config.secrets.exposed());
+            print(&if *json { to_json("secrets status", &status)? } else { status.text() });
         }
     }
     Ok(())

@@ -25,7 +25,7 @@ mod lists_import;
 mod mailbox;
 pub(crate) mod metrics;
 mod operations;
-mod reasons;
+pub(crate) mod reasons;
 mod resources;
 pub(crate) mod secrets;
 mod set_aside;
@@ -172,15 +172,16 @@ where
     })
 }
 
-/// Opens the database that the configuration names, lets `work` do its work, and closes it.
+/// Opens the database that the configuration names, lets `work` do its work for `command`, and closes it.
 ///
 /// # Errors
 /// As the work, or the database.
 pub(crate) fn with_store<T>(
+    command: &'static str,
     config: &Config,
     work: impl AsyncFnOnce(&Store) -> Result<T, ServiceError>,
 ) -> Result<T, ServiceError> {
-    with_store_in("the command", Language::En, config, work)
+    with_store_in(command, Language::En, config, work)
 }
 
 /// The same for `command`, which answers in `language`.

@@ -14,6 +14,7 @@
 
 mod address;
 mod calendar;
+mod certificates;
 mod daily_time;
 mod database;
 mod duration;
@@ -22,6 +23,7 @@ mod exchange;
 mod http;
 mod leases;
 mod listener;
+mod minutes;
 mod node;
 mod origin;
 pub mod original;
@@ -64,6 +66,7 @@ pub use retention::RetentionConfig;
 pub use roles::{NodeConfig, Role};
 pub(crate) use secret::read as read_secret;
 pub use secrets::SecretsConfig;
+pub(crate) use telemetry::LOG_FILE;
 pub use telemetry::{LogFormat, TelemetryConfig};
 
 use crate::ServiceError;

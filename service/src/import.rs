@@ -1,10 +1,11 @@
 //! `kommuneklient config import`: the configuration files of the original become one of ours.
 //!
-//! Protocol: [`source`] reads the XML of each file into facts; [`convert`] turns one value into ours; [`carry`] decides
-//! which value each key gets, what is left and where the services disagree; [`render`] writes the TOML. What was
-//! written is read back with the rules of [`Config`](crate::config::Config): a value that these refuse is not taken
-//! over, and told, so the result can be loaded as it is. What it still lacks (addresses, passwords, certificates that
-//! lie in Windows) stands in it as a comment with the next step.
+//! Protocol: [`source`] reads the XML of each file into facts; [`rest`] finds the values that nothing takes, so that they
+//! are told; [`convert`] turns one value into ours; [`carry`] decides which value each key gets, what is left and where the
+//! services disagree; [`render`] writes the TOML. What was written is read back with the rules of
+//! [`Config`](crate::config::Config): a value that these refuse is not taken over, and told, so the result can be loaded as
+//! it is. What it still lacks (addresses, passwords, certificates that lie in Windows) stands in it as a comment with the
+//! next step.
 //!
 //! The table of settings is [`crate::config::original`]. Where services disagree, the value of the first of ELS, EPS, PCS counts,
 //! except where a comment says so; each case is told.
@@ -17,6 +18,7 @@ mod carry;
 mod convert;
 mod render;
 mod report;
+mod rest;
 mod source;
 
 use std::path::{Path, PathBuf};
@@ -224,5 +226,7 @@ pub(crate) fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
+#[cfg(test)]
+mod planted_tests;
 #[cfg(test)]
 mod tests;

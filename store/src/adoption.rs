@@ -205,7 +205,7 @@ impl Store {
         .await
         .map_err(StoreError::query(operation))?;
         base::crash::point("comparison.adoption-written");
-        let news = News::of(Channel::Notification).when(adopted.full_read).with(News::of(Channel::Decision));
+        let news = News::of(Channel::FullRead).when(adopted.full_read).with(News::of(Channel::Decision));
         self.commit(tx, news, operation).await?;
         Ok(Some(adopted))
     }

@@ -3,7 +3,8 @@
 //!
 //! Protocol: an instance writes all of its alerts at once ([`Store::keep_alerts`]), again and again while it lives; a row
 //! counts for [`CONFIRMED_WITHIN`] after it was confirmed, so those of a process that died say nothing any more, and are
-//! removed by the others after an hour. Nothing else depends on these rows.
+//! removed by the others after an hour. Nothing else depends on these rows. Subjects of which the address was erased are left
+//! out ([`crate::erasure`]), whatever the instance still has in mind.
 //!
 //! Failure: an error means that nothing changed, or that this is unknown; the next write says it anew.
 
@@ -68,7 +69,7 @@ pub struct OpenMatters {
 }
 
 impl Store {
-    /// Writes the alerts of `instance`; those that it had and that are not among them are gone.
+    /// Writes the alerts of `instance`; those that it had and that are not among them are gone. No erased mailbox is named.
     ///
     /// # Errors
     /// The database cannot be written.
@@ -78,6 +79,7 @@ impl Store {
         let failed = StoreError::query(operation);
         let transaction = client.transaction().await.map_err(&failed)?;
         let codes: Vec<i32> = alerts.iter().map(|alert| i32::from(alert.code)).collect();
+        // first of all: it waits for an erasure that is under way, of which the hash is seen below
         transaction
             .execute(
                 "delete from standing_alert where (instance = $1 and code <> all ($2)) \
@@ -91,7 +93,10 @@ impl Store {
             transaction
                 .execute(
                     "insert into standing_alert (instance, code, since, last_at, occurrences, subjects) \
-                     values ($1, $2, $3, $4, $5, $6) \
+                     values ($1, $2, $3, $4, $5, \
+                       array(select s from unnest($6::text[]) with ordinality as named (s, place) \
+                             where sha256(convert_to(lower(trim(s)), 'UTF8')) not in (select hash from erased_mailbox) \
+                             order by place)) \
                      on conflict (instance, code) do update set since = excluded.since, \
                        last_at = excluded.last_at, occurrences = excluded.occurrences, \
                        subjects = excluded.subjects, confirmed_at = now()",

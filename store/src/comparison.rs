@@ -186,7 +186,7 @@ impl Store {
             )
             .await
             .map_err(StoreError::query(operation))?;
-        self.commit(tx, News::of(Channel::Notification).when(asked > 0), operation).await?;
+        self.commit(tx, News::of(Channel::FullRead).when(asked > 0), operation).await?;
         Ok(Unread { waiting, asked })
     }
 

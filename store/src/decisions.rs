@@ -235,7 +235,7 @@ impl Store {
         let only = [effect];
         let ((), (), in_use) = tokio::try_join!(
             lease::guard(&tx, fence),
-            write::hurry(&tx, effect.full_read),
+            write::hurry(&tx, &only),
             in_use(&tx, &only)
         )?;
         if !in_use {
@@ -290,7 +290,6 @@ impl Store {
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         let all_fences: Vec<&Fence> = effects.iter().map(|(fence, _)| *fence).collect();
         let effects: Vec<&Effect> = effects.iter().map(|(_, effect)| *effect).collect();
-        let full_read = effects.iter().all(|effect| effect.full_read);
         let (fresh, known): (Vec<&Effect>, Vec<&Effect>) = effects.iter().partition(|effect| effect.fresh);
         let (fresh, known) = (write::in_order(&fresh), write::in_order(&known));
         // All at once: the connection answers in the order in which it is asked, and whatever turns out not to be allowed,
@@ -300,7 +299,7 @@ impl Store {
         let ((), (), in_use, (), missed, news) = tokio::try_join!(
             biased;
             fences::guard_all(&tx, &all_fences),
-            write::hurry(&tx, full_read),
+            write::hurry(&tx, &effects),
             in_use(&tx, &effects),
             write::create(&tx, &fresh),
             write::decide(&tx, &known),
@@ -337,6 +336,15 @@ impl Effect {
     pub fn is_plain(&self) -> bool {
         self.guarded == Guarded::default()
             && self.decisions.iter().all(|(decision, _)| decision.change != Change::Refresh)
+    }
+
+    /// Does it end notifications and change nothing else?
+    fn only_ends(&self) -> bool {
+        self.guarded == Guarded::default()
+            && !self.full_read
+            && self.decisions.is_empty()
+            && self.series.is_empty()
+            && self.masters_gone.is_empty()
     }
 }
 

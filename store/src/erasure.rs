@@ -8,7 +8,8 @@
 //! What somebody with a reading in hand writes afterwards is swept away by [`Store::sweep_erased`].
 //!
 //! The logs of calls and events are kept without the address: how often Planner was called counts for the agreement,
-//! and it is nobody's data then.
+//! and it is nobody's data then. So are alerts; an instance that still counts something about the mailbox does not name it
+//! again ([`Store::keep_alerts`]).
 //!
 //! Failure: an error means that nothing was erased, or that this is unknown; erasing again is harmless.
 
@@ -105,13 +106,21 @@ const REMOVED: [(&str, &str); 15] = [
     ("planner_resource_whitelist", "lower(trim(mail)) = $1"),
     ("planner_resource_blacklist", "lower(trim(mail)) = $1"),
 ];
+/// Where alerts that stand are kept.
+const ALERTS: &str = "standing_alert";
 /// What is kept without the address.
-const ANONYMISED: [(&str, &str, &str); 2] = [
+const ANONYMISED: [(&str, &str, &str); 3] = [
     ("service_call_reference_log", "mail = null", "mail = $1"),
     (
         "application_log",
         "fields = '{\"erased\": true}', message = '(erased)'",
         "strpos(lower(fields::text), $1) > 0 or strpos(lower(message), $1) > 0",
+    ),
+    (
+        ALERTS,
+        "subjects = array(select s from unnest(subjects) with ordinality as named (s, place) \
+                          where lower(trim(s)) <> $1 order by place)",
+        "exists (select from unnest(subjects) as named (s) where lower(trim(s)) = $1)",
     ),
 ];
 
@@ -231,6 +240,13 @@ async fn remove(tx: &Transaction<'_>, mail: &MailAddress) -> Result<Vec<(&'stati
         rows.push((table, removed));
     }
     for (table, change, condition) in ANONYMISED {
+        if table == ALERTS {
+            // Who writes alerts (`Store::keep_alerts`) is either seen here, or sees the hash that is left. The last of all,
+            // since all of them wait: before it whole logs are walked through.
+            tx.batch_execute("lock table standing_alert in share row exclusive mode")
+                .await
+                .map_err(StoreError::query(operation))?;
+        }
         let statement = format!("update {table} set {change} where {condition}");
         let changed =
             tx.execute(&statement, &[&mail.as_str()]).await.map_err(StoreError::query(operation))?;

@@ -207,7 +207,7 @@ impl Store {
             }
         }
         let mailboxes = ask(&tx, if all { buckets } else { &changed }, now).await?;
-        self.commit(tx, News::of(Channel::Notification).when(mailboxes > 0), operation).await?;
+        self.commit(tx, News::of(Channel::FullRead).when(mailboxes > 0), operation).await?;
         Ok(AskedAtStart { mailboxes, changed_buckets: changed.len() })
     }
 }
@@ -260,7 +260,7 @@ impl Store {
         }
         let mailboxes = if due.is_empty() { 0 } else { ask(&tx, &due, now).await? };
         state::put_all(&tx, &record, &now.to_string()).await?;
-        self.commit(tx, News::of(Channel::Notification).when(mailboxes > 0), operation).await?;
+        self.commit(tx, News::of(Channel::FullRead).when(mailboxes > 0), operation).await?;
         Ok(ScheduledPull { ran: !due.is_empty(), mailboxes, last_run: earliest })
     }
 
@@ -284,7 +284,7 @@ impl Store {
             .execute(&ask_sql("($1::text is null or r.mail = $1)"), &[&scope.mail(), &full_read, &now])
             .await
             .map_err(StoreError::query(operation))?;
-        wake::notify(&tx, Channel::Notification).await?;
+        wake::notify(&tx, Channel::FullRead).await?;
         tx.commit().await.map_err(StoreError::query(operation))?;
         Ok(hurried + asked)
     }

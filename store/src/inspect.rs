@@ -15,7 +15,7 @@ mod work;
 
 pub use database::DatabaseFacts;
 pub use history::{Entry, Happening, History, HistoryQuery};
-pub use mailbox::{KeyState, MailboxCounts, MailboxFacts, Planner, Tombstone};
+pub use mailbox::{KeptBy, KeyState, MailboxCounts, MailboxFacts, Planner, Tombstone};
 pub use unsent::{Hold, PlannerFailure, Unsent, UnsentPage};
 pub use work::{BudgetUse, EventCount, Group, HeldLease, Work};
 

@@ -19,9 +19,10 @@
 //! rows that bear the own number without being in hand are given out again. The transaction of the claim that failed may
 //! still be under way at the server (a commit that waits for a standby, a connection that was cut between), so claims of one
 //! number are made one after the other under an advisory lock of that number: the next one begins when it has ended. An
-//! incarnation looks for what was left behind once in a while besides, without having seen a failure. A claim of full
-//! reads ([`Wanted::FullReads`]) says it always: the end of a full read may be undone by a crash of the database server
-//! ([`crate::decisions`]), and its row comes back with a number whose bearer has forgotten it.
+//! incarnation looks for what was left behind once in a while besides, without having seen a failure: the end of a hint that
+//! led to no decision may be undone by a crash of the database server ([`crate::decisions`]), and its row comes back with a
+//! number whose bearer has forgotten it. So may the end of a full read, and a claim of these ([`Wanted::FullReads`]) says
+//! always what is in hand.
 
 use std::collections::HashMap;
 
@@ -44,6 +45,10 @@ mod tests;
 
 /// The advisory lock of the claims that bear the number 0; that of another number is so much higher.
 const CLAIM_LOCK: i64 = 0x6e6f_7469_6679_0000;
+/// SQL: waits for the claim of this number that is under way. What follows does not wait for the disk: when the database server
+/// forgets a claim its rows are new again, or bear the number of before. Who has them in hand may be given them once more then,
+/// and does with them what it would do with another hint at the same item.
+const BEGIN_CLAIM: &str = "select pg_advisory_xact_lock($1), set_config('synchronous_commit', 'off', true)";
 /// Longest error or outcome text that is kept, in characters.
 const TEXT_MAX: usize = 1_000;
 
@@ -162,9 +167,7 @@ impl Store {
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         lease::guard(&tx, request.fence).await?;
         let lock = CLAIM_LOCK.wrapping_add(request.claim);
-        prepared::execute(&tx, "select pg_advisory_xact_lock($1)", &[&lock])
-            .await
-            .map_err(StoreError::query(operation))?;
+        prepared::execute(&tx, BEGIN_CLAIM, &[&lock]).await.map_err(StoreError::query(operation))?;
         let rows = match request.wanted {
             Wanted::New => claim_new(&tx, request).await,
             Wanted::LeftBehind { in_hand } => {
@@ -352,7 +355,7 @@ fn claim_left_behind_sql() -> String {
 fn claim_full_reads_sql() -> String {
     let can = format!(
         "n.bucket = any ($2) and n.set_aside_at is null and n.event_type = 'FullRead' \
-         and (n.claim is distinct from $1 or not (n.id = any ($6))) and {DUE}"
+         and not (n.id = any ($6)) and {DUE}"
     );
     format!(
         "with due as ( \

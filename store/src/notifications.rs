@@ -126,7 +126,7 @@ impl Store {
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         insert(&tx, batch).await?;
-        self.commit(tx, News::of(Channel::Notification), operation).await
+        self.commit(tx, news_of(batch), operation).await
     }
 
     /// Stores what a catch-up found together with the sync state that covers it, under the fence of the
@@ -134,7 +134,9 @@ impl Store {
     ///
     /// `asked_at` goes with the last page: when it was asked for. Then items that were learnt by other paths since
     /// the catch-up before are hinted at as [`NotificationKind::SyncCheck`], one of each UID, and so is what a
-    /// qualifier has in hand: the changes since a sync state do not tell of an item that came and went after it.
+    /// qualifier has in hand: the changes since a sync state do not tell of an item that came and went after it. Items
+    /// whose deletion is withheld or was rejected (B8), and those that share a UID with one, are left: their absence is
+    /// the operator's to judge, and the next full read tells of the others under the guard.
     pub async fn append_with_sync_state(
         &self,
         fence: &Fence,
@@ -153,9 +155,20 @@ impl Store {
         }
         let checks = if asked_at.is_some() { insert_checks(&tx, mail, now).await? } else { 0 };
         sync_states::save(&tx, mail, state, asked_at, now).await?;
-        let news = News::of(Channel::Notification).when(!batch.is_empty() || checks > 0);
-        self.commit(tx, news, operation).await
+        // among the checks may be a full read
+        let of_checks =
+            News::of_parts(Channel::Notification, [mail.bucket()]).with(News::of(Channel::FullRead));
+        self.commit(tx, news_of(batch).with(of_checks.when(checks > 0)), operation).await
     }
+}
+
+/// What a batch is news of: of hints the buckets, whose shards alone look for them.
+fn news_of(batch: &[NewNotification]) -> News {
+    let (full_reads, hints): (Vec<_>, Vec<_>) =
+        batch.iter().partition(|one| one.kind == NotificationKind::FullRead);
+    let buckets = hints.iter().map(|one| one.mail.bucket());
+    News::of_parts(Channel::Notification, buckets)
+        .with(News::of(Channel::FullRead).when(!full_reads.is_empty()))
 }
 
 /// More items than these are checked by one full read, under the mass-delete guard (B8), instead of one by one.
@@ -164,6 +177,9 @@ const CHECKS_MAX: i64 = 50;
 /// Hints at what was learnt since the saved sync state was asked for; the minute covers clocks of instances that
 /// differ. What a qualifier has in hand is hinted at too: it may have been read before it was deleted, and what
 /// that leads to is not stored yet. Hints that nobody has taken up need no other. Answers how many there are.
+///
+/// A single reading is not guarded, and settles all keys of its UID (B5). So where the deletion of one of them is withheld
+/// or was rejected, none of them is checked: what a full read was not allowed to infer, a check would decide.
 async fn insert_checks(
     tx: &deadpool_postgres::Transaction<'_>,
     mail: &MailAddress,
@@ -181,6 +197,11 @@ async fn insert_checks(
                  from calendar_event e join sync_state s on s.mail = e.mail \
                  where e.mail = $1 and e.wanted and e.item_id is not null \
                    and e.item_known_since >= s.asked_at - interval '1 minute' \
+                   and not exists ( \
+                       select from withheld_key k join calendar_event h \
+                            on h.mail = k.mail and h.origin_id = k.origin_id and h.version = k.version \
+                       where k.mail = $1 and k.end_at > $4::timestamptz and h.wanted \
+                         and coalesce(h.uid, h.origin_id) = coalesce(e.uid, e.origin_id)) \
                  order by coalesce(e.uid, e.origin_id), e.origin_id), \
              crowd as (select count(*) > $6 as crowded from learnt), \
              checks as ( \

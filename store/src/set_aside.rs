@@ -68,6 +68,15 @@ pub struct SetAsideKey {
     pub since: Timestamp,
 }
 
+/// How many keys are not sent any more as decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoppedCount {
+    /// Those that were set aside.
+    pub set_aside: u64,
+    /// The others, which Planner refused.
+    pub refused: u64,
+}
+
 /// Why a key is not sent any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StopReason {
@@ -124,6 +133,26 @@ impl Store {
         let is_full = keys.len() >= limit as usize;
         let next = keys.last().filter(|_| is_full).map(|key| (key.mail.clone(), key.origin_id.clone()));
         Ok(SetAsideList { keys, next })
+    }
+
+    /// Counts what is not sent any more.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn stopped(&self, scope: &Scope) -> Result<StoppedCount, StoreError> {
+        let operation = "count what is not sent any more";
+        let client = self.client(operation).await?;
+        let statement = format!(
+            "select count(*) filter (where {IS_SET_ASIDE}), count(*) filter (where {IS_SET_ASIDE} is not true) \
+             from calendar_event e where {IS_STOPPED} and ($1::text is null or e.mail = $1)"
+        );
+        let row =
+            client.query_one(&statement, &[&scope.mail()]).await.map_err(StoreError::query(operation))?;
+        let count = |column: usize| -> Result<u64, StoreError> {
+            let count: i64 = row.try_get(column).map_err(StoreError::query(operation))?;
+            Ok(u64::try_from(count).unwrap_or_default())
+        };
+        Ok(StoppedCount { set_aside: count(0)?, refused: count(1)? })
     }
 
     /// Sends again what was set aside. Answers how many keys. With [`Scope::All`] they go as bulk work, behind

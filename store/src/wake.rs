@@ -8,11 +8,16 @@
 //! database ([`announcer`] says why). Who changes something now and then, or may end right after it as the commands do,
 //! calls [`notify`] in the transaction.
 //!
+//! News may be about parts of a channel (numbers below 64, as whoever announces and whoever waits understand them): who
+//! waits for some of them ([`Wake::subscribe_parts`]) is not woken by news of the others. What is not said to be about parts
+//! is about all of them.
+//!
 //! Failure: when the connection that listens breaks (8901) it is made again with back-off, and every channel is woken once
 //! then, because something may have been missed. An announcement that is lost costs an interval and nothing else.
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base::Backoff;
@@ -31,16 +36,55 @@ mod tests;
 pub(crate) use announcer::{Announcer, News};
 
 /// How many channels there are.
-const CHANNELS: usize = 8;
+const CHANNELS: usize = 9;
+/// How many parts a channel has.
+const PARTS: usize = 64;
+/// The bits of all parts.
+const ALL_PARTS: u64 = u64::MAX;
 
-/// One for each channel.
-type Senders = [watch::Sender<u64>; CHANNELS];
+/// Whoever waits in this process.
+#[derive(Debug)]
+struct Senders {
+    /// One for each channel.
+    channels: [watch::Sender<u64>; CHANNELS],
+    /// How often there were news of each part, by channel.
+    parts: [[AtomicU64; PARTS]; CHANNELS],
+}
+
+impl Senders {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            channels: std::array::from_fn(|_| watch::Sender::new(0)),
+            parts: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
+        })
+    }
+
+    /// Wakes whoever waits for one of these parts of the channel.
+    fn bump(&self, channel: Channel, parts: u64) {
+        // before the channel, so that whoever it wakes sees them
+        for (part, count) in self.parts[channel.index()].iter().enumerate() {
+            if parts >> part & 1 == 1 {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        self.channels[channel.index()].send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Changes with each news of one of these parts.
+    fn count(&self, channel: Channel, parts: u64) -> u64 {
+        let counts = self.parts[channel.index()].iter().enumerate();
+        let counted = counts.filter(|(part, _)| parts >> part & 1 == 1);
+        counted.fold(0, |sum, (_, count)| sum.wrapping_add(count.load(Ordering::Relaxed)))
+    }
+}
 
 /// What there may be news about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Channel {
-    /// Notifications were stored.
+    /// Hints at items were stored; its parts are the buckets of their mailboxes.
     Notification,
+    /// Full reads were asked for.
+    FullRead,
     /// Decisions were stored, or something became sendable.
     Decision,
     /// The resource list changed.
@@ -61,6 +105,7 @@ impl Channel {
     /// All of them.
     pub const ALL: [Self; CHANNELS] = [
         Self::Notification,
+        Self::FullRead,
         Self::Decision,
         Self::Resource,
         Self::Lease,
@@ -74,6 +119,7 @@ impl Channel {
     const fn name(self) -> &'static str {
         match self {
             Self::Notification => "kommuneklient_notification",
+            Self::FullRead => "kommuneklient_full_read",
             Self::Decision => "kommuneklient_decision",
             Self::Resource => "kommuneklient_resource",
             Self::Lease => "kommuneklient_lease",
@@ -127,21 +173,52 @@ impl Wake {
     /// Listens to nothing: whoever waits is woken by its interval alone, as the original's services were
     /// (`database.wake_ups = false`, for comparing with them).
     pub fn never() -> Self {
-        Self { inner: Arc::new(Inner { senders: senders(), _listener: None }) }
+        Self { inner: Arc::new(Inner { senders: Senders::new(), _listener: None }) }
     }
 
     /// A receiver that changes whenever there may be news.
     pub fn subscribe(&self, channel: Channel) -> watch::Receiver<u64> {
-        self.inner.senders[channel.index()].subscribe()
+        self.inner.senders.channels[channel.index()].subscribe()
+    }
+
+    /// The same for some parts of the channel; numbers beyond 63 are none.
+    pub fn subscribe_parts(&self, channel: Channel, parts: impl IntoIterator<Item = u8>) -> PartNews {
+        let parts = bits(parts);
+        let heard = self.subscribe(channel);
+        let senders = Arc::clone(&self.inner.senders);
+        let seen = senders.count(channel, parts);
+        PartNews { channel, parts, heard, senders, seen }
     }
 }
 
-fn senders() -> Arc<Senders> {
-    Arc::new(std::array::from_fn(|_| watch::Sender::new(0)))
+/// These parts as bits.
+fn bits(parts: impl IntoIterator<Item = u8>) -> u64 {
+    parts.into_iter().filter_map(|part| 1_u64.checked_shl(part.into())).fold(0, |all, one| all | one)
 }
 
-fn bump(sender: &watch::Sender<u64>) {
-    sender.send_modify(|count| *count = count.wrapping_add(1));
+/// News about some parts of a channel.
+#[derive(Debug)]
+pub struct PartNews {
+    channel: Channel,
+    parts: u64,
+    heard: watch::Receiver<u64>,
+    senders: Arc<Senders>,
+    seen: u64,
+}
+
+impl PartNews {
+    /// Waits until there may be news. Can be given up without losing any. `false`: there will be none any more.
+    pub async fn changed(&mut self) -> bool {
+        loop {
+            if self.heard.changed().await.is_err() {
+                return false;
+            }
+            let count = self.senders.count(self.channel, self.parts);
+            if std::mem::replace(&mut self.seen, count) != count {
+                return true;
+            }
+        }
+    }
 }
 
 async fn run(store: Store, senders: Arc<Senders>) {
@@ -174,12 +251,13 @@ async fn listen(store: &Store, senders: &Senders, failures: &mut u32) -> Result<
     let driver = AbortOnDropHandle::new(tokio::spawn(async move {
         while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
             if let AsyncMessage::Notification(notification) = message {
+                let (by, parts) = announcer::read_payload(notification.payload());
                 // whoever waits here was woken when it was announced
-                if notification.payload() == own {
+                if by == own {
                     continue;
                 }
                 // the receiver only counts, so waiting here is short and nothing is dropped
-                if messages.send(notification.channel().to_owned()).await.is_err() {
+                if messages.send((notification.channel().to_owned(), parts)).await.is_err() {
                     break;
                 }
             }
@@ -189,10 +267,10 @@ async fn listen(store: &Store, senders: &Senders, failures: &mut u32) -> Result<
         Channel::ALL.iter().map(|channel| format!("listen {};", channel.name())).collect();
     client.batch_execute(&statements).await.map_err(StoreError::query("listen for wake-ups"))?;
     *failures = 0;
-    senders.iter().for_each(bump);
-    while let Some(name) = received.recv().await {
+    Channel::ALL.into_iter().for_each(|channel| senders.bump(channel, ALL_PARTS));
+    while let Some((name, parts)) = received.recv().await {
         if let Some(channel) = Channel::ALL.into_iter().find(|channel| channel.name() == name) {
-            bump(&senders[channel.index()]);
+            senders.bump(channel, parts);
         }
     }
     drop(driver);

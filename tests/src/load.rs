@@ -25,20 +25,26 @@ pub async fn until_sendable(scene: &Scene) {
 
 /// Puts decisions into the database that wait to be sent, as a pull (`bulk`) or many people's changes leave them.
 pub async fn backlog(scene: &Scene, mail: &str, keys: u32, bulk: bool) {
-    let kind = if bulk { "bulk" } else { "live" };
-    sql(
-        &scene.database.store,
-        &format!(
+    backlogs(scene, [(mail.to_owned(), keys, bulk)]).await;
+}
+
+/// The same for several mailboxes, all of them at one instant: what waits alone for a moment is sent alone.
+pub async fn backlogs(scene: &Scene, backlogs: impl IntoIterator<Item = (String, u32, bool)>) {
+    let statements = backlogs.into_iter().map(|(mail, keys, bulk)| {
+        let kind = if bulk { "bulk" } else { "live" };
+        format!(
             "insert into calendar_event (mail, origin_id, uid, version, wanted, start_at, end_at, decided_at, bulk) \
              select '{mail}', '{kind}-' || n, '{kind}-' || n, 1, true, \
                     date_trunc('hour', now()) + interval '2 days' + n % 1000 * interval '1 hour', \
                     date_trunc('hour', now()) + interval '2 days' + n % 1000 * interval '1 hour' \
                         + interval '30 min', \
                     clock_timestamp(), {bulk} \
-             from generate_series(1, {keys}) n; notify kommuneklient_decision"
-        ),
-    )
-    .await;
+             from generate_series(1, {keys}) n; "
+        )
+    });
+    // one message, so one transaction
+    let all = statements.collect::<String>() + "notify kommuneklient_decision";
+    sql(&scene.database.store, &all).await;
 }
 
 /// The most memory in bytes that the product used while `time` passed.

@@ -49,7 +49,9 @@ pub struct Setting {
     pub calendars: Option<PathBuf>,
     /// Keep every SOAP message, in [`Scene::captured`].
     pub capture: bool,
-    /// Service accounts that Exchange knows: [`USER`], then the same with 2, 3 … behind it.
+    /// The first service account.
+    pub user: &'static str,
+    /// Service accounts that Exchange knows: `user`, then the same with 2, 3 … behind it.
     pub accounts: u32,
     /// How long a minute of a stream's timeout is.
     pub stream_minute: Duration,
@@ -74,6 +76,7 @@ impl Default for Setting {
             groups: 1,
             calendars: None,
             capture: false,
+            user: USER,
             accounts: 1,
             stream_minute: Duration::from_secs(60),
             planner_minute: Duration::from_secs(60),
@@ -151,6 +154,7 @@ impl Scene {
         };
         let exchange_simulator = simulator_exchange::Simulator::start(simulator_exchange::Options {
             mailboxes: setting.mailboxes,
+            user: setting.user.into(),
             password: PASSWORD.into(),
             groups: setting.groups,
             accounts: setting.accounts,
@@ -211,7 +215,8 @@ impl Scene {
             exchange: Admin::trusting(exchange_simulator.url(), roots.clone()).expect("a client"),
             planner: PlannerView::new(&planner_simulator.url(), JOBCENTER, zone, clock.clone())
                 .expect("a client"),
-            outlook: Outlook::trusting(exchange_simulator.url(), USER, PASSWORD, roots).expect("a client"),
+            outlook: Outlook::trusting(exchange_simulator.url(), setting.user, PASSWORD, roots)
+                .expect("a client"),
             clock,
             service: None,
             configuration,
@@ -400,6 +405,16 @@ impl Scene {
         self.exchange.post("/admin/faults", &rule).await.expect("the fault is taken");
     }
 
+    /// Waits until an open stream carries so many subscriptions, by Exchange's own count.
+    pub async fn until_streamed(&self, subscriptions: u64) {
+        wait_for("subscriptions on an open stream", async || {
+            let meter: Value = self.exchange.get("/admin/meter").await.expect("Exchange tells its meter");
+            let streamed = meter["subscriptions_streamed"].as_u64().expect("the meter counts");
+            if streamed == subscriptions { Ok(()) } else { Err(format!("{streamed}; {}", self.log_end())) }
+        })
+        .await;
+    }
+
     /// Lets something happen at the simulated Exchange at once.
     pub async fn exchange_act(&self, act: Value) {
         self.exchange.post("/admin/acts", &act).await.expect("the act is taken");
@@ -425,7 +440,7 @@ fn usual_configuration(setting: &Setting, database: &str, autodiscover: &str, pl
     };
     set("database", "url", quote(database));
     set("exchange", "autodiscover_url", quote(autodiscover));
-    set("exchange", "user", quote(USER));
+    set("exchange", "user", quote(setting.user));
     set("exchange", "password", quote(PASSWORD));
     set("exchange", "request_timeout", quote("5s"));
     set("exchange", "autodiscover_failure_memory", quote("1s"));

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use end_to_end::load::{backlog, calls, most_memory, until_sendable};
+use end_to_end::load::{backlog, backlogs, calls, most_memory, until_sendable};
 use end_to_end::{Scene, Setting, mailbox, wait_for};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kommuneklient-under-test");
@@ -91,10 +91,8 @@ async fn at_ten_times_the_budget_it_is_used_and_kept_and_no_mailbox_starves() {
     until_sendable(&scene).await;
     let before = most_memory(&scene, Duration::from_millis(500)).await;
     // the last one's calendar is pulled, the others' people change what they have
-    backlog(&scene, &mailbox(MAILBOXES), 5_000, true).await;
-    for n in 1..MAILBOXES {
-        backlog(&scene, &mailbox(n), 600, false).await;
-    }
+    let pulled = (mailbox(MAILBOXES), 5_000, true);
+    backlogs(&scene, (1..MAILBOXES).map(|n| (mailbox(n), 600, false)).chain([pulled])).await;
     let memory = most_memory(&scene, MINUTE).await;
     let at_first = calls(&scene).await.all;
     let sent_at_first = scene.planner.listing().await.unwrap().len();

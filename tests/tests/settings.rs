@@ -3,9 +3,10 @@
 //! them; and the service with the imported configuration against both simulators.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use end_to_end::scene::{PASSWORD, USER, quote};
+use end_to_end::scene::{PASSWORD, quote};
 use end_to_end::{Ended, Scene, Setting, mailbox};
 use jiff::ToSpan;
 use proto_ews::{CalendarItem, FreeBusy, TimeZoneDefinition};
@@ -50,6 +51,26 @@ fn with(text: &str, section: &str, key: &str, value: &str) -> String {
     format!("{}{line}{rest}{}", &text[..begin], &text[end..])
 }
 
+/// The values of a configuration by key, as they are written: each on a line of its own.
+fn values_of(text: &str) -> BTreeMap<String, String> {
+    let (mut section, mut values) = ("", BTreeMap::new());
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name;
+        } else if let Some((key, value)) = line.split_once(" = ") {
+            values.insert(format!("{section}.{key}"), value.to_owned());
+        }
+    }
+    values
+}
+
+/// The keys that two configurations have different values for.
+fn differing(one: &str, other: &str) -> BTreeSet<String> {
+    let (one, other) = (values_of(one), values_of(other));
+    let keys = one.keys().chain(other.keys()).filter(|key| one.get(*key) != other.get(*key));
+    keys.cloned().collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_imported_configuration_of_an_original_runs_when_only_the_endpoints_are_changed() {
     let imported = import(&[]);
@@ -57,25 +78,31 @@ async fn the_imported_configuration_of_an_original_runs_when_only_the_endpoints_
     for words in ["the services disagree:", "exchange.service_url", "not taken over:", "config check"] {
         assert!(imported.err.contains(words) || imported.out.contains(words), "{words}: {}", imported.err);
     }
-    let mut scene = Scene::new(PROGRAM, Setting::default()).await;
+    // Exchange knows the account that the original logged on with
+    let mut scene =
+        Scene::new(PROGRAM, Setting { user: "svc-planner@kommune.dk", ..Setting::default() }).await;
     let folder = TempDir::new().unwrap();
     let password = folder.path().join("password");
     std::fs::write(&password, PASSWORD).unwrap();
-    // the endpoints, who logs on there, and an own port for the pages; everything else is the original's
+    // the endpoints, what no import knows (the database, the password's file), and an own port for the pages; everything
+    // else is the original's
     let usual = std::fs::read_to_string(&scene.configuration).unwrap();
     let planner = usual.lines().find_map(|line| line.strip_prefix("service_url = ")).unwrap().to_owned();
     let exchange = quote(&format!("{}/EWS/Exchange.asmx", scene.exchange_url().trim_end_matches('/')));
-    let mut text = imported.out;
-    for (section, key, value) in [
+    let mut text = imported.out.clone();
+    let replaced = [
         ("database", "url", quote(scene.database.url.expose_secret())),
         ("exchange", "service_url", exchange),
-        ("exchange", "user", quote(USER)),
         ("exchange", "password_file", quote(password.to_str().unwrap())),
         ("planner", "service_url", planner),
         ("http", "listen", quote("127.0.0.1:0")),
-    ] {
-        text = with(&text, section, key, &value);
+    ];
+    for (section, key, value) in &replaced {
+        text = with(&text, section, key, value);
     }
+    let expected =
+        replaced.iter().map(|(section, key, _)| format!("{section}.{key}")).collect::<BTreeSet<_>>();
+    assert_eq!(differing(&imported.out, &text), expected);
     std::fs::write(&scene.configuration, &text).unwrap();
     let checked = run(&["config", "check", scene.configuration.to_str().unwrap()], &[]);
     assert_eq!(checked.status, 0, "{}\n{text}", checked.err);

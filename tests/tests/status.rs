@@ -68,6 +68,23 @@ async fn a_running_service_is_seen_and_a_mailbox_is_understood() {
         (&json!(2), &json!(2))
     );
     assert!(status["budget"]["calls"].as_u64().unwrap() > 0, "{status}");
+    // what the account of the configuration carries, and beside which limit
+    let account = json!({
+        "number": 0, "user": null, "groups": 1, "groups_most": 3, "mailboxes": 2,
+        "waits_until": null, "waits_because": null,
+    });
+    assert_eq!(status["accounts"], json!([account]));
+    for (line, title, row) in [
+        ("status", "\nSERVICE ACCOUNTS\n", "(configuration) 1 of 3 2"),
+        ("status --language da", "\nSERVICEKONTI\n", "(konfiguration) 1 af 3 2"),
+    ] {
+        let page = text_of(&scene, line).await;
+        let (_, accounts) =
+            page.split_once(title).unwrap_or_else(|| panic!("{title:?} is missing in\n{page}"));
+        // below the headings
+        let told: Vec<&str> = accounts.lines().nth(1).unwrap_or_default().split_whitespace().collect();
+        assert_eq!(told.join(" "), row, "{page}");
+    }
     // it is opened anew while the group grows
     wait_for("the open stream", async || {
         let (status, page) = (json_of(&scene, "status").await, text_of(&scene, "status").await);

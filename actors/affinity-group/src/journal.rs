@@ -23,6 +23,8 @@ use tokio::task::JoinHandle;
 use crate::messages::FromTask;
 
 #[cfg(test)]
+mod overflow_tests;
+#[cfg(test)]
 mod tests;
 
 /// Most batches that are stored together.

@@ -21,13 +21,17 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{QualifierOptions, Services};
 use crate::error::QualifierError;
-use crate::messages::Woken;
+use crate::messages::{Kinds, Woken};
 use crate::office::{self, Incumbency, Shared};
 use crate::schedule::{Batch, Limits, Schedule, until};
 use crate::work::{Failure, Office, Report, later};
 use crate::{full, live};
 
 mod claims;
+#[cfg(test)]
+mod codes_tests;
+#[cfg(test)]
+mod dst_tests;
 mod pull;
 #[cfg(test)]
 mod pull_tests;
@@ -38,7 +42,7 @@ mod tests;
 const CLAIM_MAX: usize = 500;
 /// Full reads in memory; the others wait in the database, where that of a new mailbox goes first. More are claimed when
 /// half of them have begun.
-const FULL_READS_AHEAD: usize = 32;
+const FULL_READS_AHEAD: usize = 128;
 /// Restarts of shards that are normal.
 const INTENSITY: Intensity = Intensity { max_restarts: 10, window: Duration::from_secs(60) };
 /// The first and the longest pause before a shard is restarted: ten of them fit into the window, so that a shard that always
@@ -87,7 +91,8 @@ pub struct Shard {
     term: u64,
     running: usize,
     claiming: bool,
-    claim_again: bool,
+    /// What is to be looked for when the claim that is under way has ended.
+    claim_again: Kinds,
     /// Something may be claimed that nobody has: what predecessors had in hand, and what a claim took that failed. Looked
     /// for at each poll, too.
     claim_uncertain: bool,
@@ -136,7 +141,7 @@ impl Shard {
             term: 0,
             running: 0,
             claiming: false,
-            claim_again: false,
+            claim_again: Kinds::NONE,
             claim_uncertain: true,
             more_full: false,
             handing_back: Vec::new(),
@@ -201,7 +206,7 @@ impl Shard {
         );
         self.incumbency = Some((incumbency, Arc::new(office)));
         self.look_at_schedule(ctx);
-        self.claim(ctx);
+        self.claim(ctx, Kinds::ALL);
     }
 
     /// The lease is lost: nothing of what is in memory is ours any more.
@@ -225,7 +230,7 @@ impl Shard {
         self.schedule = Schedule::new(limits(&self.options));
         self.running = 0;
         self.claiming = false;
-        self.claim_again = false;
+        self.claim_again = Kinds::NONE;
         self.claim_uncertain = true;
         self.handing_back.clear();
         self.full_read_requested = false;
@@ -274,7 +279,7 @@ impl Shard {
         self.set_timer(ctx);
         self.child.busy(self.running > 0);
         if pause_ended {
-            self.claim(ctx);
+            self.claim(ctx, Kinds::ALL);
         }
     }
 
@@ -324,16 +329,19 @@ impl Shard {
         }
         if let Some(again_at) = report.again_at {
             let pause = again_at.duration_since(self.services.clock.now());
-            ctx.run_later(Duration::try_from(pause).unwrap_or_default(), |act, ctx| act.claim(ctx));
+            ctx.run_later(Duration::try_from(pause).unwrap_or_default(), |act, ctx| {
+                act.claim(ctx, Kinds::ALL)
+            });
         }
         // Full reads are claimed a few at a time.
         let few_full = matches!(batch, Batch::Full(_))
             && self.more_full
             && self.schedule.full_waiting() <= FULL_READS_AHEAD / 2;
-        if self.schedule.room() <= CLAIM_MAX {
-            self.claim(ctx);
-        } else if few_full {
-            self.claim_full_reads(ctx);
+        match (self.schedule.room() <= CLAIM_MAX, few_full) {
+            (true, true) => self.claim(ctx, Kinds::ALL),
+            (true, false) => self.claim(ctx, Kinds::LIVE),
+            (false, true) => self.claim(ctx, Kinds::FULL_READS),
+            (false, false) => {}
         }
     }
 
@@ -441,24 +449,29 @@ impl Actor for Shard {
     type Context = Ctx;
 
     fn started(&mut self, ctx: &mut Ctx) {
-        let news = self.services.wake.subscribe(Channel::Notification);
-        ctx.add_stream(futures::stream::unfold(news, |mut news| async {
-            news.changed().await.ok()?;
-            Some((Woken, news))
+        let buckets = self.options.buckets(self.n).into_iter().filter_map(|bucket| u8::try_from(bucket).ok());
+        let hints = self.services.wake.subscribe_parts(Channel::Notification, buckets);
+        ctx.add_stream(futures::stream::unfold(hints, |mut hints| async {
+            hints.changed().await.then_some((Woken(Kinds::LIVE), hints))
+        }));
+        let full_reads = self.services.wake.subscribe(Channel::FullRead);
+        ctx.add_stream(futures::stream::unfold(full_reads, |mut full_reads| async {
+            full_reads.changed().await.ok()?;
+            Some((Woken(Kinds::FULL_READS), full_reads))
         }));
         ctx.run_interval(self.options.poll_interval, |act, ctx| {
             act.schedule.sweep(act.services.clock.monotonic());
             // costs what is in hand, and heals whatever forgot a claim
             act.claim_uncertain = true;
-            act.claim(ctx);
+            act.claim(ctx, Kinds::ALL);
         });
         self.take_office(ctx);
     }
 }
 
 impl StreamHandler<Woken> for Shard {
-    fn handle(&mut self, _: Woken, ctx: &mut Ctx) {
-        self.claim(ctx);
+    fn handle(&mut self, Woken(kinds): Woken, ctx: &mut Ctx) {
+        self.claim(ctx, kinds);
     }
 
     /// No more wake-ups: the poll goes on.

@@ -31,6 +31,9 @@ pub struct QualifierOptions {
     pub simultaneous_full_reads: usize,
     /// `full_appointment_pull_schedule`: when every mailbox is read in full, in the policy's zone (B8).
     pub full_reads_at: DailyTimes,
+    /// The schedule is looked at again after this long at the latest: the clock on the wall may be set, or the machine
+    /// sleep. Not a setting.
+    pub look_again: Duration,
     /// `mass_delete_guard_count` and `mass_delete_guard_percent`: how many deletions a full read may infer.
     pub guard: GuardLimits,
     /// `make_full_calendar_pull_at_startup`.
@@ -63,6 +66,7 @@ impl QualifierOptions {
             simultaneous_mailboxes: 8,
             simultaneous_full_reads: 1,
             full_reads_at: DailyTimes::once_at(time(2, 0, 0, 0)),
+            look_again: Duration::from_secs(30),
             guard: GuardLimits::DEFAULT,
             full_read_at_start: false,
             coalesce: Timing { quiet: Duration::from_secs(1), at_most: Duration::from_secs(5) },
@@ -96,7 +100,7 @@ impl QualifierOptions {
         if self.items_per_call > 100 {
             return refuse("a reading must not ask for more than 100 items");
         }
-        if self.poll_interval.is_zero() || self.job_deadline.is_zero() {
+        if [self.poll_interval, self.look_again, self.job_deadline].iter().any(Duration::is_zero) {
             return refuse("intervals must be above zero");
         }
         Ok(())
@@ -166,6 +170,7 @@ mod tests {
             QualifierOptions { capacity: 0, ..options() },
             QualifierOptions { items_per_call: 101, ..options() },
             QualifierOptions { poll_interval: Duration::ZERO, ..options() },
+            QualifierOptions { look_again: Duration::ZERO, ..options() },
         ] {
             assert!(bad.check().is_err());
         }

@@ -31,8 +31,8 @@ pub(crate) const STORED_MEANWHILE: usize = (WRITERS + 1) * MAILBOXES_MAX;
 pub(crate) struct Shared {
     /// One permit for each full read in hand: being read, or what was read being stored.
     pub(crate) full_reads: Arc<Semaphore>,
-    /// One for each mailbox whose window is being read: twice as many as there may be calls, so that a call is under way
-    /// while the answer to another is decoded; not more, since what a reading says holds from its begin on.
+    /// One for each mailbox whose window is being read: twice as many as there may be calls and one, so that a call is under
+    /// way while the answers to others are decoded; not more, since what a reading says holds from its begin on.
     pub(crate) windows: Turns,
     /// One for each call of full reads (`simultaneous_calls_at_full_pull`).
     pub(crate) full_read_calls: Turns,
@@ -48,7 +48,7 @@ impl Shared {
     pub(crate) fn new(options: &QualifierOptions) -> Self {
         Self {
             full_reads: Arc::new(Semaphore::new(options.simultaneous_full_reads + STORED_MEANWHILE)),
-            windows: Turns::new(2 * options.simultaneous_full_reads),
+            windows: Turns::new(2 * options.simultaneous_full_reads + 1),
             full_read_calls: Turns::new(options.simultaneous_full_reads),
             beginnings: Arc::new(Beginnings::new()),
             together: Arc::new(Together::new()),

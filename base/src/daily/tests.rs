@@ -74,6 +74,15 @@ fn a_time_that_occurs_twice_in_autumn_runs_once() {
 }
 
 #[test]
+fn a_list_of_times_in_the_two_nights_of_dst_runs_at_each_of_its_instants_once() {
+    let times = daily(&[(2, 0), (2, 30), (4, 0)]);
+    let spring = runs(&times, &copenhagen(), "2026-03-28T12:00:00Z", "2026-03-29T22:00:00Z");
+    assert_eq!(spring, ["29 03:00 +02:00", "29 04:00 +02:00"]);
+    let autumn = runs(&times, &copenhagen(), "2026-10-24T12:00:00Z", "2026-10-25T22:00:00Z");
+    assert_eq!(autumn, ["25 02:00 +02:00", "25 02:30 +02:00", "25 04:00 +01:00"]);
+}
+
+#[test]
 fn gaps_at_midnight_and_missing_days_lose_no_run() {
     // Beirut, 26 March 2023: midnight becomes 01:00
     let beirut = TimeZone::get("Asia/Beirut").unwrap();

@@ -76,7 +76,7 @@ codes! {
         NOTHING;
     POOL_SILENT = 9015 ALL Error
         "this instance renews its leases and cannot use its other connections to the database: it ends, so that others take over"
-        "denne instans fornyer sine lejemål, men kan ikke bruge sine andre forbindelser til databasen; den slutter, så andre kan overtage"
+        "denne instans fornyer sine leases, men kan ikke bruge sine andre forbindelser til databasen; den slutter, så andre kan overtage"
         DATABASE .critical();
     CALLS_LEFT = 9016 PCS Warning
         "calls to Planner were left unanswered at the end of the service, their appointments are sent again after their deadline"

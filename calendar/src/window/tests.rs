@@ -2,6 +2,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::appointment::Appointment;
+use crate::placing::place;
+use crate::testing::single;
+use crate::zone::Zones;
 
 fn copenhagen() -> TimeZone {
     TimeZone::get("Europe/Copenhagen").unwrap()
@@ -77,6 +81,73 @@ fn days_have_23_and_25_hours() {
     // the window begins on the day of the change itself
     assert_eq!(hours("2026-03-28T12:00:00Z"), 31 * 24 - 1);
     assert_eq!(hours("2026-10-24T12:00:00Z"), 31 * 24 + 1);
+}
+
+/// A pull at 02:00 and 02:30, on the eves of the two days and in their nights, where these times lie beyond the gap
+/// or come twice; and pulls whose window ends on these days.
+#[test]
+fn the_windows_of_pulls_in_the_nights_of_dst() {
+    for (now, start, end) in [
+        // the eves: the window begins with the day of 23 or 25 hours
+        ("2026-03-28T01:00:00Z", "2026-03-29T00:00+0100", "2026-06-29T00:00+0200"),
+        ("2026-10-24T00:30:00Z", "2026-10-25T00:00+0200", "2027-01-25T00:00+0100"),
+        // the nights: it begins with the next day, whichever 02:00 it is
+        ("2026-03-29T00:59:59Z", "2026-03-30T00:00+0200", "2026-06-30T00:00+0200"),
+        ("2026-03-29T01:00:00Z", "2026-03-30T00:00+0200", "2026-06-30T00:00+0200"),
+        ("2026-10-25T00:00:00Z", "2026-10-26T00:00+0100", "2027-01-26T00:00+0100"),
+        ("2026-10-25T01:30:00Z", "2026-10-26T00:00+0100", "2027-01-26T00:00+0100"),
+        // three months before: it ends as that day begins, and a day later as it ends
+        ("2025-12-28T01:00:00Z", "2025-12-29T00:00+0100", "2026-03-29T00:00+0100"),
+        ("2025-12-29T01:00:00Z", "2025-12-30T00:00+0100", "2026-03-30T00:00+0200"),
+        ("2026-07-24T00:00:00Z", "2026-07-25T00:00+0200", "2026-10-25T00:00+0200"),
+        ("2026-07-25T00:00:00Z", "2026-07-26T00:00+0200", "2026-10-26T00:00+0100"),
+    ] {
+        assert_eq!(at(now, 3), (start.to_owned(), end.to_owned()), "{now}");
+    }
+}
+
+/// Whole days on the two days and beside them, made in several zones: each lies in the windows of the pulls that it
+/// belongs to and touches no other, to the hour.
+#[test]
+fn whole_days_on_the_days_of_dst_stand_in_the_right_windows() {
+    let zones = Zones::named("Europe/Copenhagen").unwrap();
+    let whole_day = |date: Date, made_in: &str| {
+        let own = TimeZone::get(made_in).unwrap();
+        let slot = Slot { start: midnight(date, &own), end: midnight(date.tomorrow().unwrap(), &own) };
+        let item = Appointment { is_all_day: true, zone: Some(made_in.to_owned()), ..single("i", "U", slot) };
+        place(&item, &zones)
+    };
+    for (day, hours, at_two) in [
+        (jiff::civil::date(2026, 3, 29), 23, "2026-03-29T01:00:00Z"),
+        (jiff::civil::date(2026, 10, 25), 25, "2026-10-25T01:00:00Z"),
+    ] {
+        let now: Timestamp = at_two.parse().unwrap();
+        let eve = now.checked_sub(jiff::SignedDuration::from_hours(24)).unwrap();
+        let window = |now: Timestamp| Window::at(now, zones.configured(), 3);
+        let (on_the_eve, in_the_night) = (window(eve), window(now));
+        for made_in in ["Europe/Copenhagen", "UTC", "America/New_York", "Asia/Tokyo"] {
+            let placed = whole_day(day, made_in);
+            assert_eq!(placed.end.duration_since(placed.start).as_hours(), hours, "{day} in {made_in}");
+            assert_eq!(placed.start, on_the_eve.start, "{day} in {made_in}");
+            assert_eq!(placed.end, in_the_night.start, "{day} in {made_in}");
+            assert!(on_the_eve.overlaps(placed) && !in_the_night.overlaps(placed), "{day} in {made_in}");
+            let after = whole_day(day.tomorrow().unwrap(), made_in);
+            assert_eq!(after.start, in_the_night.start, "{day} in {made_in}");
+            assert!(in_the_night.overlaps(after), "{day} in {made_in}");
+            let before = whole_day(day.yesterday().unwrap(), made_in);
+            assert!(!on_the_eve.overlaps(before), "{day} in {made_in}");
+        }
+    }
+    // where a window ends on such a day, that day is outside, and where it ends a day later inside
+    for (now, day, inside) in [
+        ("2025-12-28T01:00:00Z", jiff::civil::date(2026, 3, 29), false),
+        ("2025-12-29T01:00:00Z", jiff::civil::date(2026, 3, 29), true),
+        ("2026-07-24T00:00:00Z", jiff::civil::date(2026, 10, 25), false),
+        ("2026-07-25T00:00:00Z", jiff::civil::date(2026, 10, 25), true),
+    ] {
+        let window = Window::at(now.parse().unwrap(), zones.configured(), 3);
+        assert_eq!(window.overlaps(whole_day(day, "Europe/Copenhagen")), inside, "{now}");
+    }
 }
 
 #[test]

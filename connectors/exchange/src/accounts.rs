@@ -125,7 +125,7 @@ impl Maker {
     }
 
     /// The TLS of an account that is made now; reads the certificates that it trusts.
-    fn tls(&self) -> Result<rustls::ClientConfig, ExchangeError> {
+    pub(crate) fn tls(&self) -> Result<rustls::ClientConfig, ExchangeError> {
         let mut tls = self.tls.client_config().map_err(ExchangeError::Trust)?;
         if self.any_certificate {
             insecure::accept_any_certificate(&mut tls);

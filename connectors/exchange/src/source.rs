@@ -164,17 +164,9 @@ impl CalendarSource for Exchange {
     ) -> Result<(), SourceError> {
         const OPERATION: &str = "Unsubscribe";
         let route = within(mailbox, affinity);
-        let outcome = match self.transport.call(route, request::unsubscribe(id)).await {
-            Ok(answer) => match answer.response {
-                Response::Unsubscribe(messages) => only(OPERATION, messages),
-                _ => Err(unexpected(OPERATION)),
-            },
-            Err(error) => Err(error),
-        };
-        match outcome {
-            // gone already: just what was wanted
-            Err(error) if error.kind == SourceErrorKind::Resubscribe => Ok(()),
-            other => other,
+        match self.transport.call(route, request::unsubscribe(id)).await?.response {
+            Response::Unsubscribe(messages) => only(OPERATION, messages),
+            _ => Err(unexpected(OPERATION)),
         }
     }
 

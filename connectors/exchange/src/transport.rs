@@ -98,6 +98,8 @@ impl Transport {
             moved: Arc::default(),
         };
         let maker = Maker::new(&options, common.clone());
+        // also without accounts yet: what can never work is told at the start
+        maker.tls()?;
         let pool = Pool::default().with(options.account.as_slice(), &maker)?;
         Ok(Self { pool: RwLock::new(pool), maker, common, options })
     }

@@ -12,19 +12,26 @@ use crate::names::{
     ACTIVE_ORGANISATION, CODE_LIST, EVENTS, FAULT, ORGANISATION, USER, USER_METADATA, USER_TYPE,
 };
 use crate::{
-    ActiveOrganisation, Answer, CalendarEvent, CalendarEventReceipt, CalendarResource, ChangeAnswer,
-    EventsAnswer, EventsQuery, FaultCode, FaultDetails, Headers, MESSAGE_BYTES_MAX, Operation, PlannerFault,
-    Request, RequestEnvelope, RequestUserMetadata, ResourcesAnswer, Response, WireError, WireTime,
-    WorkingHours, time,
+    ANSWER_BYTES_MAX, ActiveOrganisation, Answer, CalendarEvent, CalendarEventReceipt, CalendarResource,
+    ChangeAnswer, EventsAnswer, EventsQuery, FaultCode, FaultDetails, Headers, MESSAGE_BYTES_MAX, Operation,
+    PlannerFault, Request, RequestEnvelope, RequestUserMetadata, ResourcesAnswer, Response, WireError,
+    WireTime, WorkingHours, time,
 };
 
 #[cfg(test)]
 mod tests;
 
-/// Bounds of one message. The deepest known element is seven deep; a stack trace in a fault is the longest
+/// Bounds of one request. The deepest known element is seven deep; a stack trace in a fault is the longest
 /// text; 400,000 elements is more than [`MESSAGE_BYTES_MAX`] of real appointments can hold.
 const LIMITS: Limits =
     Limits { bytes: MESSAGE_BYTES_MAX, depth: 32, text: 1 << 20, attributes: 32, elements: 400_000 };
+
+/// Bounds of one answer of so many bytes: the elements grow with them.
+const fn answer_limits(bytes: usize) -> Limits {
+    let times = bytes.div_ceil(MESSAGE_BYTES_MAX);
+    let times = if times == 0 { 1 } else { times };
+    Limits { bytes: ANSWER_BYTES_MAX, elements: LIMITS.elements * times, ..LIMITS }
+}
 
 /// Reads a request. Headers that are missing are left empty; one that is there must be whole.
 ///
@@ -45,7 +52,8 @@ pub fn decode_request(message: &[u8], wire_time: &WireTime) -> Result<RequestEnv
     }
 }
 
-/// Reads the answer to a call of `operation`: its response, or a fault.
+/// Reads the answer to a call of `operation`: its response, or a fault. Whoever asked bounds the answer's bytes
+/// (`planner.answer_limit_bytes`), [`ANSWER_BYTES_MAX`] is only the most that anybody may want.
 ///
 /// # Errors
 /// [`WireError::Decoding`] when the bytes are no such message, [`WireError::Unexpected`] when the body holds
@@ -57,7 +65,7 @@ pub fn decode_response(
 ) -> Result<Answer, WireError> {
     let body = proto_soap::read_envelope(
         message,
-        LIMITS,
+        answer_limits(message.len()),
         |_, _| Ok::<_, WireError>(()),
         |reader, element| read_response(operation, reader, element, wire_time),
     )?;

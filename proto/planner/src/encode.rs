@@ -12,9 +12,9 @@ use crate::names::{
     ACTIVE_ORGANISATION, CODE_LIST, EVENTS, FAULT, ORGANISATION, USER, USER_METADATA, USER_TYPE,
 };
 use crate::{
-    ActiveOrganisation, CalendarEvent, CalendarEventReceipt, CalendarResource, ChangeAnswer, EventsQuery,
-    FaultCode, FaultDetails, MESSAGE_BYTES_MAX, PlannerFault, Request, RequestEnvelope, RequestUserMetadata,
-    Response, WireError, WireTime,
+    ANSWER_BYTES_MAX, ActiveOrganisation, CalendarEvent, CalendarEventReceipt, CalendarResource,
+    ChangeAnswer, EventsQuery, FaultCode, FaultDetails, MESSAGE_BYTES_MAX, PlannerFault, Request,
+    RequestEnvelope, RequestUserMetadata, Response, WireError, WireTime,
 };
 
 mod check;
@@ -30,6 +30,7 @@ pub fn encode_request(envelope: &RequestEnvelope, time: &WireTime) -> Result<Str
     check::request(envelope)?;
     let headers = &envelope.headers;
     write_envelope(
+        MESSAGE_BYTES_MAX,
         |w| {
             if let Some(organisation) = &headers.active_organisation {
                 write_active_organisation(w, organisation);
@@ -59,10 +60,11 @@ pub fn encode_request(envelope: &RequestEnvelope, time: &WireTime) -> Result<Str
 ///
 /// # Errors
 /// [`WireError::Unsendable`] for a time before the year 1, [`WireError::Encoding`] beyond
-/// [`MESSAGE_BYTES_MAX`].
+/// [`ANSWER_BYTES_MAX`].
 pub fn encode_response(response: &Response, time: &WireTime) -> Result<String, WireError> {
     check::response(response)?;
     write_envelope(
+        ANSWER_BYTES_MAX,
         |_| {},
         |w| {
             in_events_namespace(w, response.operation().response_element(), |w| match response {
@@ -85,7 +87,7 @@ pub fn encode_response(response: &Response, time: &WireTime) -> Result<String, W
 /// The fault as an envelope, with [`FaultDetails`] in its detail where there are any.
 ///
 /// # Errors
-/// [`WireError::Encoding`] beyond [`MESSAGE_BYTES_MAX`].
+/// [`WireError::Encoding`] beyond [`ANSWER_BYTES_MAX`].
 pub fn encode_fault(fault: &PlannerFault) -> Result<String, WireError> {
     let soap_fault = Fault {
         code: proto_soap::FaultCode {
@@ -99,6 +101,7 @@ pub fn encode_fault(fault: &PlannerFault) -> Result<String, WireError> {
         ..Fault::default()
     };
     write_envelope(
+        ANSWER_BYTES_MAX,
         |_| {},
         |w| {
             soap_fault.write_with(w, "s:", |w| {
@@ -111,10 +114,11 @@ pub fn encode_fault(fault: &PlannerFault) -> Result<String, WireError> {
 }
 
 fn write_envelope(
+    limit: usize,
     header: impl FnOnce(&mut Writer),
     body: impl FnOnce(&mut Writer),
 ) -> Result<String, WireError> {
-    EnvelopeWriter { declaration: false, namespaces: &[], limit: MESSAGE_BYTES_MAX }
+    EnvelopeWriter { declaration: false, namespaces: &[], limit }
         .write(header, body)
         .map_err(WireError::Encoding)
 }

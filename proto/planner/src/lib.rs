@@ -11,8 +11,8 @@
 //! address ([`CalendarEvent`], B6). Times are instants; [`WireTime`] says in which zone and form they
 //! are written, and in which zone a time without offset is read.
 //!
-//! **Limits.** [`MESSAGE_BYTES_MAX`] bytes a message in both directions, and bounds on depth, text and
-//! elements beneath it.
+//! **Limits.** [`MESSAGE_BYTES_MAX`] bytes a request and [`ANSWER_BYTES_MAX`] an answer, of which the caller may
+//! want far fewer; and bounds on depth, text and elements beneath it.
 //!
 //! **Failure behaviour.** Encoding refuses, with [`WireError`], what the service's schema would refuse.
 //! Decoding any bytes whatsoever ends in a value or in a [`WireError`]; it never panics. Errors name the
@@ -46,5 +46,9 @@ pub use names::{MAIL_DOMAIN_CHARS_MAX, MAIL_LOCAL_CHARS_MAX, RID_CHARS_MAX, SERV
 pub use operation::Operation;
 pub use time::{TimeForm, WireTime};
 
-/// The largest message that is encoded or decoded, in bytes (contract: answers up to 5 MiB).
+/// The largest request that is encoded or decoded, in bytes, and what is usual for an answer (contract: 5 MiB).
 pub const MESSAGE_BYTES_MAX: usize = 5 * 1024 * 1024;
+
+/// The largest answer that is encoded or decoded, in bytes: the most that `planner.answer_limit_bytes` may allow. An
+/// answer about very many case workers (the resource list) is larger than [`MESSAGE_BYTES_MAX`].
+pub const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;

@@ -272,8 +272,7 @@ impl Said {
 struct Ask {
     kind: String,
     mailbox: Option<String>,
-    #[serde(default)]
-    all: bool,
+    all: Option<bool>,
     by: String,
 }
 
@@ -311,12 +310,12 @@ impl Ask {
             ));
         };
         let scope = match (&self.mailbox, self.all) {
-            (None, false) if kind == K::ResourceList => Scope::All,
-            (Some(mailbox), false) if kind != K::ResourceList => Scope::One(
+            (None, None) if kind == K::ResourceList => Scope::All,
+            (Some(mailbox), None | Some(false)) if kind != K::ResourceList => Scope::One(
                 MailAddress::parse(mailbox)
                     .map_err(|error| Refusal::Wrong(format!("\"mailbox\" is {error}")))?,
             ),
-            (None, true) if kind != K::ResourceList => Scope::All,
+            (None, Some(true)) if kind != K::ResourceList => Scope::All,
             _ => {
                 return Err(Refusal::Wrong(
                     "give either \"mailbox\" or \"all\": true (neither for resource_list)".to_owned(),

@@ -98,6 +98,32 @@ async fn what_is_asked_for_can_be_followed() {
     assert_eq!(desk.get("/admin/operations").await.body.as_array().unwrap().len(), 6);
 }
 
+/// What nothing was done for is not told as done, whatever was asked for.
+#[tokio::test]
+async fn an_operation_whose_mailbox_is_blocked_meanwhile_has_failed_and_says_so() {
+    let desk = Desk::new().await;
+    let store = &desk.database.store;
+    resource(store, "a@x.dk").await;
+    // false says no more than nothing beside a mailbox
+    let ask = |kind: &str| json!({ "kind": kind, "mailbox": "a@x.dk", "all": false, "by": "kim" });
+    let kinds = ["full_pull", "comparison", "adoption", "rediscovery"];
+    for kind in kinds {
+        let asked = desk.post("/admin/operations", &ask(kind)).await;
+        assert_eq!((asked.status, &asked.body["state"]), (202, &json!("waiting")), "{}", asked.body);
+        assert_eq!(asked.body.get("not_used"), None);
+    }
+    let mail = calendar::MailAddress::parse("a@x.dk").unwrap();
+    store.add_to_blacklist(&mail, "has left", "kim", SystemClock::shared().now()).await.unwrap();
+    let all = desk.get("/admin/operations").await.body;
+    assert_eq!(all.as_array().unwrap().len(), kinds.len());
+    for told in all.as_array().unwrap() {
+        assert_eq!((&told["state"], &told["of"]), (&json!("failed"), &json!(0)), "{told}");
+        assert_eq!(told["error"], "a@x.dk is blocked (has left)", "{told}");
+        let expected = json!([{ "mailbox": "a@x.dk", "blocked": true, "reason": "has left" }]);
+        assert_eq!(told["not_used"], expected, "{told}");
+    }
+}
+
 #[tokio::test]
 async fn a_withheld_run_is_settled_once() {
     let desk = Desk::new().await;
@@ -123,6 +149,31 @@ async fn a_withheld_run_is_settled_once() {
     assert_eq!(desk.post("/admin/withheld/x/confirm", &json!({ "by": "kim" })).await.status, 400);
     assert_eq!(desk.post("/admin/withheld/1/dance", &json!({ "by": "kim" })).await.status, 404);
     assert_eq!(desk.count("select count(*) from application_log where event_id = 9503").await, 1);
+}
+
+/// Whoever confirms an old number is told of the one that counts.
+#[tokio::test]
+async fn a_run_that_was_replaced_names_its_successor() {
+    let desk = Desk::new().await;
+    sql(
+        &desk.database.store,
+        "insert into withheld_run (mail, source, reading_began, withheld_at, keys, there, state, settled_at, settled_by) \
+             values ('a@x.dk', 'full_read', now(), now(), 1, 1, 'replaced', now(), 'a newer run'), \
+                    ('a@x.dk', 'full_read', now(), now(), 1, 1, 'withheld', null, null); \
+         insert into withheld_list (withheld_at, in_use_before, state, settled_at, settled_by) \
+             values (now(), 30, 'cancelled', now(), 'a later list that lacks others too'), \
+                    (now(), 30, 'withheld', null, null)",
+    )
+    .await;
+    for (call, told) in [
+        ("/admin/withheld/1/confirm", "it is replaced by run 2; `kommuneklient withheld show 2`"),
+        ("/admin/withheld/1/reject", "it is replaced by run 2; `kommuneklient withheld show 2`"),
+        ("/admin/withheld/L1/confirm", "it is replaced by run L2; `kommuneklient withheld show L2`"),
+    ] {
+        let refused = desk.post(call, &json!({ "by": "kim" })).await;
+        assert_eq!(refused.status, 409, "{call}: {}", refused.body);
+        assert!(refused.body["error"].as_str().unwrap().contains(told), "{call}: {}", refused.body);
+    }
 }
 
 #[tokio::test]
@@ -164,6 +215,8 @@ async fn what_is_wrong_is_said() {
         (json!({ "kind": "full_pull", "mailbox": "a@x.dk", "all": true, "by": "kim" }), 400, "either"),
         (json!({ "kind": "resource_list", "mailbox": "a@x.dk", "by": "kim" }), 400, "either"),
         (json!({ "kind": "resource_list", "all": true, "by": "kim" }), 400, "either"),
+        (json!({ "kind": "resource_list", "all": false, "by": "kim" }), 400, "either"),
+        (json!({ "kind": "full_pull", "all": false, "by": "kim" }), 400, "either"),
         (json!({ "kind": "full_pull", "mailbox": "nonsense", "by": "kim" }), 400, "mailbox"),
         (json!({ "kind": "full_pull", "all": true, "by": " " }), 400, "by"),
         (json!({ "kind": "full_pull", "all": true }), 400, "by"),

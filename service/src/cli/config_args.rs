@@ -7,7 +7,7 @@ use clap::Subcommand;
 /// What to do with a configuration file.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Check a file as `run` would, with this environment and the secret files that it names.
+    /// Check a file as `run` would, with this environment and the files with secrets and certificates that it names.
     ///
     /// Prints every problem with its place, key, value and remedy; or, where there is none, every key with the value
     /// that counts and where that comes from. Secrets are hidden. Connects to nothing.

@@ -1,7 +1,6 @@
 //! Goal: the command line takes what the documentation says, refuses the rest with status 2, and explains
 //! itself.
 
-use clap::error::ErrorKind;
 use clap::{CommandFactory, Subcommand as _};
 
 use super::*;
@@ -192,4 +191,55 @@ fn every_command_for_operators_has_an_example_that_it_takes() {
     command.build();
     visit(&command, "", &mut seen);
     assert!(seen > 15, "{seen}");
+}
+
+/// The paths of the commands that do something, each with the program's name before it: `kommuneklient withheld confirm`.
+fn leaves(command: &clap::Command, path: &str) -> Vec<String> {
+    let inner: Vec<&clap::Command> =
+        command.get_subcommands().filter(|inner| inner.get_name() != "help").collect();
+    if inner.is_empty() {
+        return vec![path.to_owned()];
+    }
+    inner.into_iter().flat_map(|inner| leaves(inner, &format!("{path} {}", inner.get_name()))).collect()
+}
+
+/// What stands at a prompt: the text after `$ ` in the document's blocks.
+fn prompts(document: &str) -> Vec<String> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(document);
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().filter_map(|line| line.trim_start().strip_prefix("$ ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_is_shown_to_operators() {
+    let shown = [prompts("operations.md"), prompts("migration.md")].concat();
+    let mut command = Cli::command();
+    command.build();
+    let leaves = leaves(&command, "kommuneklient");
+    assert!(leaves.len() > 40, "{leaves:?}");
+    let is_shown = |leaf: &String| {
+        shown.iter().any(|line| {
+            line.match_indices(leaf.as_str()).any(|(at, _)| {
+                let rest = &line[at + leaf.len()..];
+                rest.is_empty() || rest.starts_with(' ')
+            })
+        })
+    };
+    let missing: Vec<&String> = leaves.iter().filter(|leaf| !is_shown(leaf)).collect();
+    assert!(
+        missing.is_empty(),
+        "docs/operations.md (or migration.md): run {missing:?} and show them with what they really say, as `$ kommuneklient …`"
+    );
+}
+
+/// Regression: nobody was told that the environment can name the configuration.
+#[test]
+fn a_command_without_a_configuration_names_the_variable() {
+    let told = |line: &str| with_hint(parse(line).expect_err("it is not complete")).to_string();
+    let lacks = told("kommuneklient status");
+    assert!(lacks.contains("--config <FILE>") && lacks.contains("KOMMUNEKLIENT_CONFIG"), "{lacks}");
+    let lacks = told("kommuneklient whitelist add");
+    assert!(lacks.contains("KOMMUNEKLIENT_CONFIG"), "{lacks}");
+    let other = told("kommuneklient whitelist add --config c");
+    assert!(!other.contains("KOMMUNEKLIENT_CONFIG"), "{other}");
 }

@@ -118,7 +118,7 @@ Example:
 /// Which mailboxes to show.
 #[derive(Debug, Args)]
 pub struct MailboxListArgs {
-    /// Only those that are in use and cannot be listened to.
+    /// Only those that are in use and cannot be listened to, by themselves or with the stream of their group.
     #[arg(long, conflicts_with = "unused")]
     pub failing: bool,
     /// Only those that are not in use.

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use base::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use super::show::table;
@@ -23,7 +24,7 @@ pub(crate) fn perform(command: &ConfigCommand) -> Result<(), ServiceError> {
 }
 
 fn check(file: &Path, json: bool) -> Result<(), ServiceError> {
-    let examined = Config::examine(file)?;
+    let examined = Config::examine(file, SystemClock.now())?;
     let warnings = warnings(&examined.config);
     if json {
         crate::cli::print(&checked(file, &examined, &warnings).to_string());

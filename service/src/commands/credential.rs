@@ -25,7 +25,10 @@ use crate::config::{self, Config};
 
 pub(crate) use logon::test;
 
-const COMMAND: &str = "credential";
+/// The commands, as a refusal names them.
+const ADD: &str = "credential add";
+const TEST: &str = "credential test";
+const REMOVE: &str = "credential remove";
 /// The longest name of an account, in bytes; directories take 256 characters at most.
 const USER_BYTES_MAX: usize = 512;
 /// The longest password, in bytes; directories take 256 characters at most.
@@ -62,19 +65,19 @@ pub(crate) async fn add(
     config: &Config,
     arguments: &CredentialAdd,
 ) -> Result<Changed, ServiceError> {
-    let user = checked_user(&arguments.user)?;
-    let ring = super::ring(config, COMMAND)?;
+    let user = checked_user(ADD, &arguments.user)?;
+    let ring = super::ring(config, ADD)?;
     let rows = store.credentials().await.map_err(stored("load the service accounts"))?;
     let known = rows.iter().find(|row| is_named(row, user));
     match (known, arguments.replace) {
         (Some(_), false) => {
             return Err(failed(
-                COMMAND,
+                ADD,
                 format!("{user} is there already; give --replace to change its password"),
             ));
         }
         (None, true) => {
-            return Err(failed(COMMAND, format!("{user} is not there; add it without --replace")));
+            return Err(failed(ADD, format!("{user} is not there; add it without --replace")));
         }
         _ => {}
     }
@@ -83,16 +86,13 @@ pub(crate) async fn add(
         Some(row) => row.account,
         None => store.next_credential().await.map_err(stored("add a service account"))?,
     };
-    let sealed = ring.seal(password_place(account), &password).map_err(|error| failed(COMMAND, error))?;
+    let sealed = ring.seal(password_place(account), &password).map_err(|error| failed(ADD, error))?;
     let done = match known {
         Some(_) => store.change_password(account, &sealed).await,
         None => store.add_credential(account, user, &sealed).await,
     };
     if !done.map_err(stored("store a service account"))? {
-        return Err(failed(
-            COMMAND,
-            format!("{user} was added or removed by somebody else just now; try again"),
-        ));
+        return Err(failed(ADD, format!("{user} was added or removed by somebody else just now; try again")));
     }
     let act = if known.is_some() { "credential add --replace" } else { "credential add" };
     let fields = json!({ "user": user, "account": account.get(), "key": sealed.key_id.as_str() });
@@ -117,8 +117,8 @@ fn is_named(row: &StoredCredential, user: &str) -> bool {
     row.user_name.to_lowercase() == user.to_lowercase()
 }
 
-fn checked_user(user: &str) -> Result<&str, ServiceError> {
-    let refuse = |reason: &str| Err(failed(COMMAND, format!("the name of the account {reason}")));
+fn checked_user<'a>(command: &'static str, user: &'a str) -> Result<&'a str, ServiceError> {
+    let refuse = |reason: &str| Err(failed(command, format!("the name of the account {reason}")));
     let user = user.trim();
     if user.is_empty() {
         return refuse("is empty");
@@ -134,10 +134,10 @@ fn checked_user(user: &str) -> Result<&str, ServiceError> {
 
 /// From the file, from the terminal (twice, so that a mistake is found here), or from standard input.
 fn read_password(user: &str, file: Option<&Path>) -> Result<SecretString, ServiceError> {
-    let unread = |error: std::io::Error| failed(COMMAND, format!("the password cannot be read: {error}"));
+    let unread = |error: std::io::Error| failed(ADD, format!("the password cannot be read: {error}"));
     if let Some(file) = file {
         return config::read_secret(file)
-            .map_err(|error| failed(COMMAND, format!("cannot read {}: {error}", file.display())));
+            .map_err(|error| failed(ADD, format!("cannot read {}: {error}", file.display())));
     }
     if !std::io::stdin().is_terminal() {
         // wiped when it is dropped; room for all of it at once, so that no part is left behind by growing
@@ -149,7 +149,7 @@ fn read_password(user: &str, file: Option<&Path>) -> Result<SecretString, Servic
     let first = ask(format!("Password of {user}: "))?;
     let second = ask("Once more: ".to_owned())?;
     if first.expose_secret() != second.expose_secret() {
-        return Err(failed(COMMAND, "the two passwords differ; nothing was changed"));
+        return Err(failed(ADD, "the two passwords differ; nothing was changed"));
     }
     Ok(first)
 }
@@ -157,16 +157,13 @@ fn read_password(user: &str, file: Option<&Path>) -> Result<SecretString, Servic
 fn checked_password(password: SecretString) -> Result<SecretString, ServiceError> {
     let text = password.expose_secret();
     if text.is_empty() {
-        return Err(failed(COMMAND, "the password is empty; nothing was changed"));
+        return Err(failed(ADD, "the password is empty; nothing was changed"));
     }
     if text.len() > PASSWORD_BYTES_MAX {
-        return Err(failed(COMMAND, format!("the password is longer than {PASSWORD_BYTES_MAX} bytes")));
+        return Err(failed(ADD, format!("the password is longer than {PASSWORD_BYTES_MAX} bytes")));
     }
     if text.chars().any(char::is_control) {
-        return Err(failed(
-            COMMAND,
-            "the password holds more than one line, or characters that cannot be typed",
-        ));
+        return Err(failed(ADD, "the password holds more than one line, or characters that cannot be typed"));
     }
     Ok(password)
 }
@@ -258,7 +255,7 @@ impl Listing {
                 waits.map(|(until, why)| format!("{why}, until {until}")).collect(),
             ]
         };
-        let headings = ["ID", "USER", "KEY", "PASSWORD OF", "GROUPS", "MAILBOXES", "WAITS"];
+        let headings = ["ID", "USER", "KEY", "PASSWORD SINCE", "GROUPS", "MAILBOXES", "WAITS"];
         let empty = "there is no service account; add one: kommuneklient credential add USER";
         let mut text = table(&headings, self.accounts.iter().map(row).collect(), empty);
         for one in &self.accounts {
@@ -294,35 +291,54 @@ pub(crate) async fn remove(
     force: bool,
     by: &str,
 ) -> Result<Changed, ServiceError> {
-    let user = checked_user(user)?;
+    let user = checked_user(REMOVE, user)?;
     let removal = store.remove_credential(user, force).await.map_err(stored("remove a service account"))?;
     match removal {
         Removal::Unknown => Err(failed(
-            COMMAND,
+            REMOVE,
             format!("there is no service account {user}; see kommuneklient credential list"),
         )),
         Removal::Carries(groups) => Err(failed(
-            COMMAND,
+            REMOVE,
             format!(
-                "{user} carries {groups} affinity groups; give --force to remove it all the same, and other accounts take its mailboxes as far as they have room"
+                "{user} carries {}; give --force to remove it all the same, and other accounts take its mailboxes as far as they have room",
+                affinity_groups(groups)
             ),
         )),
         Removal::Removed { groups } => {
             let fields = json!({ "user": user, "groups": groups });
             super::record(store, by, "credential remove", fields).await;
-            let mut text = format!("removed {user}");
-            if groups > 0 {
-                text.push_str(&format!("; the mailboxes of its {groups} groups go to other accounts"));
-            }
             let left = store.credentials().await.map_err(stored("load the service accounts"))?;
-            if left.is_empty() {
-                text.push_str(match &config.exchange.user {
-                    Some(_) => "\nit was the last: exchange.user of the configuration is used from now on",
-                    None => "\nit was the last: no mailbox can be listened to until another is added",
-                });
-            }
+            let text = removed(user, groups, left.is_empty(), config.exchange.user.is_some());
             Ok(Changed { user: user.to_owned(), done: "removed", number: None, key_id: None, groups, text })
         }
+    }
+}
+
+/// So many affinity groups, in words.
+fn affinity_groups(count: u64) -> String {
+    format!("{count} affinity group{}", if count == 1 { "" } else { "s" })
+}
+
+/// What the removal of an account with so many groups means: only where another account is left may that take its mailboxes.
+fn removed(user: &str, groups: u64, was_last: bool, is_configured: bool) -> String {
+    let mailboxes =
+        if groups > 0 { format!("the mailboxes of its {}", affinity_groups(groups)) } else { String::new() };
+    match (was_last, groups, is_configured) {
+        (false, 0, _) => format!("removed {user}"),
+        (false, ..) => format!("removed {user}; {mailboxes} go to other accounts as far as they have room"),
+        (true, 0, true) => {
+            format!("removed {user}\nit was the last: exchange.user of the configuration is used from now on")
+        }
+        (true, _, true) => format!(
+            "removed {user}\nit was the last: exchange.user of the configuration is used from now on, and {mailboxes} go to it as far as it has room"
+        ),
+        (true, 0, false) => {
+            format!("removed {user}\nit was the last: no mailbox can be listened to until another is added")
+        }
+        (true, _, false) => format!(
+            "removed {user}\nit was the last: no mailbox can be listened to until another is added, {mailboxes} among them"
+        ),
     }
 }
 

@@ -6,10 +6,11 @@ use store::inspect::{Hold, PlannerFailure, Unsent};
 use store::instances::Senders;
 use store::operations::Scope;
 use store::outbox::Operation;
+use store::set_aside::{SetAsideFilter, SetAsideKey, SetAsidePage, StopReason, StoppedCount};
 use store::withheld::WithheldRun;
 
-use super::show::{hanging, moment, table_in, terminal, times};
-use super::{CommandError, Desk, withheld};
+use super::show::{counted_in, hanging, moment, table_in, terminal, times};
+use super::{CommandError, Desk, set_aside, withheld};
 use crate::cli::tools::DiffArgs;
 use crate::texts::{Language, Text, diff as t, words as w};
 
@@ -112,6 +113,61 @@ impl Withheld {
     }
 }
 
+/// Most appointments that are named which Planner refused or which were set aside.
+const STOPPED_TOLD: u32 = 10;
+
+/// Appointments that are not sent any more as decided: Planner does not hold what it should, and nothing is tried.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Stopped {
+    count: StoppedCount,
+    /// The first of them.
+    keys: Vec<SetAsideKey>,
+}
+
+impl Stopped {
+    async fn of(desk: &Desk, scope: &Scope) -> Result<Self, CommandError> {
+        let count = desk.store.stopped(scope).await?;
+        let filter = SetAsideFilter { scope: scope.clone(), refused: true };
+        let page = SetAsidePage { after: None, limit: STOPPED_TOLD };
+        Ok(Self { count, keys: desk.store.set_aside_keys(&filter, &page).await?.keys })
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.count.set_aside + self.count.refused == 0
+    }
+
+    /// What is said of them, if there are any.
+    fn texts(&self, language: Language) -> Vec<String> {
+        let is_refused = |key: &&SetAsideKey| matches!(key.reason, StopReason::Refused(_));
+        let (refused, aside): (Vec<_>, Vec<_>) = self.keys.iter().partition(is_refused);
+        let told = |count: u64, one: Text, many: Text, keys: &[&SetAsideKey]| {
+            let line = |key: &&SetAsideKey| format!("\n  {EXPLAIN} {} {}", key.mail, key.origin_id);
+            let lines: Vec<String> = keys.iter().map(line).collect();
+            (count > 0).then(|| counted_in(language, count, one, many) + &lines.concat())
+        };
+        let refused = told(self.count.refused, t::ONE_REFUSED, t::REFUSED, &refused);
+        let aside = told(self.count.set_aside, t::ONE_ASIDE, t::ASIDE, &aside);
+        refused.into_iter().chain(aside).collect()
+    }
+
+    /// For programs.
+    fn value(&self) -> Value {
+        json!({
+            "refused": self.count.refused,
+            "set_aside": self.count.set_aside,
+            "appointments": self.keys.iter().map(set_aside::key_value).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// The command that tells what happened with an appointment.
+const EXPLAIN: &str = "kommuneklient explain";
+
+/// What is said where there is no difference to be sent.
+const fn none_to_send(withheld: &Withheld, stopped: &Stopped) -> Text {
+    if withheld.deletions > 0 || !stopped.is_empty() { t::NOTHING_NOW } else { t::NOTHING }
+}
+
 /// Shows the differences.
 pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError> {
     let scope = args.mailbox.clone().map_or(Scope::All, Scope::One);
@@ -123,6 +179,7 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
     let sending = Sending::now(&desk).await?;
     let page = desk.store.unsent(&scope, args.limit).await?;
     let withheld = Withheld::of(&withheld::waiting_of(&desk, &scope).await?);
+    let stopped = Stopped::of(&desk, &scope).await?;
     let value = json!({
         "dry_run": sending.dry_run,
         "dry_run_of_this_file": desk.config.planner.dry_run,
@@ -130,6 +187,7 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
         "planner_failure": sending.failure_value(),
         "total": page.total,
         "withheld": { "deletions": withheld.deletions, "runs": withheld.runs },
+        "stopped": stopped.value(),
         "complete": page.total <= page.keys.len() as u64,
         "appointments": page.keys.iter().map(|key| value(key, &sending)).collect::<Vec<_>>(),
     });
@@ -137,12 +195,13 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
         let language = desk.language;
         let headings = [w::MAILBOX, t::WOULD, w::START, w::END, t::PLANNER_HOLDS, t::WAITS_FOR, w::ORIGIN_ID];
         let rows = page.keys.iter().map(|key| row(key, &sending, language)).collect();
-        let none = if withheld.deletions > 0 { t::NOTHING_NOW } else { t::NOTHING };
+        let none = none_to_send(&withheld, &stopped);
         let mut lines = vec![table_in(language, &headings, rows, none)];
         if page.total > page.keys.len() as u64 {
             lines.push(t::MORE.fill(language, &[("n", &page.keys.len()), ("all", &page.total)]));
         }
         lines.extend(withheld.text(language));
+        lines.extend(stopped.texts(language));
         lines.extend(sending.remarks().into_iter().map(|text| text.say(language).to_owned()));
         if let Some(failure) = sending.failure.as_ref().filter(|_| page.total > 0) {
             lines.push(failure_line(failure, language));
@@ -173,20 +232,24 @@ const fn verb(operation: Operation) -> &'static str {
     }
 }
 
+/// What is asked of Planner, for people.
+pub(super) const fn verb_text(operation: Operation) -> Text {
+    match operation {
+        Operation::Create => t::CREATE,
+        Operation::Update => t::UPDATE,
+        Operation::Delete => t::DELETE,
+    }
+}
+
 fn row(key: &Unsent, sending: &Sending, language: Language) -> Vec<String> {
     let held = match (&key.held, key.operation) {
         (Some(slot), _) => times(language, slot),
         (None, Operation::Create) => t::HELD_NOTHING.say(language).to_owned(),
         (None, _) => t::HELD_UNKNOWN.say(language).to_owned(),
     };
-    let would = match key.operation {
-        Operation::Create => t::CREATE,
-        Operation::Update => t::UPDATE,
-        Operation::Delete => t::DELETE,
-    };
     vec![
         key.mail.clone(),
-        would.say(language).to_owned(),
+        verb_text(key.operation).say(language).to_owned(),
         moment(key.slot.start),
         moment(key.slot.end),
         held,
@@ -304,6 +367,49 @@ mod tests {
         let many: Vec<String> = (1..=12).map(|run| run.to_string()).collect();
         let told = Withheld { deletions: 12, runs: many }.text(Language::En).unwrap();
         assert!(told.contains("(runs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 …)"), "{told}");
+    }
+
+    /// Regression: "Planner holds what it should" was said while Planner had refused an appointment, or one was set aside.
+    #[test]
+    fn what_planner_refused_and_what_was_set_aside_is_told_and_named() {
+        let key = |origin_id: &str, reason| SetAsideKey {
+            mail: calendar::MailAddress::parse("a@x.dk").unwrap(),
+            origin_id: calendar::OriginId::new(origin_id),
+            operation: Operation::Create,
+            slot: calendar::Slot { start: Timestamp::UNIX_EPOCH, end: Timestamp::UNIX_EPOCH },
+            reason,
+            receipt_code: Some(1),
+            attempts: 0,
+            since: Timestamp::UNIX_EPOCH,
+        };
+        let none = Stopped::default();
+        assert!(none.texts(Language::En).is_empty());
+        assert_eq!(none_to_send(&Withheld::default(), &none), t::NOTHING);
+        let refused = Stopped {
+            count: StoppedCount { set_aside: 0, refused: 1 },
+            keys: vec![key("U1", StopReason::Refused(1))],
+        };
+        assert_eq!(none_to_send(&Withheld::default(), &refused), t::NOTHING_NOW);
+        assert_eq!(
+            refused.texts(Language::En),
+            [
+                "Planner refused 1 appointment: kommuneklient set-aside list\n  kommuneklient explain a@x.dk U1"
+            ]
+        );
+        let both = Stopped {
+            count: StoppedCount { set_aside: 2, refused: 1 },
+            keys: vec![key("U1", StopReason::Refused(1)), key("U2", StopReason::SetAside("why".into()))],
+        };
+        assert_eq!(
+            both.texts(Language::Da),
+            [
+                "Planner afviste 1 aftale: kommuneklient set-aside list\n  kommuneklient explain a@x.dk U1",
+                "2 aftaler er lagt til side: kommuneklient set-aside list\n  kommuneklient explain a@x.dk U2",
+            ]
+        );
+        let value = both.value();
+        assert_eq!((&value["refused"], &value["set_aside"]), (&json!(1), &json!(2)));
+        assert_eq!(value["appointments"][1]["origin_id"], "U2");
     }
 
     /// "its turn" is said only where nothing else keeps it; tables and programs are told the same.

@@ -5,6 +5,8 @@
 //! Some steps only a person can answer. Where the database cannot be had, that is one failed step, and those that need
 //! none are gone through all the same.
 
+#[cfg(test)]
+mod guide;
 mod host;
 mod mailbox;
 mod ready;

@@ -22,16 +22,11 @@ pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandErr
         return Err(CommandError::NothingKnown { mail: mail.to_string() });
     }
     if args.dry_run {
-        let refusal = allowed(mail, &would, args).err();
-        let mut value = value(&would);
-        value["refused"] = json!(refusal.as_ref().map(ToString::to_string));
-        desk.answer(&value, || {
+        let obstacles = obstacles(mail, &would, args.leave_in_planner);
+        desk.answer(&rehearsed(&would, &obstacles), || {
             let told = format!("{}\n{}", t::WOULD.say(language), text(&would, language));
-            match refusal {
-                Some(refusal) => {
-                    let refused = t::WOULD_BE_REFUSED.fill(language, &[("why", &refusal.text(language))]);
-                    format!("{told}\n\n{refused}")
-                }
+            match refused(&obstacles, language) {
+                Some(refused) => format!("{told}\n\n{refused}"),
                 None => told,
             }
         });
@@ -56,19 +51,41 @@ pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandErr
     Ok(())
 }
 
-/// Refuses while Planner holds, or may come to hold, what nothing would delete afterwards, and what would leave an empty
-/// whitelist, with which everybody is used.
+/// Refuses by the first of the [`obstacles`].
 fn allowed(mail: &MailAddress, erasure: &Erasure, args: &EraseArgs) -> Result<(), CommandError> {
-    if erasure.in_flight > 0 {
-        return Err(CommandError::InCall { count: erasure.in_flight });
+    obstacles(mail, erasure, args.leave_in_planner).into_iter().next().map_or(Ok(()), Err)
+}
+
+/// All that is in the way: Planner holds, or may come to hold, what nothing would delete afterwards, and what would leave an
+/// empty whitelist, with which everybody is used.
+fn obstacles(mail: &MailAddress, erasure: &Erasure, leave_in_planner: bool) -> Vec<CommandError> {
+    let mail = || mail.to_string();
+    let in_call = (erasure.in_flight > 0).then_some(CommandError::InCall { count: erasure.in_flight });
+    let held = (erasure.held_by_planner > 0 && !leave_in_planner)
+        .then(|| CommandError::StillHeld { mail: mail(), count: erasure.held_by_planner });
+    let last = erasure.last_on_whitelist.then(|| CommandError::LastOnWhitelist { mail: mail() });
+    in_call.into_iter().chain(held).chain(last).collect()
+}
+
+/// What a rehearsal says of the obstacles to people; nothing where there are none.
+fn refused(obstacles: &[CommandError], language: Language) -> Option<String> {
+    match obstacles {
+        [] => None,
+        [only] => Some(t::WOULD_BE_REFUSED.fill(language, &[("why", &only.text(language))])),
+        several => {
+            let lines = several.iter().map(|one| format!("\n  - {}", one.text(language)));
+            Some(t::WOULD_BE_REFUSED_FOR.say(language).to_owned() + &lines.collect::<String>())
+        }
     }
-    if erasure.held_by_planner > 0 && !args.leave_in_planner {
-        return Err(CommandError::StillHeld { mail: mail.to_string(), count: erasure.held_by_planner });
-    }
-    if erasure.last_on_whitelist {
-        return Err(CommandError::LastOnWhitelist { mail: mail.to_string() });
-    }
-    Ok(())
+}
+
+/// The answer of a rehearsal for programs: `refused` is what the erasure itself would say, `obstacles` all that is in the
+/// way.
+fn rehearsed(would: &Erasure, obstacles: &[CommandError]) -> Value {
+    let mut value = value(would);
+    value["refused"] = json!(obstacles.first().map(ToString::to_string));
+    value["obstacles"] = obstacles.iter().map(ToString::to_string).collect();
+    value
 }
 
 async fn undo(desk: &Desk, mail: &MailAddress, by: &str) -> Result<(), CommandError> {
@@ -105,4 +122,39 @@ fn value(erasure: &Erasure) -> Value {
     let rows: serde_json::Map<String, Value> =
         erasure.rows.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
     json!({ "erased": erasure.done, "rows": rows, "held_by_planner": erasure.held_by_planner, "in_flight": erasure.in_flight, "last_on_whitelist": erasure.last_on_whitelist })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Regression: a rehearsal named the first obstacle alone, so that the next came to light only after it was cleared.
+    #[test]
+    fn a_rehearsal_names_all_that_is_in_the_way() {
+        let mail = MailAddress::parse("anna@x.dk").unwrap();
+        let would =
+            Erasure { held_by_planner: 2, in_flight: 1, last_on_whitelist: true, ..Erasure::default() };
+        let all = obstacles(&mail, &would, false);
+        assert_eq!(all.len(), 3, "{all:?}");
+        for language in [Language::En, Language::Da] {
+            let told = refused(&all, language).unwrap();
+            assert_eq!(told.lines().count(), 4, "{told}");
+            for one in &all {
+                assert!(told.contains(&format!("\n  - {}", one.text(language))), "{told}");
+            }
+        }
+        let value = rehearsed(&would, &all);
+        let said: Vec<String> = all.iter().map(ToString::to_string).collect();
+        assert_eq!((&value["refused"], &value["obstacles"]), (&json!(said[0]), &json!(said)));
+
+        let left = obstacles(&mail, &would, true);
+        assert!(!left.iter().any(|one| matches!(one, CommandError::StillHeld { .. })), "{left:?}");
+        let last = Erasure { last_on_whitelist: true, ..Erasure::default() };
+        let one = refused(&obstacles(&mail, &last, false), Language::Da).unwrap();
+        assert_eq!(one.lines().count(), 1, "{one}");
+        let none = obstacles(&mail, &Erasure::default(), false);
+        assert_eq!(refused(&none, Language::En), None);
+        let value = rehearsed(&Erasure::default(), &none);
+        assert_eq!((&value["refused"], &value["obstacles"]), (&Value::Null, &json!([])));
+    }
 }

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use calendar::MailAddress;
 use store::StoreError;
+use store::operations::Unused;
 use store::resource_list::lists::{ListEdit, ListEntry};
 
 use super::reasons;
 use super::show::{counted_in, moment};
+use crate::acts;
 use crate::cli::operators::RunId;
 use crate::lists_file::{InvalidRow, ListsFileError};
 use crate::texts::{Language, lists, refusals as t, withheld as runs, words as w};
@@ -60,6 +62,13 @@ pub(crate) enum CommandError {
         /// The operation's number.
         id: i64,
     },
+    /// Nobody is left of those who were meant.
+    CameToNothing {
+        /// The operation's number.
+        id: i64,
+        /// Some of those who are not used any more.
+        unused: Vec<Unused>,
+    },
     /// Somebody should be sure first.
     NotSure(Consequence),
     /// There is no operation with this number.
@@ -78,6 +87,8 @@ pub(crate) enum CommandError {
         run: RunId,
         /// What became of it: `confirmed` …
         state: String,
+        /// The run that took its place, if one did.
+        successor: Option<RunId>,
     },
     /// A file cannot be read.
     ReadFile {
@@ -171,7 +182,7 @@ pub(crate) enum CommandError {
 /// What somebody should be sure of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Consequence {
-    /// The whitelist would be empty, and so many be used again.
+    /// The whitelist would be empty, and so many be used that are not used now.
     WhitelistEmpty {
         /// How many.
         revived: u64,
@@ -249,14 +260,22 @@ impl CommandError {
                 t::NOT_IN_USE.fill(language, &[("mail", mail), ("since", since), ("reason", &why(reason))])
             }
             Self::NobodyInUse { id } => t::NOBODY_IN_USE.fill(language, &[("id", id)]),
+            Self::CameToNothing { id, unused } => {
+                let why = acts::void(unused, language);
+                t::CAME_TO_NOTHING.fill(language, &[("id", id), ("why", &why)])
+            }
             Self::NotSure(consequence) => {
                 t::NOT_SURE.fill(language, &[("consequence", &consequence.text(language))])
             }
             Self::UnknownOperation { id } => t::UNKNOWN_OPERATION.fill(language, &[("id", id)]),
             Self::UnknownRun { run } => t::UNKNOWN_RUN.fill(language, &[("run", run)]),
-            Self::Settled { run, state } => {
+            Self::Settled { run, state, successor } => {
                 let state = runs::state(state).map_or(state.as_str(), |state| state.say(language));
-                t::SETTLED.fill(language, &[("run", run), ("state", &state)])
+                match successor {
+                    Some(successor) => t::SETTLED_BY_RUN
+                        .fill(language, &[("run", run), ("state", &state), ("successor", successor)]),
+                    None => t::SETTLED.fill(language, &[("run", run), ("state", &state)]),
+                }
             }
             Self::SomeNotSettled { failed, of } => {
                 t::SOME_NOT_SETTLED.fill(language, &[("failed", failed), ("of", of)])
@@ -350,7 +369,11 @@ impl fmt::Display for Told {
 
 impl StdError for Told {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.error.source()
+        match &self.error {
+            // that tables are missing is all there is to it; which one the database missed first helps nobody
+            CommandError::Schema(_) => None,
+            error => error.source(),
+        }
     }
 }
 

@@ -8,13 +8,13 @@ mod words;
 use calendar::Window;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::inspect::{Entry, HistoryQuery, KeyState, Planner};
+use store::inspect::{Entry, History, HistoryQuery, KeyState, Planner};
 
 use super::diff::Sending;
 use super::show::{moment, table_in};
 use super::{CommandError, Desk, mailbox};
 use crate::cli::tools::ExplainArgs;
-use crate::texts::{Language, explain as t};
+use crate::texts::{Language, Text, explain as t};
 use words::Present;
 
 /// Tells the story.
@@ -56,7 +56,8 @@ pub(crate) async fn explain(desk: Desk, args: &ExplainArgs) -> Result<(), Comman
         let rows = history.entries.iter().map(row).collect();
         let mut text = table_in(language, &[t::WHEN, t::WHAT], rows, t::NOTHING);
         if history.more {
-            text.insert_str(0, &format!("{}\n\n", t::MORE.fill(language, &[("n", &args.limit)])));
+            let more = left_out(&history, args.limit);
+            text.insert_str(0, &format!("{}\n\n", more.fill(language, &[("n", &args.limit)])));
         }
         let now = match (&args.origin_id, &key) {
             (None, _) => mailbox::state_of(&facts, language),
@@ -66,6 +67,11 @@ pub(crate) async fn explain(desk: Desk, args: &ExplainArgs) -> Result<(), Comman
         format!("{text}\n\n{}", t::NOW.fill(language, &[("state", &now)]))
     });
     Ok(())
+}
+
+/// What is said above a story of which earlier entries were left out.
+fn left_out(history: &History, limit: u32) -> Text {
+    if history.entries.len() > limit as usize { t::MORE_AND_DECISION } else { t::MORE }
 }
 
 fn entry_value(entry: &Entry) -> Value {
@@ -93,8 +99,27 @@ fn key_value(key: &KeyState) -> Value {
         "refused": key.refused,
         "set_aside": key.set_aside,
         "withheld": key.withheld,
+        "deletion_rejected": key.kept.as_ref().map(|kept| json!({ "run": kept.run, "by": kept.by })),
         "unsent": key.pending,
         "next_attempt_at": key.next_attempt_at.map(|at| at.to_string()),
         "in_flight": key.in_flight,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use store::inspect::Happening;
+
+    use super::*;
+
+    /// Regression: five rows stood below "only the latest 4 entries", the first of them the decision that stands.
+    #[test]
+    fn the_decision_that_is_told_beyond_the_limit_is_not_counted_as_one_of_the_latest() {
+        let story = |count| History {
+            entries: vec![Entry { at: Timestamp::UNIX_EPOCH, what: Happening::Listed }; count],
+            more: true,
+        };
+        assert_eq!(left_out(&story(4), 4), t::MORE);
+        assert_eq!(left_out(&story(5), 4), t::MORE_AND_DECISION);
+    }
 }

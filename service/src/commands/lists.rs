@@ -1,6 +1,6 @@
 //! `whitelist` and `blacklist`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calendar::MailAddress;
 use serde_json::{Value, json};
@@ -120,16 +120,27 @@ pub(crate) async fn add_to_whitelist(desk: Desk, args: &WhitelistArgs) -> Result
     if let Some(reason) = &args.reason {
         desk.store.note_whitelist_reason(&args.mailboxes, reason).await?;
     }
-    whitelist_edited(&desk, edited, "added", "whitelist add", &by, args).await
+    whitelist_edited(&desk, edited, &[], "whitelist add", &by, args).await
 }
 
 /// Takes mailboxes off the whitelist.
 pub(crate) async fn remove_from_whitelist(desk: Desk, args: &WhitelistArgs) -> Result<(), CommandError> {
     let by = args.who.name();
+    let absent = absent(&desk.store.whitelist().await?, &args.mailboxes);
     let edited = meant(desk.language, args.yes, async |sure| {
         desk.store.remove_from_whitelist(&args.mailboxes, &by, sure, desk.now()).await
     });
-    whitelist_edited(&desk, edited.await?, "removed", "whitelist remove", &by, args).await
+    whitelist_edited(&desk, edited.await?, &absent, REMOVE, &by, args).await
+}
+
+/// The command that takes mailboxes off the whitelist.
+const REMOVE: &str = "whitelist remove";
+
+/// The mailboxes that are not on this list.
+fn absent(entries: &[ListEntry], mailboxes: &[MailAddress]) -> Vec<String> {
+    let listed: BTreeSet<String> = entries.iter().map(|entry| normal(&entry.mail)).collect();
+    let addresses = mailboxes.iter().map(MailAddress::as_str);
+    addresses.filter(|mail| !listed.contains(*mail)).map(ToOwned::to_owned).collect()
 }
 
 /// Lets `edit` do it; where that would surprise, only when somebody says that it is meant.
@@ -154,13 +165,14 @@ pub(crate) async fn meant(
 async fn whitelist_edited(
     desk: &Desk,
     edit: ListEdit,
-    verb: &str,
+    absent: &[String],
     act: &str,
     by: &str,
     args: &WhitelistArgs,
 ) -> Result<(), CommandError> {
-    let unlisted = if verb == "added" { never_listed(desk, args).await? } else { Vec::new() };
-    let blocked = if verb == "added" { blocked(desk, args).await? } else { Vec::new() };
+    let adds = act != REMOVE;
+    let unlisted = if adds { never_listed(desk, args).await? } else { Vec::new() };
+    let blocked = if adds { blocked(desk, args).await? } else { Vec::new() };
     if edit.entries > 0 || args.reason.is_some() {
         let mailboxes: Vec<&str> = args.mailboxes.iter().map(MailAddress::as_str).collect();
         let mut fields = json!({ "mailboxes": mailboxes, "dropped": edit.dropped, "revived": edit.revived });
@@ -169,20 +181,14 @@ async fn whitelist_edited(
         }
         desk.record(by, act, fields).await;
     }
-    let erased = if verb == "added" { erased(desk, &args.mailboxes).await? } else { Vec::new() };
-    desk.answer(&with_erased(edit_value(&edit), &erased), || {
+    let erased = if adds { erased(desk, &args.mailboxes).await? } else { Vec::new() };
+    let mut value = with_erased(edit_value(&edit), &erased);
+    if !adds {
+        value["not_on_list"] = json!(absent);
+    }
+    desk.answer(&value, || {
         let language = desk.language;
-        let done = if verb == "added" { l::ADDED } else { l::REMOVED };
-        let entries = |n: u64| counted_in(language, n, l::ONE_ENTRY, l::ENTRIES);
-        let mut text = done.fill(
-            language,
-            &[
-                ("entries", &entries(edit.entries)),
-                ("dropped", &edit.dropped),
-                ("revived", &edit.revived),
-                ("now", &entries(edit.entries_now)),
-            ],
-        );
+        let mut text = edit_text(&edit, if adds { l::ADDED } else { l::REMOVED }, absent, language);
         let unlisted = unlisted.iter().filter(|mail| erased.iter().all(|(gone, _)| gone != *mail));
         for mail in unlisted {
             text.push_str(&format!("\n{}", l::UNLISTED.fill(language, &[("mailbox", mail)])));
@@ -197,6 +203,21 @@ async fn whitelist_edited(
         and_erased(text, &erased)
     });
     Ok(())
+}
+
+/// What a change of the whitelist did, and of whom there was nothing to be removed.
+fn edit_text(edit: &ListEdit, done: Text, absent: &[String], language: Language) -> String {
+    let entries = |n: u64| counted_in(language, n, l::ONE_ENTRY, l::ENTRIES);
+    let values: [(&str, &dyn std::fmt::Display); 4] = [
+        ("entries", &entries(edit.entries)),
+        ("dropped", &edit.dropped),
+        ("revived", &edit.revived),
+        ("now", &entries(edit.entries_now)),
+    ];
+    // "removed 0 entries" would sound as if something had been done
+    let head = (edit.entries > 0 || absent.is_empty()).then(|| done.fill(language, &values));
+    let not_there = absent.iter().map(|mail| l::NOT_ON_WHITELIST.fill(language, &[("mailbox", mail)]));
+    head.into_iter().chain(not_there).collect::<Vec<_>>().join("\n")
 }
 
 /// The mailboxes of these arguments that Planner never listed: mistyped, or not there yet.

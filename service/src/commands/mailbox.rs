@@ -17,8 +17,8 @@ use crate::texts::{Language, Text, lists as l, mailbox as t, words as w};
 
 /// Shows mailboxes.
 pub(crate) async fn list(desk: Desk, args: &MailboxListArgs) -> Result<(), CommandError> {
-    resources::list_where(desk, |row| match (args.failing, args.unused) {
-        (true, _) => row.deleted_date.is_none() && row.error_code.is_some(),
+    resources::list_where(desk, |row, streams| match (args.failing, args.unused) {
+        (true, _) => resources::is_failing(row, streams),
         (false, true) => row.deleted_date.is_some(),
         (false, false) => true,
     })
@@ -398,5 +398,23 @@ mod tests {
         assert!(told(true, Language::En).ends_with("planner.dry_run is set: nothing is sent"));
         assert!(told(true, Language::Da).ends_with("planner.dry_run er sat: intet sendes"));
         assert!(!told(false, Language::En).contains("dry_run"));
+    }
+
+    /// It may have been adopted long ago, and an adoption asked for again: then "never" would be wrong.
+    #[test]
+    fn a_withdrawal_before_an_adoption_says_what_may_stay_and_nothing_of_what_was_before() {
+        let mail = MailAddress::parse("anna@x.dk").unwrap();
+        let told = |adopted, language| {
+            let done = Withdrawal { to_send: 2, adopted, ..Withdrawal::default() };
+            withdrawn_text(&mail, &done, &Sending::default(), language)
+        };
+        let (english, danish) = (told(false, Language::En), told(false, Language::Da));
+        assert!(
+            english.contains("its adoption was still to be done, for the first time or anew"),
+            "{english}"
+        );
+        assert!(danish.contains("dens overtagelse manglede endnu, første gang eller på ny"), "{danish}");
+        assert!(!english.contains("never") && !danish.contains("aldrig"), "{english}\n{danish}");
+        assert!(!told(true, Language::En).contains("adoption"));
     }
 }

@@ -52,6 +52,9 @@ async fn begin(
     }
     say(&t::FOLLOWED.fill(language, &[("id", &operation.id)]));
     let progress = wait_for(&desk, &operation, follow.timeout.get()).await?;
+    if acts::is_void(&operation, &progress) {
+        return Err(CommandError::CameToNothing { id: operation.id, unused: progress.unused });
+    }
     desk.answer(&value(&operation, &progress), || {
         let outcome = outcome(&progress, language).map(|text| format!(": {text}")).unwrap_or_default();
         let of = meant(&operation, &progress, language);
@@ -198,7 +201,7 @@ pub(crate) async fn show(desk: Desk, id: Option<i64>) -> Result<(), CommandError
     };
     let mut values = Vec::with_capacity(operations.len());
     let mut rows = Vec::with_capacity(operations.len());
-    let mut waiting = Vec::new();
+    let (mut waiting, mut unused) = (Vec::new(), Vec::new());
     let sending = Sending::now(&desk).await?;
     let mut fails = false;
     for operation in &operations {
@@ -219,6 +222,8 @@ pub(crate) async fn show(desk: Desk, id: Option<i64>) -> Result<(), CommandError
                 None => held.map_or(t::IN_TURN, |(_, words)| words).say(language).to_owned(),
             };
             waiting.extend(progress.waiting.iter().map(|one| vec![one.mail.clone(), reason(&one.reason)]));
+            let why = |one| acts::why_unused(one, language);
+            unused.extend(progress.unused.iter().map(|one| vec![one.mail.clone(), why(one)]));
         }
     }
     let answer = if id.is_some() { values.pop().unwrap_or(Value::Null) } else { Value::from(values) };
@@ -227,6 +232,9 @@ pub(crate) async fn show(desk: Desk, id: Option<i64>) -> Result<(), CommandError
         let mut text = table_in(language, &headings, rows, t::EMPTY);
         if !waiting.is_empty() {
             text.push_str(&format!("\n\n{}", table_in(language, &[t::WAITING, t::WHY], waiting, t::EMPTY)));
+        }
+        if !unused.is_empty() {
+            text.push_str(&format!("\n\n{}", table_in(language, &[t::UNUSED, t::WHY], unused, t::EMPTY)));
         }
         let failure = sending.failure.as_ref().filter(|_| fails);
         let line = failure.map(|failure| diff::failure_line(failure, language));
@@ -243,6 +251,8 @@ fn row(operation: &Operation, progress: &Progress, language: Language) -> Vec<St
     };
     let word = word.say(language);
     let error = operation.error.as_deref().map(|error| stored::parts(error, language));
+    let void = acts::is_void(operation, progress);
+    let error = error.or_else(|| void.then(|| acts::void(&progress.unused, language)));
     let state = match error.or_else(|| outcome(progress, language)) {
         Some(text) => format!("{word}: {text}"),
         None => word.to_owned(),
@@ -264,10 +274,58 @@ fn row(operation: &Operation, progress: &Progress, language: Language) -> Vec<St
 
 #[cfg(test)]
 mod tests {
+    use calendar::MailAddress;
     use jiff::Timestamp;
     use store::inspect::PlannerFailure;
+    use store::operations::Unused;
 
     use super::*;
+
+    /// "done, 0 of 0" would say that what nobody did was done.
+    #[test]
+    fn an_operation_that_nobody_is_left_for_is_not_told_as_done() {
+        let mail = MailAddress::parse("anna@x.dk").unwrap();
+        let operation = |scope| Operation {
+            id: 7,
+            kind: OperationKind::Adoption,
+            scope,
+            subject: None,
+            asked_by: "kim".to_owned(),
+            asked_at: Timestamp::UNIX_EPOCH,
+            error: None,
+            meant: Some(1),
+            outcome: None,
+        };
+        let unused =
+            |blocked| Unused { mail: mail.to_string(), blocked, reason: Some("has left".to_owned()) };
+        let told = |scope, unused, language| {
+            let progress = Progress { unused, ..Progress::default() };
+            row(&operation(scope), &progress, language).remove(4)
+        };
+        let one = || Scope::One(mail.clone());
+        assert_eq!(told(one(), vec![unused(true)], Language::En), "failed: anna@x.dk is blocked (has left)");
+        assert_eq!(
+            told(one(), vec![unused(true)], Language::Da),
+            "mislykket: anna@x.dk er spærret (has left)"
+        );
+        assert_eq!(
+            told(one(), vec![unused(false)], Language::En),
+            "failed: anna@x.dk is not used any more (has left)"
+        );
+        let two = vec![unused(true), unused(false)];
+        assert_eq!(
+            told(Scope::All, two, Language::En),
+            "failed: none of the mailboxes that were meant is used any more"
+        );
+        // regression: of an operation of an older version nobody knows who was meant, and it was told as failed
+        let before = Operation { meant: None, ..operation(Scope::All) };
+        assert_eq!(row(&before, &Progress::default(), Language::En)[4], "done");
+        let told = value(&before, &Progress::default());
+        assert_eq!((&told["state"], &told["error"]), (&json!("done"), &Value::Null));
+        // some are left: it is done for them
+        let progress = Progress { done: 1, of: 1, unused: vec![unused(true)], ..Progress::default() };
+        assert_eq!(row(&operation(Scope::All), &progress, Language::En)[4], "done");
+    }
 
     /// "in turn" is said only where nothing else keeps it: as `diff` and `doctor` tell.
     #[test]

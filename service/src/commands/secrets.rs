@@ -23,15 +23,17 @@ use crate::accounts;
 use crate::cli::operators::Who;
 use crate::config::Config;
 
-const COMMAND: &str = "secrets";
+/// The commands, as a refusal names them.
+const GENERATE: &str = "secrets generate";
+const ROTATE: &str = "secrets rotate";
 /// Readings of the table by one rotation: each but the first is for rows that were changed meanwhile.
 const PASSES_MAX: usize = 5;
 
 /// Makes a key; answers what to print.
 pub(crate) fn generate(out: Option<&Path>) -> Result<String, ServiceError> {
-    let key = SealingKey::generate().map_err(|error| failed(COMMAND, error))?;
+    let key = SealingKey::generate().map_err(|error| failed(GENERATE, error))?;
     let Some(out) = out else { return Ok(key.text().expose_secret().to_owned()) };
-    key.write_new(out).map_err(|error| failed(COMMAND, error))?;
+    key.write_new(out).map_err(|error| failed(GENERATE, error))?;
     Ok(format!(
         "made the key {} in {}\nnext: set secrets.key_file to it, restart the service, and keep a copy apart from the copies of the database",
         key.id(),
@@ -146,7 +148,7 @@ fn closed(row: &StoredCredential, ring: Option<&KeyRing>) -> Option<Closed> {
 /// # Errors
 /// No key is configured; the database is away (what was done stays done).
 pub(crate) async fn rotate(store: &Store, config: &Config, dry_run: bool) -> Result<Rotation, ServiceError> {
-    let ring = super::ring(config, COMMAND)?;
+    let ring = super::ring(config, ROTATE)?;
     let mut resealed = Vec::new();
     for _pass in 0..PASSES_MAX {
         let rows = store.credentials().await.map_err(stored("load the sealed secrets"))?;
@@ -158,7 +160,7 @@ pub(crate) async fn rotate(store: &Store, config: &Config, dry_run: bool) -> Res
             if !dry_run {
                 let sealed = ring
                     .seal(password_place(row.account), &password)
-                    .map_err(|error| failed(COMMAND, error))?;
+                    .map_err(|error| failed(ROTATE, error))?;
                 let done = store.reseal_password(row.account, before, &sealed).await;
                 if !done.map_err(stored("store a secret that was sealed anew"))? {
                     overtaken = true;
@@ -215,6 +217,24 @@ impl Status {
 }
 
 impl Rotation {
+    /// What it means for instances that run: a key is read at their start, and no other instance can tell which they have.
+    fn instances(&self) -> String {
+        let Some(key) = self.status.keys.iter().find(|key| key.role == "current") else {
+            return String::new();
+        };
+        match (self.resealed.is_empty(), self.dry_run) {
+            (true, _) => String::new(),
+            (false, true) => format!(
+                "\nbefore: every instance that runs must know the key {0}: name it in secrets.key_file and the former one in secrets.previous_key_files, restart each, then rotate",
+                key.key_id
+            ),
+            (false, false) => format!(
+                "\nan instance that was not started with the key {0} cannot open these any more (9602): restart it with that key as its secrets.key_file",
+                key.key_id
+            ),
+        }
+    }
+
     /// For people.
     pub(crate) fn text(&self) -> String {
         let done = match (self.resealed.len(), self.dry_run) {
@@ -222,7 +242,7 @@ impl Rotation {
             (count, true) => format!("{count} would be sealed anew: {}", self.resealed.join(", ")),
             (count, false) => format!("{count} sealed anew: {}", self.resealed.join(", ")),
         };
-        format!("{done}\n{}", self.status.text())
+        format!("{done}{}\n{}", self.instances(), self.status.text())
     }
 }
 

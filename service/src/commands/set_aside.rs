@@ -7,7 +7,7 @@ use store::operations::Scope;
 use store::set_aside::{SetAsideFilter, SetAsideKey, SetAsidePage, StopReason};
 
 use super::show::{counted_in, moment, table_in};
-use super::{CommandError, Desk};
+use super::{CommandError, Desk, diff};
 use crate::cli::operators::RetryArgs;
 use crate::texts::{Language, set_aside as t, words as w};
 
@@ -84,7 +84,7 @@ fn why(reason: &StopReason, language: Language) -> String {
 fn key_row(key: &SetAsideKey, language: Language) -> Vec<String> {
     vec![
         key.mail.to_string(),
-        key.operation.call_name().to_owned(),
+        diff::verb_text(key.operation).say(language).to_owned(),
         moment(key.slot.start),
         moment(key.since),
         key.attempts.to_string(),
@@ -92,7 +92,8 @@ fn key_row(key: &SetAsideKey, language: Language) -> Vec<String> {
     ]
 }
 
-fn key_value(key: &SetAsideKey) -> Value {
+/// A key, for programs.
+pub(super) fn key_value(key: &SetAsideKey) -> Value {
     let (refused, set_aside) = match &key.reason {
         StopReason::Refused(code) => (Some(*code), None),
         StopReason::SetAside(reason) => (None, Some(reason)),
@@ -139,4 +140,35 @@ pub(crate) async fn retry(desk: Desk, args: &RetryArgs) -> Result<(), CommandErr
         t::RETRIED.fill(language, &[("notifications", &notifications), ("appointments", &appointments)])
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use calendar::{OriginId, Slot};
+    use jiff::Timestamp;
+    use store::outbox::Operation;
+
+    use super::*;
+
+    /// Regression: what `diff` called "create" stood here as the name of Planner's call.
+    #[test]
+    fn what_would_be_done_is_told_in_the_words_of_diff() {
+        let at = Timestamp::UNIX_EPOCH;
+        let key = |operation| SetAsideKey {
+            mail: MailAddress::parse("a@x.dk").unwrap(),
+            origin_id: OriginId::new("U"),
+            operation,
+            slot: Slot { start: at, end: at },
+            reason: StopReason::Refused(1),
+            receipt_code: Some(1),
+            attempts: 0,
+            since: at,
+        };
+        let told = |operation, language| key_row(&key(operation), language).remove(1);
+        assert_eq!(told(Operation::Create, Language::En), "create");
+        assert_eq!(told(Operation::Update, Language::Da), "ændre");
+        assert_eq!(told(Operation::Delete, Language::En), "delete");
+        // programs are told the call, as before
+        assert_eq!(key_value(&key(Operation::Create))["operation"], "CreateEvents");
+    }
 }

@@ -6,12 +6,14 @@ pub(crate) mod alerts;
 mod judge;
 mod page;
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::accounts::AccountCapacity;
 use store::alerts::Alert;
+use store::group_streams::StreamState;
 use store::inspect::{Unsent, Work};
 
 use super::diff::{Sending, hold_name};
@@ -87,6 +89,15 @@ pub(crate) async fn look(desk: &Desk) -> Result<Picture, CommandError> {
             any_certificate: desk.config.exchange.danger_accept_invalid_certificates,
         },
     })
+}
+
+/// The groups of which the stream fails, and how it stands, where that is known.
+pub(crate) type FailingStreams = BTreeMap<i64, Option<StreamState>>;
+
+/// The streams that fail now: all mailboxes of their groups are not listened to.
+pub(crate) async fn failing_streams(desk: &Desk) -> Result<FailingStreams, CommandError> {
+    let alerts = alerts::merged(desk.store.standing_alerts().await?);
+    Ok(judge::failing_streams(&desk.store.work().await?, &alerts))
 }
 
 /// The alerts that stand. What waits for an operator is looked up, so that one who has just settled it sees that.

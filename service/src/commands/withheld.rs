@@ -112,6 +112,7 @@ pub(super) fn settled(state: &str, by: &str, language: Language) -> String {
     let why = if matches!(state, "confirmed" | "rejected") { None } else { stored::settled(by) };
     match why {
         Some(why) => t::SETTLED_WHY.fill(language, &[("state", &word), ("why", &why.say(language))]),
+        None if state == "cancelled" => t::CANCELLED_BY.fill(language, &[("by", &by)]),
         None => t::SETTLED_BY.fill(language, &[("state", &word), ("by", &by)]),
     }
 }
@@ -331,7 +332,7 @@ mod tests {
             ),
             ("cancelled", "all its keys were seen again", "bortfaldet: alle dens aftaler blev set igen, "),
             ("cancelled", "a later list that lacks few", "bortfaldet: en senere liste, der mangler få, "),
-            ("cancelled", "kim", "bortfaldet af kim, "),
+            ("cancelled", "kim", "annulleret af kim, "),
             ("rejected", "a newer run", "afvist af a newer run, "),
         ] {
             (run.state, run.settled) = (state.to_owned(), Some((by.to_owned(), Timestamp::UNIX_EPOCH)));

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -63,14 +64,16 @@ pub struct Examined {
 }
 
 impl Config {
-    /// Looks at a file and this process's environment as `run` would, and finds everything that is wrong at once.
+    /// Looks at a file and this process's environment as `run` would, and finds everything that is wrong at once; also
+    /// in the files with certificates that it names, as far as they are read at `now`.
     ///
     /// # Errors
     /// The file cannot be read or is no TOML.
-    pub fn examine(file: &Path) -> Result<Examined, ServiceError> {
+    pub fn examine(file: &Path, now: Timestamp) -> Result<Examined, ServiceError> {
         let environment = Self::environment(file)?;
         let (config, mut problems) = Self::gather(file, &Self::text(file)?, environment)?;
         let required = config.run_needs(&mut problems);
+        config.certificates_usable(now, &mut problems);
         problems.locate(&config.origins);
         Ok(Examined { config, required, problems })
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use trust::ClientTls;
 use url::Url;
 
-use super::{HumanDuration, Problems, Section, address, original, roots, secret};
+use super::{HumanDuration, Problems, Section, address, minutes, original, roots, secret};
 
 /// The Exchange that appointments come from.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -51,7 +51,8 @@ pub struct ExchangeConfig {
     pub danger_accept_invalid_certificates: bool,
     /// The longest time of one ordinary call.
     pub request_timeout: HumanDuration,
-    /// Minutes (1-30) after which the server ends a stream as planned.
+    /// Minutes (1-30) after which the server ends a stream as planned; written as a number of them or as a duration.
+    #[serde(deserialize_with = "minutes::whole")]
     pub exchange_connection_timeout: u8,
     /// Ordinary calls at one time; streams do not count.
     pub simultaneous_calls: usize,

@@ -291,7 +291,11 @@ impl PlannerConfig {
                 "must not be less than max_calendar_event_updates_per_call: a full call could never be sent";
             check.add("sla_events_per_minute", reason);
         }
-        check.range("answer_limit_bytes", self.answer_limit_bytes, 64 * 1024..=256 * 1024 * 1024);
+        check.range(
+            "answer_limit_bytes",
+            self.answer_limit_bytes,
+            64 * 1024..=proto_planner::ANSWER_BYTES_MAX,
+        );
     }
 
     fn check_times(&self, check: &mut Problems) {

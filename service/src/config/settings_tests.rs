@@ -157,6 +157,36 @@ fn a_number_that_is_none_is_told_what_it_may_be() {
     }
 }
 
+/// The original's number of minutes, and a duration as everywhere else.
+#[test]
+fn the_timeout_of_a_stream_is_minutes_as_a_number_or_a_duration() {
+    let minutes = |value: &str| {
+        let text = format!("[exchange]\nexchange_connection_timeout = {value}\n");
+        parse_with(&text, &[]).unwrap().exchange.exchange_connection_timeout
+    };
+    for (value, expected) in [("5", 5), ("\"2m\"", 2), ("\"120s\"", 2), ("\"30m\"", 30)] {
+        assert_eq!(minutes(value), expected, "{value}");
+    }
+    for (value, expected) in [("7", 7), ("7m", 7), (" 1m ", 1)] {
+        let variable = ("KOMMUNEKLIENT__EXCHANGE__EXCHANGE_CONNECTION_TIMEOUT", value);
+        let config = parse_with("", &[variable]).unwrap();
+        assert_eq!(config.exchange.exchange_connection_timeout, expected, "{value}");
+    }
+    for (value, words) in [
+        ("\"90s\"", "must be whole minutes"),
+        ("\"soon\"", "a duration like \"2m\", from 1 to 30"),
+        ("\"31m\"", "must lie from 1 to 30, not 31"),
+        ("\"0s\"", "must lie from 1 to 30, not 0"),
+        ("300", "from 1 to 30"),
+        ("-1", "from 1 to 30"),
+        ("\"9999h\"", "must be whole minutes"),
+        ("1.5", "from 1 to 30"),
+    ] {
+        let said = problems(&format!("[exchange]\nexchange_connection_timeout = {value}\n"));
+        assert!(said.len() == 1 && said[0].contains(words), "{value}: {said:?}");
+    }
+}
+
 #[test]
 fn an_address_of_a_database_that_cannot_be_used_is_refused_without_being_shown() {
     for url in ["postgres://u:marked@db:abc/k", "postgres://u:marked@db:99999/k", "user=u password=marked"] {
@@ -287,12 +317,14 @@ fn a_log_file_that_could_not_be_written_is_told() {
     };
     assert_eq!(told(&there), None);
     assert_eq!(told(&folder.path().join("new.log")), None);
-    assert!(!folder.path().join("new.log").exists(), "a look makes no file");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a look leaves no file behind");
     assert_eq!(told(Path::new("new.log")), None, "in the present folder");
     for (file, why) in [
         (folder.path().join("missing/a.log"), "missing cannot be used"),
         (there.join("a.log"), "is no folder"),
         (folder.path().to_owned(), "is a folder; name a file in it"),
+        // also who has all rights makes no file there
+        (Path::new("/proc/kk.log").to_owned(), "this user can make no file in /proc"),
     ] {
         let told = told(&file).unwrap();
         assert!(told.contains("telemetry.log_file: ") && told.contains(why), "{told}");

@@ -1,11 +1,15 @@
 //! `[telemetry]`
 
+use std::fmt::Display;
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 use serde::{Deserialize, Serialize};
 
 use super::{Problems, Section};
+use crate::texts::{Language, Text, config as t};
 
 /// Logs and traces.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -81,41 +85,69 @@ impl TelemetryConfig {
     }
 }
 
+/// A text with its values.
+pub(crate) type Fault = (Text, Vec<(&'static str, String)>);
+
 impl TelemetryConfig {
-    /// Looks whether `run` could write the log file, as far as that can be told without making it. `None` after a problem.
+    /// Looks whether `run` could write the log file. `None` after a problem.
     pub(super) fn usable(&self, problems: &mut Problems) -> Option<()> {
-        let Some(why) = self.log_file.as_deref().and_then(unusable) else { return Some(()) };
-        problems.add("telemetry.log_file", why);
+        let Some((text, values)) = self.log_file_fault() else { return Some(()) };
+        let values: Vec<(&str, &dyn Display)> =
+            values.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
+        problems.add(LOG_FILE, text.fill(Language::En, &values));
         None
+    }
+
+    /// Why this user could not write the log file, if so. Nothing of the attempt stays behind.
+    pub(crate) fn log_file_fault(&self) -> Option<Fault> {
+        self.log_file.as_deref().and_then(unusable)
     }
 }
 
+/// The key of the log file.
+pub(crate) const LOG_FILE: &str = "telemetry.log_file";
+
 /// Why a file cannot be written by this user, if so.
-fn unusable(file: &Path) -> Option<String> {
+fn unusable(file: &Path) -> Option<Fault> {
+    let shown = ("file", file.display().to_string());
     let folder = match file.parent() {
         Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
         Some(folder) => folder,
-        None => return Some(format!("{} is no file", file.display())),
+        None => return Some((t::LOG_NO_FILE, vec![shown])),
     };
-    let may = |path: &Path, right: Access| access(path, right).map_err(std::io::Error::from);
+    let place = ("folder", folder.display().to_string());
     match std::fs::metadata(folder) {
-        Err(error) => {
-            let folder = folder.display();
-            return Some(format!(
-                "the folder {folder} cannot be used ({error}); make it, or name another file"
-            ));
-        }
-        Ok(there) if !there.is_dir() => return Some(format!("{} is no folder", folder.display())),
+        Err(error) => return Some((t::LOG_FOLDER_UNUSABLE, vec![place, ("error", error.to_string())])),
+        Ok(there) if !there.is_dir() => return Some((t::LOG_NO_FOLDER, vec![place])),
         Ok(_) => {}
     }
     match std::fs::metadata(file) {
-        Ok(there) if there.is_dir() => Some(format!("{} is a folder; name a file in it", file.display())),
-        Ok(_) => may(file, Access::WRITE_OK)
+        Ok(there) if there.is_dir() => Some((t::LOG_IS_FOLDER, vec![shown])),
+        Ok(there) => appendable(file, there.is_file())
             .err()
-            .map(|error| format!("{} cannot be written by this user ({error})", file.display())),
-        Err(_absent) => may(folder, Access::WRITE_OK | Access::EXEC_OK)
+            .map(|error| (t::LOG_UNWRITABLE, vec![shown, ("error", error.to_string())])),
+        Err(_absent) => makeable(folder)
             .err()
-            .map(|error| format!("this user can make no file in {} ({error})", folder.display())),
+            .map(|error| (t::LOG_UNMADE, vec![place, ("error", error.kind().to_string())])),
+    }
+}
+
+/// Opens a file as the log would, and writes nothing. A pipe would wait for a reader: of what is no file the rights count.
+fn appendable(file: &Path, is_file: bool) -> std::io::Result<()> {
+    if is_file {
+        OpenOptions::new().append(true).open(file).map(drop)
+    } else {
+        access(file, Access::WRITE_OK).map_err(std::io::Error::from)
+    }
+}
+
+/// Makes a file in the folder and removes it: rights alone say nothing of `/proc`. It has a name of its own, since a
+/// service that starts meanwhile would go on to write one that is removed. That there is no room now is no fault of the
+/// setting: a service that ended because of it would not come back when there is.
+fn makeable(folder: &Path) -> std::io::Result<()> {
+    match tempfile::Builder::new().prefix(".kommuneklient-").tempfile_in(folder) {
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => Ok(()),
+        made => made.map(drop),
     }
 }
 

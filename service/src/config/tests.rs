@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+#[cfg(feature = "simulators")]
+mod certificates;
 mod secrets;
 
 const EXAMPLE: &str = include_str!("../../../config.example.toml");

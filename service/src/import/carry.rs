@@ -7,11 +7,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use toml::Value;
 
-use super::source::{Connection, Endpoint, Source};
+use super::rest::shown as shown_text;
+use super::source::{self, Connection, Endpoint, Source};
 use super::{File, convert, name_of, render};
 use crate::ServiceError;
 use crate::config::original::{self, Fate, Kind, OldService, OldSetting, SETTINGS};
 use crate::config::{Config, nearest};
+
+mod elsewhere;
 
 /// The connection string of the original.
 const DATABASE: &str = "ECSClientExchangeDbEntities";
@@ -128,10 +131,7 @@ pub(super) fn is_the_database(connection: &Connection) -> bool {
 
 /// The endpoint of Planner among those that the file names.
 pub(super) fn planner_endpoint(source: &Source) -> Option<&Endpoint> {
-    let is_planner = |endpoint: &&Endpoint| {
-        [&endpoint.contract, &endpoint.address].iter().any(|text| text.contains("PlannerExternalCalendar"))
-    };
-    source.endpoints.iter().find(is_planner)
+    source.endpoints.iter().find(|endpoint| source::is_planner(&endpoint.contract, &endpoint.address))
 }
 
 /// Whose file this is: by the settings that only one service has, then by the file's name.
@@ -215,12 +215,12 @@ impl Carrying {
             match known[..] {
                 [setting] => self.setting(&whose, &one.name, setting, &one.value),
                 [] => {}
-                _ => self.leave(
-                    &whose,
-                    None,
-                    &one.name,
-                    "two services have it with different meanings, and whose file this is cannot be told",
-                ),
+                _ => {
+                    let reason =
+                        "two services have it with different meanings, and whose file this is cannot be told";
+                    let says = says(&one.name, one.value.expose_secret());
+                    self.leave(&whose, None, &one.name, &format!("{reason}{says}"));
+                }
             }
         }
         self.elsewhere(file, &whose);
@@ -229,15 +229,32 @@ impl Carrying {
     fn setting(&mut self, whose: &str, name: &str, setting: &'static OldSetting, value: &SecretString) {
         let is_set = !value.expose_secret().is_empty();
         match setting.fate {
-            Fate::Nothing(reason) => self.leave(whose, None, name, reason),
+            Fate::Nothing(reason) => {
+                let says = says(name, value.expose_secret());
+                self.leave(whose, None, name, &format!("{reason}{says}"));
+            }
             Fate::ByHand(key, reason) if is_set => self.leave(whose, Some(key), name, reason),
             Fate::Key(key) if is_set && setting.kind != Kind::Secret => {
-                match convert::value(setting.kind, value.expose_secret()) {
-                    Ok(value) => self.give(whose, key, name, value),
-                    Err(reason) => self.leave(whose, Some(key), name, &reason),
-                }
+                self.take_over(whose, key, name, value.expose_secret(), |text| {
+                    convert::value(setting.kind, text)
+                });
             }
             Fate::ByHand(..) | Fate::Key(_) => {}
+        }
+    }
+
+    /// A value that may be no value of ours: then it is left, and shown.
+    fn take_over(
+        &mut self,
+        whose: &str,
+        key: &'static str,
+        name: &str,
+        text: &str,
+        converted: impl FnOnce(&str) -> Result<Value, String>,
+    ) {
+        match converted(text) {
+            Ok(value) => self.give(whose, key, name, value),
+            Err(reason) => self.leave(whose, Some(key), name, &format!("{reason}{}", says(name, text))),
         }
     }
 
@@ -261,71 +278,6 @@ impl Carrying {
     fn leave(&mut self, whose: &str, key: Option<&'static str>, name: &str, reason: &str) {
         let one = (key, name.to_owned(), reason.to_owned());
         self.left.entry(one).or_default().insert(whose.to_owned());
-    }
-
-    /// What does not stand among the settings.
-    fn elsewhere(&mut self, file: &File, whose: &str) {
-        let source = &file.source;
-        for connection in source.connections.iter().filter(|one| is_the_database(one)) {
-            let name = format!("connectionStrings/{DATABASE}");
-            let place = place_of(connection);
-            self.leave(whose, Some("database.url"), &name, &format!("{}{}", place, original::DATABASE));
-            self.databases.insert(whose.to_owned(), place.trim_end_matches(": ").to_owned());
-        }
-        if let Some(level) = &source.logging.level {
-            match convert::log_level(level) {
-                Ok(level) => self.give(whose, "telemetry.log_filter", "log4net/root", Value::from(level)),
-                Err(reason) => self.leave(whose, Some("telemetry.log_filter"), "log4net/root", &reason),
-            }
-        }
-        for path in &source.logging.files {
-            let name = format!("log4net/appender[RollingFileAppender]/file = {path}");
-            self.leave(whose, None, &name, original::LOG_FILE);
-        }
-        for connection in &source.logging.databases {
-            let reason = format!("{}{}", place_of(connection), original::LOG_DATABASE);
-            self.leave(whose, None, "log4net/appender[AdoNetAppender]/connectionString", &reason);
-        }
-        if let Some(endpoint) = planner_endpoint(source) {
-            self.endpoint(whose, endpoint);
-        }
-        for certificate in &source.certificates {
-            let name = format!("serviceModel/{} {}", certificate.what, certificate.find_value);
-            match certificate.what {
-                "clientCertificate" => {
-                    self.leave(whose, Some("planner.client_certificate"), &name, original::CERTIFICATE);
-                }
-                _ => self.leave(whose, Some("planner.root_certificates"), &name, ROOTS),
-            }
-        }
-        for part in &source.elsewhere {
-            self.warnings.insert(format!("{whose}: {part}"));
-        }
-    }
-
-    fn endpoint(&mut self, whose: &str, endpoint: &Endpoint) {
-        let name = "serviceModel/client/endpoint";
-        if !endpoint.address.is_empty() {
-            self.give(whose, "planner.service_url", name, Value::from(endpoint.address.as_str()));
-        }
-        if let Some(timeout) = &endpoint.send_timeout {
-            let name = "serviceModel/bindings/sendTimeout";
-            match convert::span(timeout) {
-                Some(span) => self.give(whose, "planner.call_timeout", name, Value::from(span.to_string())),
-                None => {
-                    self.leave(whose, Some("planner.call_timeout"), name, "it is no span like 00:01:00");
-                }
-            }
-        }
-        if let Some(limit) = &endpoint.answer_limit {
-            let name = "serviceModel/bindings/maxReceivedMessageSize";
-            match limit.parse::<i64>() {
-                Ok(bytes) => self.give(whose, "planner.answer_limit_bytes", name, Value::from(bytes)),
-                Err(_) => {
-                    self.leave(whose, Some("planner.answer_limit_bytes"), name, "it is no whole number");
-                }
-            }
-        }
     }
 
     /// Keys that some services give a value for and others one that cannot be carried over.
@@ -385,16 +337,12 @@ impl Carrying {
     }
 }
 
-/// Why the certificate of Planner is not taken over.
-const ROOTS: &str = "Planner's certificate is checked against the system's authorities and those of planner.root_certificates; name a \
-     PEM file there if its root is none of the system's";
-
-fn place_of(connection: &Connection) -> String {
-    match (&connection.server, &connection.database) {
-        (Some(server), Some(database)) => format!("database {database} on {server}: "),
-        (Some(server), None) => format!("a database on {server}: "),
-        _ => String::new(),
+/// What the file says, for the reason why it is left.
+fn says(name: &str, text: &str) -> String {
+    if text.trim().is_empty() {
+        return String::new();
     }
+    format!(" (the file says {})", shown_text(name, text))
 }
 
 /// The value of one key, and whether the services disagree about it.
@@ -534,7 +482,10 @@ fn read_back(outcome: &mut Outcome) {
             let key = problem.key.split('[').next().unwrap_or_default();
             let Some(place) = outcome.carried.iter().position(|one| one.key == key) else { continue };
             let one = outcome.carried.remove(place);
-            let reason = format!("it {}", problem.reason);
+            let value = one.value.to_string();
+            let is_said = problem.reason.contains(value.trim_matches('"'));
+            let says = if is_said { String::new() } else { says(one.key, &value) };
+            let reason = format!("it {}{says}", problem.reason);
             outcome.left.push(Left { key: Some(one.key), from: one.from.join(", "), reason });
         }
         if outcome.carried.len() == before {

@@ -105,6 +105,28 @@ pub(super) fn log_level(text: &str) -> Result<&'static str, String> {
     }
 }
 
+/// A size of log4net in bytes: `10MB`, or bytes alone.
+pub(super) fn file_size(text: &str) -> Result<Value, String> {
+    let text = text.trim().to_ascii_uppercase();
+    let units: [(&str, i64); 3] = [("KB", 1 << 10), ("MB", 1 << 20), ("GB", 1 << 30)];
+    let with_unit = units.into_iter().find_map(|(name, bytes)| Some((text.strip_suffix(name)?, bytes)));
+    let (number, unit) = with_unit.unwrap_or((text.as_str(), 1));
+    let bytes = number.trim().parse::<i64>().ok().filter(|number| *number >= 0);
+    let bytes = bytes.and_then(|number| number.checked_mul(unit));
+    bytes.map(Value::from).ok_or_else(|| "it is no size like 10MB".to_owned())
+}
+
+/// How many files of before log4net keeps.
+pub(super) fn files_kept(text: &str) -> Result<Value, String> {
+    match text.trim().parse::<i64>() {
+        Ok(all) if all < 0 => {
+            Err("it keeps all files, which is not possible here: write how many, 1000 at most".to_owned())
+        }
+        Ok(kept) => Ok(Value::from(kept)),
+        Err(_) => Err("it is no whole number".to_owned()),
+    }
+}
+
 /// How much a level of ours says: the larger, the more.
 pub(super) fn loudness(level: &str) -> usize {
     ["off", "error", "warn", "info", "debug", "trace"]
@@ -163,6 +185,21 @@ mod tests {
     }
 
     #[test]
+    fn sizes_of_log4net_are_bytes() {
+        for (text, bytes) in
+            [("10MB", 10 << 20), ("20 mb", 20 << 20), ("512KB", 512 << 10), ("1GB", 1 << 30), ("4096", 4096)]
+        {
+            assert_eq!(file_size(text), Ok(Value::Integer(bytes)), "{text}");
+        }
+        for text in ["", "MB", "ten MB", "-1MB", "1.5MB", "9223372036854775807GB", "1TB"] {
+            assert!(file_size(text).is_err(), "{text}");
+        }
+        assert_eq!(files_kept("15"), Ok(Value::Integer(15)));
+        assert!(files_kept("-1").is_err_and(|reason| reason.contains("1000 at most")));
+        assert!(files_kept("many").is_err());
+    }
+
+    #[test]
     fn levels_have_an_order() {
         assert_eq!((log_level("ALL"), log_level("DEBUG")), (Ok("info"), Ok("debug")));
         assert_eq!(log_level("warn"), Ok("warn"));
@@ -176,6 +213,7 @@ mod tests {
             for kind in [Kind::Span, Kind::Times, Kind::Flags, Kind::Whole, Kind::Boolean] {
                 let _either = (value(kind, &text), value(kind, &digits));
             }
+            let _either = (file_size(&text), file_size(&digits), files_kept(&text), files_kept(&digits));
         }
     }
 }

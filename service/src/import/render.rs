@@ -19,7 +19,11 @@ const NEEDED: &[(&str, &str)] = &[
     ("planner.jobcenter_number", "jobcenter_number = \"10100\""),
     ("planner.request_user_identifier", "request_user_identifier = \"CVR:12345678-UUID:…\""),
     ("planner.client_certificate", "client_certificate = \"/etc/kommuneklient/planner-client.pem\""),
+    ("telemetry.log_file", "log_file = \"/var/log/kommuneklient/kommuneklient.log\""),
 ];
+
+/// Those of them that stand only where the original had something in their place.
+const ONLY_BESIDE_LEFT: &[&str] = &["planner.client_certificate", "telemetry.log_file"];
 
 /// Columns of a comment.
 const COLUMNS: usize = 118;
@@ -82,7 +86,10 @@ fn section_text(text: &mut String, section: &str, outcome: &Outcome) {
     let is_here = |key: &str| key.split_once('.').is_some_and(|(name, _)| name == section);
     let is_carried = |key: &str| outcome.carried.iter().any(|one| one.key == key);
     let left: Vec<_> = outcome.left.iter().filter(|left| left.key.is_some_and(is_here)).collect();
-    let needed: Vec<_> = NEEDED.iter().filter(|(key, _)| is_here(key) && !is_carried(key)).collect();
+    let is_left = |key: &str| left.iter().any(|left| left.key == Some(key));
+    let is_wanted = |key: &str| !ONLY_BESIDE_LEFT.contains(&key) || is_left(key);
+    let needed: Vec<_> =
+        NEEDED.iter().filter(|(key, _)| is_here(key) && !is_carried(key) && is_wanted(key)).collect();
     let carried: Vec<_> = outcome.carried.iter().filter(|one| is_here(one.key)).collect();
     // those of a value that was taken stand beside it
     let disagreements = outcome.disagreements.iter().filter(|one| one.key.is_some_and(is_here));
@@ -113,7 +120,7 @@ fn section_text(text: &mut String, section: &str, outcome: &Outcome) {
         }
     }
     for (key, line) in &needed {
-        if *key != "planner.client_certificate" && !left.iter().any(|left| left.key == Some(*key)) {
+        if !is_left(key) {
             comment(text, "needed:");
             push_once(text, line);
         }

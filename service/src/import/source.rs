@@ -14,6 +14,7 @@ use proto_soap::{Limits, Node, Reader};
 use secrecy::SecretString;
 
 use super::ImportError;
+use super::rest::{self, Unread};
 
 /// The largest file that is read, in bytes. The original's are some ten thousand.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -41,6 +42,8 @@ pub(crate) struct Endpoint {
     pub(crate) send_timeout: Option<String>,
     /// `maxReceivedMessageSize` of its binding.
     pub(crate) answer_limit: Option<String>,
+    /// `mode` of the `security` of its binding.
+    pub(crate) security: Option<String>,
 }
 
 /// A certificate that the file names: which, and by what it is found in its store.
@@ -50,7 +53,14 @@ pub(crate) struct Certificate {
     pub(crate) what: &'static str,
     /// What it is found by, such as a serial number.
     pub(crate) find_value: String,
+    /// What of it that is (`x509FindType`), such as `FindBySerialNumber`.
+    pub(crate) find_type: String,
 }
+
+/// What .NET takes where a file does not say by what a certificate is found.
+const FIND_TYPE: &str = "FindBySubjectDistinguishedName";
+/// The longest name of a way to find it that is kept, in characters.
+const FIND_TYPE_MAX: usize = 60;
 
 /// A connection string, without what is secret in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +80,10 @@ pub(crate) struct Logging {
     pub(crate) level: Option<String>,
     /// The files that are written.
     pub(crate) files: Vec<String>,
+    /// The sizes at which they are rolled, as log4net writes them (`20MB`).
+    pub(crate) sizes: Vec<String>,
+    /// How many of before are kept.
+    pub(crate) kept: Vec<String>,
     /// The databases that are written.
     pub(crate) databases: Vec<Connection>,
 }
@@ -89,6 +103,8 @@ pub(crate) struct Source {
     pub(crate) certificates: Vec<Certificate>,
     /// Parts that stand in other files, or are encrypted, and what to do.
     pub(crate) elsewhere: Vec<String>,
+    /// Values that nothing here takes.
+    pub(crate) unread: Vec<Unread>,
 }
 
 /// Reads a file.
@@ -170,7 +186,7 @@ fn refused(file: &Path, text: &str, offset: usize, error: &proto_soap::Error) ->
 }
 
 fn source(root: &Node) -> Source {
-    let mut source = Source::default();
+    let mut source = Source { unread: rest::unread(root), ..Source::default() };
     for section in &root.children {
         note_elsewhere(section, &mut source);
         match section.local.as_str() {
@@ -255,10 +271,18 @@ fn connection_of(name: &str, text: &str) -> Connection {
     }
 }
 
+/// What an element of log4net sets: `<file value="…"/>`, or `<param name="File" value="…"/>` as it was once written.
+pub(super) fn property(node: &Node) -> &str {
+    match node.local.as_str() {
+        "param" => node.attribute("name").unwrap_or_default(),
+        name => name,
+    }
+}
+
 fn logging(section: &Node) -> Logging {
     let mut logging = Logging::default();
     let value = |node: &Node, name: &str| {
-        let child = node.children.iter().find(|child| child.local.eq_ignore_ascii_case(name))?;
+        let child = node.children.iter().find(|child| property(child).eq_ignore_ascii_case(name))?;
         child.attribute("value").map(str::trim).filter(|value| !value.is_empty()).map(ToOwned::to_owned)
     };
     if let Some(root) = section.children.iter().find(|child| child.local == "root") {
@@ -268,6 +292,10 @@ fn logging(section: &Node) -> Logging {
         let kind = appender.attribute("type").unwrap_or_default();
         if kind.contains("FileAppender") {
             logging.files.extend(value(appender, "file"));
+            logging.sizes.extend(
+                ["maximumFileSize", "maxFileSize"].into_iter().filter_map(|name| value(appender, name)),
+            );
+            logging.kept.extend(value(appender, "maxSizeRollBackups"));
         }
         if kind.contains("AdoNetAppender")
             && let Some(text) = value(appender, "connectionString")
@@ -278,28 +306,42 @@ fn logging(section: &Node) -> Logging {
     logging
 }
 
+/// Is this the endpoint of Planner?
+pub(super) fn is_planner(contract: &str, address: &str) -> bool {
+    [contract, address].iter().any(|text| text.contains("PlannerExternalCalendar"))
+}
+
+/// The elements of the services that are called.
+pub(super) fn endpoint_nodes(section: &Node) -> Vec<&Node> {
+    let clients = section.children.iter().filter(|child| child.local == "client");
+    clients.flat_map(|client| &client.children).filter(|child| child.local == "endpoint").collect()
+}
+
+/// The binding that an endpoint names.
+pub(super) fn binding_of<'a>(section: &'a Node, endpoint: &Node) -> Option<&'a Node> {
+    let (kind, name) = (endpoint.attribute("binding"), endpoint.attribute("bindingConfiguration"));
+    let parts = section.children.iter().filter(|child| child.local == "bindings");
+    parts
+        .flat_map(|bindings| &bindings.children)
+        .filter(|node| kind.is_none_or(|kind| kind == node.local))
+        .flat_map(|node| &node.children)
+        .find(|binding| binding.attribute("name").unwrap_or_default() == name.unwrap_or_default())
+}
+
 fn endpoints(section: &Node) -> Vec<Endpoint> {
-    let parts = |name: &'static str| section.children.iter().filter(move |child| child.local == name);
-    let kinds: Vec<&Node> = parts("bindings").flat_map(|bindings| &bindings.children).collect();
-    parts("client")
-        .flat_map(|client| &client.children)
-        .filter(|child| child.local == "endpoint")
-        .filter_map(|endpoint| {
-            let (kind, name) = (endpoint.attribute("binding"), endpoint.attribute("bindingConfiguration"));
-            let binding = kinds
-                .iter()
-                .filter(|node| kind.is_none_or(|kind| kind == node.local))
-                .flat_map(|node| &node.children)
-                .find(|binding| binding.attribute("name").unwrap_or_default() == name.unwrap_or_default());
-            let of_binding = |key: &str| Some(binding?.attribute(key)?.trim().to_owned());
-            Some(Endpoint {
-                address: endpoint.attribute("address")?.trim().to_owned(),
-                contract: endpoint.attribute("contract").unwrap_or_default().to_owned(),
-                send_timeout: of_binding("sendTimeout"),
-                answer_limit: of_binding("maxReceivedMessageSize"),
-            })
+    let endpoint = |node: &Node| {
+        let binding = binding_of(section, node);
+        let of_binding = |key: &str| Some(binding?.attribute(key)?.trim().to_owned());
+        let security = binding.and_then(|one| one.children.iter().find(|child| child.local == "security"));
+        Some(Endpoint {
+            address: node.attribute("address")?.trim().to_owned(),
+            contract: node.attribute("contract").unwrap_or_default().to_owned(),
+            send_timeout: of_binding("sendTimeout"),
+            answer_limit: of_binding("maxReceivedMessageSize"),
+            security: security.and_then(|one| Some(one.attribute("mode")?.trim().to_owned())),
         })
-        .collect()
+    };
+    endpoint_nodes(section).into_iter().filter_map(endpoint).collect()
 }
 
 fn find_certificates(node: &Node, found: &mut Vec<Certificate>) {
@@ -313,7 +355,9 @@ fn find_certificates(node: &Node, found: &mut Vec<Certificate>) {
             _ => None,
         };
         if let (Some(what), Some(find_value)) = (what, named(child)) {
-            found.push(Certificate { what, find_value });
+            let find_type = child.attribute("x509FindType").map(str::trim).filter(|name| !name.is_empty());
+            let find_type = find_type.unwrap_or(FIND_TYPE).chars().take(FIND_TYPE_MAX).collect();
+            found.push(Certificate { what, find_value, find_type });
         }
         find_certificates(child, found);
     }

@@ -115,6 +115,50 @@ fn what_is_not_taken_over_is_told_with_the_next_step() {
     assert_eq!(left.matches("EnableScpLookup").count(), 1, "told once there: {report}");
 }
 
+/// The serial number in the subject is taken over where the certificate is found by it; what Windows calls its serial number
+/// is another one, with which no certificate would be found here.
+#[test]
+fn the_certificate_of_the_client_is_told_by_what_it_is_found_by() {
+    let with = |find_value: &str, find_type: &str| {
+        let more = format!(
+            "<system.serviceModel><behaviors><endpointBehaviors><behavior><clientCredentials>\
+             <clientCertificate findValue=\"{find_value}\" {find_type}/>\
+             </clientCredentials></behavior></endpointBehaviors></behaviors></system.serviceModel>"
+        );
+        one("PCS.exe.config", &[("JobcenterNumber", "10100")], &more).unwrap()
+    };
+    let number = "CVR:12345678-FID:98765432";
+    let subject = format!("CN=Kommunen, SERIALNUMBER={number} + O=Kommunen, C=DK");
+    let oces3 = "UI:DK-O:G:00000000-0000-4000-8000-000000000000";
+    for (find_value, find_type, carried) in [
+        (number, "x509FindType=\"FindBySubjectName\"", Some(number)),
+        (subject.as_str(), "x509FindType=\"FindBySubjectDistinguishedName\"", Some(number)),
+        (subject.as_str(), "", Some(number)),
+        (number, "x509FindType=\"FindBySerialNumber\"", Some(number)),
+        (oces3, "x509FindType=\"FindBySubjectName\"", Some(oces3)),
+        ("CVR:12345678", "x509FindType=\"FindBySubjectName\"", None),
+        ("4B1EF27D", "x509FindType=\"FindBySerialNumber\"", None),
+        ("00 11 22", "x509FindType=\"FindByThumbprint\"", None),
+        ("Kommunen", "x509FindType=\"FindByIssuerName\"", None),
+    ] {
+        let outcome = with(find_value, find_type);
+        let config = loaded(&outcome);
+        assert_eq!(config.planner.client_certificate_serial_number.as_deref(), carried, "{find_value}");
+        let reason = left_of(&outcome, &format!("serviceModel/clientCertificate {find_value}"));
+        assert!(reason.contains("export it with its key as PKCS #12"), "{reason}");
+        let is_other = reason.contains("planner.client_certificate_serial_number is another number");
+        assert_eq!(is_other, carried.is_none(), "{find_value}: {reason}");
+        assert!(outcome.toml.contains("##client_certificate = "), "{}", outcome.toml);
+    }
+    let reason_of = |find_type: &str| {
+        let outcome = with("4B1EF27D", &format!("x509FindType=\"{find_type}\""));
+        left_of(&outcome, "serviceModel/clientCertificate").to_owned()
+    };
+    assert!(reason_of("FindBySerialNumber").contains("its own serial number in hexadecimal"));
+    assert!(reason_of("FindByThumbprint").contains("the value is its thumbprint"));
+    assert!(reason_of("FindByIssuerName").contains("found by FindByIssuerName"));
+}
+
 #[test]
 fn a_file_that_was_given_twice_is_refused_however_it_is_written() {
     let (els, pcs) = (original("ELS.exe.config"), original("PCS.exe.config"));

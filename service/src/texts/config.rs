@@ -1,5 +1,5 @@
 //! What works in a configuration and should still be looked at: the log at start (in English), `config check` and
-//! `doctor`.
+//! `doctor`; and what keeps the log file from being written.
 
 texts! {
     RENAMED = "config.renamed" {
@@ -8,11 +8,11 @@ texts! {
     }
     PLAIN_PASSWORD = "config.plain_password" {
         en "{key} is plain http: the password of the service account crosses the network unencrypted"
-        da "{key} er ren http: servicekontoens adgangskode sendes ukrypteret over netværket"
+        da "{key} er almindelig http: servicekontoens adgangskode sendes ukrypteret over netværket"
     }
     PLAIN_APPOINTMENTS = "config.plain_appointments" {
         en "{key} is plain http: every appointment crosses the network unencrypted"
-        da "{key} er ren http: alle aftaler sendes ukrypteret over netværket"
+        da "{key} er almindelig http: alle aftaler sendes ukrypteret over netværket"
     }
     ANY_CERTIFICATE = "config.any_certificate" {
         en "exchange.danger_accept_invalid_certificates is true: no certificate of Exchange is verified"
@@ -29,5 +29,24 @@ texts! {
     PLACEHOLDER = "config.placeholder" {
         en "exchange.password is the placeholder of config.example.toml; Exchange will refuse it"
         da "exchange.password er pladsholderen fra config.example.toml; Exchange vil afvise den"
+    }
+    LOG_NO_FILE = "config.log.no_file" { en "{file} is no file; name one" da "{file} er ingen fil; angiv en" }
+    LOG_FOLDER_UNUSABLE = "config.log.folder_unusable" {
+        en "the folder {folder} cannot be used ({error}); make it, or name another file"
+        da "mappen {folder} kan ikke bruges ({error}); opret den, eller angiv en anden fil"
+    }
+    LOG_NO_FOLDER = "config.log.no_folder" {
+        en "{folder} is no folder; name a file in one" da "{folder} er ingen mappe; angiv en fil i en mappe"
+    }
+    LOG_IS_FOLDER = "config.log.is_folder" {
+        en "{file} is a folder; name a file in it" da "{file} er en mappe; angiv en fil i den"
+    }
+    LOG_UNWRITABLE = "config.log.unwritable" {
+        en "{file} cannot be written by this user ({error}); let the user of the service write it, or name another file"
+        da "denne bruger kan ikke skrive i {file} ({error}); lad tjenestens bruger skrive i den, eller angiv en anden fil"
+    }
+    LOG_UNMADE = "config.log.unmade" {
+        en "this user can make no file in {folder} ({error}); let the user of the service make files there, or name another one"
+        da "denne bruger kan ikke oprette filer i {folder} ({error}); lad tjenestens bruger oprette filer der, eller angiv en anden fil"
     }
 }

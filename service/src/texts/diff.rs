@@ -12,7 +12,7 @@ texts! {
     NOTHING = "diff.none" {
         en "Planner holds what it should: nothing is to be sent" da "Planner har, hvad den skal have: intet skal sendes"
     }
-    /// While deletions are withheld.
+    /// While deletions are withheld, or appointments refused or set aside.
     NOTHING_NOW = "diff.nothing_now" { en "nothing is to be sent" da "intet skal sendes" }
     ONE_WITHHELD = "diff.one_withheld" {
         en "{n} deletion is withheld ({runs}): kommuneklient withheld list"
@@ -21,6 +21,22 @@ texts! {
     WITHHELD = "diff.withheld" {
         en "{n} deletions are withheld ({runs}): kommuneklient withheld list"
         da "{n} sletninger er tilbageholdt ({runs}): kommuneklient withheld list"
+    }
+    ONE_REFUSED = "diff.one_refused" {
+        en "Planner refused {n} appointment: kommuneklient set-aside list"
+        da "Planner afviste {n} aftale: kommuneklient set-aside list"
+    }
+    REFUSED = "diff.refused" {
+        en "Planner refused {n} appointments: kommuneklient set-aside list"
+        da "Planner afviste {n} aftaler: kommuneklient set-aside list"
+    }
+    ONE_ASIDE = "diff.one_aside" {
+        en "{n} appointment is set aside: kommuneklient set-aside list"
+        da "{n} aftale er lagt til side: kommuneklient set-aside list"
+    }
+    ASIDE = "diff.aside" {
+        en "{n} appointments are set aside: kommuneklient set-aside list"
+        da "{n} aftaler er lagt til side: kommuneklient set-aside list"
     }
     ONE_RUN = "diff.one_run" { en "run {runs}" da "kørsel {runs}" }
     RUNS = "diff.runs" { en "runs {runs}" da "kørsler {runs}" }

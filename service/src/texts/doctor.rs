@@ -60,12 +60,20 @@ texts! {
         en "kommuneklient credential test tells which; put the right password where the account came from (password_file of the configuration, then restart; or credential add --replace)"
         da "kommuneklient credential test fortæller hvilken; skriv den rigtige adgangskode dér, hvor kontoen kom fra (password_file i konfigurationen, derefter genstart; eller credential add --replace)"
     }
+    ACCOUNT_CLOSED = "doctor.account.closed" {
+        en "a running instance could not open the password of a service account (9602)"
+        da "en kørende instans kunne ikke åbne adgangskoden til en servicekonto (9602)"
+    }
+    ACCOUNT_CLOSED_NEXT = "doctor.account.closed.next" {
+        en "kommuneklient secrets status tells the keys; start every instance with the current one as secrets.key_file and the former ones in secrets.previous_key_files"
+        da "kommuneklient secrets status viser nøglerne; start hver instans med den aktuelle som secrets.key_file og de tidligere i secrets.previous_key_files"
+    }
     ACCOUNT_TEST = "doctor.account.test" { en "kommuneklient credential test" da "kommuneklient credential test" }
 
     HOST = "doctor.host" { en "this machine" da "denne maskine" }
     HOST_IS = "doctor.host.is" {
         en "{cores} processors, {memory} GiB memory, {disk} GiB free on disk"
-        da "{cores} processorer, {memory} GiB hukommelse, {disk} GiB ledig disk"
+        da "{cores} processorer, {memory} GiB hukommelse, {disk} GiB ledig diskplads"
     }
     HOST_NEXT = "doctor.host.next" {
         en "the original asked for 4 processors, 8 GB memory and 50 GB disk with the database; docs/performance.md says what this one takes"
@@ -162,13 +170,27 @@ texts! {
     }
     LOG = "doctor.log" { en "log" da "log" }
     LOG_IS = "doctor.log.is" {
-        en "to standard error, or to telemetry.log_file where that is set, as {format}; coded events also to application_log ({count} in the last day)"
-        da "til standard error, eller til telemetry.log_file, hvor den er sat, som {format}; hændelser med kode også til application_log ({count} det sidste døgn)"
+        en "{place}, as {format}; coded events also to application_log ({count} in the last day)"
+        da "{place}, som {format}; hændelser med kode også til application_log ({count} det sidste døgn)"
+    }
+    LOG_STDERR = "doctor.log.stderr" {
+        en "to standard error (with systemd that is the journal)"
+        da "til standard error (med systemd er det journalen)"
+    }
+    LOG_FILE = "doctor.log.file" { en "to {file} (telemetry.log_file)" da "til {file} (telemetry.log_file)" }
+    LOG_NOT = "doctor.log.not" { en "{place}: {why}" da "{place}: {why}" }
+    LOG_NEXT = "doctor.log.next" {
+        en "without its log file the service does not start; run doctor as the user of the service"
+        da "uden sin logfil starter tjenesten ikke; kør doctor som tjenestens bruger"
     }
 
     CONFIGURED = "doctor.configured" { en "configuration adjusted" da "konfiguration tilpasset" }
     CONFIGURED_OK = "doctor.configured.ok" { en "it can be used" da "den kan bruges" }
     CONFIGURED_WARN = "doctor.configured.warn" { en "{what}" da "{what}" }
+    CONFIGURED_UNUSABLE = "doctor.configured.unusable" {
+        en "the configuration {file} cannot be used: {problems}" da "konfigurationen {file} kan ikke bruges: {problems}"
+    }
+    CONFIGURED_PROBLEM = "doctor.configured.problem" { en "{place}: {key}: {why}" da "{place}: {key}: {why}" }
     CONFIGURED_BOTH = "doctor.configured.both" { en "{first}; {then}" da "{first}; {then}" }
     CONFIGURED_NEXT = "doctor.configured.next" {
         en "kommuneklient config check FILE" da "kommuneklient config check FIL"
@@ -198,9 +220,9 @@ texts! {
     NOT_TRIED = "doctor.not_tried" { en "not tried" da "ikke prøvet" }
     UNKNOWN_WITHOUT_SCHEMA = "doctor.without_schema" {
         en "cannot be told without its schema: kommuneklient migrate"
-        da "kan ikke siges uden dens skema: kommuneklient migrate"
+        da "kan ikke afgøres uden databasens skema: kommuneklient migrate"
     }
     UNKNOWN_WITHOUT_DATABASE = "doctor.without_database" {
-        en "cannot be told without the database" da "kan ikke siges uden databasen"
+        en "cannot be told without the database" da "kan ikke afgøres uden databasen"
     }
 }

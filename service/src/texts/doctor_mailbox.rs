@@ -88,11 +88,11 @@ texts! {
         da "dens fulde læsning, bestilt {at}, mislykkes: {text}"
     }
     READABLE_ALERT = "mailbox.readable.alert" {
-        en "it cannot be read since {at}: alert {code}" da "den kan ikke læses siden {at}: alarm {code}"
+        en "it cannot be read since {at}: alert {code}" da "den har ikke kunnet læses siden {at}: alarm {code}"
     }
     READABLE_ALERT_MANY = "mailbox.readable.alert_many" {
         en "many mailboxes cannot be read since {at}, perhaps this one, too: alert {code}"
-        da "mange postkasser kan ikke læses siden {at}, måske heller ikke denne: alarm {code}"
+        da "mange postkasser har ikke kunnet læses siden {at}, måske heller ikke denne: alarm {code}"
     }
     READABLE_FAILS_NEXT = "mailbox.readable.fails.next" {
         en "kommuneklient explain {mailbox}; kommuneklient credential test --mailbox {mailbox} tries to read it; it is tried again by itself"
@@ -112,11 +112,11 @@ texts! {
     }
     LISTENED_OPEN = "mailbox.listened.open" {
         en "group {group}, since {at}; its stream is open since {open}"
-        da "gruppe {group}, siden {at}; dens strøm er åben siden {open}"
+        da "gruppe {group}, siden {at}; dens strøm har været åben siden {open}"
     }
     LISTENED_NOT_OPEN = "mailbox.listened.not_open" {
         en "the stream of group {group} is not open since {at}: {why}"
-        da "strømmen for gruppe {group} er ikke åben siden {at}: {why}"
+        da "strømmen for gruppe {group} har ikke været åben siden {at}: {why}"
     }
     LISTENED_NOT_OPEN_NEXT = "mailbox.listened.not_open.next" {
         en "it is opened again by itself, and everything is caught up then; if this lasts: kommuneklient doctor"
@@ -129,7 +129,7 @@ texts! {
     }
     LISTENED_FAILS = "mailbox.listened.fails" {
         en "the stream of group {group} fails since {at}: alert {codes}"
-        da "strømmen for gruppe {group} fejler siden {at}: alarm {codes}"
+        da "strømmen for gruppe {group} har fejlet siden {at}: alarm {codes}"
     }
     LISTENED_FAILS_NEXT = "mailbox.listened.fails.next" {
         en "kommuneklient doctor tries the way to Exchange, kommuneklient status shows the alerts; everything is caught up afterwards"
@@ -162,17 +162,17 @@ texts! {
         en "it is due by itself; if it lasts, kommuneklient status shows whether calls to Planner fail"
         da "det sker af sig selv; varer det ved, viser kommuneklient status, om kald til Planner fejler"
     }
-    NOTIFIED = "mailbox.notified" { en "last notification" da "sidste notifikation" }
+    NOTIFIED = "mailbox.notified" { en "last notification" da "seneste notifikation" }
     NOTIFIED_OK = "mailbox.notified.ok" { en "{at}, {kind}: {outcome}" da "{at}, {kind}: {outcome}" }
     NOTIFIED_WAITS = "mailbox.notified.waits" { en "{at}, {kind}: waits" da "{at}, {kind}: venter" }
     NOTIFIED_NONE = "mailbox.notified.none" { en "none is recorded" da "ingen er registreret" }
     NOTIFIED_ASIDE = "mailbox.notified.aside" {
-        en "set aside: {count}, the last came {at}" da "lagt til side: {count}, den sidste kom {at}"
+        en "set aside: {count}, the last came {at}" da "lagt til side: {count}, den seneste kom {at}"
     }
     NOTIFIED_ASIDE_NEXT = "mailbox.notified.aside.next" {
         en "kommuneklient set-aside list --mailbox {mailbox}" da "kommuneklient set-aside list --mailbox {mailbox}"
     }
-    DECIDED = "mailbox.decided" { en "last decision" da "sidste afgørelse" }
+    DECIDED = "mailbox.decided" { en "last decision" da "seneste afgørelse" }
     DECIDED_ONE = "mailbox.decided.one" {
         en "{at}; {there} appointment is to be in Planner" da "{at}; {there} aftale skal være i Planner"
     }
@@ -183,13 +183,13 @@ texts! {
     PLANNER = "mailbox.planner" { en "Planner can be reached" da "Planner kan nås" }
     PLANNER_FAILS = "mailbox.planner.fails" {
         en "{way}; calls fail since {since}, the last at {at}{why}"
-        da "{way}; kald mislykkes siden {since}, senest {at}{why}"
+        da "{way}; kald har fejlet siden {since}, senest {at}{why}"
     }
     PLANNER_FAILS_NEXT = "mailbox.planner.fails.next" {
         en "kommuneklient codes {code} tells more; calls are tried again, and everything is sent afterwards; Planner's support if it lasts"
         da "kommuneklient codes {code} fortæller mere; kald forsøges igen, og alt sendes bagefter; Planners support, hvis det varer ved"
     }
-    SENT = "mailbox.sent" { en "last call and receipt" da "sidste kald og kvittering" }
+    SENT = "mailbox.sent" { en "last call and receipt" da "seneste kald og kvittering" }
     SENT_OK = "mailbox.sent.ok" { en "{at}, code {code}: {outcome}" da "{at}, kode {code}: {outcome}" }
     SENT_NONE = "mailbox.sent.none" { en "nothing was sent yet" da "intet er sendt endnu" }
     SENT_UNSENT = "mailbox.sent.unsent" {

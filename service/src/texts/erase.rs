@@ -10,7 +10,12 @@ texts! {
     WOULD = "erase.would" { en "would be removed:" da "ville blive fjernet:" }
     WOULD_BE_REFUSED = "erase.would_be_refused" {
         en "as it stands, the erasure would be refused: {why}"
-        da "som det står, ville sletningen blive afvist: {why}"
+        da "som det står nu, ville sletningen blive afvist: {why}"
+    }
+    /// The reasons stand below it, one a line.
+    WOULD_BE_REFUSED_FOR = "erase.would_be_refused_for" {
+        en "as it stands, the erasure would be refused, for more than one reason:"
+        da "som det står nu, ville sletningen blive afvist af flere grunde:"
     }
     DONE = "erase.done" {
         en "{mailbox} is erased, and the next resource list does not bring it back:"
@@ -18,7 +23,7 @@ texts! {
     }
     ELSEWHERE = "erase.elsewhere" {
         en "backups of the database, log files and traces of this time still name it"
-        da "sikkerhedskopier af databasen, logfiler og spor fra denne tid nævner den stadig"
+        da "sikkerhedskopier af databasen, logfiler og spor fra den tid nævner den stadig"
     }
     UNDONE = "erase.undone" {
         en "{mailbox} may be listed again; `kommuneklient resources refresh` brings it back if Planner lists it"

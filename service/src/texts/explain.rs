@@ -5,10 +5,15 @@ texts! {
     WHAT = "explain.what" { en "WHAT" da "HVAD" }
     NOTHING = "explain.nothing" {
         en "nothing is recorded in this time; --since goes further back"
-        da "der er ikke noteret noget i denne tid; --since går længere tilbage"
+        da "der er ikke noteret noget i dette tidsrum; --since går længere tilbage"
     }
     MORE = "explain.more" {
-        en "only the latest {n} entries; --limit shows more" da "kun de sidste {n} linjer; --limit viser flere"
+        en "only the latest {n} entries; --limit shows more" da "kun de seneste {n} linjer; --limit viser flere"
+    }
+    /// The decision that stands is told beyond the limit.
+    MORE_AND_DECISION = "explain.more_and_decision" {
+        en "only the latest {n} entries, and before them the decision that stands; --limit shows more"
+        da "kun de seneste {n} linjer, og før dem den afgørelse, der gælder; --limit viser flere"
     }
     NOW = "explain.now" { en "now: {state}" da "nu: {state}" }
     UNKNOWN = "explain.unknown" {
@@ -38,7 +43,7 @@ texts! {
     }
     FULL_READ = "explain.full_read" { en "the whole window is to be read" da "hele vinduet skal læses" }
     OTHER_KIND = "explain.other_kind" {
-        en "a notification of the kind {kind}" da "en notifikation af arten {kind}"
+        en "a notification of the kind {kind}" da "en notifikation af typen {kind}"
     }
     NOTIFIED = "explain.notified" { en "{what} (notification {id})" da "{what} (notifikation {id})" }
     HANDLED = "explain.handled" { en "notification {id} handled: {outcome}" da "notifikation {id} behandlet: {outcome}" }
@@ -63,7 +68,7 @@ texts! {
     ACCEPTED = "explain.accepted" { en "accepted" da "accepteret" }
     CONVERTED = "explain.converted" {
         en "the other way round it is asked next (create or update)"
-        da "dernæst spørges der omvendt (opret eller ændr)"
+        da "næste gang bruges det andet kald (opret eller ændr)"
     }
     OWN = "explain.own" {
         en "it is Planner's own appointment, never sent again" da "det er Planners egen aftale, den sendes aldrig igen"
@@ -88,12 +93,12 @@ texts! {
         en "{by} withdrew its appointments from Planner" da "{by} trak dens aftaler tilbage fra Planner"
     }
     LOCATED = "explain.located" { en "located at {endpoint}" da "lokaliseret på {endpoint}" }
-    LISTENED = "explain.listened" { en "listening began (the last time)" da "der begyndte at blive lyttet (sidste gang)" }
+    LISTENED = "explain.listened" { en "listening began (the last time)" da "lytningen begyndte (seneste gang)" }
     NOT_LISTENED = "explain.not_listened" {
-        en "cannot be listened to, {times} in a row: {code}" da "kan der ikke lyttes til, {times} i træk: {code}"
+        en "cannot be listened to, {times} in a row: {code}" da "der kan ikke lyttes til den, {times} i træk: {code}"
     }
     NOT_LISTENED_UNTRIED = "explain.not_listened_untried" {
-        en "cannot be listened to: {code}" da "kan der ikke lyttes til: {code}"
+        en "cannot be listened to: {code}" da "der kan ikke lyttes til den: {code}"
     }
     ADOPTED = "explain.adopted" { en "what Planner holds was taken over" da "det, Planner har, blev overtaget" }
     READ_PARTLY = "explain.read_partly" {
@@ -166,7 +171,7 @@ texts! {
     THEIR_NUMBER = "explain.their_number" { en ", Planner's number {id}" da ", Planners nummer {id}" }
     UNDER_WAY = "explain.under_way" {
         en "{what} of {origin} is under way, its answer is waited for until {at}"
-        da "{what} af {origin} er i gang, svaret ventes indtil {at}"
+        da "{what} af {origin} er i gang, svaret afventes indtil {at}"
     }
     RECEIPT = "explain.receipt" { en "receipt {code}" da "kvittering {code}" }
     NO_RECEIPT = "explain.no_receipt" { en "no receipt" da "ingen kvittering" }
@@ -180,6 +185,16 @@ texts! {
     IS_UNDECIDED = "explain.is_undecided" {
         en "nothing was decided about it, it is known from Planner alone"
         da "der er ikke afgjort noget om den, den er kun kendt fra Planner"
+    }
+    /// After [`IS_WANTED`] or [`IS_UNDECIDED`], where a withheld deletion was rejected.
+    KEPT = "explain.kept" {
+        en "{decided}, although the calendar lacks it: {by} rejected its deletion (run {run})"
+        da "{decided}, skønt den mangler i kalenderen: {by} afviste at slette den (kørsel {run})"
+    }
+    /// After [`IS_UNWANTED`].
+    KEPT_UNWANTED = "explain.kept_unwanted" {
+        en "{decided}, but {by} rejected its deletion (run {run})"
+        da "{decided}, men {by} afviste at slette den (kørsel {run})"
     }
     HOLDS_NOT = "explain.holds_not" { en "Planner does not hold it" da "Planner har den ikke" }
     HOLDS_SOME = "explain.holds_some" {

@@ -37,12 +37,15 @@ texts! {
     ONE_ENTRY = "lists.one_entry" { en "{n} entry" da "{n} linje" }
     ENTRIES = "lists.entries" { en "{n} entries" da "{n} linjer" }
     ADDED = "lists.added" {
-        en "added {entries}; {dropped} not used any more, {revived} used again; the whitelist has {now} now"
-        da "tilføjede {entries}; {dropped} bruges ikke mere, {revived} bruges igen; hvidlisten har nu {now}"
+        en "added {entries}; {dropped} not used any more, {revived} used now; the whitelist has {now} now"
+        da "tilføjede {entries}; {dropped} bruges ikke mere, {revived} bruges nu; hvidlisten har nu {now}"
     }
     REMOVED = "lists.removed" {
-        en "removed {entries}; {dropped} not used any more, {revived} used again; the whitelist has {now} now"
-        da "fjernede {entries}; {dropped} bruges ikke mere, {revived} bruges igen; hvidlisten har nu {now}"
+        en "removed {entries}; {dropped} not used any more, {revived} used now; the whitelist has {now} now"
+        da "fjernede {entries}; {dropped} bruges ikke mere, {revived} bruges nu; hvidlisten har nu {now}"
+    }
+    NOT_ON_WHITELIST = "lists.not_on_whitelist" {
+        en "{mailbox} was not on the whitelist" da "{mailbox} var ikke på hvidlisten"
     }
     UNLISTED = "lists.unlisted" {
         en "Planner never listed {mailbox}; `kommuneklient resources list` shows whom it lists"
@@ -58,12 +61,12 @@ texts! {
     }
 
     IMPORTED = "lists.imported" {
-        en "added {white} to the whitelist (it has {now} then) and {black} to the blacklist; {dropped} not used any more, {revived} used again"
-        da "tilføjede {white} til hvidlisten (som så har {now}) og {black} til sortlisten; {dropped} bruges ikke mere, {revived} bruges igen"
+        en "added {white} to the whitelist (it has {now} then) and {black} to the blacklist; {dropped} not used any more, {revived} used now"
+        da "tilføjede {white} til hvidlisten (som så har {now}) og {black} til sortlisten; {dropped} bruges ikke mere, {revived} bruges nu"
     }
     WOULD_IMPORT = "lists.would_import" {
-        en "would add {white} to the whitelist (it has {now} then) and {black} to the blacklist; {dropped} not used any more, {revived} used again"
-        da "ville tilføje {white} til hvidlisten (som så har {now}) og {black} til sortlisten; {dropped} bruges ikke mere, {revived} bruges igen"
+        en "would add {white} to the whitelist (it has {now} then) and {black} to the blacklist; {dropped} not used any more, {revived} used now"
+        da "ville tilføje {white} til hvidlisten (som så har {now}) og {black} til sortlisten; {dropped} bruges ikke mere, {revived} bruges nu"
     }
     ONE_ALREADY = "lists.one_already" {
         en "{n} entry was there already and left as it is" da "{n} linje var der allerede og er uændret"
@@ -79,11 +82,11 @@ texts! {
     }
     ONE_NEVER_LISTED = "lists.one_never_listed" {
         en "{n} address Planner never listed: mistyped, or not there yet (`kommuneklient resources list`)"
-        da "{n} adresse har aldrig været på Planners liste: forkert stavet, eller der endnu ikke (`kommuneklient resources list`)"
+        da "{n} adresse har aldrig været på Planners liste: forkert stavet eller endnu ikke oprettet dér (`kommuneklient resources list`)"
     }
     MANY_NEVER_LISTED = "lists.many_never_listed" {
         en "{n} addresses Planner never listed: mistyped, or not there yet (`kommuneklient resources list`)"
-        da "{n} adresser har aldrig været på Planners liste: forkert stavet, eller der endnu ikke (`kommuneklient resources list`)"
+        da "{n} adresser har aldrig været på Planners liste: forkert stavet eller endnu ikke oprettet dér (`kommuneklient resources list`)"
     }
     ONE_ROW = "lists.one_row" { en "{n} row" da "{n} række" }
     ROWS = "lists.rows" { en "{n} rows" da "{n} rækker" }

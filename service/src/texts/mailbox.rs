@@ -1,12 +1,20 @@
 //! `kommuneklient mailbox`.
 
 texts! {
-    KIND = "one.kind_heading" { en "KIND" da "ART" }
+    KIND = "one.kind_heading" { en "KIND" da "TYPE" }
     LISTENED_HEADING = "one.listened_heading" { en "LISTENED TO SINCE" da "LYTTET TIL SIDEN" }
     ADOPTED_HEADING = "one.adopted_heading" { en "ADOPTED" da "OVERTAGET" }
     READ_HEADING = "one.read_heading" { en "READ IN FULL" da "LÆST HELT" }
     NOBODY_LISTED = "one.nobody_listed" { en "Planner has listed nobody yet" da "Planner har endnu ikke haft nogen på listen" }
     THERE_IS_NONE = "one.there_is_none" { en "there is none" da "der er ingen" }
+    ONE_STREAM_FAILS = "one.one_stream_fails" {
+        en "the stream of group {groups} fails, so none of its mailboxes is listened to: kommuneklient status"
+        da "strømmen for gruppe {groups} fejler, så der lyttes ikke til nogen af dens postkasser: kommuneklient status"
+    }
+    STREAMS_FAIL = "one.streams_fail" {
+        en "the streams of groups {groups} fail, so none of their mailboxes is listened to: kommuneklient status"
+        da "strømmene for grupperne {groups} fejler, så der lyttes ikke til nogen af deres postkasser: kommuneklient status"
+    }
     SUM = "one.sum" { en "{used} in use, {all} in all" da "{used} i brug, {all} i alt" }
     BLOCKED_SINCE = "one.blocked_since" {
         en "blocked, not in use since {at}" da "spærret, ikke i brug siden {at}"
@@ -14,7 +22,7 @@ texts! {
 
     LABEL_MAILBOX = "one.mailbox" { en "mailbox" da "postkasse" }
     LABEL_NAME = "one.name" { en "name" da "navn" }
-    LABEL_KIND = "one.kind" { en "kind" da "art" }
+    LABEL_KIND = "one.kind" { en "kind" da "type" }
     LABEL_STATE = "one.state" { en "state" da "tilstand" }
     CASE_WORKER = "one.case_worker" { en "case worker" da "sagsbehandler" }
     ROOM = "one.room" { en "room" da "lokale" }
@@ -32,7 +40,7 @@ texts! {
     LABEL_PLACE = "one.place" { en "lives at" da "ligger på" }
     PLACE = "one.place_is" { en "{endpoint} ({group}), found {at}" da "{endpoint} ({group}), fundet {at}" }
     PLACE_DOUBTED = "one.place_doubted" {
-        en "{endpoint} ({group}, in doubt), found {at}" da "{endpoint} ({group}, betvivlet), fundet {at}"
+        en "{endpoint} ({group}, in doubt), found {at}" da "{endpoint} ({group}, usikkert), fundet {at}"
     }
     /// What it is grouped by where the configuration alone says so; stored as "configured".
     CONFIGURED = "one.configured" { en "configured" da "konfigureret" }
@@ -40,13 +48,13 @@ texts! {
     LABEL_SUBSCRIPTION = "one.subscription" { en "subscription" da "abonnement" }
     LABEL_STREAM = "one.stream" { en "its stream" da "dens strøm" }
     NO_GROUP = "one.no_group" { en "no group" da "ingen gruppe" }
-    SUBSCRIBED = "one.subscribed" { en "group {group}, subscribed" da "gruppe {group}, abonneret" }
-    NOT_SUBSCRIBED = "one.not_subscribed" { en "group {group}, not subscribed" da "gruppe {group}, ikke abonneret" }
+    SUBSCRIBED = "one.subscribed" { en "group {group}, subscribed" da "gruppe {group}, med abonnement" }
+    NOT_SUBSCRIBED = "one.not_subscribed" { en "group {group}, not subscribed" da "gruppe {group}, uden abonnement" }
     LABEL_LISTENED = "one.listened" { en "listened to since" da "lyttet til siden" }
     LABEL_CAUGHT_UP = "one.caught_up" { en "changes read to the end" da "ændringer læst til ende" }
     LABEL_ERROR = "one.error" { en "error" da "fejl" }
     ERROR = "one.error_is" {
-        en "{code}: {text} ({n} in a row, last at {at}, {next})" da "{code}: {text} ({n} i træk, sidst {at}, {next})"
+        en "{code}: {text} ({n} in a row, last at {at}, {next})" da "{code}: {text} ({n} i træk, senest {at}, {next})"
     }
     TRIED_AT = "one.tried_at" { en "tried again at {at}" da "forsøges igen {at}" }
     TRIED_NOW = "one.tried_now" { en "tried again at once" da "forsøges igen straks" }
@@ -71,16 +79,16 @@ texts! {
     N_WITHHELD = "one.n.withheld" { en "{n} with their deletion withheld" da "{n} med tilbageholdt sletning" }
     N_WAITING = "one.n.waiting" { en "{n} waiting" da "{n} venter" }
 
-    LABEL_LAST_NOTIFICATION = "one.last_notification" { en "last notification" da "sidste notifikation" }
+    LABEL_LAST_NOTIFICATION = "one.last_notification" { en "last notification" da "seneste notifikation" }
     STILL_WAITS = "one.still_waits" { en "waits" da "venter" }
-    LABEL_LAST_DECISION = "one.last_decision" { en "last decision" da "sidste afgørelse" }
+    LABEL_LAST_DECISION = "one.last_decision" { en "last decision" da "seneste afgørelse" }
     DECIDED_THERE = "one.decided_there" { en "{at} there, {origin}" da "{at} skal være der, {origin}" }
     DECIDED_ABSENT = "one.decided_absent" { en "{at} absent, {origin}" da "{at} skal ikke være der, {origin}" }
-    LABEL_LAST_CALL = "one.last_call" { en "last call" da "sidste kald" }
+    LABEL_LAST_CALL = "one.last_call" { en "last call" da "seneste kald" }
     UNDER_WAY = "one.under_way" { en "{at} {call}: under way" da "{at} {call}: i gang" }
     WORKED = "one.worked" { en "{at} {call}: worked" da "{at} {call}: lykkedes" }
     FAILED = "one.failed" { en "{at} {call}: failed" da "{at} {call}: mislykkedes" }
-    LABEL_LAST_RECEIPT = "one.last_receipt" { en "last receipt" da "sidste kvittering" }
+    LABEL_LAST_RECEIPT = "one.last_receipt" { en "last receipt" da "seneste kvittering" }
     RECEIPT = "one.receipt" { en "{at} code {code}: {outcome}" da "{at} kode {code}: {outcome}" }
     NO_CODE = "one.no_code" { en "none" da "ingen" }
 
@@ -93,8 +101,8 @@ texts! {
         da "{mailbox} er spærret; {n} aftaler skal slettes i Planner, `kommuneklient diff {mailbox}` viser, hvad der er tilbage"
     }
     WITHDRAWN_UNKNOWN = "one.withdrawn_unknown" {
-        en "what Planner holds for it was never taken over: appointments that are not known here stay there"
-        da "det, Planner har for den, er aldrig overtaget: aftaler, som ikke er kendt her, bliver stående"
+        en "its adoption was still to be done, for the first time or anew: appointments that Planner holds and that are not known here stay there"
+        da "dens overtagelse manglede endnu, første gang eller på ny: aftaler, som Planner har, og som ikke er kendt her, bliver stående"
     }
     NEVER_LISTED = "one.never_listed" { en "Planner never listed it" da "Planner har aldrig haft den på listen" }
     ALLOWED_NOW = "one.allowed_now" { en "{mailbox} is on the whitelist now" da "{mailbox} er nu på hvidlisten" }

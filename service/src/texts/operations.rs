@@ -10,7 +10,7 @@ texts! {
     WHY = "operations.why" { en "WHY" da "HVORFOR" }
     EMPTY = "operations.empty" { en "nothing was asked for yet" da "der er endnu ikke bestilt noget" }
     EVERY_MAILBOX = "operations.all" { en "all" da "alle" }
-    IN_TURN = "operations.in_turn" { en "in turn" da "i tur" }
+    IN_TURN = "operations.in_turn" { en "in turn" da "venter på sin tur" }
 
     FULL_PULL = "operations.full_pull" { en "full pull" da "fuld læsning" }
     COMPARISON = "operations.comparison" { en "comparison" da "sammenligning" }
@@ -20,6 +20,16 @@ texts! {
     RESEND = "operations.resend" { en "resend" da "genafsendelse" }
     CONFIRMATION = "operations.confirmation" { en "confirmation" da "bekræftelse" }
     REJECTION = "operations.rejection" { en "rejection" da "afvisning" }
+
+    UNUSED = "operations.unused" { en "NOT USED ANY MORE" da "BRUGES IKKE MERE" }
+    IS_BLOCKED = "operations.is_blocked" { en "{mail} is blocked ({why})" da "{mail} er spærret ({why})" }
+    IS_UNUSED = "operations.is_unused" {
+        en "{mail} is not used any more ({why})" da "{mail} bruges ikke mere ({why})"
+    }
+    NOBODY_LEFT = "operations.nobody_left" {
+        en "none of the mailboxes that were meant is used any more"
+        da "ingen af de postkasser, der var ment, bruges mere"
+    }
 
     STATE_FAILED = "operations.state.failed" { en "failed" da "mislykket" }
     STATE_DONE = "operations.state.done" { en "done" da "udført" }

@@ -50,6 +50,14 @@ texts! {
     TROUBLE_MOVED = "why.trouble.moved" { en "it is being moved" da "den er ved at blive flyttet" }
     TROUBLE_AWAY = "why.trouble.away" { en "its database is away" da "dens database er utilgængelig" }
 
+    /// The stream of the whole group, not the mailbox alone.
+    TROUBLE_STREAM = "why.trouble.stream" {
+        en "the stream of group {group} is not open: {why}" da "strømmen for gruppe {group} er ikke åben: {why}"
+    }
+    TROUBLE_STREAM_FAILS = "why.trouble.stream_fails" {
+        en "the stream of group {group} fails" da "strømmen for gruppe {group} fejler"
+    }
+
     UNKNOWN = "why.unknown" {
         en "{word} is neither the number of an event nor one of the words {words}; `kommuneklient codes` lists the numbers"
         da "{word} er hverken nummeret på en hændelse eller et af ordene {words}; `kommuneklient codes` viser numrene"

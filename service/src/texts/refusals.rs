@@ -15,7 +15,7 @@ texts! {
     }
     SCHEMA = "refusals.schema" {
         en "the database has no tables of this version; bring it up to date with `kommuneklient migrate` (or start the service)"
-        da "databasen har ingen tabeller af denne version; bring den ajour med `kommuneklient migrate` (eller start tjenesten)"
+        da "databasen har ingen tabeller til denne version; bring den ajour med `kommuneklient migrate` (eller start tjenesten)"
     }
     UNKNOWN_MAILBOX = "refusals.unknown_mailbox" {
         en "Planner never listed {mail}; `kommuneklient resources list` shows whom it lists"
@@ -31,7 +31,10 @@ texts! {
     }
     NOBODY_IN_USE = "refusals.nobody_in_use" {
         en "operation {id} comes to nothing: no mailbox is in use; `kommuneklient resources list` shows whom Planner lists"
-        da "operation {id} bliver til intet: ingen postkasse er i brug; `kommuneklient resources list` viser, hvem Planner har på listen"
+        da "operation {id} fører ikke til noget: ingen postkasse er i brug; `kommuneklient resources list` viser, hvem Planner har på listen"
+    }
+    CAME_TO_NOTHING = "refusals.came_to_nothing" {
+        en "operation {id} comes to nothing: {why}" da "operation {id} fører ikke til noget: {why}"
     }
     NOT_SURE = "refusals.not_sure" {
         en "nothing was changed: {consequence}; add --yes if that is meant"
@@ -39,8 +42,8 @@ texts! {
     }
     GO_ON = "refusals.go_on" { en "{consequence}. Go on? [y/N] " da "{consequence}. Fortsæt? [j/N] " }
     WOULD_EMPTY_WHITELIST = "refusals.would_empty_whitelist" {
-        en "the whitelist would be empty, and so everybody be used ({resources} again)"
-        da "hvidlisten ville blive tom, og så ville alle blive brugt ({resources} igen)"
+        en "the whitelist would be empty, and so everybody be used ({resources} not used now)"
+        da "hvidlisten ville blive tom, og så ville alle blive brugt ({resources}, der ikke bruges nu)"
     }
     WOULD_NOT_BE_USED = "refusals.would_not_be_used" {
         en "{n} of {resources} would not be used any more (their appointments stay in Planner)"
@@ -60,6 +63,10 @@ texts! {
     }
     SETTLED = "refusals.settled" {
         en "run {run} does not wait any more, it is {state}" da "kørsel {run} venter ikke mere, den er {state}"
+    }
+    SETTLED_BY_RUN = "refusals.settled_by_run" {
+        en "run {run} does not wait any more, it is {state} by run {successor}; `kommuneklient withheld show {successor}` shows that one"
+        da "kørsel {run} venter ikke mere, den er {state} af kørsel {successor}; `kommuneklient withheld show {successor}` viser den"
     }
     READ_FILE = "refusals.read_file" { en "cannot read {file}" da "{file} kan ikke læses" }
     LISTS_FILE = "refusals.lists_file" {
@@ -81,11 +88,11 @@ texts! {
     }
     INVALID_ROWS = "refusals.invalid_rows" {
         en "nothing was changed: {rows} cannot be used; correct the file, or give --skip-invalid to leave out what cannot be used:"
-        da "intet blev ændret: {rows} kan ikke bruges; ret filen, eller giv --skip-invalid for at udelade det, der ikke kan bruges:"
+        da "intet blev ændret: {rows} kan ikke bruges; ret filen, eller angiv --skip-invalid for at udelade det, der ikke kan bruges:"
     }
     ROWS_WOULD_REFUSE = "refusals.rows_would_refuse" {
         en "{rows} cannot be used, so the import would be refused; correct that, or give --skip-invalid to leave them out"
-        da "{rows} kan ikke bruges, så overtagelsen ville blive afvist; ret det, eller giv --skip-invalid for at udelade dem"
+        da "{rows} kan ikke bruges, så overtagelsen ville blive afvist; ret det, eller angiv --skip-invalid for at udelade dem"
     }
     ROW = "refusals.row" { en "  line {line}: {why}" da "  linje {line}: {why}" }
     MORE_ROWS = "refusals.more_rows" {
@@ -93,7 +100,7 @@ texts! {
     }
     ROW_NO_LIST = "refusals.row_no_list" {
         en "it names no list; write whitelist or blacklist, or give --list"
-        da "den nævner ingen liste; skriv whitelist eller blacklist, eller giv --list"
+        da "den nævner ingen liste; skriv whitelist eller blacklist, eller angiv --list"
     }
     ROW_OTHER_LIST = "refusals.row_other_list" {
         en "{text} is no list; write whitelist or blacklist" da "{text} er ingen liste; skriv whitelist eller blacklist"
@@ -109,7 +116,7 @@ texts! {
     }
     ROW_NO_REASON = "refusals.row_no_reason" {
         en "{mail} is to be blocked without a reason; add one, or give --reason for all"
-        da "{mail} skal spærres uden begrundelse; tilføj en, eller giv --reason for alle"
+        da "{mail} skal spærres uden begrundelse; tilføj en, eller angiv --reason for alle"
     }
     SOME_NOT_SETTLED = "refusals.some_not_settled" {
         en "left as they were: {failed} of {of} runs" da "uændret: {failed} af {of} kørsler"

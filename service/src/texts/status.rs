@@ -25,11 +25,11 @@ texts! {
     QUALIFIER = "status.qualifier" { en "qualifier" da "vurdering" }
     COMMUNICATOR = "status.communicator" { en "communicator" da "kommunikation" }
     RUNS = "status.runs" { en "runs" da "kører" }
-    RUNS_PARTLY = "status.runs_partly" { en "runs partly: {missing} is nobody's" da "kører delvis: ingen har {missing}" }
-    RUN_PARTLY = "status.run_partly" { en "runs partly: {missing} are nobody's" da "kører delvis: ingen har {missing}" }
+    RUNS_PARTLY = "status.runs_partly" { en "runs partly: {missing} is nobody's" da "kører delvist: ingen har {missing}" }
+    RUN_PARTLY = "status.run_partly" { en "runs partly: {missing} are nobody's" da "kører delvist: ingen har {missing}" }
     RUNS_SHARDS = "status.runs_shards" {
         en "runs partly: {count} of {all} shards are nobody's"
-        da "kører delvis: ingen har {count} af {all} dele"
+        da "kører delvist: ingen har {count} af {all} dele"
     }
     STANDS_STILL = "status.stands_still" { en "stands still" da "står stille" }
 
@@ -44,14 +44,14 @@ texts! {
     SILENT_SEEN = "status.silent_seen" { en "silent, last seen {age} ago" da "tavs, sidst set for {age} siden" }
     GONE = "status.gone" { en "gone" da "væk" }
     GONE_SEEN = "status.gone_seen" { en "gone, last seen {age} ago" da "væk, sidst set for {age} siden" }
-    NO_INSTANCE = "status.no_instance" { en "no instance has registered" da "ingen instans er tilmeldt" }
+    NO_INSTANCE = "status.no_instance" { en "no instance has registered" da "ingen instans har meldt sig" }
 
     GROUPS = "status.groups" { en "AFFINITY GROUPS" da "AFFINITETSGRUPPER" }
     GROUP = "status.group" { en "GROUP" da "GRUPPE" }
     ENDPOINT = "status.endpoint" { en "EXCHANGE" da "EXCHANGE" }
     ACCOUNT = "status.account" { en "ACCOUNT" da "KONTO" }
     MAILBOXES = "status.mailboxes" { en "MAILBOXES" da "POSTKASSER" }
-    SUBSCRIBED = "status.subscribed" { en "SUBSCRIBED" da "ABONNEREDE" }
+    SUBSCRIBED = "status.subscribed" { en "SUBSCRIBED" da "MED ABONNEMENT" }
     FAILING = "status.failing" { en "FAILING" da "FEJLENDE" }
     STREAM = "status.stream" { en "STREAM" da "STRØM" }
     STREAM_OWNED = "status.stream.owned" { en "owned" da "ejet" }
@@ -91,15 +91,15 @@ texts! {
     RESOURCES = "status.resources" { en "RESOURCES" da "RESSOURCER" }
     IN_USE = "status.in_use" { en "in use" da "i brug" }
     RESOURCES_FAILING = "status.resources_failing" {
-        en "cannot be listened to" da "kan der ikke lyttes til"
+        en "cannot be listened to" da "kan ikke lyttes til"
     }
     NOT_ADOPTED = "status.not_adopted" {
         en "not adopted or not read in full yet" da "endnu ikke overtaget eller læst helt"
     }
     NOT_COVERED = "status.not_covered" { en "not covered by any account" da "dækkes ikke af nogen konto" }
     LIST_FETCHED = "status.list_fetched" { en "resource list fetched" da "ressourcelisten hentet" }
-    FULL_PULL = "status.full_pull" { en "each was read in full since" da "hver er læst helt siden" }
-    COMPARISON = "status.comparison" { en "each was compared with Planner since" da "hver er sammenlignet med Planner siden" }
+    FULL_PULL = "status.full_pull" { en "each was read in full since" da "alle er læst helt siden" }
+    COMPARISON = "status.comparison" { en "each was compared with Planner since" da "alle er sammenlignet med Planner siden" }
     NEVER = "status.never" { en "never" da "aldrig" }
 
     BUDGET = "status.budget" { en "CALLS TO PLANNER IN THE LAST MINUTE" da "KALD TIL PLANNER I DET SIDSTE MINUT" }
@@ -114,7 +114,7 @@ texts! {
     CODE = "status.code" { en "CODE" da "KODE" }
     SEVERITY = "status.severity" { en "SEVERITY" da "ALVOR" }
     TIMES = "status.times" { en "TIMES" da "GANGE" }
-    LAST = "status.last" { en "LAST" da "SIDST" }
+    LAST = "status.last" { en "LAST" da "SENEST" }
 
     R_NOBODY_RUNS = "status.r.nobody_runs" {
         en "no instance of the service is running" da "ingen instans af tjenesten kører"
@@ -131,6 +131,10 @@ texts! {
         en "look into the log of an instance with that role: it says what it waits for"
         da "se i loggen for en instans med den rolle: der står, hvad den venter på"
     }
+    R_STAGE_START_NEXT = "status.r.stage.start.next" {
+        en "no instance with the role {role} runs; start one: kommuneklient run --roles {role}"
+        da "ingen instans med rollen {role} kører; start en: kommuneklient run --roles {role}"
+    }
     R_PART = "status.r.part" { en "nobody does this work: {parts}" da "ingen udfører dette arbejde: {parts}" }
     R_PART_NEXT = "status.r.part.next" {
         en "look into the log of an instance with that role; with planner.dry_run nothing is sent by that instance"
@@ -138,11 +142,11 @@ texts! {
     }
     R_SHARDS = "status.r.shards" {
         en "{count} of {all} shards of the qualifier are nobody's: nothing is decided about their mailboxes"
-        da "ingen har {count} af vurderingens {all} dele: intet afgøres om deres postkasser"
+        da "ingen har {count} af vurderingens {all} dele: der afgøres intet om deres postkasser"
     }
     R_SHARDS_SINCE = "status.r.shards_since" {
         en "{count} of {all} shards of the qualifier are nobody's, the first since {since}: nothing is decided about their mailboxes"
-        da "ingen har {count} af vurderingens {all} dele, den første siden {since}: intet afgøres om deres postkasser"
+        da "ingen har {count} af vurderingens {all} dele, den første siden {since}: der afgøres intet om deres postkasser"
     }
     R_SHARDS_NEXT = "status.r.shards.next" {
         en "instances with the role qualify take them within seconds; if not, look into the log of one: it says what it waits for"
@@ -154,7 +158,7 @@ texts! {
     }
     R_SILENT_NEXT = "status.r.silent.next" {
         en "see whether its process runs; the others take over what it owns when its leases run out (leases.ttl)"
-        da "se, om dens proces kører; de andre overtager det, den ejer, når dens lejemål udløber (leases.ttl)"
+        da "se, om dens proces kører; de andre overtager det, den ejer, når dens leases udløber (leases.ttl)"
     }
     N_GONE = "status.n.gone" {
         en "instance {instance} ended without a word; it was last seen at {at}"
@@ -211,7 +215,7 @@ texts! {
         en "kommuneklient credential add USER" da "kommuneklient credential add BRUGER"
     }
     R_ACCOUNT_WAITS = "status.r.account_waits" {
-        en "Exchange holds service account {account} up: {why}" da "Exchange holder servicekonto {account} tilbage: {why}"
+        en "Exchange holds service account {account} up: {why}" da "Exchange lader servicekonto {account} vente: {why}"
     }
     R_ACCOUNT_WAITS_NEXT = "status.r.account_waits.next" {
         en "kommuneklient credential test" da "kommuneklient credential test"
@@ -226,6 +230,13 @@ texts! {
     R_ASIDE = "status.r.aside" {
         en "notifications and appointments that were set aside: {count}"
         da "notifikationer og aftaler, der er lagt til side: {count}"
+    }
+    R_REFUSED = "status.r.refused" {
+        en "appointments that Planner refused: {count}" da "aftaler, som Planner afviste: {count}"
+    }
+    R_REFUSED_NEXT = "status.r.refused.next" {
+        en "kommuneklient set-aside list says with which code; they are sent again when they change or a comparison says so"
+        da "kommuneklient set-aside list siger med hvilken kode; de sendes igen, når de ændrer sig, eller en sammenligning siger det"
     }
     R_ASIDE_NEXT = "status.r.aside.next" { en "kommuneklient set-aside list" da "kommuneklient set-aside list" }
     R_CALLS_FAIL = "status.r.calls_fail" {
@@ -248,7 +259,7 @@ texts! {
     }
     R_DRY_DIFFERS_NEXT = "status.r.dry_differs.next" {
         en "what runs counts; start it anew with the configuration that is meant, or give this command that of the service (--config)"
-        da "det, der kører, gælder; start det igen med den konfiguration, der er ment, eller giv denne kommando tjenestens (--config)"
+        da "det, der kører, gælder; start det igen med den rigtige konfiguration, eller giv denne kommando tjenestens (--config)"
     }
     R_DRY_RUN_NEXT = "status.r.dry_run.next" {
         en "kommuneklient diff shows what would be sent" da "kommuneklient diff viser, hvad der ville blive sendt"

@@ -11,8 +11,8 @@ texts! {
     }
     AWAY = "stream.away" { en "Exchange cannot open it now" da "Exchange kan ikke åbne den nu" }
     FAILED = "stream.failed" { en "it was refused or broke off" da "den blev afvist eller afbrudt" }
-    SILENT = "stream.silent" { en "nothing came for too long" da "der kom intet alt for længe" }
+    SILENT = "stream.silent" { en "nothing came for too long" da "der kom intet i alt for lang tid" }
     /// What a newer version calls it.
     OTHER = "stream.other" { en "{what}" da "{what}" }
-    WITHDRAWN = "stream.withdrawn" { en "its mailboxes change" da "dens postkasser ændrer sig" }
+    WITHDRAWN = "stream.withdrawn" { en "its mailboxes change" da "dens postkasser ændres" }
 }

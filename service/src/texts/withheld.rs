@@ -20,6 +20,8 @@ texts! {
     CANCELLED = "withheld.cancelled" { en "cancelled" da "bortfaldet" }
     REPLACED = "withheld.replaced" { en "replaced" da "afløst" }
     SETTLED_BY = "withheld.settled_by" { en "{state} by {by}" da "{state} af {by}" }
+    /// Somebody made it void, by taking back all of its mailbox. What becomes void by itself is another word in Danish.
+    CANCELLED_BY = "withheld.cancelled_by" { en "cancelled by {by}" da "annulleret af {by}" }
     /// By itself: what led to it.
     SETTLED_WHY = "withheld.settled_why" { en "{state}: {why}" da "{state}: {why}" }
 
@@ -42,7 +44,7 @@ texts! {
     }
     LIST_REJECTED = "withheld.list_rejected" {
         en "run {run} is rejected: the resources stay in use until Planner lists them again"
-        da "kørsel {run} er afvist: ressourcerne bliver i brug, til Planner har dem på listen igen"
+        da "kørsel {run} er afvist: ressourcerne forbliver i brug, til Planner har dem på listen igen"
     }
     MAILBOX_REJECTED_ONE = "withheld.mailbox_rejected_one" {
         en "run {run} is rejected: {count} stays until deleted in the calendar, or over"

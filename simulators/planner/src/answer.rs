@@ -1,9 +1,9 @@
 //! From a request to its answer: applying it, and spoiling the answer where a fault says so.
 
 use proto_planner::{
-    CalendarEventReceipt, ChangeAnswer, EventsAnswer, FaultCode, FaultDetails, Headers, MESSAGE_BYTES_MAX,
-    ORGANISATION_TYPE_JOBCENTRE, PlannerFault, Request, ResourcesAnswer, Response, encode_fault,
-    encode_response,
+    ANSWER_BYTES_MAX, CalendarEventReceipt, ChangeAnswer, EventsAnswer, FaultCode, FaultDetails, Headers,
+    MESSAGE_BYTES_MAX, ORGANISATION_TYPE_JOBCENTRE, PlannerFault, Request, ResourcesAnswer, Response,
+    encode_fault, encode_response,
 };
 use uuid::Uuid;
 
@@ -202,14 +202,19 @@ impl Shared {
     }
 
     fn encode(&self, response: &Response, spoiled: bool) -> Reply {
-        match encode_response(response, &self.time) {
-            Ok(text) => Reply::Message { status: 200, text, spoiled },
-            Err(error) => {
-                tracing::warn!(operation = %response.operation(), %error, "an answer cannot be written");
-                let text = "the answer is too large or cannot be written; ask for less";
-                fault_reply(&fault(FaultCode::Server, "the service failed", error_code::INTERNAL, text))
-            }
-        }
+        // nobody can ask for less of the resource list
+        let bytes_max = match response {
+            Response::GetResources(_) => ANSWER_BYTES_MAX,
+            _ => MESSAGE_BYTES_MAX,
+        };
+        let error = match encode_response(response, &self.time) {
+            Ok(text) if text.len() <= bytes_max => return Reply::Message { status: 200, text, spoiled },
+            Ok(text) => format!("{} bytes", text.len()),
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(operation = %response.operation(), error, "an answer cannot be written");
+        let text = "the answer is too large or cannot be written; ask for less";
+        fault_reply(&fault(FaultCode::Server, "the service failed", error_code::INTERNAL, text))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Goal: what stands is what each living instance said last, and what waits for an operator is seen while it waits.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
+use calendar::MailAddress;
+
 use super::*;
 use crate::testing::database;
 
@@ -62,6 +64,40 @@ async fn what_a_dead_instance_said_is_worth_nothing_after_a_while_and_goes() {
     age("61 min").await;
     store.keep_alerts("alive", &[]).await.unwrap();
     assert_eq!(client.query_one(rows, &[]).await.unwrap().get::<_, i64>(0), 0);
+}
+
+/// Regression: the address of who was erased stood in the alerts, and would have come back with the next word of an instance
+/// that still counted something about it.
+#[tokio::test]
+async fn an_erased_mailbox_is_not_named_again_by_who_still_counts_it() {
+    let database = database().await;
+    let store = &database.store;
+    let about = |subjects: &[&str]| {
+        vec![Alert {
+            subjects: subjects.iter().map(|subject| (*subject).to_owned()).collect(),
+            ..alert(4906, 3)
+        }]
+    };
+    let say = async || {
+        store.keep_alerts("one", &about(&["anna@x.dk", "Bo@x.dk", "c@x.dk", "+2"])).await.unwrap();
+        store.keep_alerts("two", &about(&["bo@x.dk"])).await.unwrap();
+    };
+    let told = async || -> Vec<Vec<String>> {
+        store.standing_alerts().await.unwrap().into_iter().map(|(_, alert)| alert.subjects).collect()
+    };
+    say().await;
+    assert_eq!(told().await, [vec!["anna@x.dk", "Bo@x.dk", "c@x.dk", "+2"], vec!["bo@x.dk"]]);
+    let bo = MailAddress::parse("bo@x.dk").unwrap();
+    let now: Timestamp = "2026-11-22T10:06:00Z".parse().unwrap();
+    let erased = store.erase(&bo, "kim", false, true, now).await.unwrap();
+    assert_eq!((erased.done, erased.rows), (true, vec![("standing_alert", 2)]));
+    let left = [vec!["anna@x.dk", "c@x.dk", "+2"], vec![]];
+    assert_eq!(told().await, left);
+    say().await;
+    assert_eq!(told().await, left, "as they have it in mind");
+    assert!(store.forget_erasure(&bo).await.unwrap());
+    say().await;
+    assert_eq!(told().await[1], ["bo@x.dk"]);
 }
 
 /// Regression: what a killed instance had said last kept `status` from "all is well" for two minutes, though its work was

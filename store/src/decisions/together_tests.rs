@@ -216,3 +216,41 @@ async fn a_token_in_the_hand_of_another_owner_stops_all_of_them() {
     let fenced: Vec<(&Fence, &Effect)> = place.fences.iter().zip(&effects).collect();
     assert!(place.database.store.apply_together(&fenced).await.unwrap());
 }
+
+/// What comes back when the database server crashes is done again; a decision about a live change is not among that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_decides_about_a_live_change_waits_for_the_disk_and_what_only_ends_notifications_does_not() {
+    let place = place().await;
+    let client = place.database.store.client("test").await.unwrap();
+    client
+        .batch_execute(
+            "create table waits (of text, setting text); \
+             create function note_wait() returns trigger language plpgsql as $$ begin \
+                 insert into waits values (old.mail, current_setting('synchronous_commit')); return old; end $$; \
+             create trigger note_wait before delete on notification for each row execute function note_wait()",
+        )
+        .await
+        .unwrap();
+    let ids = place.notifications().await;
+    let live = |n: u32, decides: bool| {
+        let whole = full_read(n, 0, Some(ids[n as usize - 1]));
+        Effect {
+            decisions: if decides { whole.decisions } else { Vec::new() },
+            series: Vec::new(),
+            bulk: false,
+            fresh: false,
+            full_read: false,
+            full_read_whole: false,
+            full_read_began_db: None,
+            ..whole
+        }
+    };
+    // alone, and one that decides beside one that only ends its notification
+    let alone = place.database.store.apply(&place.fences[0], &live(1, false)).await.unwrap();
+    assert_eq!(alone, Applied::Done(Done::default()));
+    assert!(place.together(&[&live(2, false), &live(3, true)]).await.unwrap());
+    let rows = client.query("select of, setting from waits order by of", &[]).await.unwrap();
+    let waits: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let expected = [(1, "off"), (2, "on"), (3, "on")].map(|(n, on)| (mail(n).to_string(), on.to_owned()));
+    assert_eq!(waits, expected);
+}

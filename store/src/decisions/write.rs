@@ -46,12 +46,13 @@ pub(super) fn split<'a>(decisions: &[Of<'a>]) -> (Vec<Of<'a>>, Vec<Of<'a>>) {
     decisions.iter().copied().partition(|(_, (decision, _))| decision.change == Change::Refresh)
 }
 
-/// A full read need not wait for the disk: when the database server crashes before the commit is written, all of it is
-/// undone together with the end of its notification, and the mailbox is read again (the notification still bears the number
-/// of its shard, which claims it anew: [`notification_queue::Wanted::FullReads`]). What was sent on the strength of it
-/// was recorded by a later commit that did wait, and took this one with it.
-pub(super) async fn hurry(tx: &Transaction<'_>, full_read: bool) -> Result<(), StoreError> {
-    if !full_read {
+/// A full read need not wait for the disk, and neither need what only ends notifications, since nothing was to be changed:
+/// when the database server crashes before the commit is written, all of it is undone together with the ends of the
+/// notifications, and the mailbox or the item is read again (they still bear the number of their shard, which claims them
+/// anew: [`notification_queue::Wanted::FullReads`], [`notification_queue::Wanted::LeftBehind`]). What was sent on the
+/// strength of a full read was recorded by a later commit that did wait, and took this one with it.
+pub(super) async fn hurry(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(), StoreError> {
+    if !effects.iter().all(|effect| effect.full_read || effect.only_ends()) {
         return Ok(());
     }
     tx.batch_execute("set local synchronous_commit = off").await.map_err(StoreError::query("store decisions"))

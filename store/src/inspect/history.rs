@@ -27,7 +27,7 @@ pub struct HistoryQuery<'a> {
     pub origin_id: Option<&'a OriginId>,
     /// Not earlier than this; the decision that stands for an appointment is told whenever it was made.
     pub since: Timestamp,
-    /// So many entries at most, the latest.
+    /// So many entries at most, the latest; the decision that stands for an appointment is told beside them.
     pub limit: u32,
 }
 
@@ -263,6 +263,18 @@ impl Happening {
         }
     }
 
+    /// Of entries of one kind and the same instant the one with the lower number came first.
+    const fn number(&self) -> i64 {
+        match self {
+            Self::Notified { id, .. }
+            | Self::Handled { id, .. }
+            | Self::Failing { id, .. }
+            | Self::Asked { id, .. } => *id,
+            Self::Withheld { run, .. } | Self::Settled { run, .. } => *run,
+            _ => 0,
+        }
+    }
+
     /// What follows what at the same instant.
     const fn rank(&self) -> u8 {
         match self {
@@ -305,7 +317,7 @@ impl Store {
         self.calls_of(query, &calls, is_known, &mut entries).await?;
         self.acts_of(query, is_known, &mut entries).await?;
         entries.retain(|entry| entry.at >= query.since || (query.origin_id.is_some() && entry.what.stands()));
-        entries.sort_by_key(|entry| (entry.at, entry.what.rank(), entry.what.version()));
+        entries.sort_by_key(|entry| (entry.at, entry.what.rank(), entry.what.version(), entry.what.number()));
         let limit = query.limit as usize;
         let more = entries.len() > limit;
         let excess = entries.len().saturating_sub(limit);

@@ -156,6 +156,17 @@ pub struct KeyState {
     pub next_attempt_at: Option<Timestamp>,
     /// Is it in a call now?
     pub in_flight: bool,
+    /// It is gone from the calendar, and stays in Planner because somebody rejected its deletion.
+    pub kept: Option<KeptBy>,
+}
+
+/// Somebody rejected a withheld deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptBy {
+    /// The number of the withheld run.
+    pub run: i64,
+    /// Who.
+    pub by: String,
 }
 
 /// That a mailbox's data was erased.
@@ -174,7 +185,12 @@ const KEY: &str = "e.origin_id, e.version, e.wanted, e.start_at, e.end_at, e.dec
      exists (select from withheld_key w where w.mail = e.mail and w.origin_id = e.origin_id and w.version = e.version \
              and not w.rejected), \
      e.pending, case when e.next_attempt_at > clock_timestamp() then e.next_attempt_at end, \
-     exists (select from key_in_flight f where f.mail = e.mail and f.origin_id = e.origin_id)";
+     exists (select from key_in_flight f where f.mail = e.mail and f.origin_id = e.origin_id), k.run, k.settled_by";
+
+/// SQL: the row `e`, and in `k` who rejected its deletion; as [`KEY`] reads them.
+const KEY_FROM: &str = "calendar_event e left join lateral ( \
+         select w.run, coalesce(r.settled_by, '') as settled_by from withheld_key w join withheld_run r on r.id = w.run \
+         where w.mail = e.mail and w.origin_id = e.origin_id and w.version = e.version and w.rejected limit 1) k on true";
 
 impl Store {
     /// What is known of a mailbox; `None` when Planner never listed it (or it was erased).
@@ -192,7 +208,7 @@ impl Store {
         let decision = client
             .query_opt(
                 &format!(
-                    "select {KEY} from calendar_event e where e.mail = $1 and e.version > 0 \
+                    "select {KEY} from {KEY_FROM} where e.mail = $1 and e.version > 0 \
                      order by e.decided_at desc limit 1"
                 ),
                 &[&mail.as_str()],
@@ -214,7 +230,7 @@ impl Store {
         let client = self.client(operation).await?;
         let row = client
             .query_opt(
-                &format!("select {KEY} from calendar_event e where e.mail = $1 and e.origin_id = $2"),
+                &format!("select {KEY} from {KEY_FROM} where e.mail = $1 and e.origin_id = $2"),
                 &[&mail.as_str(), &origin_id.as_str()],
             )
             .await
@@ -375,6 +391,7 @@ fn key_of(row: &Row) -> Result<KeyState, tokio_postgres::Error> {
         Ok(start.zip(end).map(|(start, end)| Slot { start, end }))
     };
     let there: bool = row.try_get(6)?;
+    let (run, by): (Option<i64>, Option<String>) = (row.try_get(18)?, row.try_get(19)?);
     Ok(KeyState {
         origin_id: OriginId::new(row.try_get::<_, String>(0)?),
         version: row.try_get(1)?,
@@ -395,5 +412,6 @@ fn key_of(row: &Row) -> Result<KeyState, tokio_postgres::Error> {
         pending: row.try_get(15)?,
         next_attempt_at: row.try_get(16)?,
         in_flight: row.try_get(17)?,
+        kept: run.zip(by).map(|(run, by)| KeptBy { run, by }),
     })
 }

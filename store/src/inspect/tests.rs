@@ -334,6 +334,71 @@ async fn the_story_of_an_appointment_is_told_in_order() {
     assert_eq!(store.key_state(&a, &OriginId::new("nothing".to_owned())).await.unwrap(), None);
 }
 
+/// Regression: notifications that came together were told in falling order of their numbers.
+#[tokio::test]
+async fn what_came_at_the_same_instant_is_told_by_rising_number() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, "a@x.dk").await;
+    // the last of them was handled first
+    sql(
+        store,
+        "insert into notification_log (id, mail, event_type, item_id, received_at, handled_at, attempts, outcome) \
+         select nextval('notification_claim'), 'a@x.dk', 'CreatedEvent', 'i', now(), \
+                now() + make_interval(secs => 10 + n % 2), 0, 'unchanged' \
+         from generate_series(1, 9) n",
+    )
+    .await;
+    let a = mail("a@x.dk");
+    let query = HistoryQuery { mail: &a, origin_id: None, since: Timestamp::UNIX_EPOCH, limit: 100 };
+    let history = store.history(&query).await.unwrap();
+    let came: Vec<i64> = history
+        .entries
+        .iter()
+        .filter_map(|entry| match entry.what {
+            Happening::Notified { id, .. } => Some(id),
+            _ => None,
+        })
+        .collect();
+    assert!(came.len() == 9 && came.is_sorted(), "{came:?}");
+    let handled: Vec<(Timestamp, i64)> = history
+        .entries
+        .iter()
+        .filter_map(|entry| match entry.what {
+            Happening::Handled { id, .. } => Some((entry.at, id)),
+            _ => None,
+        })
+        .collect();
+    assert!(handled.len() == 9 && handled.is_sorted(), "{handled:?}");
+}
+
+/// Regression: nobody was told who keeps an appointment in Planner that the calendar lacks.
+#[tokio::test]
+async fn who_rejected_the_deletion_of_an_appointment_is_known_of_it() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, "a@x.dk").await;
+    decide(store, "a@x.dk", "U", Some(slot(1))).await;
+    sql(
+        store,
+        "insert into withheld_run (mail, source, reading_began, withheld_at, keys, there) \
+             values ('a@x.dk', 'full_read', clock_timestamp(), now(), 1, 1); \
+         insert into withheld_key (mail, origin_id, run, version, start_at, end_at) \
+             select 'a@x.dk', 'U', r.id, e.version, e.start_at, e.end_at from withheld_run r, calendar_event e",
+    )
+    .await;
+    let (a, u) = (mail("a@x.dk"), OriginId::new("U".to_owned()));
+    let key = store.key_state(&a, &u).await.unwrap().unwrap();
+    assert_eq!((key.withheld, key.kept), (true, None));
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    assert_eq!(store.reject_withheld(1, "kim", now).await.unwrap().unwrap().keys, 1);
+    let key = store.key_state(&a, &u).await.unwrap().unwrap();
+    assert_eq!((key.withheld, key.kept), (false, Some(KeptBy { run: 1, by: "kim".to_owned() })));
+    // a decision about it that comes later is another
+    decide(store, "a@x.dk", "U", Some(slot(2))).await;
+    assert_eq!(store.key_state(&a, &u).await.unwrap().unwrap().kept, None);
+}
+
 #[tokio::test]
 async fn asking_for_rediscovery_and_resend_is_followed() {
     let database = database().await;

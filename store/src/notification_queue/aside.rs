@@ -61,6 +61,7 @@ impl Store {
             .await
             .map_err(StoreError::query(operation))?;
         wake::notify(&tx, Channel::Notification).await?;
+        wake::notify(&tx, Channel::FullRead).await?;
         tx.commit().await.map_err(StoreError::query(operation))?;
         Ok(again)
     }

@@ -186,19 +186,111 @@ async fn checks_after(
     waiting: &[(&str, Option<&str>, bool)],
     found: &[NewNotification],
 ) -> Vec<(String, Option<String>)> {
-    let database = database().await;
-    let book =
-        LeaseBook::new(database.store.clone(), SystemClock::shared(), "test".into(), Duration::from_secs(60));
-    let fence = book.acquire("affinity-group/1", Duration::ZERO).await.unwrap().fence();
-    let (store, state) = (&database.store, SyncState::new("state"));
-    store.append_with_sync_state(&fence, &mail(1), &state, &[], Some(at(1_000)), at(1_000)).await.unwrap();
-    world(&database, keys, waiting).await;
-    let before = stored(&database).await.len();
-    store.append_with_sync_state(&fence, &mail(1), &state, found, Some(at(2_000)), at(2_000)).await.unwrap();
-    let mut added: Vec<(String, Option<String>)> =
-        stored(&database).await.into_iter().skip(before).map(|(_, _, kind, item, _)| (kind, item)).collect();
-    added.sort();
-    added
+    let gap = Gap::new(keys, waiting).await;
+    gap.checks(found).await
+}
+
+/// A mailbox whose sync state is of second 1,000, and what happened since.
+struct Gap {
+    database: TestDatabase,
+    fence: Fence,
+    _book: LeaseBook,
+}
+
+impl Gap {
+    async fn new(keys: &[(&str, Option<&str>, &str, i64)], waiting: &[(&str, Option<&str>, bool)]) -> Self {
+        let database = database().await;
+        let book = LeaseBook::new(
+            database.store.clone(),
+            SystemClock::shared(),
+            "test".into(),
+            Duration::from_secs(60),
+        );
+        let fence = book.acquire("affinity-group/1", Duration::ZERO).await.unwrap().fence();
+        let gap = Self { database, fence, _book: book };
+        gap.catch_up(1_000, &[]).await;
+        world(&gap.database, keys, waiting).await;
+        gap
+    }
+
+    async fn catch_up(&self, second: i64, found: &[NewNotification]) {
+        let (store, state) = (&self.database.store, SyncState::new("state"));
+        let asked = at(second);
+        store.append_with_sync_state(&self.fence, &mail(1), &state, found, Some(asked), asked).await.unwrap();
+    }
+
+    /// What the catch-up of second 2,000 adds.
+    async fn checks(&self, found: &[NewNotification]) -> Vec<(String, Option<String>)> {
+        let before = stored(&self.database).await.len();
+        self.catch_up(2_000, found).await;
+        let after = stored(&self.database).await.into_iter().skip(before);
+        let mut added: Vec<(String, Option<String>)> =
+            after.map(|(_, _, kind, item, _)| (kind, item)).collect();
+        added.sort();
+        added
+    }
+
+    /// Withholds the deletions of these keys, as a full read of second 1,200 would; answers the run.
+    async fn withhold(&self, keys: &[&str]) -> i64 {
+        let client = self.database.store.client("test").await.unwrap();
+        let run: i64 = client
+            .query_one(
+                "insert into withheld_run (mail, source, reading_began, withheld_at, keys, there) \
+                 values ('m0001@sim.test', 'full_read', $1, $1, 1, 1) returning id",
+                &[&at(1_200)],
+            )
+            .await
+            .unwrap()
+            .get(0);
+        client
+            .execute(
+                "insert into withheld_key (mail, origin_id, run, version, start_at, end_at) \
+                 select mail, origin_id, $1::bigint, version, start_at, end_at from calendar_event \
+                 where origin_id = any ($2)",
+                &[&run, &keys],
+            )
+            .await
+            .unwrap();
+        run
+    }
+}
+
+const WITHHELD_AND_ORDINARY: [(&str, Option<&str>, &str, i64); 4] = [
+    ("A", Some("A"), "missing", 1_100),
+    ("U$1", Some("U"), "missing of a series", 1_100),
+    ("U$2", Some("U"), "there, of the same series", 1_100),
+    ("B", Some("B"), "ordinary", 1_100),
+];
+
+/// A deletion that waits for an operator is not decided by the reading of one item (B8).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_withheld_is_not_checked() {
+    let gap = Gap::new(&WITHHELD_AND_ORDINARY, &[]).await;
+    gap.withhold(&["A", "U$1"]).await;
+    assert_eq!(gap.checks(&[]).await, [check("ordinary")]);
+}
+
+/// What an operator said shall stay, stays until Exchange reports its deletion or its time passes (B8).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_operator_said_shall_stay_is_not_checked() {
+    let gap = Gap::new(&WITHHELD_AND_ORDINARY, &[]).await;
+    let run = gap.withhold(&["A", "U$1"]).await;
+    let rejected = gap.database.store.reject_withheld(run, "Anna", at(1_300)).await.unwrap().unwrap();
+    assert_eq!(rejected.keys, 2);
+    assert_eq!(gap.checks(&[]).await, [check("ordinary")]);
+}
+
+/// What was decided about since, or seen again, is like any other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_withheld_no_more_is_checked() {
+    let gap = Gap::new(&WITHHELD_AND_ORDINARY, &[]).await;
+    gap.withhold(&["A", "U$1"]).await;
+    let client = gap.database.store.client("test").await.unwrap();
+    client.execute("update calendar_event set version = 2 where origin_id = 'A'", &[]).await.unwrap();
+    client.execute("delete from withheld_key where origin_id = 'U$1'", &[]).await.unwrap();
+    drop(client);
+    let expected = [check("missing"), check("missing of a series"), check("ordinary")];
+    assert_eq!(gap.checks(&[]).await, expected);
 }
 
 fn check(item: &str) -> (String, Option<String>) {

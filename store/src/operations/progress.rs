@@ -12,7 +12,7 @@ use crate::{Store, StoreError};
 #[cfg(feature = "testing")]
 mod tests;
 
-/// Most mailboxes that are named as waiting.
+/// Most mailboxes that are named as waiting, and as not in use any more.
 const WAITING_MAX: i64 = 20;
 /// After this time, in seconds, whoever asked has also told the stage.
 const SETTLED_AFTER_S: f64 = 5.0;
@@ -26,6 +26,8 @@ pub struct Progress {
     pub of: u64,
     /// Some of those for which it is not done: first those with a known reason.
     pub waiting: Vec<Waiting>,
+    /// Some of those that were meant and are not in use any more, without it being done for them.
+    pub unused: Vec<Unused>,
     /// What came of it, in words (resource list).
     pub outcome: Option<String>,
 }
@@ -39,10 +41,26 @@ pub struct Waiting {
     pub reason: Option<String>,
 }
 
+/// A mailbox that an operation meant and that is not in use any more: nothing is done for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unused {
+    /// Its address.
+    pub mail: String,
+    /// Is it on the blacklist?
+    pub blocked: bool,
+    /// Why it is not in use: a word of ours, or what an operator gave.
+    pub reason: Option<String>,
+}
+
 impl Progress {
     /// Is nothing left to do?
     pub const fn is_done(&self) -> bool {
         self.done >= self.of
+    }
+
+    /// Is nothing left to do because none of those that were meant is in use any more, so that nothing was done?
+    pub const fn is_void(&self) -> bool {
+        self.of == 0
     }
 }
 
@@ -73,19 +91,24 @@ impl Store {
     }
 
     /// Takes the mailboxes that are done off those that are still meant. One whose place is to be found anew is not in doubt
-    /// until its stage was asked, which follows the record of the operation at once.
+    /// until its stage was asked, which follows the record of the operation at once. What has a time was done also where the
+    /// mailbox went out of use before anybody looked; of the others, a place or a backlog that is gone tells nothing.
     async fn book(&self, operation: &Operation, done: &str) -> Result<(), StoreError> {
         let doing = "book what is done of an operation";
         let pause = if operation.kind == OperationKind::Rediscovery { SETTLED_AFTER_S } else { 0.0 };
+        let has_time = matches!(
+            operation.kind,
+            OperationKind::FullPull | OperationKind::Comparison | OperationKind::Adoption
+        );
         let client = self.client(doing).await?;
         client
             .execute(
                 &format!(
                     "delete from operation_mailbox m using planner_resource r \
-                     where m.operation_id = $1 and r.mail = m.mail and r.deleted_date is null and {done} \
+                     where m.operation_id = $1 and r.mail = m.mail and (r.deleted_date is null or $4) and {done} \
                        and $2::timestamptz < clock_timestamp() - make_interval(secs => $3)"
                 ),
-                &[&operation.id, &operation.asked_at, &pause],
+                &[&operation.id, &operation.asked_at, &pause, &has_time],
             )
             .await
             .map(drop)
@@ -135,7 +158,21 @@ impl Store {
             .await
             .map_err(StoreError::query(doing))?;
         let waiting = waiting_of(&rows).map_err(StoreError::query(doing))?;
-        Ok(Progress { done: booked + count(3)?, of: booked + count(2)?, waiting, outcome: None })
+        let rows = client
+            .query(
+                &format!(
+                    "select r.mail, exists (select from planner_resource_blacklist b \
+                                            where lower(trim(b.mail)) = r.mail), r.deleted_reason \
+                     from operation_mailbox m join planner_resource r using (mail) \
+                     where m.operation_id = $1 and r.deleted_date is not null \
+                     order by r.mail limit {WAITING_MAX}"
+                ),
+                &[&operation.id],
+            )
+            .await
+            .map_err(StoreError::query(doing))?;
+        let unused = unused_of(&rows).map_err(StoreError::query(doing))?;
+        Ok(Progress { done: booked + count(3)?, of: booked + count(2)?, waiting, unused, outcome: None })
     }
 
     /// Writes down that an operation that is about no mailbox is done, and with what `outcome`.
@@ -189,7 +226,7 @@ impl Store {
             .await
             .map_err(StoreError::query(doing))?;
         let waiting = waiting_of(&rows).map_err(StoreError::query(doing))?;
-        Ok(Progress { done: count(0)?, of: count(1)?, waiting, outcome: None })
+        Ok(Progress { done: count(0)?, of: count(1)?, waiting, ..Progress::default() })
     }
 
     async fn list_progress(&self, operation: &Operation) -> Result<Progress, StoreError> {
@@ -203,7 +240,7 @@ impl Store {
         let known = known.as_ref().unwrap_or(operation);
         if known.meant.is_some() {
             // a later fetch is none of its business
-            return Ok(Progress { done: 1, of: 1, waiting: Vec::new(), outcome: known.outcome.clone() });
+            return Ok(Progress { done: 1, of: 1, outcome: known.outcome.clone(), ..Progress::default() });
         }
         // an answer that was not booked: an older version fetched
         let answered = latest.as_ref().filter(|outcome| outcome.answered);
@@ -211,7 +248,7 @@ impl Store {
             self.book_whole(operation, Some(&outcome.text)).await?;
         }
         let done = u64::from(answered.is_some());
-        Ok(Progress { done, of: 1, waiting: Vec::new(), outcome: latest.map(|outcome| outcome.text) })
+        Ok(Progress { done, of: 1, outcome: latest.map(|outcome| outcome.text), ..Progress::default() })
     }
 
     /// How far the settlement of a withheld run is: the deletions that were decided by it and are still to be sent.
@@ -276,6 +313,12 @@ impl Store {
 fn waiting_of(rows: &[Row]) -> Result<Vec<Waiting>, tokio_postgres::Error> {
     let waiting = |row: &Row| Ok(Waiting { mail: row.try_get(0)?, reason: row.try_get(1)? });
     rows.iter().map(waiting).collect()
+}
+
+fn unused_of(rows: &[Row]) -> Result<Vec<Unused>, tokio_postgres::Error> {
+    let unused =
+        |row: &Row| Ok(Unused { mail: row.try_get(0)?, blocked: row.try_get(1)?, reason: row.try_get(2)? });
+    rows.iter().map(unused).collect()
 }
 
 /// SQL: was the mailbox `r` read in full since `$2`? By the database's clock, which said when that was asked; by that of

@@ -1,4 +1,4 @@
-//! What a withheld run of a mailbox would delete, for the operator who is to say so.
+//! What a withheld run of a mailbox would delete, and which run took the place of one, for the operator who is to say so.
 
 use calendar::{OriginId, Slot};
 use jiff::Timestamp;
@@ -40,5 +40,54 @@ impl Store {
             })
         };
         rows.iter().map(key).collect::<Result<_, _>>().map_err(StoreError::query(operation))
+    }
+
+    /// The run that took the place of a withheld run of a mailbox; where that was replaced too, the last of them. `None` =
+    /// it was not replaced, or its successor is not kept any more. A run begins at the instant at which it ends the one
+    /// before it ([`crate::withheld::withhold`]).
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn withheld_run_successor(&self, run: i64) -> Result<Option<i64>, StoreError> {
+        let operation = "look for the run that replaced a withheld one";
+        let client = self.client(operation).await?;
+        let row = client
+            .query_one(
+                "with recursive line as ( \
+                     select id, mail, source, state, settled_at from withheld_run where id = $1 \
+                     union \
+                     select n.id, n.mail, n.source, n.state, n.settled_at from line l \
+                     join withheld_run n on n.mail = l.mail and n.source = l.source and n.id > l.id \
+                                        and n.withheld_at = l.settled_at \
+                     where l.state = 'replaced') \
+                 select max(id) from line where id <> $1",
+                &[&run],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        row.try_get(0).map_err(StoreError::query(operation))
+    }
+
+    /// The same of a run of the resource list, which is cancelled when another takes its place.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn withheld_list_successor(&self, run: i64) -> Result<Option<i64>, StoreError> {
+        let operation = "look for the run of the resource list that replaced another";
+        let client = self.client(operation).await?;
+        let row = client
+            .query_one(
+                "with recursive line as ( \
+                     select id, state, settled_at from withheld_list where id = $1 \
+                     union \
+                     select n.id, n.state, n.settled_at from line l \
+                     join withheld_list n on n.id > l.id and n.withheld_at = l.settled_at \
+                     where l.state = 'cancelled') \
+                 select max(id) from line where id <> $1",
+                &[&run],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        row.try_get(0).map_err(StoreError::query(operation))
     }
 }

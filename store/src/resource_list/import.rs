@@ -47,7 +47,7 @@ pub struct ListImported {
     pub blocked: u64,
     /// Resources that are not used any more.
     pub dropped: u64,
-    /// Resources that are used again.
+    /// Resources that are used now and were not before.
     pub revived: u64,
     /// Resources in use before.
     pub in_use_before: u64,

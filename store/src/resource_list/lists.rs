@@ -51,7 +51,7 @@ pub struct ListEdit {
     pub entries: u64,
     /// Resources that are not used any more.
     pub dropped: u64,
-    /// Resources that are used again.
+    /// Resources that are used now and were not before.
     pub revived: u64,
     /// Resources in use before.
     pub in_use_before: u64,
@@ -89,6 +89,8 @@ pub struct ResourceRow {
     pub adopted_at: Option<Timestamp>,
     /// When its last full reading ended.
     pub last_full_sync: Option<Timestamp>,
+    /// Its affinity group.
+    pub group: Option<i64>,
 }
 
 /// What decides whether an operator has to say that a change of the lists is meant.
@@ -299,7 +301,8 @@ impl Store {
         let client = self.client(operation).await?;
         let statement = format!(
             "select r.mail, r.is_case_worker, r.deleted_date, r.deleted_reason, not ({NOT_BLACKLISTED}), \
-                 r.error_code, r.last_success, r.adopted_at, r.last_full_sync \
+                 r.error_code, r.last_success, r.adopted_at, r.last_full_sync, \
+                 (select m.subscription_id from planner_resource_subscription m where m.mail = r.mail) \
              from planner_resource r where {condition} order by r.mail"
         );
         let rows = client.query(&statement, parameters).await.map_err(StoreError::query(operation))?;
@@ -314,6 +317,7 @@ impl Store {
                 last_success: row.try_get(6)?,
                 adopted_at: row.try_get(7)?,
                 last_full_sync: row.try_get(8)?,
+                group: row.try_get(9)?,
             })
         };
         rows.iter().map(resource).collect::<Result<_, _>>().map_err(StoreError::query(operation))

@@ -36,7 +36,8 @@ pub struct Withdrawal {
     pub decided: u64,
     /// Deletions that are to be sent now, those that waited already included.
     pub to_send: u64,
-    /// Was the acknowledged state ever taken over from Planner? If not, it may hold more than is known here.
+    /// Was the acknowledged state taken over from Planner, since the mailbox came into use and since anybody asked for that
+    /// last? If not, it may hold more than is known here.
     pub adopted: bool,
 }
 

@@ -101,6 +101,12 @@ async fn the_list_shows_reason_code_and_time_page_by_page() {
     page.after = first.next;
     let second = store.set_aside_keys(&ALL, &page).await.unwrap();
     assert_eq!((first.keys.len(), second.keys.len(), second.next), (3, 1, None));
+    // and counted
+    let both = StoppedCount { set_aside: 2, refused: 2 };
+    assert_eq!(store.stopped(&Scope::All).await.unwrap(), both);
+    let of_one = StoppedCount { set_aside: 1, refused: 1 };
+    assert_eq!(store.stopped(&one("b@x")).await.unwrap(), of_one);
+    assert_eq!(store.stopped(&one("c@x")).await.unwrap(), StoppedCount::default());
     // a new decision takes the key off the list
     decide(store, "a@x", "aside", Some(slot(2))).await;
     decide(store, "a@x", "refused", None).await;

@@ -9,7 +9,9 @@
 //! exists for as long as something is marked, is the only one of its store, and uses a connection of the pool for each
 //! statement. That connection and not one of its own: the pool renews it when it broke, a connection more for each process
 //! would be idle nearly always, and while all of them are busy so are the stages, which look again when they are done.
-//! The announcement bears the name of the announcer, so that the process that made it is not woken by it once more.
+//! The announcement bears the name of the announcer, so that the process that made it is not woken by it once more, and
+//! behind a colon the parts of the channel that it is about, as hexadecimal bits, where these are not all. A version of before
+//! takes that for another name, and does not listen to channels that came after it: what it misses costs it an interval.
 //!
 //! Failure: an announcement that was not sent is sent once more with the next, and forgotten then: it costs whoever waits for
 //! it in another process an interval, and nothing else. So does the end of the process between commit and announcement.
@@ -23,7 +25,7 @@ use std::time::Duration;
 use deadpool_postgres::Object;
 use tokio_postgres::types::Type;
 
-use super::{CHANNELS, Channel, Senders, bump, senders};
+use super::{ALL_PARTS, CHANNELS, Channel, Senders, bits};
 use crate::error::StoreError;
 use crate::pool::Store;
 
@@ -36,24 +38,31 @@ const SEND_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the last announcement may take, when the store is closed.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
 
-/// SQL: announces on the channels `$1` as the announcer `$2`. Nobody loses anything with it: no waiting for the disk.
-const ANNOUNCE: &str = "select set_config('synchronous_commit', 'off', true), pg_notify(channel, $2) \
-                        from unnest($1::text[]) as c (channel)";
+/// SQL: announces on the channels `$1` with the payloads `$2`. Nobody loses anything with it: no waiting for the disk.
+const ANNOUNCE: &str = "select set_config('synchronous_commit', 'off', true), pg_notify(channel, payload) \
+                        from unnest($1::text[], $2::text[]) as c (channel, payload)";
 
-/// On which channels there is something new once a transaction is committed.
+/// What there is something new about once a transaction is committed: the parts of each channel, as bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[must_use = "news are announced when the transaction is committed: Store::commit"]
-pub(crate) struct News(u8);
-
-const _: () = assert!(CHANNELS <= u8::BITS as usize, "a bit for each channel");
+pub(crate) struct News([u64; CHANNELS]);
 
 impl News {
     /// Nothing new.
-    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const NONE: Self = Self([0; CHANNELS]);
 
-    /// On this channel.
+    /// On this channel, of all its parts.
     pub(crate) const fn of(channel: Channel) -> Self {
-        Self(1 << channel.index())
+        let mut news = Self::NONE;
+        news.0[channel.index()] = ALL_PARTS;
+        news
+    }
+
+    /// On this channel, of these parts.
+    pub(crate) fn of_parts(channel: Channel, parts: impl IntoIterator<Item = u8>) -> Self {
+        let mut news = Self::NONE;
+        news.0[channel.index()] = bits(parts);
+        news
     }
 
     /// These if `is`, else none.
@@ -62,17 +71,30 @@ impl News {
     }
 
     /// These and those.
-    pub(crate) const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self(std::array::from_fn(|channel| self.0[channel] | other.0[channel]))
     }
 
-    const fn is_none(self) -> bool {
-        self.0 == 0
+    fn is_none(self) -> bool {
+        self == Self::NONE
     }
 
-    pub(super) fn channels(self) -> impl Iterator<Item = Channel> {
-        Channel::ALL.into_iter().filter(move |channel| self.0 & Self::of(*channel).0 != 0)
+    /// The channels with news, and the parts that these are of.
+    pub(super) fn channels(self) -> impl Iterator<Item = (Channel, u64)> {
+        let all = Channel::ALL.into_iter().map(move |channel| (channel, self.0[channel.index()]));
+        all.filter(|(_, parts)| *parts != 0)
     }
+}
+
+/// The payload of an announcement about `parts`.
+pub(super) fn payload(by: &str, parts: u64) -> String {
+    if parts == ALL_PARTS { by.to_owned() } else { format!("{by}:{parts:x}") }
+}
+
+/// Who announced, and about which parts: all of them where that cannot be read, as what a version of before announced.
+pub(super) fn read_payload(payload: &str) -> (&str, u64) {
+    let Some((by, parts)) = payload.split_once(':') else { return (payload, ALL_PARTS) };
+    (by, u64::from_str_radix(parts, 16).unwrap_or(ALL_PARTS))
 }
 
 /// What a store announces with; its clones share it.
@@ -95,14 +117,14 @@ struct Marked {
 impl Announcer {
     pub(crate) fn new() -> Arc<Self> {
         let name = uuid::Uuid::new_v4().simple().to_string();
-        Arc::new(Self { senders: senders(), name, marked: Mutex::default() })
+        Arc::new(Self { senders: Senders::new(), name, marked: Mutex::default() })
     }
 
     pub(super) const fn senders(&self) -> &Arc<Senders> {
         &self.senders
     }
 
-    /// The payload of its announcements.
+    /// What its announcements bear.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -143,8 +165,8 @@ impl Store {
             return;
         }
         let announcer = self.announcer();
-        for channel in news.channels() {
-            bump(&announcer.senders[channel.index()]);
+        for (channel, parts) in news.channels() {
+            announcer.senders.bump(channel, parts);
         }
         if announcer.mark(news) {
             let running = Running { announcer: Arc::clone(announcer), is_over: false };
@@ -182,10 +204,12 @@ impl Store {
         client: &tokio_postgres::Client,
         news: News,
     ) -> Result<(), tokio_postgres::Error> {
-        let channels: Vec<&str> = news.channels().map(Channel::name).collect();
+        let by = self.announcer().name();
+        let (channels, payloads): (Vec<&str>, Vec<String>) =
+            news.channels().map(|(channel, parts)| (channel.name(), payload(by, parts))).unzip();
         // typed: one round trip
         client
-            .query_typed(ANNOUNCE, &[(&channels, Type::TEXT_ARRAY), (&self.announcer().name(), Type::TEXT)])
+            .query_typed(ANNOUNCE, &[(&channels, Type::TEXT_ARRAY), (&payloads, Type::TEXT_ARRAY)])
             .await
             .map(drop)
     }

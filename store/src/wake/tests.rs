@@ -98,7 +98,7 @@ async fn until_locked_out(database: &TestDatabase) {
 
 #[test]
 fn news_are_of_the_channels_that_were_named() {
-    let channels = |news: News| news.channels().collect::<Vec<_>>();
+    let channels = |news: News| news.channels().map(|(channel, _)| channel).collect::<Vec<_>>();
     assert_eq!(channels(News::NONE), []);
     for channel in Channel::ALL {
         assert_eq!(channels(News::of(channel)), [channel]);
@@ -106,6 +106,68 @@ fn news_are_of_the_channels_that_were_named() {
     }
     let both = News::of(Channel::Group).with(News::of(Channel::Notification));
     assert_eq!(channels(both), [Channel::Notification, Channel::Group]);
+}
+
+#[test]
+fn news_of_parts_are_told_and_read_as_they_are() {
+    let some = News::of_parts(Channel::Notification, [0, 5, 63, 64]);
+    let parts = 1 | 1 << 5 | 1 << 63;
+    assert_eq!(some.channels().collect::<Vec<_>>(), [(Channel::Notification, parts)], "64 is none");
+    let more = some.with(News::of_parts(Channel::Notification, [1])).with(News::of(Channel::FullRead));
+    let expected = [(Channel::Notification, parts | 2), (Channel::FullRead, ALL_PARTS)];
+    assert_eq!(more.channels().collect::<Vec<_>>(), expected);
+    assert_eq!(News::of_parts(Channel::Notification, []), News::NONE);
+    for parts in [1, parts, ALL_PARTS] {
+        assert_eq!(announcer::read_payload(&announcer::payload("name", parts)), ("name", parts));
+    }
+    // of a version that knew no parts, and what nobody announces
+    for (payload, by) in [("name", "name"), ("", ""), ("name:", "name"), ("name:x", "name")] {
+        assert_eq!(announcer::read_payload(payload), (by, ALL_PARTS));
+    }
+}
+
+/// Is there nothing new for it by now?
+async fn is_pending(news: &mut PartNews) -> bool {
+    let mut changed = std::pin::pin!(news.changed());
+    poll_fn(|cx| std::task::Poll::Ready(changed.as_mut().poll(cx).is_pending())).await
+}
+
+/// Regression: each hint woke all shards of all instances, and each of them asked the database in vain (10,000 mailboxes and
+/// 50 changes a second: two thirds of the server's processor time).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_parts_is_woken_by_news_of_these_alone() {
+    let database = database().await;
+    let elsewhere = other(&database, "elsewhere");
+    let (own, mut anything) = listening(&database.store, Channel::Notification).await;
+    let (theirs, mut there) = listening(&elsewhere, Channel::Notification).await;
+    let bucket = hint().mail.bucket();
+    let parts = |wake: &Wake, parts: &[u8]| wake.subscribe_parts(Channel::Notification, parts.to_vec());
+    let others: Vec<u8> = (0..64).filter(|part| *part != bucket).collect();
+    let mut waiting = [
+        (parts(&own, &[bucket]), parts(&own, &others)),
+        (parts(&theirs, &[bucket]), parts(&theirs, &others)),
+    ];
+    database.store.append(&[hint()]).await.unwrap();
+    changed(&mut anything).await;
+    changed(&mut there).await;
+    for (concerned, unconcerned) in &mut waiting {
+        assert!(tokio::time::timeout(PATIENCE, concerned.changed()).await.expect("woken"));
+        // it has heard by now, and finds nothing of its own
+        assert!(is_pending(unconcerned).await, "woken by news of others");
+    }
+    // who does not say which parts means all of them
+    elsewhere.announce(News::of(Channel::Notification));
+    for (_, unconcerned) in &mut waiting {
+        assert!(tokio::time::timeout(PATIENCE, unconcerned.changed()).await.expect("woken"));
+    }
+    // and news are not lost between two looks
+    let (concerned, _) = &mut waiting[0];
+    assert!(tokio::time::timeout(PATIENCE, concerned.changed()).await.expect("woken"), "all of them");
+    database.store.append(&[hint()]).await.unwrap();
+    database.store.append(&[hint()]).await.unwrap();
+    assert!(tokio::time::timeout(PATIENCE, concerned.changed()).await.expect("woken"));
+    assert!(is_pending(concerned).await, "once for both");
+    elsewhere.close();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -135,8 +197,9 @@ async fn what_is_committed_for_each_change_is_announced_by_a_transaction_of_its_
     let database = database().await;
     let mut line = Line::open(&database).await;
     database.store.append(&[hint()]).await.unwrap();
-    let by = database.store.announcer().name().to_owned();
-    assert_eq!(line.next().await, (Channel::Notification.name().to_owned(), by));
+    let (by, bucket) = (database.store.announcer().name(), hint().mail.bucket());
+    let payload = format!("{by}:{:x}", 1_u64 << bucket);
+    assert_eq!(line.next().await, (Channel::Notification.name().to_owned(), payload));
     let mut client = database.store.client("test").await.unwrap();
     let tx = client.transaction().await.unwrap();
     notify(&tx, Channel::Resource).await.unwrap();

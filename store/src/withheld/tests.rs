@@ -268,12 +268,36 @@ async fn a_newer_run_takes_the_place_of_the_one_that_waits() {
         None,
         "it was replaced"
     );
+    let successor = async |run| database.store.withheld_run_successor(run).await.unwrap();
+    assert_eq!((successor(first).await, successor(second).await), (Some(second), None));
     let within = Guarded { seen: Vec::new(), run: GuardedRun::Ends };
     let deletes = decision("A", 1, Change::Delete { slot: slot(10_000), inferred: true });
     apply(&database, &fence, &effect(600, vec![deletes], within)).await;
     assert_eq!(database.store.withheld_runs(false, at(700)).await.unwrap(), []);
     assert_eq!(held(&database).await, []);
     assert_eq!(number(&database, PENDING).await, 1);
+}
+
+/// Whoever has an old number in hand is told of the run that counts, over all that came between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_was_replaced_names_the_last_of_its_successors() {
+    let database = database().await;
+    let fence = fence(&database).await;
+    let first = withheld_abc(&database, &fence).await;
+    let again = async |began| {
+        let effect = effect(began, Vec::new(), withholds(&[("A", 1), ("B", 1)]));
+        apply(&database, &fence, &effect).await.withheld.unwrap()
+    };
+    let second = again(400).await;
+    let third = again(500).await;
+    let successor = async |run| database.store.withheld_run_successor(run).await.unwrap();
+    assert_eq!((successor(first).await, successor(second).await), (Some(third), Some(third)));
+    // what comes after a run that was settled does not take its place
+    database.store.confirm_withheld(third, "Anna", at(600)).await.unwrap().unwrap();
+    let other = effect(700, Vec::new(), withholds(&[("C", 1)]));
+    let other = apply(&database, &fence, &other).await.withheld.unwrap();
+    assert_eq!((successor(first).await, successor(third).await), (Some(third), None));
+    assert_eq!((successor(other).await, successor(99).await), (None, None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

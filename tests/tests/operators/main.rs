@@ -84,10 +84,7 @@ async fn lists_are_shown_and_changed_with_who_and_why() {
     }
     desk.refused("whitelist add m00@x.dk", &["11 of 12 resources would not be used any more", "--yes"]).await;
     let added = desk.text("whitelist add M00@X.dk m01@x.dk m02@x.dk --reason the_pilot --yes --by kim").await;
-    assert_eq!(
-        added,
-        "added 3 entries; 9 not used any more, 0 used again; the whitelist has 3 entries now\n"
-    );
+    assert_eq!(added, "added 3 entries; 9 not used any more, 0 used now; the whitelist has 3 entries now\n");
     let listed = desk.json("whitelist list").await;
     assert_eq!(listed.as_array().unwrap().len(), 3);
     assert_eq!(
@@ -133,16 +130,30 @@ async fn lists_are_shown_and_changed_with_who_and_why() {
     assert_eq!(again, json!({ "entries": 1, "dropped": 0, "revived": 1, "entries_now": 4 }));
     desk.refused(
         "whitelist remove m00@x.dk m01@x.dk m02@x.dk m03@x.dk",
-        &["everybody be used (8 resources again)"],
+        &["everybody be used (8 resources not used now)"],
     )
     .await;
     desk.refused(
         "whitelist remove m00@x.dk m01@x.dk m02@x.dk m03@x.dk --language da",
-        &["fejl: whitelist remove mislykkedes: intet blev ændret", "alle blive brugt (8 ressourcer igen)"],
+        &[
+            "fejl: whitelist remove mislykkedes: intet blev ændret",
+            "alle blive brugt (8 ressourcer, der ikke bruges nu)",
+        ],
     )
     .await;
     desk.refused("pull nobody@x.dk --language da", &["Planner har aldrig haft nobody@x.dk på listen"]).await;
     assert!(desk.text("whitelist remove m03@x.dk").await.starts_with("removed 1 entry; 1 not used any more"));
+    // regression: "removed 0 entries" did not say that it was not there
+    assert_eq!(desk.text("whitelist remove m03@x.dk").await, "m03@x.dk was not on the whitelist\n");
+    let danish = desk.text("whitelist remove m03@x.dk --language da").await;
+    assert_eq!(danish, "m03@x.dk var ikke på hvidlisten\n");
+    let nothing = desk.json("whitelist remove m03@x.dk").await;
+    let not_there = json!(["m03@x.dk"]);
+    assert_eq!(
+        nothing,
+        json!({ "entries": 0, "dropped": 0, "revived": 0, "entries_now": 3, "not_on_list": not_there })
+    );
+    assert!(desk.text("blacklist remove m07@x.dk").await.contains("m07@x.dk was not blocked"));
     assert_eq!(desk.json("blacklist remove m07@x.dk").await["removed"], false);
     assert!(desk.text("blacklist remove m01@x.dk").await.contains("the resource list is asked for"));
     assert!(desk.database.store.resource_list_asked().await.unwrap().is_some());
@@ -175,7 +186,7 @@ async fn a_mistyped_mailbox_on_the_whitelist_is_told_and_that_nobody_is_left() {
     assert!(text.starts_with("added 1 entry; 2 not used any more"), "{text}");
     assert!(text.contains("Planner never listed ana@x.dk") && text.contains("nobody is used now"), "{text}");
     let text = desk.text("whitelist add anna@x.dk").await;
-    assert_eq!(text, "added 1 entry; 0 not used any more, 1 used again; the whitelist has 2 entries now\n");
+    assert_eq!(text, "added 1 entry; 0 not used any more, 1 used now; the whitelist has 2 entries now\n");
     desk.refused("whitelist remove anna@x.dk", &["1 of 1 resource would not be used any more"]).await;
     let text = desk.text("whitelist remove anna@x.dk --yes").await;
     assert!(text.contains("nobody is used now") && !text.contains("never listed"), "{text}");
@@ -261,6 +272,40 @@ async fn what_is_withheld_is_told_by_diff_and_the_sum_of_mailboxes_is_of_all() {
         assert_eq!(desk.json(line).await["withheld"], json!({ "deletions": 2, "runs": ["1"] }));
     }
     assert!(desk.text("diff bo@x.dk").await.contains("Planner holds what it should"));
+}
+
+/// Regression: while Exchange as a whole was out of reach, no mailbox failed by itself, and `--failing` knew of none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_mailboxes_of_a_stream_that_fails_are_listed_as_failing() {
+    let desk = Desk::new().await;
+    for name in ["anna@x.dk", "bo@x.dk"] {
+        resource(&desk.database.store, name).await;
+    }
+    assert!(desk.text("mailbox list --failing").await.contains("there is none"));
+    sql(
+        &desk.database.store,
+        "insert into subscription (endpoint, grouping_value, ordinal) values ('https://ex', 'g', 1); \
+         insert into planner_resource_subscription (mail, subscription_id) select 'anna@x.dk', id from subscription; \
+         insert into lease (key, owner, token, expires_at) \
+         select 'affinity-group/' || id, 'host/1', 1, now() + interval '1 hour' from subscription; \
+         insert into group_stream (subscription_id, token, open, since, happening, code, happened_at) \
+         select id, 1, false, now() - interval '1 hour', 'away', 'HTTP 503', now() from subscription",
+    )
+    .await;
+    let failing = desk.json("mailbox list --failing").await;
+    assert_eq!(failing.as_array().unwrap().len(), 1, "{failing}");
+    assert_eq!(
+        (&failing[0]["mailbox"], &failing[0]["stream_fails"]),
+        (&json!("anna@x.dk"), &json!(true)),
+        "{failing}"
+    );
+    assert_eq!(desk.json("mailbox list").await[1]["stream_fails"], json!(false));
+    let text = desk.text("mailbox list --failing").await;
+    assert!(text.contains("is not open: Exchange cannot open it now (HTTP 503)"), "{text}");
+    assert!(text.contains(" fails, so none of its mailboxes is listened to: kommuneklient status"), "{text}");
+    let text = desk.text("mailbox list --failing --language da").await;
+    assert!(text.contains("ikke åben: Exchange kan ikke åbne den nu (HTTP 503)"), "{text}");
+    assert!(!text.contains("bo@x.dk"), "{text}");
 }
 
 /// Who erases the last of the whitelist would let everybody in.

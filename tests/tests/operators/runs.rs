@@ -117,10 +117,20 @@ async fn what_was_set_aside_is_shown_with_its_reason_and_tried_again() {
         "CreatedEvent",
         "set aside: failed too often",
         "refused by Planner with code 5",
-        "CreateEvents",
+        " create ",
     ] {
         assert!(text.contains(word), "{word} is missing in\n{text}");
     }
+    // regression: Planner was said to hold what it should
+    for line in ["diff", "diff a@x.dk"] {
+        let told = desk.text(line).await;
+        assert!(!told.contains("Planner holds what it should"), "{told}");
+        for words in ["kommuneklient explain a@x.dk ASIDE", "kommuneklient explain a@x.dk REFUSED"] {
+            assert!(told.contains(words), "{words} is missing in\n{told}");
+        }
+    }
+    let diff = desk.json("diff a@x.dk").await;
+    assert_eq!((&diff["stopped"]["refused"], &diff["stopped"]["set_aside"]), (&json!(1), &json!(1)));
     let of_a = desk.json("set-aside list --mailbox a@x.dk").await;
     assert_eq!(of_a["notifications"].as_array().unwrap().len(), 1);
     assert_eq!(of_a["appointments"].as_array().unwrap().len(), 2);

@@ -13,6 +13,7 @@ async fn a_running_service_does_what_it_is_asked_and_is_followed_to_the_end() {
         ("compare --all", "comparison", 3),
         ("resources refresh", "resource_list", 1),
         ("adopt --all", "adoption", 3),
+        ("rediscover --all", "rediscovery", 3),
     ] {
         let done = answer(run(&scene.configuration, &format!("{line} --wait --timeout 1m --json")).await);
         assert_eq!(
@@ -23,9 +24,81 @@ async fn a_running_service_does_what_it_is_asked_and_is_followed_to_the_end() {
     }
     let refreshed = answer(run(&scene.configuration, "operations 4 --json").await);
     assert_eq!(refreshed["outcome"], "3 listed: 0 new, 0 used again, 0 not used any more");
+    let located = "select count(*) from planner_resource r join operation o on o.kind = 'rediscovery' \
+                   where r.located_at >= o.asked_at and r.location_doubted_at is null";
+    assert_eq!(scene.count(located).await, 3, "each place was found anew, and not only asked for");
     // after an adoption of everybody changes go on being sent
     scene.outlook.create(&mailbox(2), scene.appointment("UID-2", 4)).await.unwrap();
     assert_eq!(scene.until_in_step().await.len(), 2);
+    scene.assert_no_violations().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_a_long_time_is_sent_at_once_when_somebody_asks() {
+    let configuration = vec![("planner", "retry_initial", "\"30m\""), ("planner", "retry_cap", "\"60m\"")];
+    let scene = Scene::ready(PROGRAM, Setting { mailboxes: 2, configuration, ..Setting::default() }).await;
+    let anna = mailbox(1);
+    let not_now = json!({"refuse": {"code": 15}});
+    scene
+        .planner_fault(json!({"kind": not_now, "mailbox": anna, "operation": "CreateEvents", "next": 1}))
+        .await;
+    scene.outlook.create(&anna, scene.appointment("UID-1", 3)).await.unwrap();
+    let waits =
+        "select count(*) from calendar_event where pending and next_attempt_at > now() + interval '10 min'";
+    wait_for("a change that waits", async || match scene.count(waits).await {
+        1 => Ok(()),
+        count => Err(format!("{count} wait")),
+    })
+    .await;
+    // others are sent meanwhile, and it goes on waiting
+    scene.outlook.create(&mailbox(2), scene.appointment("UID-2", 4)).await.unwrap();
+    until_held(&scene, &[2]).await;
+    assert_eq!(scene.count(waits).await, 1);
+
+    // asking for somebody else is not asking for it
+    let other = format!("resend {} --wait --timeout 1m --json", mailbox(2));
+    assert_eq!(answer(run(&scene.configuration, &other).await)["state"], json!("done"));
+    assert_eq!(scene.count(waits).await, 1);
+    let asked = format!("resend {anna} --wait --timeout 1m --by kim --json");
+    let done = answer(run(&scene.configuration, &asked).await);
+    assert_eq!(
+        (&done["kind"], &done["state"], &done["done"], &done["of"], &done["asked_by"]),
+        (&json!("resend"), &json!("done"), &json!(1), &json!(1), &json!("kim"))
+    );
+    until_held(&scene, &[1, 2]).await;
+    assert_eq!(scene.until_in_step().await.len(), 2);
+    scene.assert_no_violations().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mailbox_that_is_unblocked_is_used_again_and_its_appointments_are_in_planner_again() {
+    let scene = Scene::ready(PROGRAM, Setting { mailboxes: 2, ..Setting::default() }).await;
+    let anna = mailbox(1);
+    for number in 1..=2 {
+        scene.outlook.create(&mailbox(number), scene.appointment("UID-1", 3)).await.unwrap();
+    }
+    scene.until_in_step().await;
+    let block = format!("mailbox block {anna} --reason on_leave --withdraw --by kim");
+    assert_eq!(run(&scene.configuration, &block).await.status, 0);
+    until_held(&scene, &[2]).await;
+    scene.outlook.create(&anna, scene.appointment("UID-2", 4)).await.unwrap();
+    let show = format!("mailbox show {anna} --json");
+    let shown = answer(run(&scene.configuration, &show).await);
+    assert_eq!((&shown["in_use"], &shown["blacklisted"]["by"]), (&json!(false), &json!("kim")), "{shown}");
+
+    let unblock = format!("mailbox unblock {anna} --reason back_again --by kim");
+    let unblocked = run(&scene.configuration, &unblock).await;
+    assert_eq!(unblocked.status, 0, "{unblocked:?}");
+    assert!(unblocked.out.contains(&format!("{anna} is not blocked any more")), "{unblocked:?}");
+    // what was there before, and what came meanwhile
+    assert_eq!(scene.until_in_step().await.len(), 3);
+    let shown = answer(run(&scene.configuration, &show).await);
+    assert_eq!((&shown["in_use"], &shown["blacklisted"]), (&json!(true), &Value::Null), "{shown}");
+    // it is listened to as well
+    scene.outlook.create(&anna, scene.appointment("UID-3", 5)).await.unwrap();
+    assert_eq!(scene.until_in_step().await.len(), 4);
+    let again = answer(run(&scene.configuration, &format!("{unblock} --json")).await);
+    assert_eq!(again, json!({ "mailbox": anna, "removed": false }));
     scene.assert_no_violations().await;
 }
 

@@ -255,3 +255,23 @@ async fn neither_a_good_round_nor_a_failed_one_makes_the_next_form_groups_anew()
     let groups = database.store.affinity_groups().await.unwrap();
     assert_eq!((groups.len(), groups[0].id), (1, formed[0].id), "only its member list changed");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mailbox_without_an_endpoint_is_told_as_such() {
+    let options = telemetry::Options {
+        log_filter: "off".to_owned(),
+        registry: codes::REGISTRY,
+        metrics: telemetry::Metrics::new(),
+        ..telemetry::Options::default()
+    };
+    let (_telemetry, dispatch, mut events) = telemetry::Telemetry::build(options).unwrap();
+    // a round runs on this thread
+    let _here = tracing::dispatcher::set_default(&dispatch);
+    let (database, fence) = with_resources(3).await;
+    round(&database, &fence, &Even::default(), &self::options()).await.unwrap();
+    let told =
+        std::iter::from_fn(|| events.try_recv()).filter(|event| event.code == codes::ENDPOINT_MISSING.id);
+    let mut mailboxes: Vec<String> = told.map(|event| event.fields["mailbox"].to_string()).collect();
+    mailboxes.sort();
+    assert_eq!(mailboxes.len(), 2, "the first and the third: {mailboxes:?}");
+}

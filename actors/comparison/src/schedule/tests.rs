@@ -84,3 +84,14 @@ fn on_the_two_days_of_dst_each_time_runs_once() {
     let autumn = runs(&half_past_two, "2031-10-25T22:00:00Z", 24 * 60);
     assert_eq!(autumn, [at("2031-10-26T00:30:00Z")]);
 }
+
+#[test]
+fn in_the_two_nights_of_dst_a_list_of_times_runs_at_each_of_its_instants_once() {
+    let list = [(2, 0), (2, 30), (4, 0)].map(|(hour, minute)| jiff::civil::time(hour, minute, 0, 0));
+    let times = DailyTimes::new(list).unwrap();
+    // 2:00 and 2:30 share the gap
+    let spring = runs(&times, "2031-03-29T23:00:00Z", 24 * 60);
+    assert_eq!(spring, ["2031-03-30T01:00:00Z", "2031-03-30T02:00:00Z"].map(at));
+    let autumn = runs(&times, "2031-10-25T22:00:00Z", 24 * 60);
+    assert_eq!(autumn, ["2031-10-26T00:00:00Z", "2031-10-26T00:30:00Z", "2031-10-26T03:00:00Z"].map(at));
+}

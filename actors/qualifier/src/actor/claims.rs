@@ -2,10 +2,11 @@
 //!
 //! Protocol: a claim says which full reads are in hand, always: their ends are committed without waiting for the disk,
 //! so a crash of the database server may bring a notification back that bears the shard's number and that nobody
-//! has any more. The commits of live changes wait for the disk; there what was left behind is looked for when the shard comes
-//! into office (its predecessors had it in hand), after a claim that failed and at each poll (an asynchronous standby that took
-//! over may bring back what had ended), until a claim has looked at all of it: one that leaves mailboxes out, or has no room, has
-//! not. Otherwise new rows alone are looked for, which costs what is found.
+//! has any more. Of live changes those commits wait for the disk, and for a synchronous standby, that decide something; ends
+//! of notifications that led to no decision do not, so a crash of the server or a failover may bring them back in the same way.
+//! What was left behind of hints is looked for when the shard comes into office (its predecessors had it in hand), after a
+//! claim that failed and at each poll, until a claim has looked at all of it: one that leaves mailboxes out, or has no room,
+//! has not. Otherwise new rows alone are looked for, which costs what is found.
 //! Claims are made one after the other, and a row leaves the schedule only after the commit of its end, or into
 //! `handing_back` until it was handed back: so nothing is claimed that is still being handled.
 
@@ -17,37 +18,28 @@ use store::StoreError;
 use store::notification_queue::{ClaimRequest, Claimed, Subject, Wanted};
 
 use super::{CLAIM_MAX, Ctx, FULL_READS_AHEAD, Shard};
+use crate::messages::Kinds;
 use crate::work::Office;
 
 impl Shard {
-    /// Claims what there is, as far as there is room.
-    pub(super) fn claim(&mut self, ctx: &mut Ctx) {
-        let live_max = self.schedule.room().min(CLAIM_MAX);
-        self.claim_up_to(ctx, live_max);
-    }
-
-    /// Claims the next full reads, and nothing else: no news of live changes came.
-    pub(super) fn claim_full_reads(&mut self, ctx: &mut Ctx) {
-        if self.claiming {
-            // That one may have had no room for full reads when it began.
-            self.claim_again = true;
-        } else {
-            self.claim_up_to(ctx, 0);
-        }
-    }
-
-    fn claim_up_to(&mut self, ctx: &mut Ctx, live_max: usize) {
+    /// Claims what there is, as far as there is room. Where there are news of one kind alone, the other is not looked for:
+    /// that costs as much.
+    pub(super) fn claim(&mut self, ctx: &mut Ctx, kinds: Kinds) {
         let Some((incumbency, office)) = &self.incumbency else { return };
         if self.leaving {
             return;
         }
         if self.claiming {
-            self.claim_again = true;
+            // that one may not have seen it, or had no room for it when it began
+            self.claim_again = self.claim_again.with(kinds);
             return;
         }
-        let full_max = FULL_READS_AHEAD.saturating_sub(self.schedule.full_waiting());
+        // also what was to be looked for and had no room for what else was found
+        let kinds = kinds.with(std::mem::take(&mut self.claim_again));
+        let live_max = if kinds.live { self.schedule.room().min(CLAIM_MAX) } else { 0 };
+        let ahead = if kinds.full { FULL_READS_AHEAD } else { 0 };
+        let full_max = ahead.saturating_sub(self.schedule.full_waiting());
         self.claiming = true;
-        self.claim_again = false;
         let without = self.schedule.closed();
         let left_out = !without.is_empty();
         let request = Claim {
@@ -70,11 +62,12 @@ impl Shard {
                     if full_max > 0 {
                         act.more_full = claimed.len() - live >= full_max;
                     }
-                    let more = act.claim_again || (live > 0 && live == live_max);
+                    let more_live = Kinds { live: live > 0 && live == live_max, full: false };
+                    let more = std::mem::take(&mut act.claim_again).with(more_live);
                     act.schedule.arrive(claimed, act.services.clock.monotonic());
                     act.proceed(ctx);
-                    if more && act.schedule.room() > 0 {
-                        act.claim(ctx);
+                    if is_worth_it(more, act.schedule.room()) {
+                        act.claim(ctx, more);
                     }
                 }
                 Some(Err(error)) => {
@@ -104,6 +97,12 @@ impl Shard {
             None => act.child.fail("handing notifications back panicked"),
         });
     }
+}
+
+/// Is another claim of these worth while, with so much room for live changes? A full read has room of its own; live changes
+/// are claimed when there is room, by whatever makes it.
+const fn is_worth_it(more: Kinds, room: usize) -> bool {
+    more.full || (more.live && room > 0)
 }
 
 /// Has a claim that worked looked at every row that is claimed without being in hand? Not when it left
@@ -193,6 +192,21 @@ async fn hand_back(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Regression: in a flood of live changes there is no room when a claim of them ends, and the news of a full read that
+    /// had come meanwhile were forgotten.
+    #[test]
+    fn a_full_read_is_looked_for_however_many_live_changes_there_are() {
+        for (more, room, worth_it) in [
+            (Kinds::FULL_READS, 0, true),
+            (Kinds::ALL, 0, true),
+            (Kinds::LIVE, 0, false),
+            (Kinds::LIVE, 1, true),
+            (Kinds::NONE, 1, false),
+        ] {
+            assert_eq!(is_worth_it(more, room), worth_it, "{more:?}, {room}");
+        }
+    }
 
     /// Regression (torture seed 77): the commit of a claim was lost with its connection, and the same outage made a
     /// mailbox of it pause. The next claim left that mailbox out, and its rows were forgotten for as long as the shard

@@ -11,9 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Ctx, Shard};
-
-/// The clock on the wall is looked at again after this long at the latest: it may be set, or the machine sleep.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+use crate::messages::Kinds;
 
 impl Shard {
     /// Asks for full reads when the schedule says so, and looks again in time.
@@ -30,7 +28,9 @@ impl Shard {
         let due = is_due(times, zone, self.pulled, now);
         if !due {
             let pause = next_after(times, zone, now).duration_since(now);
-            let pause = Duration::try_from(pause).unwrap_or_default().min(base::pace::scaled(LOOK_AGAIN));
+            let pause = Duration::try_from(pause)
+                .unwrap_or_default()
+                .min(base::pace::scaled(self.options.look_again));
             self.pull_timer = Some(ctx.run_later(pause, Self::look_at_schedule));
             return;
         }
@@ -54,7 +54,7 @@ impl Shard {
                         mailboxes = pull.mailboxes,
                         "full pull began by its schedule"
                     );
-                    act.claim(ctx);
+                    act.claim(ctx, Kinds::FULL_READS);
                 }
                 act.pulled = Some(pull.last_run);
                 act.look_at_schedule(ctx);

@@ -214,6 +214,40 @@ fn a_live_change_during_a_pull_of_a_thousand_mailboxes_is_handled_at_once() {
     });
 }
 
+/// Defect of the original (features.md, list C): its full pull looked resources up by Planner's identifier, which Planner
+/// may leave out, and threw. Here they are known by their address.
+#[test]
+fn regression_a_resource_without_id_is_read_by_a_full_pull_and_so_are_the_others() {
+    system(async {
+        let database = database().await;
+        resources(&database, 3).await;
+        let client = database.store.client("test").await.unwrap();
+        let identified = "update planner_resource set planner_resource_id = '00000000-0000-0000-0000-000000000001' \
+                          where mail = 'm0002@sim.test'";
+        client.batch_execute(identified).await.unwrap();
+        let without = "select count(*) from planner_resource where planner_resource_id is null";
+        assert_eq!(client.query_one(without, &[]).await.unwrap().get::<_, i64>(0), 2);
+        let source = Arc::new(FakeCalendar::default());
+        for n in 1..=3 {
+            source.put(&mail(n), single(&format!("i{n}"), "A", slot(2, 9)));
+        }
+        let services = services(&database, &source).await;
+        let all = store::operations::Scope::All;
+        let asked = services.store.ask_for_full_reads(&all, services.clock.now()).await.unwrap();
+        assert_eq!(asked, 3);
+        let tree = start(&services, options());
+        wait_for(async || {
+            let log = log(&database).await;
+            if log.len() == 3 { Ok(log) } else { Err(format!("{log:?}")) }
+        })
+        .await;
+        for n in 1..=3 {
+            assert_eq!(there(&database, n).await.len(), 1, "mailbox {n}");
+        }
+        tree.shutdown().await;
+    });
+}
+
 #[test]
 fn no_more_mailboxes_are_read_at_one_time_than_allowed() {
     system(async {

@@ -403,6 +403,37 @@ fn regression_an_empty_resource_answer_keeps_everybody_with_and_without_a_whitel
     });
 }
 
+/// The original looked resources up by Planner's identifier, which Planner may leave out, and threw (features.md, list C).
+/// One without an address cannot be used, and is told (9201) and skipped alone.
+#[test]
+fn regression_a_resource_without_id_is_used_like_the_others_and_one_without_an_address_is_skipped() {
+    system(async {
+        let (database, planner) = (database().await, FakePlanner::start().await);
+        let mut list = resources(&["without@x", "with@x", "", "last@x"]);
+        list[1].planner_resource_identifier = Some("00000000-0000-0000-0000-000000000001".parse().unwrap());
+        planner.resources(list);
+        let running = start(&database, &planner, "one", &by_schedule());
+        assert!(running.tree.wait_ready().await);
+        until(&database, IN_USE, 3).await;
+        let without = "select count(*) from planner_resource where planner_resource_id is null and deleted_date is null";
+        assert_eq!(number(&database.store, without).await, 2);
+        let outcome = database.store.list_outcome().await.unwrap().unwrap();
+        let told = "3 listed: 3 new, 0 used again, 0 not used any more, 1 without a usable address, skipped";
+        assert_eq!(outcome.text, told);
+        // it keeps its row when it is listed again, and when it has an identifier meanwhile
+        let mut list = resources(&["without@x", "with@x", "last@x"]);
+        list[0].planner_resource_identifier = Some("00000000-0000-0000-0000-000000000002".parse().unwrap());
+        planner.resources(list);
+        database.store.ask_for_resource_list().await.unwrap();
+        answered(&database).await;
+        let outcome = database.store.list_outcome().await.unwrap().unwrap();
+        assert_eq!(outcome.text, "3 listed: 0 new, 0 used again, 0 not used any more");
+        assert_eq!(number(&database.store, IN_USE).await, 3);
+        assert_eq!(running.tree.restarts_total(), 0);
+        running.tree.shutdown().await;
+    });
+}
+
 #[test]
 fn too_many_missing_wait_for_an_operator_until_a_good_list_comes() {
     system(async {

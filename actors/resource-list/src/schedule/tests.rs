@@ -52,6 +52,19 @@ fn spring_runs_after_the_gap_and_autumn_once() {
 }
 
 #[test]
+fn in_the_two_nights_of_dst_a_list_of_times_runs_at_each_of_its_instants_once() {
+    let runs = |from: &str| -> Vec<String> {
+        let mut schedule = schedule(&[(2, 0), (2, 30), (4, 0)], from);
+        let minutes = (1..24 * 60).map(|minute| at(from) + Duration::from_secs(60 * minute));
+        minutes.filter(|now| schedule.look(*now).due).map(|now| now.to_string()).collect()
+    };
+    // 02:00 and 02:30 share the gap
+    assert_eq!(runs("2026-03-28T23:00:00Z"), ["2026-03-29T01:00:00Z", "2026-03-29T02:00:00Z"]);
+    let autumn = ["2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T03:00:00Z"];
+    assert_eq!(runs("2026-10-24T22:00:00Z"), autumn);
+}
+
+#[test]
 fn a_clock_that_was_set_back_or_far_ahead_delays_by_a_look_at_most() {
     let mut schedule = schedule(&[(1, 0)], "2036-01-01T00:00:00Z");
     let look = schedule.look(at("2026-01-10T23:59:30Z"));

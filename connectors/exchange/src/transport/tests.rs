@@ -52,6 +52,22 @@ fn ids(texts: &[&str]) -> Vec<ItemId> {
     texts.iter().map(|text| ItemId::new(*text)).collect()
 }
 
+/// Defect of the original (features.md, list C): its callback accepted any certificate of Exchange. Here a server whose
+/// certificate is not trusted sees no request, and so no password.
+#[tokio::test]
+async fn regression_a_server_with_a_certificate_that_is_not_trusted_gets_no_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, other_root) = (folder.path().join("root.pem"), folder.path().join("other.pem"));
+    let trusted = Scripted::start_with_tls([folder_answer()], &root).await;
+    let stranger = Scripted::start_with_tls([folder_answer()], &other_root).await;
+    for (server, calls) in [(&trusted, 1), (&stranger, 0)] {
+        let mut options = server.options();
+        options.tls.roots = trust::Roots::Only(root.clone());
+        let checked = server.exchange_with(options).check(&server.mailbox("m1@sim.test")).await;
+        assert_eq!((checked.is_ok(), server.asked().len()), (calls == 1, calls));
+    }
+}
+
 #[tokio::test]
 async fn an_ordinary_call_is_anchored_on_its_mailbox_and_carries_no_affinity() {
     let server = Scripted::start([folder_answer()]).await;
@@ -431,12 +447,13 @@ async fn an_answer_with_too_few_messages_is_not_matched_by_guess() {
 }
 
 #[tokio::test]
-async fn unsubscribing_what_is_gone_is_no_error() {
+async fn unsubscribing_what_is_gone_is_told_as_that() {
     let gone = ResponseMessage::error(ResponseCode::SUBSCRIPTION_NOT_FOUND, "");
     let server = Scripted::start([Reply::ok(Response::Unsubscribe(vec![gone]))]).await;
     let affinity = server.affinity("m1@sim.test", None);
     let mailbox = server.mailbox("m1@sim.test");
-    server.exchange().unsubscribe(&mailbox, &affinity, &SubscriptionId::new("s")).await.unwrap();
+    let ended = server.exchange().unsubscribe(&mailbox, &affinity, &SubscriptionId::new("s")).await;
+    assert_eq!(ended.unwrap_err().kind, K::Resubscribe);
 }
 
 #[test]

@@ -89,12 +89,14 @@ async fn a_group_listens_on_one_stream_within_its_affinity() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_subscription_is_named_and_unsubscribing_twice_is_no_error() {
+async fn a_bad_subscription_is_named_and_one_that_is_gone_is_told_as_such() {
     let world = World::start(options(2)).await;
     let (affinity, ids) = world.subscribe(&[1, 2]).await;
-    for _ in 0..2 {
-        world.exchange.unsubscribe(&world.mailbox(1), &affinity, &ids[0]).await.unwrap();
-    }
+    let ended = async |id| {
+        world.exchange.unsubscribe(&world.mailbox(1), &affinity, id).await.map_err(|error| error.kind)
+    };
+    assert_eq!(ended(&ids[0]).await, Ok(()));
+    assert_eq!(ended(&ids[0]).await, Err(SourceErrorKind::Resubscribe));
     let mut stream = world.exchange.listen(&affinity, &ids).await.unwrap();
     let bad = loop {
         match world::next_said(&mut stream).await.unwrap() {
@@ -107,8 +109,7 @@ async fn a_bad_subscription_is_named_and_unsubscribing_twice_is_no_error() {
         }
     };
     assert_eq!(bad, [ids[0].clone()]);
-    let unknown = SubscriptionId::new("unknown");
-    world.exchange.unsubscribe(&world.mailbox(1), &affinity, &unknown).await.unwrap();
+    assert_eq!(ended(&SubscriptionId::new("unknown")).await, Err(SourceErrorKind::Resubscribe));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

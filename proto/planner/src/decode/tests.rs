@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use super::saturating_number;
 use crate::{
-    Answer, CalendarEvent, FaultCode, FaultDetails, MESSAGE_BYTES_MAX, Operation, PlannerFault, Request,
-    Response, WireError, WireTime, decode_request, decode_response,
+    Answer, CalendarEvent, CalendarResource, FaultCode, FaultDetails, MESSAGE_BYTES_MAX, Operation,
+    PlannerFault, Request, ResourcesAnswer, Response, WireError, WireTime, WorkingHours, decode_request,
+    decode_response, encode_response,
 };
 
 const E: &str = "http://service.bm.dk/PlannerExternalCalendarService/2015/03/27/";
@@ -188,6 +189,27 @@ fn oversized_deep_and_hostile_messages_are_refused() {
         let as_request = decode_request(message.as_bytes(), &time()).unwrap_err();
         assert!(as_request.disposition().is_retry());
     }
+}
+
+/// A resource list of many case workers is larger than a request may be: how much is read is for `planner.answer_limit_bytes`
+/// to say.
+#[test]
+fn an_answer_may_be_larger_than_a_request_and_hold_more_elements() {
+    let at = |hour| jiff::civil::date(2031, 7, 4).at(hour, 0, 0, 0);
+    let hours = |weekday| WorkingHours { weekday, start: at(8), end: at(16) };
+    let resources = (0..17_000).map(|n| CalendarResource {
+        working_hours: (1..=5).map(hours).collect(),
+        ..CalendarResource::of_address(&format!("m{n:05}@kommune.test"))
+    });
+    let response =
+        Response::GetResources(ResourcesAnswer { resources: resources.collect(), call_id: Uuid::nil() });
+    let message = encode_response(&response, &time()).unwrap();
+    assert!(message.len() > MESSAGE_BYTES_MAX);
+    let elements = message.matches("</").count();
+    assert!(elements > super::LIMITS.elements, "{elements}");
+    let read = decode_response(Operation::GetResources, message.as_bytes(), &time());
+    assert!(read == Ok(Answer::Response(response)), "something else was read");
+    assert!(matches!(decode_request(message.as_bytes(), &time()), Err(WireError::Decoding(_))));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use connector_exchange::Account;
 use serde::Serialize;
 use store::Store;
 
-use super::{COMMAND, failed, stored};
+use super::{TEST, failed, stored};
 use crate::ServiceError;
 use crate::accounts;
 use crate::cli::CredentialTest;
@@ -68,7 +68,7 @@ pub(crate) async fn test(
     if logons.is_empty() {
         let which = arguments.user.as_deref().unwrap_or("at all");
         return Err(failed(
-            COMMAND,
+            TEST,
             format!("there is no service account {which}; add it: kommuneklient credential add USER"),
         ));
     }
@@ -78,7 +78,7 @@ pub(crate) async fn test(
 /// The mailbox to look at: the one that was named, else the first that is in use.
 async fn mailbox(store: &Store, named: Option<&str>) -> Result<Option<MailAddress>, ServiceError> {
     if let Some(named) = named {
-        return MailAddress::parse(named).map(Some).map_err(|error| failed(COMMAND, error));
+        return MailAddress::parse(named).map(Some).map_err(|error| failed(TEST, error));
     }
     let resources = store.active_resources().await.map_err(stored("load the resources"))?;
     Ok(resources.into_iter().map(|resource| resource.mail).min())
@@ -93,7 +93,7 @@ async fn log_on(
     let wired = |source| ServiceError::Wiring { what: "Exchange", source: Box::new(source) };
     // without any mailbox in use, the account's own will do where its name is an address
     let Some(mailbox) = mailbox.or_else(|| MailAddress::parse(&account.user).ok()) else {
-        return Err(failed(COMMAND, "no mailbox is in use yet; name one: --mailbox ADDRESS"));
+        return Err(failed(TEST, "no mailbox is in use yet; name one: --mailbox ADDRESS"));
     };
     let exchange = wiring::exchange(config, &base::SystemClock::shared())?;
     exchange.set_accounts(std::slice::from_ref(account)).map_err(wired)?;

@@ -121,3 +121,31 @@ async fn what_cannot_be_an_account_is_refused() {
     let told = told(add(&database.store, &none, &desk.arguments("svc", "x", false)).await);
     assert!(told.contains("kommuneklient secrets generate --out FILE"), "{told}");
 }
+
+/// Regression: of the last account its mailboxes were said to go to others, and of one group "its 1 groups".
+#[test]
+fn where_the_mailboxes_of_a_removed_account_go_is_told_as_it_is() {
+    assert_eq!(removed("svc", 0, false, false), "removed svc");
+    assert_eq!(
+        removed("svc", 1, false, true),
+        "removed svc; the mailboxes of its 1 affinity group go to other accounts as far as they have room"
+    );
+    for is_configured in [true, false] {
+        for groups in 0..3 {
+            let told = removed("svc", groups, true, is_configured);
+            assert!(told.contains("it was the last") && !told.contains("other accounts"), "{told}");
+            assert_eq!(told.contains("exchange.user"), is_configured, "{told}");
+        }
+    }
+    assert_eq!(affinity_groups(2), "2 affinity groups");
+}
+
+/// Regression: "credential failed" did not say which of its commands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_names_the_whole_command() {
+    let (database, desk) = (database().await, Desk::new(""));
+    let added = told(add(&database.store, &desk.config, &desk.arguments("", "x", false)).await);
+    assert!(added.starts_with("credential add failed: the name of the account is empty"), "{added}");
+    let removed = told(remove(&database.store, &desk.config, "svc", false, "kim").await);
+    assert!(removed.starts_with("credential remove failed: there is no service account svc"), "{removed}");
+}

@@ -14,8 +14,9 @@ use super::super::show::moment;
 use super::super::users;
 use super::host::{self, Host, Way};
 use super::{Absent, Said, Step, Verdict, plain, said};
+use crate::ServiceError;
 use crate::commands::status::stopped;
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, LOG_FILE, LogFormat, Problem};
 use crate::texts::Text;
 use crate::texts::doctor as t;
 
@@ -34,12 +35,12 @@ pub(super) async fn steps(config: &Config, store: Result<&Store, Absent>, offlin
         (Some(_), Some(store)) => store.credentials().await.ok().map(|rows| rows.len()),
         _ => None,
     };
-    let refused = match (&work, store) {
-        (Some(_), Some(store)) => store
-            .standing_alerts()
-            .await
-            .is_ok_and(|alerts| alerts.iter().any(|(_, alert)| alert.code == codes::LOGON_REFUSED.id)),
-        _ => false,
+    let trouble = match (&work, store) {
+        (Some(_), Some(store)) => {
+            let alerts = store.standing_alerts().await.unwrap_or_default();
+            Trouble::of(&alerts.iter().map(|(_, alert)| alert.code).collect::<Vec<_>>())
+        }
+        _ => None,
     };
     let answered = work.as_ref().and_then(|work| work.queues.resource_list_fetched_at);
     let known = work.as_ref().ok_or(unknown(&database));
@@ -47,7 +48,7 @@ pub(super) async fn steps(config: &Config, store: Result<&Store, Absent>, offlin
         agreement(answered),
         ordered(config),
         approved(answered),
-        account(config, known, credentials, refused),
+        account(config, known, credentials, trouble),
         machine(&Host::here(&config.database.data_dir)),
         Step::ok(t::PROGRAM, said(t::PROGRAM_IS, [("version", env!("CARGO_PKG_VERSION").to_owned())])),
         certificate(config, SystemClock.now()),
@@ -96,8 +97,31 @@ fn approved(answered: Option<Timestamp>) -> Step {
     }
 }
 
-/// `refused`: an instance was refused by Exchange (9006), and not let in since.
-fn account(config: &Config, work: Result<&Work, Text>, credentials: Option<usize>, refused: bool) -> Step {
+/// What instances that run have told of service accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    /// One was refused by Exchange (9006), and not let in since.
+    Refused,
+    /// The password of one could not be opened (9602), as after a rotation that an instance has not the new key of.
+    Closed,
+}
+
+impl Trouble {
+    /// By the codes of the alerts that stand; the worst.
+    fn of(standing: &[u16]) -> Option<Self> {
+        if standing.contains(&codes::LOGON_REFUSED.id) {
+            return Some(Self::Refused);
+        }
+        standing.contains(&codes::CREDENTIAL_UNUSABLE.id).then_some(Self::Closed)
+    }
+}
+
+fn account(
+    config: &Config,
+    work: Result<&Work, Text>,
+    credentials: Option<usize>,
+    trouble: Option<Trouble>,
+) -> Step {
     let work = match work {
         Ok(work) => work,
         Err(unknown) => return Step::open(t::ACCOUNT, plain(unknown)),
@@ -112,12 +136,19 @@ fn account(config: &Config, work: Result<&Work, Text>, credentials: Option<usize
             return Step::new(t::ACCOUNT, Verdict::Fail, plain(t::ACCOUNT_NONE), plain(t::ACCOUNT_NEXT));
         }
     };
-    if refused {
-        Step::new(t::ACCOUNT, Verdict::Fail, plain(t::ACCOUNT_REFUSED), plain(t::ACCOUNT_REFUSED_NEXT))
-    } else if listened > 0 {
-        Step::ok(t::ACCOUNT, evidence)
-    } else {
-        Step::new(t::ACCOUNT, Verdict::Warn, evidence, plain(t::ACCOUNT_TEST))
+    used(trouble, listened, evidence)
+}
+
+fn used(trouble: Option<Trouble>, listened: u64, evidence: Said) -> Step {
+    match (trouble, listened) {
+        (Some(Trouble::Refused), _) => {
+            Step::new(t::ACCOUNT, Verdict::Fail, plain(t::ACCOUNT_REFUSED), plain(t::ACCOUNT_REFUSED_NEXT))
+        }
+        (Some(Trouble::Closed), _) => {
+            Step::new(t::ACCOUNT, Verdict::Warn, plain(t::ACCOUNT_CLOSED), plain(t::ACCOUNT_CLOSED_NEXT))
+        }
+        (None, 0) => Step::new(t::ACCOUNT, Verdict::Warn, evidence, plain(t::ACCOUNT_TEST)),
+        (None, _) => Step::ok(t::ACCOUNT, evidence),
     }
 }
 
@@ -263,23 +294,32 @@ async fn log(config: &Config, readable: Option<&Store>) -> Step {
         LogFormat::Json => "json",
         LogFormat::Text => "text",
     };
+    let place = match &config.telemetry.log_file {
+        None => plain(t::LOG_STDERR),
+        Some(file) => said(t::LOG_FILE, [("file", file.display().to_string())]),
+    };
+    if let Some(why) = log_fault(config) {
+        let evidence = plain(t::LOG_NOT).with("place", place).with("why", why);
+        return Step::new(t::LOG, Verdict::Fail, evidence, plain(t::LOG_NEXT));
+    }
     let count = match readable {
         Some(store) => store.events_of_last_day().await.ok(),
         None => None,
     };
     let count = count.map_or_else(|| "?".to_owned(), |count| count.to_string());
-    Step::ok(t::LOG, said(t::LOG_IS, [("format", format.to_owned()), ("count", count)]))
+    let evidence = said(t::LOG_IS, [("format", format.to_owned()), ("count", count)]);
+    Step::ok(t::LOG, evidence.with("place", place))
+}
+
+/// Why the log file cannot be written by whoever asks, if so.
+fn log_fault(config: &Config) -> Option<Said> {
+    let (text, values) = config.telemetry.log_file_fault()?;
+    Some(Said { text, values, words: Vec::new() })
 }
 
 fn configured(config: &Config) -> Step {
     if let Err(error) = config.for_run() {
-        let what = telemetry::chain(&error).to_string();
-        return Step::new(
-            t::CONFIGURED,
-            Verdict::Fail,
-            said(t::CONFIGURED_WARN, [("what", what)]),
-            plain(t::CONFIGURED_NEXT),
-        );
+        return Step::new(t::CONFIGURED, Verdict::Fail, unusable(config, &error), plain(t::CONFIGURED_NEXT));
     }
     match warned(config) {
         None => Step::ok(t::CONFIGURED, plain(t::CONFIGURED_OK)),
@@ -287,11 +327,34 @@ fn configured(config: &Config) -> Step {
     }
 }
 
+/// Why the configuration is refused, one reason after the other.
+fn unusable(config: &Config, error: &ServiceError) -> Said {
+    let whole = || said(t::CONFIGURED_WARN, [("what", telemetry::chain(error).to_string())]);
+    let ServiceError::Configuration { file, problems } = error else { return whole() };
+    let problem = |one: &Problem| match log_fault(config) {
+        Some(why) if one.key == LOG_FILE => {
+            let values = [("place", one.place.clone()), ("key", one.key.clone())];
+            said(t::CONFIGURED_PROBLEM, values).with("why", why)
+        }
+        _ => said(t::CONFIGURED_WARN, [("what", one.to_string())]),
+    };
+    match problems.iter().map(problem).reduce(both) {
+        Some(all) => {
+            said(t::CONFIGURED_UNUSABLE, [("file", file.display().to_string())]).with("problems", all)
+        }
+        None => whole(),
+    }
+}
+
+fn both(all: Said, one: Said) -> Said {
+    plain(t::CONFIGURED_BOTH).with("first", all).with("then", one)
+}
+
 /// What is to be looked at in the configuration, one after the other.
 fn warned(config: &Config) -> Option<Said> {
     let warnings =
         config.remarks().into_iter().map(|(text, values)| Said { text, values, words: Vec::new() });
-    warnings.reduce(|all, one| plain(t::CONFIGURED_BOTH).with("first", all).with("then", one))
+    warnings.reduce(both)
 }
 
 fn started(work: Result<&Work, Text>) -> Step {
@@ -387,6 +450,66 @@ mod tests {
         assert_eq!(config.warnings_in(Language::Da).join("; "), danish);
     }
 
+    /// Whether the log can be written is tried where it is to go, and said with that place.
+    #[tokio::test]
+    async fn the_log_is_judged_where_it_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (there, new) = (folder.path().join("there.log"), folder.path().join("new.log"));
+        std::fs::write(&there, "kept").unwrap();
+        let to = |key: &str| Config::parse(Path::new("x.toml"), &format!("[telemetry]\n{key}"), []).unwrap();
+        let to_file = |file: &Path| to(&format!("log_file = {:?}\n", file.to_str().unwrap()));
+        let usual = log(&to(""), None).await;
+        assert_eq!(usual.verdict, Verdict::Ok);
+        assert!(
+            usual.evidence.words(Language::En).starts_with("to standard error (with systemd"),
+            "{usual:?}"
+        );
+        assert!(
+            usual.evidence.words(Language::Da).starts_with("til standard error (med systemd"),
+            "{usual:?}"
+        );
+        for file in [&there, &new] {
+            let written = log(&to_file(file), None).await;
+            assert_eq!(written.verdict, Verdict::Ok, "{written:?}");
+            let words = written.evidence.words(Language::En);
+            assert!(
+                words.starts_with(&format!("to {} (telemetry.log_file), as text", file.display())),
+                "{words}"
+            );
+        }
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|one| one.unwrap().path()).collect();
+        assert_eq!(left, [there.clone()], "a look leaves nothing behind");
+        assert_eq!(std::fs::read_to_string(&there).unwrap(), "kept");
+        // nobody makes a file in /proc, also who has all rights there
+        for (file, english, danish) in [
+            (
+                Path::new("/nowhere/x/kk.log"),
+                "the folder /nowhere/x cannot be used (",
+                "mappen /nowhere/x kan ikke bruges (",
+            ),
+            (
+                Path::new("/proc/kk.log"),
+                "this user can make no file in /proc (",
+                "denne bruger kan ikke oprette filer i /proc (",
+            ),
+        ] {
+            let config = to_file(file);
+            let (failed, refused) = (log(&config, None).await, configured(&config));
+            assert_eq!((failed.verdict, refused.verdict), (Verdict::Fail, Verdict::Fail), "{failed:?}");
+            let place = file.display();
+            let said = failed.evidence.words(Language::En);
+            assert!(said.starts_with(&format!("to {place} (telemetry.log_file): {english}")), "{said}");
+            let said = failed.evidence.words(Language::Da);
+            assert!(said.starts_with(&format!("til {place} (telemetry.log_file): {danish}")), "{said}");
+            let said = refused.evidence.words(Language::En);
+            assert!(said.starts_with("the configuration x.toml cannot be used: "), "{said}");
+            assert!(said.contains(&format!("x.toml:2: telemetry.log_file: {english}")), "{said}");
+            let said = refused.evidence.words(Language::Da);
+            assert!(said.starts_with("konfigurationen x.toml kan ikke bruges: "), "{said}");
+            assert!(said.contains(&format!("x.toml:2: telemetry.log_file: {danish}")), "{said}");
+        }
+    }
+
     #[test]
     fn the_port_that_must_be_open_is_that_of_the_address() {
         let way = Way::Closed { address: "::1:8443".to_owned(), why: "refused".to_owned() };
@@ -416,5 +539,22 @@ mod tests {
         assert!(rights.evidence.words(Language::En).contains("no tables yet"));
         found.tables = 1;
         assert_eq!(super::rights(&found).verdict, Verdict::Ok);
+    }
+
+    /// Regression: after a rotation nobody was pointed at the instances that have not the new key.
+    #[test]
+    fn an_instance_that_cannot_open_a_password_is_told_with_the_key_as_its_remedy() {
+        let (refused, closed) = (codes::LOGON_REFUSED.id, codes::CREDENTIAL_UNUSABLE.id);
+        assert_eq!(Trouble::of(&[4906]), None);
+        assert_eq!(Trouble::of(&[4906, closed]), Some(Trouble::Closed));
+        assert_eq!(Trouble::of(&[closed, refused]), Some(Trouble::Refused));
+        let evidence = || plain(t::ACCOUNT_NONE);
+        assert_eq!(used(None, 3, evidence()).verdict, Verdict::Ok);
+        assert_eq!(used(None, 0, evidence()).verdict, Verdict::Warn);
+        assert_eq!(used(Some(Trouble::Refused), 3, evidence()).verdict, Verdict::Fail);
+        let step = used(Some(Trouble::Closed), 3, evidence());
+        assert_eq!(step.verdict, Verdict::Warn);
+        let told = step.evidence.words(Language::En);
+        assert!(told.contains("9602"), "{told}");
     }
 }

@@ -23,12 +23,22 @@ fn all() -> Vec<CommandError> {
         E::NotInUse { mail: mail(), since: "2026-01-01".into(), reason: None },
         E::NotInUse { mail: mail(), since: "2026-01-01".into(), reason: Some("P-NonWhitelist".into()) },
         E::NobodyInUse { id: 7 },
+        E::CameToNothing {
+            id: 7,
+            unused: vec![Unused { mail: mail(), blocked: true, reason: Some("orlov".into()) }],
+        },
+        E::CameToNothing {
+            id: 7,
+            unused: vec![Unused { mail: mail(), blocked: false, reason: Some("P-NotInPlanner".into()) }],
+        },
+        E::CameToNothing { id: 7, unused: Vec::new() },
         E::NotSure(Consequence::WhitelistEmpty { revived: 2 }),
         E::NotSure(Consequence::NotUsed { dropped: 3, in_use_before: 1 }),
         E::NotSure(Consequence::Erased { mail: mail() }),
         E::UnknownOperation { id: 7 },
         E::UnknownRun { run: RunId::List(3) },
-        E::Settled { run: RunId::Mailbox(17), state: "confirmed".into() },
+        E::Settled { run: RunId::Mailbox(17), state: "confirmed".into(), successor: None },
+        E::Settled { run: RunId::Mailbox(17), state: "replaced".into(), successor: Some(RunId::Mailbox(23)) },
         E::ReadFile { file: "a.csv".into(), source: std::io::Error::other("the cause") },
         E::ListsFile { file: "a.csv".into(), why: refused(b"") },
         E::ListsFile { file: "a.csv".into(), why: refused(b"a\0") },
@@ -80,9 +90,12 @@ fn a_refusal_names_what_is_wrong_in_the_language_asked_for() {
     };
     with("anna@x.dk er spærret (orlov), af kim 2026-01-01");
     with("siden 2026-01-01 (ikke på hvidlisten (P-NonWhitelist))");
+    with("operation 7 fører ikke til noget: anna@x.dk er spærret (orlov)");
+    with("operation 7 fører ikke til noget: anna@x.dk bruges ikke mere (ikke længere på Planners liste");
     with("1 række kan ikke bruges");
     with("anna@x.dk er spærret (ingen grund angivet)");
     with("kørsel 17 venter ikke mere, den er bekræftet");
+    with("kørsel 17 venter ikke mere, den er afløst af kørsel 23");
     with("3 af 1 ressource ville ikke blive brugt mere");
     with("a.csv kan ikke overtages: den har ingen rækker");
     with("linje 1: \"greylist\" er ingen liste");
@@ -107,4 +120,16 @@ fn of_many_rows_some_are_told() {
     assert_eq!(told.len(), ROWS_TOLD + 1);
     assert_eq!(told.last().unwrap(), "  og 2 flere (--json viser alle)");
     assert_eq!(rows_told(&invalid[..ROWS_TOLD], Language::En).len(), ROWS_TOLD);
+}
+
+/// Regression: words of the database stood behind the remedy.
+#[test]
+fn a_schema_that_is_not_there_is_told_with_its_remedy_alone() {
+    let cause = || StoreError::LeaseLost { key: "test".into() };
+    let told = Told::new(CommandError::Schema(cause()), Language::En);
+    let text = telemetry::chain(&told).to_string();
+    assert!(text.ends_with("with `kommuneklient migrate` (or start the service)"), "{text}");
+    // of another failure the cause is what there is to go by
+    let told = Told::new(CommandError::Store(cause()), Language::En);
+    assert!(telemetry::chain(&told).to_string().len() > told.to_string().len());
 }

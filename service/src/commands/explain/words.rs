@@ -250,6 +250,13 @@ pub(super) fn standing(
         (Some(false), _) => voice.say(t::IS_UNWANTED),
         (None, _) => voice.say(t::IS_UNDECIDED),
     };
+    let decided = match &key.kept {
+        Some(kept) => {
+            let text = if key.wanted == Some(false) { t::KEPT_UNWANTED } else { t::KEPT };
+            voice.fill(text, &[("by", &kept.by), ("run", &kept.run), ("decided", &decided)])
+        }
+        None => decided,
+    };
     let held = match key.planner {
         Planner::Nothing => voice.say(t::HOLDS_NOT),
         Planner::Something => voice.say(t::HOLDS_SOME),

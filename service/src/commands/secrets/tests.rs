@@ -60,14 +60,20 @@ async fn rotation_is_whole_repeatable_and_says_which_key_may_go() {
     let dry = rotate(&database.store, &both, true).await.unwrap();
     assert_eq!((dry.resealed.len(), dry.status.removable.len()), (3, 0));
     assert_eq!(password(&database, &before, "a").await, "pw-a", "a dry run changes nothing");
+    // regression: nobody was told that what runs with the old key alone cannot open the passwords any more
+    let told = dry.text();
+    assert!(told.contains("secrets.previous_key_files, restart each, then rotate"), "{told}");
 
     let done = rotate(&database.store, &both, false).await.unwrap();
     assert_eq!(done.resealed, ["a", "b", "c"]);
     assert!(done.is_whole());
     assert_eq!(done.status.removable, [keys.id("old")]);
     assert!(done.text().contains("3 sealed anew: a, b, c"), "{}", done.text());
+    let warning = format!("not started with the key {} cannot open these any more (9602)", keys.id("new"));
+    assert!(done.text().contains(&warning), "{}", done.text());
     let again = rotate(&database.store, &both, false).await.unwrap();
     assert_eq!(again.resealed, Vec::<String>::new());
+    assert!(!again.text().contains("9602"), "{}", again.text());
     let client = database.store.client("test").await.unwrap();
     let told =
         "select count(*) from application_log where event_id = 9503 and fields ->> 'act' = 'secrets rotate'";
@@ -113,7 +119,9 @@ async fn without_a_key_the_next_step_is_named() {
     let database = database().await;
     let config = Config::parse(Path::new("test.toml"), "", []).unwrap();
     let error = rotate(&database.store, &config, false).await.unwrap_err();
-    assert!(telemetry::chain(&error).to_string().contains("kommuneklient secrets generate --out FILE"));
+    let told = telemetry::chain(&error).to_string();
+    assert!(told.contains("kommuneklient secrets generate --out FILE"), "{told}");
+    assert!(told.starts_with("secrets rotate failed: "), "{told}");
     let status = status(&database.store, None).await.unwrap();
     assert!(status.text().starts_with("no key is configured"), "{}", status.text());
 }

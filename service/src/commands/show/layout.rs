@@ -9,12 +9,15 @@ const MARGIN: usize = 1;
 const GAP: usize = 2;
 /// The blanks before what stands below its row.
 const INDENT: usize = 4;
+/// A column that is no wider is never broken: over two lines, "3 of 3" reads as two things.
+const SHORT: usize = 12;
 /// What hangs beside something gets so many columns at least; else the terminal breaks it.
 const ROOM_MIN: usize = 24;
 
 /// The lines of a table on a terminal of this width; `None` = as wide as it takes. The widest columns are broken first. Where
 /// not even the longest words of all columns have room beside each other, the last columns are told below each row, each
-/// with its heading. A cell that is a date and a time is broken only where that spares this.
+/// with its heading. A cell that is a date and a time is broken only where that spares this, and a short column not even
+/// then.
 pub(super) fn table(headings: &[&str], rows: &[Vec<String>], width: Option<usize>) -> Vec<String> {
     let count = rows.iter().map(Vec::len).fold(headings.len(), usize::max);
     let headings: Vec<&str> = headings.iter().copied().chain(std::iter::repeat("")).take(count).collect();
@@ -25,7 +28,8 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>], width: Option<usize
     }
     let words = |cell: &str| cell.split([' ', '\n']).map(length).max().unwrap_or_default();
     let whole = widest(&headings, rows, |cell| if is_moment(cell) { length(cell) } else { words(cell) });
-    let broken = widest(&headings, rows, words);
+    let (whole, broken) =
+        (short_whole(&natural, whole), short_whole(&natural, widest(&headings, rows, words)));
     // the first says what a row is about, so it always stands there
     let kept = (1..=count).rev().find(|kept| total(&broken[..*kept]) <= width).unwrap_or(1).min(count);
     let least = if total(&whole[..kept]) <= width { &whole } else { &broken };
@@ -129,6 +133,12 @@ fn fitted(natural: &[usize], least: &[usize], width: usize) -> Vec<usize> {
         widths[widest] -= 1;
     }
     widths
+}
+
+/// The least widths, with those of short columns as wide as these are.
+fn short_whole(natural: &[usize], least: Vec<usize>) -> Vec<usize> {
+    let whole = |(least, natural): (usize, &usize)| if *natural <= SHORT { *natural } else { least };
+    least.into_iter().zip(natural).map(whole).collect()
 }
 
 /// The width of a line with columns of these widths.

@@ -1,5 +1,7 @@
 //! What of a picture is to be looked at. Pure.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::accounts::BackOffReason;
@@ -45,6 +47,21 @@ impl Stage {
             Self::Qualifier => t::QUALIFIER,
             Self::Communicator => t::COMMUNICATOR,
         }
+    }
+
+    /// The role of an instance that does its work.
+    const fn role(self) -> &'static str {
+        match self {
+            Self::Listener => "listen",
+            Self::Qualifier => "qualify",
+            Self::Communicator => "communicate",
+        }
+    }
+
+    /// Is there an instance, alive or silent, that is to do its work?
+    fn is_staffed(self, work: &Work) -> bool {
+        let has_role = |one: &Instance| one.roles.iter().any(|role| role == self.role());
+        work.instances.iter().any(|one| pulse(one) != Pulse::Gone && has_role(one))
     }
 
     /// Is the lease one of its?
@@ -228,6 +245,21 @@ pub(super) fn stream(picture: &Picture, group: &Group) -> Stream {
     }
 }
 
+/// The streams of groups with mailboxes that fail, with how each stands where that is known: those that have not been open
+/// for long, and while an alert about them stands those that are not known to be open.
+pub(super) fn failing_streams(work: &Work, alerts: &[Alert]) -> BTreeMap<i64, Option<StreamState>> {
+    let fails = |group: &&Group| {
+        let alarmed = alerts::of_group(alerts, group.id).next().is_some();
+        match &group.stream {
+            Some(state) if state.open => false,
+            Some(state) => alarmed || age_s(state.since, work.at) > LATE_S,
+            None => alarmed,
+        }
+    };
+    let groups = work.groups.iter().filter(|group| group.members > 0);
+    groups.filter(fails).map(|group| (group.id, group.stream.clone())).collect()
+}
+
 /// Something to be looked at, and the next step.
 #[derive(Debug, Clone)]
 pub(super) struct Remark {
@@ -283,7 +315,11 @@ fn still(picture: &Picture) -> Vec<Remark> {
         Stage::ALL.into_iter().partition(|one| stage(work, *one).runs());
     let of_stage = |still: &Stage| Remark {
         words: vec![("stage", still.text())],
-        ..Remark::new(t::R_STAGE, t::R_STAGE_NEXT, Vec::new())
+        ..Remark::new(
+            t::R_STAGE,
+            if still.is_staffed(work) { t::R_STAGE_NEXT } else { t::R_STAGE_START_NEXT },
+            vec![("role", still.role().to_owned())],
+        )
     };
     let mut remarks: Vec<Remark> = still.iter().map(of_stage).collect();
     if running.contains(&Stage::Qualifier) {
@@ -405,6 +441,7 @@ pub(super) fn remarks(picture: &Picture) -> Vec<Remark> {
             t::R_ASIDE,
             t::R_ASIDE_NEXT,
         ),
+        (work.keys_refused, t::R_REFUSED, t::R_REFUSED_NEXT),
     ];
     for (count, what, next) in counted.into_iter().filter(|(count, ..)| *count > 0) {
         add(what, next, vec![("count", count.to_string())]);

@@ -1,5 +1,7 @@
 //! Goal: what is secret comes from files or variables, is checked, and stands in no error and no output.
 
+use jiff::Timestamp;
+
 use super::*;
 
 #[test]
@@ -174,7 +176,7 @@ fn a_file_that_cannot_be_used_is_the_only_problem() {
         if let Some(holds) = holds {
             fs::write(&password, holds).unwrap();
         }
-        let found = Config::examine(&path).unwrap().problems;
+        let found = Config::examine(&path, Timestamp::UNIX_EPOCH).unwrap().problems;
         let told_all: Vec<String> = found.iter().map(ToString::to_string).collect();
         assert_eq!(told_all.len(), 1, "{told_all:?}");
         assert!(
@@ -183,7 +185,7 @@ fn a_file_that_cannot_be_used_is_the_only_problem() {
         );
     }
     fs::write(&path, "[database]\nurl_file = \"/nowhere/at/all\"\n").unwrap();
-    let found = Config::examine(&path).unwrap().problems;
+    let found = Config::examine(&path, Timestamp::UNIX_EPOCH).unwrap().problems;
     let about: Vec<&str> =
         found.iter().map(|one| one.key.as_str()).filter(|key| key.starts_with("database")).collect();
     assert_eq!(about, ["database.url_file"]);

@@ -103,6 +103,48 @@ async fn an_operation_for_nobody_is_not_done_but_says_so() {
     assert_eq!((list.meant, list.error), (None, None));
 }
 
+/// Who is blocked before anything was done for them is not done, whatever was asked for; who is blocked afterwards was.
+#[tokio::test]
+async fn an_operation_whose_mailbox_is_blocked_meanwhile_comes_to_nothing() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, "a@x").await;
+    let mail = MailAddress::parse("a@x").unwrap();
+    let one = Scope::One(mail.clone());
+    let block = async || {
+        let now = jiff::Timestamp::from_second(1_800_000_000).unwrap();
+        store.add_to_blacklist(&mail, "has left", "kim", now).await.unwrap();
+    };
+    let unblock = "delete from planner_resource_blacklist; \
+                   update planner_resource set deleted_date = null, deleted_reason = null";
+    for (kind, column) in [
+        (OperationKind::FullPull, Some("full_read_began_at")),
+        (OperationKind::Comparison, Some("compared_at")),
+        (OperationKind::Adoption, Some("adopted_at")),
+        (OperationKind::Rediscovery, None),
+    ] {
+        let asked = store.record_operation(kind, &one, "kim").await.unwrap();
+        block().await;
+        store.book_operations().await.unwrap();
+        let progress = store.operation_progress(&asked).await.unwrap();
+        assert_eq!((progress.done, progress.of, progress.is_void()), (0, 0, true), "{kind:?}");
+        let [unused] = &progress.unused[..] else { panic!("{kind:?}: {progress:?}") };
+        assert_eq!(
+            (unused.mail.as_str(), unused.blocked, unused.reason.as_deref()),
+            ("a@x", true, Some("has left")),
+            "{kind:?}"
+        );
+        sql(store, unblock).await;
+        let Some(column) = column else { continue };
+        // nobody looked between what was done and the block
+        sql(store, &format!("update planner_resource set {column} = clock_timestamp()")).await;
+        block().await;
+        let progress = store.operation_progress(&asked).await.unwrap();
+        assert_eq!((progress.done, progress.of, progress.unused.len()), (1, 1, 0), "{kind:?}");
+        sql(store, unblock).await;
+    }
+}
+
 #[tokio::test]
 async fn what_keeps_a_mailbox_is_said_first() {
     let database = database().await;

@@ -85,6 +85,19 @@ async fn what_planner_holds_is_deleted_and_nothing_else_is_sent() {
     assert_eq!((again.edit.entries, again.decided, again.to_send), (0, 0, 2), "twice is harmless");
 }
 
+/// Who asked for another adoption did so because of doubts in what is known, though there was one before.
+#[tokio::test]
+async fn a_withdrawal_before_an_adoption_that_was_asked_for_again_says_that_it_is_missing() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, "a@x.dk").await;
+    decide(store, "a@x.dk", "held", Some(slot(1))).await;
+    acknowledge(store).await;
+    store.ask_for_adoption(&crate::operations::Scope::One(mail())).await.unwrap();
+    let done = withdraw(store).await;
+    assert_eq!((done.edit.dropped, done.decided, done.to_send, done.adopted), (1, 1, 1, false));
+}
+
 #[tokio::test]
 async fn a_deletion_of_it_can_be_reserved_and_a_change_of_a_blocked_one_cannot() {
     let database = database().await;

@@ -96,6 +96,8 @@ async fn a_list_that_lacks_others_replaces_the_run_and_one_that_lacks_few_cancel
     assert_eq!(old, first);
     let settled = store.confirm_withheld_list(first, "kim", now()).await.unwrap();
     assert_eq!(settled, Settled::Already(RunState::Cancelled), "nobody confirms what they have not seen");
+    let successor = async |run| store.withheld_list_successor(run).await.unwrap();
+    assert_eq!((successor(first).await, successor(new).await), (Some(new), None));
     assert_eq!(refresh(store, &[], &["b"]).await.1, RunChange::Cancelled(new));
     let states: Vec<_> =
         store.withheld_lists(9).await.unwrap().iter().map(|list| (list.id, list.state)).collect();

@@ -7,6 +7,7 @@ use store::group_streams::StreamState;
 use store::inspect::{Hold, MailboxCounts, PlannerFailure};
 use store::outbox::Operation;
 
+use super::super::guide;
 use super::*;
 use crate::texts::Language;
 
@@ -70,6 +71,11 @@ fn only(change: impl FnOnce(&mut Found), key: &str, verdict: Verdict, next: &str
 fn a_mailbox_that_is_in_step_has_nothing_to_be_done() {
     assert_eq!(found(|_| {}), []);
     assert_eq!(judge(&well()).len(), 15);
+}
+
+#[test]
+fn what_is_asked_of_a_mailbox_is_what_the_guide_asks() {
+    guide::assert_answered(&judge(&well()), &guide::OF_MAILBOX, &guide::OF_MAILBOX_OURS);
 }
 
 /// What the stages store in English is said in Danish, and one of something is one.
@@ -283,7 +289,7 @@ fn that_planner_is_away_is_told_with_the_last_error_since_when_and_what_to_do() 
         moment(at(90))
     );
     assert_eq!(said, expected);
-    assert!(told(&away, Language::Da).1.contains("kald mislykkes siden "), "{said}");
+    assert!(told(&away, Language::Da).1.contains("kald har fejlet siden "), "{said}");
     // it is reached, and does not answer as it should; or nobody tried the way
     let fails = |f: &mut Found| f.sending.failure = Some(failure(Some(6904)));
     only(fails, "mailbox.planner", Verdict::Fail, "kommuneklient codes 6904");

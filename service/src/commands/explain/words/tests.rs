@@ -32,7 +32,25 @@ fn key() -> KeyState {
         pending: false,
         next_attempt_at: None,
         in_flight: false,
+        kept: None,
     }
+}
+
+/// Regression: that it was to be in Planner was said without a word of why, when the calendar lacked it.
+#[test]
+fn who_rejected_a_deletion_is_told_where_the_calendar_lacks_the_appointment() {
+    let kept = KeyState { kept: Some(store::inspect::KeptBy { run: 3, by: "kim".to_owned() }), ..key() };
+    let well = Sending::default();
+    let told = |key: &KeyState, language| standing(key, &used(), &present(&well), language);
+    let words = ", although the calendar lacks it: kim rejected its deletion (run 3); Planner holds it, ";
+    let english = told(&kept, Language::En);
+    assert!(english.starts_with("it is to be in Planner, ") && english.contains(words), "{english}");
+    let danish = told(&kept, Language::Da);
+    assert!(
+        danish.contains("skønt den mangler i kalenderen: kim afviste at slette den (kørsel 3)"),
+        "{danish}"
+    );
+    assert!(!told(&key(), Language::En).contains("rejected"));
 }
 
 /// Two days before [`slot`].

@@ -84,6 +84,29 @@ fn at_every_width_lines_fit_and_no_word_is_broken() {
     assert_eq!(table(&["A"], &[vec!["x".into(), "more".into()]], Some(80)), [" A", " x  more"]);
 }
 
+/// Regression: how much of an operation is done stood on two lines on a terminal of 80 columns.
+#[test]
+fn short_columns_are_never_broken() {
+    let headings = ["ID", "WHAT", "MAILBOXES", "DONE", "STATE", "ASKED AT", "BY"];
+    let row = |cells: [&str; 7]| cells.map(str::to_owned).to_vec();
+    let mail = "anna.berggrens@kommune.test";
+    let state = "done: found 12, created 1, updated 0, deleted 3";
+    let rows = [
+        row(["12", "full pull", "all", "3 of 3", state, "2026-11-22 23:22:12", "kim"]),
+        row(["11", "adoption", mail, "0 of 1", "waiting", "2026-11-22 23:22:10", "somebody"]),
+    ];
+    for width in 30..140 {
+        let lines = table(&headings, &rows, Some(width));
+        for cell in ["3 of 3", "0 of 1", "full pull"] {
+            assert!(lines.iter().any(|line| line.contains(cell)), "{width}: {cell} in {lines:#?}");
+        }
+    }
+    let lines = table(&headings, &rows, Some(80));
+    assert!(lines[0].contains("DONE") && lines.iter().all(|line| length(line) <= 80), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("all") && line.contains("3 of 3")), "{lines:#?}");
+    assert!(lines.contains(&"    BY: kim".to_owned()), "no room is left for it: {lines:#?}");
+}
+
 #[test]
 fn what_hangs_beside_its_name_stays_there() {
     let text = "der kan ikke lyttes til den æøå";

@@ -133,6 +133,8 @@ fn each_thing_to_be_looked_at_is_said_once() {
     assert_eq!(change(|p| p.accounts.not_covered = 2), ["status.r.not_covered"]);
     assert_eq!(change(|p| p.work.withheld = 1), ["status.r.withheld"]);
     assert_eq!(change(|p| p.work.keys_set_aside = 1), ["status.r.aside"]);
+    // regression: all was said to be well while Planner lacked an appointment that it had refused
+    assert_eq!(change(|p| p.work.keys_refused = 1), ["status.r.refused"]);
     assert_eq!(change(|p| p.work.budget.failed = 1), ["status.r.calls_fail"]);
     let waits = |p: &mut Picture| {
         p.accounts.accounts.push(AccountLoad {
@@ -149,6 +151,32 @@ fn each_thing_to_be_looked_at_is_said_once() {
         p.oldest = Some(unsent(1_000_000));
     };
     assert_eq!(change(dry), ["status.r.dry_run"], "what is not sent on purpose is not late");
+}
+
+/// Regression: the log of an instance was to be looked into where there was none with the role of the stage.
+#[test]
+fn a_stage_without_an_instance_is_to_be_started_and_one_with_an_instance_tells_why_in_its_log() {
+    let next = |instances: Vec<Instance>, language| {
+        let mut picture = well();
+        picture.work.leases.retain(|lease| lease.key != "qualifier/0");
+        picture.work.instances = instances;
+        assert_eq!(keys(&picture), ["status.r.stage"]);
+        remarks(&picture)[0].text(language).1
+    };
+    let with_role = |role: &str, alive: bool| Instance {
+        roles: vec![role.to_owned()],
+        leases: u64::from(alive),
+        ..instance_seen(alive, 0, 1)
+    };
+    let listens = || with_role("listen", true);
+    let start = "no instance with the role qualify runs; start one: kommuneklient run --roles qualify";
+    assert_eq!(next(vec![listens()], Language::En), start);
+    let ended = Instance { leases: 0, ..with_role("qualify", false) };
+    assert_eq!(next(vec![listens(), ended], Language::En), start);
+    let danish = next(vec![listens()], Language::Da);
+    assert_eq!(danish, "ingen instans med rollen qualify kører; start en: kommuneklient run --roles qualify");
+    let told = next(vec![listens(), with_role("qualify", true)], Language::En);
+    assert!(told.starts_with("look into the log of an instance with that role"), "{told}");
 }
 
 #[test]
@@ -187,7 +215,7 @@ fn shards_that_nobody_owns_are_told_with_their_number_and_since_when() {
     picture.work.leases.iter_mut().for_each(|lease| lease.free_since = None);
     assert_eq!(keys(&picture), ["status.r.shards"], "since when is not known");
     let (what, _) = remarks(&picture)[0].text(Language::Da);
-    assert_eq!(what, "ingen har 3 af vurderingens 4 dele: intet afgøres om deres postkasser");
+    assert_eq!(what, "ingen har 3 af vurderingens 4 dele: der afgøres intet om deres postkasser");
     // where nobody owns any the stage stands still, which says it all
     picture
         .work
@@ -392,4 +420,34 @@ fn a_stream_stands_as_its_owner_says() {
         what,
         "the stream of group 1 has not been open for 2 min 10 s: Exchange cannot open it now (HTTP 503)"
     );
+}
+
+#[test]
+fn streams_fail_that_are_not_open_for_long_or_that_an_alert_is_about() {
+    let alert = Alert {
+        code: 4908,
+        since: at(-30),
+        last_at: at(-10),
+        occurrences: 9,
+        subjects: vec!["1".to_owned()],
+    };
+    let fails = |stream: Option<StreamState>, members: u64, alerts: &[Alert]| {
+        let mut work = well().work;
+        work.groups[0].stream = stream;
+        work.groups[0].members = members;
+        !failing_streams(&work, alerts).is_empty()
+    };
+    let (none, alarmed): (&[Alert], &[Alert]) = (&[], std::slice::from_ref(&alert));
+    for (stream, alerts, expected) in [
+        (Some(stream_of(true, -600)), none, false),
+        (Some(stream_of(true, -600)), alarmed, false),
+        (Some(stream_of(false, -10)), none, false),
+        (Some(stream_of(false, -10)), alarmed, true),
+        (Some(stream_of(false, -600)), none, true),
+        (None, none, false),
+        (None, alarmed, true),
+    ] {
+        assert_eq!(fails(stream.clone(), 3, alerts), expected, "{stream:?} {alerts:?}");
+        assert!(!fails(stream, 0, alerts));
+    }
 }
