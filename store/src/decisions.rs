@@ -233,11 +233,8 @@ impl Store {
         let mut client = self.client(operation).await?;
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         let only = [effect];
-        let ((), (), in_use) = tokio::try_join!(
-            lease::guard(&tx, fence),
-            write::hurry(&tx, &only),
-            in_use(&tx, &only)
-        )?;
+        let ((), (), in_use) =
+            tokio::try_join!(lease::guard(&tx, fence), write::hurry(&tx, &only), in_use(&tx, &only))?;
         if !in_use {
             let finished: Vec<Finished> = effect
                 .finished

@@ -330,7 +330,7 @@ impl Shard {
         if let Some(again_at) = report.again_at {
             let pause = again_at.duration_since(self.services.clock.now());
             ctx.run_later(Duration::try_from(pause).unwrap_or_default(), |act, ctx| {
-                act.claim(ctx, Kinds::ALL)
+                act.claim(ctx, Kinds::ALL);
             });
         }
         // Full reads are claimed a few at a time.
