@@ -35,7 +35,7 @@ pub(crate) fn generate(out: Option<&Path>) -> Result<String, ServiceError> {
     let Some(out) = out else { return Ok(key.text().expose_secret().to_owned()) };
     key.write_new(out).map_err(|error| failed(GENERATE, error))?;
     Ok(format!(
-        "made the key {} in {}\nnext: set secrets.key_file to it, restart the service, and keep a copy apart from the copies of the database",
+        "made the key {} in {}\nnext: set secrets.key_file to it (a key that was in use goes to secrets.previous_key_files), restart the service, and keep a copy apart from the copies of the database",
         key.id(),
         out.display()
     ))

@@ -49,23 +49,13 @@ impl Store {
     /// # Errors
     /// The database cannot be asked.
     pub async fn withheld_run_successor(&self, run: i64) -> Result<Option<i64>, StoreError> {
-        let operation = "look for the run that replaced a withheld one";
-        let client = self.client(operation).await?;
-        let row = client
-            .query_one(
-                "with recursive line as ( \
-                     select id, mail, source, state, settled_at from withheld_run where id = $1 \
-                     union \
-                     select n.id, n.mail, n.source, n.state, n.settled_at from line l \
-                     join withheld_run n on n.mail = l.mail and n.source = l.source and n.id > l.id \
-                                        and n.withheld_at = l.settled_at \
-                     where l.state = 'replaced') \
-                 select max(id) from line where id <> $1",
-                &[&run],
-            )
-            .await
-            .map_err(StoreError::query(operation))?;
-        row.try_get(0).map_err(StoreError::query(operation))
+        let line = "select id, mail, source, state, settled_at from withheld_run where id = $1 \
+                    union \
+                    select n.id, n.mail, n.source, n.state, n.settled_at from line l \
+                    join withheld_run n on n.mail = l.mail and n.source = l.source and n.id > l.id \
+                                       and n.withheld_at = l.settled_at \
+                    where l.state = 'replaced'";
+        self.last_of(line, run).await
     }
 
     /// The same of a run of the resource list, which is cancelled when another takes its place.
@@ -73,21 +63,20 @@ impl Store {
     /// # Errors
     /// The database cannot be asked.
     pub async fn withheld_list_successor(&self, run: i64) -> Result<Option<i64>, StoreError> {
-        let operation = "look for the run of the resource list that replaced another";
+        let line = "select id, state, settled_at from withheld_list where id = $1 \
+                    union \
+                    select n.id, n.state, n.settled_at from line l \
+                    join withheld_list n on n.id > l.id and n.withheld_at = l.settled_at \
+                    where l.state = 'cancelled'";
+        self.last_of(line, run).await
+    }
+
+    /// The last of a line of runs of which each took the place of the one before; `line` is the SQL of it, from the run `$1`.
+    async fn last_of(&self, line: &'static str, run: i64) -> Result<Option<i64>, StoreError> {
+        let operation = "look for the run that took the place of another";
         let client = self.client(operation).await?;
-        let row = client
-            .query_one(
-                "with recursive line as ( \
-                     select id, state, settled_at from withheld_list where id = $1 \
-                     union \
-                     select n.id, n.state, n.settled_at from line l \
-                     join withheld_list n on n.id > l.id and n.withheld_at = l.settled_at \
-                     where l.state = 'cancelled') \
-                 select max(id) from line where id <> $1",
-                &[&run],
-            )
-            .await
-            .map_err(StoreError::query(operation))?;
+        let query = format!("with recursive line as ({line}) select max(id) from line where id <> $1");
+        let row = client.query_one(&query, &[&run]).await.map_err(StoreError::query(operation))?;
         row.try_get(0).map_err(StoreError::query(operation))
     }
 }
