@@ -37,9 +37,7 @@ pub use simulate::{SimulateCommand, SimulateExchangeArgs, SimulatedLogin};
 use crate::ServiceError;
 use crate::commands::{self, credential, secrets, with_store};
 use crate::config::{Config, Role};
-#[cfg(feature = "simulators")]
-use crate::texts::Language;
-use crate::texts::refusals;
+use crate::texts::{Language, LanguageArg, refusals};
 
 /// Keeps Jobcenter Planner aware of every appointment in Exchange calendars, one way, within a second.
 #[derive(Debug, Parser)]
@@ -48,6 +46,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// In which language; commands that know both have it among their arguments, too.
+    #[command(flatten)]
+    pub(crate) language: LanguageArg,
 }
 
 const EXAMPLES: &str = "\
@@ -149,7 +150,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(with_hint(error)),
     };
-    match perform(cli.command) {
+    match perform(cli.command, cli.language.language()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when standard error is closed.
@@ -180,11 +181,12 @@ fn with_hint(mut error: clap::Error) -> clap::Error {
     error
 }
 
-fn perform(command: Command) -> Result<(), ServiceError> {
+/// Does what the command says. `language` is for those without an argument of their own for it.
+fn perform(command: Command, language: Language) -> Result<(), ServiceError> {
     match command {
         Command::Run(arguments) => run(&arguments),
         Command::Migrate(ConfigFile { config }) => migrate(&Config::load(&config)?),
-        Command::Config(command) => commands::config::perform(&command),
+        Command::Config(command) => commands::config::perform(&command, language),
         Command::Codes(arguments) => commands::event_codes::show(&arguments),
         Command::Metrics(arguments) => commands::metrics::show(&arguments),
         Command::Operator(command) => commands::perform(command),

@@ -34,6 +34,7 @@ mod status;
 mod stored;
 mod stream;
 mod tools;
+mod unused;
 mod users;
 pub(crate) mod withheld;
 

@@ -331,16 +331,11 @@ impl Config {
 
     /// The same in a language.
     pub fn warnings_in(&self, language: Language) -> Vec<String> {
-        let in_words = |(text, values): (Text, Vec<(&'static str, String)>)| {
-            let values: Vec<(&str, &dyn Display)> =
-                values.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
-            text.fill(language, &values)
-        };
-        self.remarks().into_iter().map(in_words).collect()
+        self.remarks().iter().map(|remark| in_words(remark, language)).collect()
     }
 
     /// The same as texts with their values.
-    pub(crate) fn remarks(&self) -> Vec<(Text, Vec<(&'static str, String)>)> {
+    pub(crate) fn remarks(&self) -> Vec<Remark> {
         let renamed = |(old, new): &(&str, &str)| {
             (t::RENAMED, vec![("old", (*old).to_owned()), ("new", (*new).to_owned())])
         };
@@ -381,6 +376,16 @@ impl Config {
         problems.locate(&self.origins);
         ServiceError::Configuration { file: self.origins.file().to_owned(), problems }
     }
+}
+
+/// What works and should still be looked at: a text with its values.
+pub(crate) type Remark = (Text, Vec<(&'static str, String)>);
+
+/// A remark in a language.
+fn in_words((text, values): &Remark, language: Language) -> String {
+    let values: Vec<(&str, &dyn Display)> =
+        values.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
+    text.fill(language, &values)
 }
 
 /// The names of all sections.

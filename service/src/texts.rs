@@ -110,11 +110,12 @@ impl Language {
     }
 }
 
-/// The option `--language`; flatten it into the arguments of a command.
+/// The option `--language`; flatten it into the arguments of a command. Wherever it stands on the command line, the
+/// command gets it; one that knows English alone takes it, too.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct LanguageArg {
-    /// Answer in this language; that of the session (LC_ALL, LC_MESSAGES, LANG) when absent.
-    #[arg(long, value_enum, value_name = "LANGUAGE")]
+    /// Answer in this language, where the command knows both; that of the session (LC_ALL, LC_MESSAGES, LANG) when absent.
+    #[arg(long, value_enum, value_name = "LANGUAGE", global = true)]
     pub language: Option<Language>,
 }
 

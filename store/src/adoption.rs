@@ -35,6 +35,7 @@ use uuid::Uuid;
 
 use crate::conflict::{HELD, HELD_SCOPE};
 use crate::lease::{self, Fence};
+use crate::notification_queue::first_read;
 use crate::notifications::NotificationKind;
 use crate::operations::Scope;
 use crate::wake::{self, Channel, News};
@@ -180,9 +181,12 @@ impl Store {
         adopted.first = row.try_get(0).map_err(StoreError::query(operation))?;
         let read_before: bool = row.try_get(1).map_err(StoreError::query(operation))?;
         if adopted.first {
-            adopted.full_read = needs_full_read(&tx, mail, read_before).await?;
+            let waiting = waiting_full_read(&tx, mail).await?;
+            adopted.full_read = waiting.calls_for_another(read_before);
             if adopted.full_read {
                 ask_for_full_read(&tx, &adoption.mail, adoption.now).await?;
+            } else if waiting.unmarked {
+                mark_first_read(&tx, mail).await?;
             }
         }
         // Who asked for an adoption since the call began wants one that began later: it stays due.
@@ -205,7 +209,9 @@ impl Store {
         .await
         .map_err(StoreError::query(operation))?;
         base::crash::point("comparison.adoption-written");
-        let news = News::of(Channel::FullRead).when(adopted.full_read).with(News::of(Channel::Decision));
+        let news = News::of_parts(Channel::FullRead, [adoption.mail.bucket()])
+            .when(adopted.full_read)
+            .with(News::of(Channel::Decision));
         self.commit(tx, news, operation).await?;
         Ok(Some(adopted))
     }
@@ -405,7 +411,11 @@ async fn ask_for_full_read(
 ) -> Result<(), StoreError> {
     prepared::execute(
         tx,
-        "insert into notification (mail, bucket, event_type, received_at) values ($1, $2, $3, $4)",
+        &format!(
+            "insert into notification (mail, bucket, event_type, received_at, first_read) \
+             values ($1, $2, $3, $4, {})",
+            first_read("$1")
+        ),
         &[&mail.as_str(), &i16::from(mail.bucket()), &NotificationKind::FullRead.as_str(), &now],
     )
     .await
@@ -413,23 +423,58 @@ async fn ask_for_full_read(
     .map_err(StoreError::query("ask for a full reading"))
 }
 
-/// Must the mailbox be read in full once more? Yes when it was read already, or when a reading may be under
-/// way; not when one is queued that has not begun, or when its first catch-up will ask for it. A mailbox with a
-/// sync state has had its first catch-up: the reading that it asked for is lost when the mailbox was out of use
-/// for a moment or when it was set aside. The resource row is locked by now: a reading that is claimed after this look
+/// A full read that was asked for before its mailbox was to be read as if for the first time does not wait for those of others.
+async fn mark_first_read(tx: &Transaction<'_>, mail: &str) -> Result<(), StoreError> {
+    let mark = format!(
+        "update notification set first_read = true \
+         where mail = $1 and event_type = 'FullRead' and set_aside_at is null and claim is null and {}",
+        first_read("$1")
+    );
+    tx.execute_typed(&mark, &[(&mail, Type::TEXT)])
+        .await
+        .map(drop)
+        .map_err(StoreError::query("put a full reading before others"))
+}
+
+/// What there is of a mailbox that leads, or has led, to its full reading.
+struct WaitingFullRead {
+    /// One is queued that has not begun.
+    queued: bool,
+    /// And it was not asked for as the first of its mailbox.
+    unmarked: bool,
+    /// One may be under way.
+    claimed: bool,
+    /// It has had its first catch-up.
+    caught_up: bool,
+}
+
+impl WaitingFullRead {
+    /// Must the mailbox be read in full once more? Yes when it was read already, or when a reading may be under
+    /// way; not when one is queued that has not begun, or when its first catch-up will ask for it. A mailbox with a
+    /// sync state has had its first catch-up: the reading that it asked for is lost when the mailbox was out of use
+    /// for a moment or when it was set aside.
+    const fn calls_for_another(&self, read_before: bool) -> bool {
+        !self.queued && (read_before || self.claimed || self.caught_up)
+    }
+}
+
+/// The resource row is locked by now: a reading that is claimed after this look
 /// waits for the commit ([`Store::begin_full_reads`]) and knows what was learned.
-async fn needs_full_read(tx: &Transaction<'_>, mail: &str, read_before: bool) -> Result<bool, StoreError> {
+async fn waiting_full_read(tx: &Transaction<'_>, mail: &str) -> Result<WaitingFullRead, StoreError> {
     let operation = "look for a queued full reading";
     // not prepared: see notification_queue::finish
-    let look = "select exists (select from notification where mail = $1 and event_type = 'FullRead' \
-                               and set_aside_at is null and claim is null), \
-                       exists (select from notification where mail = $1 and event_type = 'FullRead' \
-                               and set_aside_at is null and claim is not null), \
-                       exists (select from sync_state where mail = $1)";
+    let look = "select coalesce(bool_or(claim is null), false), \
+                       coalesce(bool_or(claim is null and not first_read), false), \
+                       coalesce(bool_or(claim is not null), false), \
+                       exists (select from sync_state where mail = $1) \
+                from notification where mail = $1 and event_type = 'FullRead' and set_aside_at is null";
     let rows = tx.query_typed(look, &[(&mail, Type::TEXT)]).await.map_err(StoreError::query(operation))?;
-    let Some(row) = rows.first() else { return Ok(true) };
-    let queued: bool = row.try_get(0).map_err(StoreError::query(operation))?;
-    let claimed: bool = row.try_get(1).map_err(StoreError::query(operation))?;
-    let caught_up: bool = row.try_get(2).map_err(StoreError::query(operation))?;
-    Ok(!queued && (read_before || claimed || caught_up))
+    // an aggregate is one row
+    let value = |column: usize| rows.first().map_or(Ok(false), |row| row.try_get(column));
+    Ok(WaitingFullRead {
+        queued: value(0).map_err(StoreError::query(operation))?,
+        unmarked: value(1).map_err(StoreError::query(operation))?,
+        claimed: value(2).map_err(StoreError::query(operation))?,
+        caught_up: value(3).map_err(StoreError::query(operation))?,
+    })
 }

@@ -175,8 +175,8 @@ impl Store {
         let asked = tx
             .execute(
                 &format!(
-                    "insert into notification (mail, bucket, event_type, received_at) \
-                     select r.mail, r.bucket, $2, $3 from planner_resource r \
+                    "insert into notification (mail, bucket, event_type, received_at, first_read) \
+                     select r.mail, r.bucket, $2, $3, r.last_full_sync is null from planner_resource r \
                      where {unread} \
                        and not exists (select from notification n where n.mail = r.mail \
                                        and n.event_type = $2 and n.set_aside_at is null) \

@@ -127,7 +127,7 @@ const ANONYMISED: [(&str, &str, &str); 3] = [
 impl Store {
     /// Erases a mailbox. Without `really` it only counts; without `leave_in_planner` it is refused (`done` is false)
     /// while Planner holds, or may hold, appointments of it that are not over. The last entry of the whitelist is refused in
-    /// any case.
+    /// any case. Of one that was erased already what is left is removed, and who erased it and when stays as it is.
     pub async fn erase(
         &self,
         mail: &MailAddress,
@@ -173,7 +173,7 @@ impl Store {
         tx.execute(
             &format!(
                 "insert into erased_mailbox (hash, erased_by) values ({HASH}, $2) \
-                 on conflict (hash) do update set erased_at = clock_timestamp(), erased_by = excluded.erased_by"
+                 on conflict (hash) do nothing"
             ),
             &[&mail.as_str(), &clean(by, BY_MAX)],
         )

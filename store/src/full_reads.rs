@@ -307,8 +307,8 @@ async fn ask(tx: &Transaction<'_>, buckets: &[i16], now: Timestamp) -> Result<u6
 /// A full read of each resource in use that `chosen` says, for which none waits: that which has waited longest first.
 fn ask_sql(chosen: &str) -> String {
     format!(
-        "insert into notification (mail, bucket, event_type, received_at) \
-         select r.mail, r.bucket, $2, $3 from planner_resource r \
+        "insert into notification (mail, bucket, event_type, received_at, first_read) \
+         select r.mail, r.bucket, $2, $3, r.last_full_sync is null from planner_resource r \
          where {chosen} and r.deleted_date is null \
            and not exists (select from notification n \
                            where n.mail = r.mail and n.event_type = 'FullRead' and n.set_aside_at is null \

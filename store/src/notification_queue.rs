@@ -29,7 +29,7 @@ use std::collections::HashMap;
 use base::TraceContext;
 use calendar::{ItemId, MailAddress};
 use jiff::Timestamp;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, Transaction};
 
 use crate::lease::{self, Fence};
@@ -168,14 +168,11 @@ impl Store {
         lease::guard(&tx, request.fence).await?;
         let lock = CLAIM_LOCK.wrapping_add(request.claim);
         prepared::execute(&tx, BEGIN_CLAIM, &[&lock]).await.map_err(StoreError::query(operation))?;
+        let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
         let rows = match request.wanted {
-            Wanted::New => claim_new(&tx, request).await,
-            Wanted::LeftBehind { in_hand } => {
-                claim_beside(&tx, request, in_hand, &claim_left_behind_sql()).await
-            }
-            Wanted::FullReads { in_hand } => {
-                claim_beside(&tx, request, in_hand, &claim_full_reads_sql()).await
-            }
+            Wanted::New => claim_in_walks(&tx, request, Walked::Hints, limit).await,
+            Wanted::LeftBehind { in_hand } => claim_left_behind(&tx, request, in_hand).await,
+            Wanted::FullReads { in_hand } => claim_full_reads(&tx, request, in_hand, limit).await,
         }
         .map_err(StoreError::query(operation))?;
         let mut claimed = Vec::with_capacity(rows.len());
@@ -241,22 +238,42 @@ fn share(wanted: usize, buckets: usize) -> usize {
     wanted.saturating_mul(2).div_ceil(buckets.max(1)).min(wanted)
 }
 
-/// Claims hints that nobody has claimed, in walks. One that did not find enough is followed by another through the buckets
+/// What is walked along its index.
+#[derive(Debug, Clone, Copy)]
+enum Walked<'a> {
+    /// Hints that nobody has claimed.
+    Hints,
+    /// Full reads that nobody has in hand.
+    FullReads { first: bool, in_hand: &'a [i64] },
+}
+
+/// Claims in walks. One that did not find enough is followed by another through the buckets
 /// that gave their whole share: fewer than half of those before, so there are few walks, and none looks at more than about
-/// twice what it may bring.
-async fn claim_new(
+/// twice what it may bring, and of full reads at what is in hand or was brought by the walks before.
+async fn claim_in_walks(
     tx: &Transaction<'_>,
     request: &ClaimRequest<'_>,
+    walked: Walked<'_>,
+    limit: usize,
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
     let mut buckets = request.buckets.to_vec();
     let mut claimed = Vec::new();
+    // of hints the claim is on the row and keeps it out of the next walk
+    let mut in_hand = match walked {
+        Walked::Hints => Vec::new(),
+        Walked::FullReads { in_hand, .. } => in_hand.to_vec(),
+    };
     while claimed.len() < limit && !buckets.is_empty() {
         let wanted = limit - claimed.len();
         let share = share(wanted, buckets.len());
-        let walk = walk(tx, request, &buckets, (share, wanted)).await?;
+        let walked = match walked {
+            Walked::Hints => Walked::Hints,
+            Walked::FullReads { first, .. } => Walked::FullReads { first, in_hand: &in_hand },
+        };
+        let walk = walk(tx, request, walked, &buckets, (share, wanted)).await?;
         let mut found: HashMap<i16, usize> = HashMap::new();
         for row in &walk {
+            in_hand.push(row.try_get("id")?);
             *found.entry(row.try_get("bucket")?).or_default() += 1;
         }
         buckets.retain(|bucket| found.get(bucket).is_some_and(|found| *found >= share));
@@ -265,50 +282,73 @@ async fn claim_new(
     Ok(claimed)
 }
 
+/// Claims full reads, the first ones of their mailboxes before all others.
+async fn claim_full_reads(
+    tx: &Transaction<'_>,
+    request: &ClaimRequest<'_>,
+    in_hand: &[i64],
+    limit: usize,
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let mut claimed = claim_in_walks(tx, request, Walked::FullReads { first: true, in_hand }, limit).await?;
+    let rest = limit - claimed.len();
+    claimed.extend(claim_in_walks(tx, request, Walked::FullReads { first: false, in_hand }, rest).await?);
+    Ok(claimed)
+}
+
 /// Walks through `buckets`, each to `share` rows, and claims the `most` oldest of these.
 async fn walk(
     tx: &Transaction<'_>,
     request: &ClaimRequest<'_>,
+    walked: Walked<'_>,
     buckets: &[i16],
     (share, most): (usize, usize),
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
     let without: Vec<&str> = request.without.iter().map(MailAddress::as_str).collect();
     let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let (most, share) = (number(most), number(share));
+    let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![
+        (&request.claim, Type::INT8),
+        (&buckets, Type::INT2_ARRAY),
+        (&request.now, Type::TIMESTAMPTZ),
+        (&without, Type::TEXT_ARRAY),
+        (&most, Type::INT8),
+        (&share, Type::INT8),
+    ];
+    let statement = match &walked {
+        Walked::Hints => claim_new_sql(),
+        Walked::FullReads { first, in_hand } => {
+            parameters.extend([(first as _, Type::BOOL), (in_hand as _, Type::INT8_ARRAY)]);
+            claim_full_reads_sql()
+        }
+    };
     // Not prepared: a plan that is kept is one for the length that the table had when it was made.
-    tx.query_typed(
-        &claim_new_sql(),
-        &[
-            (&request.claim, Type::INT8),
-            (&buckets, Type::INT2_ARRAY),
-            (&request.now, Type::TIMESTAMPTZ),
-            (&without, Type::TEXT_ARRAY),
-            (&number(most), Type::INT8),
-            (&number(share), Type::INT8),
-        ],
-    )
-    .await
+    tx.query_typed(&statement, &parameters).await
 }
 
-/// Claims by a statement that says what is in hand.
-async fn claim_beside(
+/// Claims hints that are claimed although nobody has them.
+async fn claim_left_behind(
     tx: &Transaction<'_>,
     request: &ClaimRequest<'_>,
     in_hand: &[i64],
-    statement: &str,
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
     let without: Vec<&str> = request.without.iter().map(MailAddress::as_str).collect();
     tx.query_typed(
-        statement,
+        &claim_left_behind_sql(),
         &[
             (&request.claim, Type::INT8),
             (&request.buckets, Type::INT2_ARRAY),
-            (&request.now, Type::TIMESTAMPTZ),
             (&without, Type::TEXT_ARRAY),
             (&i64::from(request.limit), Type::INT8),
             (&in_hand, Type::INT8_ARRAY),
         ],
     )
     .await
+}
+
+/// SQL: is a full read of the mailbox `mail` that is asked for now its first? Said of a notification that is stored, it orders the
+/// queue and nothing else: where it is not true any more, a full read comes earlier than it need.
+pub(crate) fn first_read(mail: &str) -> String {
+    format!("exists (select from planner_resource f where f.mail = {mail} and f.last_full_sync is null)")
 }
 
 /// SQL: is the notification `n` due at `$3`, and not of the mailboxes `$4`?
@@ -342,31 +382,27 @@ fn claim_left_behind_sql() -> String {
          where n.id = any (array( \
              select n.id from notification n \
              where n.bucket = any ($2) and n.claim is not null and n.set_aside_at is null \
-               and n.event_type <> 'FullRead' and (n.claim <> $1 or not (n.id = any ($6))) \
-               and not (n.mail = any ($4)) \
-             order by n.id limit $5)) \
+               and n.event_type <> 'FullRead' and (n.claim <> $1 or not (n.id = any ($5))) \
+               and not (n.mail = any ($3)) \
+             order by n.id limit $4)) \
            and n.claim is not null and n.set_aside_at is null \
          returning {CLAIMED}"
     )
 }
 
-/// SQL: nothing is sent for a mailbox before its first full read: it does not wait for the end of a pull. Both ways lead along
-/// an index to the first few, so that a claim costs the same whatever waits.
+/// SQL: the same along the index of full reads, of which those that others left behind are claimed with the rest.
 fn claim_full_reads_sql() -> String {
-    let can = format!(
-        "n.bucket = any ($2) and n.set_aside_at is null and n.event_type = 'FullRead' \
-         and not (n.id = any ($6)) and {DUE}"
-    );
     format!(
-        "with due as ( \
-             select n.id from notification n where n.id in ( \
-                 (select n.id from planner_resource r join notification n on n.mail = r.mail \
-                  where r.last_full_sync is null and r.deleted_date is null and {can} order by r.mail limit $5) \
-                 union all \
-                 (select n.id from notification n where {can} order by n.id limit $5)) \
-             order by exists (select from planner_resource r \
-                              where r.mail = n.mail and r.last_full_sync is not null), n.id limit $5 for update) \
-         update notification n set claim = $1 from due where n.id = due.id returning {CLAIMED}"
+        "update notification n set claim = $1 \
+         where n.id = any (array( \
+             select due.id from unnest($2::smallint[]) as b (bucket) cross join lateral ( \
+                 select n.id from notification n \
+                 where n.bucket = b.bucket and n.first_read = $7 and n.set_aside_at is null \
+                   and n.event_type = 'FullRead' and not (n.id = any ($8)) and {DUE} \
+                 order by n.id limit $6) due \
+             order by due.id limit $5)) \
+           and n.set_aside_at is null \
+         returning {CLAIMED}"
     )
 }
 

@@ -10,10 +10,12 @@ use base::TraceContext;
 use calendar::ids::SyncState;
 use calendar::{ItemId, MailAddress};
 use jiff::Timestamp;
+use tokio_postgres::types::Type;
 
 use crate::lease::{self, Fence};
+use crate::notification_queue::first_read;
 use crate::wake::{Channel, News};
-use crate::{Store, StoreError, sync_states};
+use crate::{Store, StoreError, prepared, sync_states};
 
 #[cfg(test)]
 #[cfg(feature = "testing")]
@@ -156,19 +158,19 @@ impl Store {
         let checks = if asked_at.is_some() { insert_checks(&tx, mail, now).await? } else { 0 };
         sync_states::save(&tx, mail, state, asked_at, now).await?;
         // among the checks may be a full read
-        let of_checks =
-            News::of_parts(Channel::Notification, [mail.bucket()]).with(News::of(Channel::FullRead));
+        let of_checks = News::of_parts(Channel::Notification, [mail.bucket()])
+            .with(News::of_parts(Channel::FullRead, [mail.bucket()]));
         self.commit(tx, news_of(batch).with(of_checks.when(checks > 0)), operation).await
     }
 }
 
-/// What a batch is news of: of hints the buckets, whose shards alone look for them.
+/// What a batch is news of: the buckets of hints and of full reads, whose shards alone look for them.
 fn news_of(batch: &[NewNotification]) -> News {
-    let (full_reads, hints): (Vec<_>, Vec<_>) =
-        batch.iter().partition(|one| one.kind == NotificationKind::FullRead);
-    let buckets = hints.iter().map(|one| one.mail.bucket());
-    News::of_parts(Channel::Notification, buckets)
-        .with(News::of(Channel::FullRead).when(!full_reads.is_empty()))
+    let of = |channel, full_reads: bool| {
+        let those = batch.iter().filter(|one| (one.kind == NotificationKind::FullRead) == full_reads);
+        News::of_parts(channel, those.map(|one| one.mail.bucket()))
+    };
+    of(Channel::Notification, false).with(of(Channel::FullRead, true))
 }
 
 /// More items than these are checked by one full read, under the mass-delete guard (B8), instead of one by one.
@@ -186,10 +188,19 @@ async fn insert_checks(
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     let operation = "hint at items learnt since the last catch-up";
+    let began =
+        prepared::query_one(tx, "select exists (select from sync_state where mail = $1)", &[&mail.as_str()])
+            .await
+            .and_then(|row| row.try_get::<_, bool>(0))
+            .map_err(StoreError::query(operation))?;
+    // nothing was learnt before the first one, and what follows is planned anew each time
+    if !began {
+        return Ok(0);
+    }
     // One statement sees one state: what is no longer in hand stands among what is known.
-    let statement = tx
-        .prepare_cached(
-            "with waiting as ( \
+    // Not prepared: see notification_queue::finish.
+    let statement = format!(
+        "with waiting as ( \
                  select n.event_type, n.item_id, n.claim is not null as in_hand from notification n \
                  where n.mail = $1 and n.set_aside_at is null), \
              learnt as ( \
@@ -212,20 +223,30 @@ async fn insert_checks(
                  select $3, item_id from waiting where in_hand and item_id is not null \
                  union \
                  select $5, null from waiting where in_hand and event_type = $5) \
-             insert into notification (mail, bucket, event_type, item_id, received_at) \
-             select $1, $2::smallint, c.event_type, c.item_id, $4::timestamptz from checks c \
+             insert into notification (mail, bucket, event_type, item_id, received_at, first_read) \
+             select $1, $2::smallint, c.event_type, c.item_id, $4::timestamptz, \
+                    case when c.event_type = $5 then {} else false end \
+             from checks c \
              where not exists (select from waiting w where not w.in_hand and w.item_id = c.item_id) \
                and not (c.event_type = $5 and exists (select from waiting w where not w.in_hand and w.event_type = $5)) \
-               and exists (select from sync_state s where s.mail = $1) \
              order by c.event_type, c.item_id",
-        )
-        .await
-        .map_err(StoreError::query(operation))?;
+        first_read("$1")
+    );
     let (check, full_read) = (NotificationKind::SyncCheck.as_str(), NotificationKind::FullRead.as_str());
     let bucket = i16::from(mail.bucket());
-    tx.execute(&statement, &[&mail.as_str(), &bucket, &check, &now, &full_read, &CHECKS_MAX])
-        .await
-        .map_err(StoreError::query(operation))
+    tx.execute_typed(
+        &statement,
+        &[
+            (&mail.as_str(), Type::TEXT),
+            (&bucket, Type::INT2),
+            (&check, Type::TEXT),
+            (&now, Type::TIMESTAMPTZ),
+            (&full_read, Type::TEXT),
+            (&CHECKS_MAX, Type::INT8),
+        ],
+    )
+    .await
+    .map_err(StoreError::query(operation))
 }
 
 /// One `INSERT` for the whole batch; ids follow its order.
@@ -235,15 +256,17 @@ async fn insert(
 ) -> Result<(), StoreError> {
     let operation = "store notifications";
     let statement = tx
-        .prepare_cached(
+        .prepare_cached(&format!(
             "insert into notification (mail, bucket, event_type, item_id, old_item_id, exchange_timestamp, \
-             received_at, trace_context) \
-             select mail, bucket, event_type, item_id, old_item_id, exchange_timestamp, received_at, trace_context \
+             received_at, trace_context, first_read) \
+             select mail, bucket, event_type, item_id, old_item_id, exchange_timestamp, received_at, trace_context, \
+             case event_type when 'FullRead' then {} else false end \
              from unnest($1::text[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], \
              $7::timestamptz[], $8::text[]) with ordinality \
              as n (mail, bucket, event_type, item_id, old_item_id, exchange_timestamp, received_at, trace_context, \
              position) order by position",
-        )
+            first_read("n.mail")
+        ))
         .await
         .map_err(StoreError::query(operation))?;
     let mails: Vec<&str> = batch.iter().map(|n| n.mail.as_str()).collect();

@@ -16,7 +16,7 @@ use calendar::MailAddress;
 use jiff::Timestamp;
 use tokio_postgres::{Row, Transaction};
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, prepared};
 
 mod asks;
 mod progress;
@@ -104,7 +104,7 @@ impl OperationKind {
     }
 
     /// Is it done mailbox by mailbox?
-    const fn is_about_mailboxes(self) -> bool {
+    pub(crate) const fn is_about_mailboxes(self) -> bool {
         match self {
             Self::FullPull | Self::Comparison | Self::Adoption | Self::Rediscovery | Self::Resend => true,
             Self::ResourceList | Self::Confirmation | Self::Rejection => false,
@@ -291,6 +291,28 @@ pub(crate) async fn answer_list_operations(
     .await
     .map(drop)
     .map_err(StoreError::query("book what a fetch of the resource list came to"))
+}
+
+/// Tells who asked for the comparison of this mailbox alone what the first one found that `began` since. One that somebody
+/// writes at this moment (an erasure, say) is not waited for: it stays without.
+pub(crate) async fn answer_comparisons(
+    tx: &deadpool_postgres::Transaction<'_>,
+    mail: &MailAddress,
+    began: Timestamp,
+    outcome: &str,
+) -> Result<(), StoreError> {
+    prepared::execute(
+        tx,
+        "update operation set outcome = $4 \
+         where id in (select o.id from operation o \
+                      where o.kind = $1 and o.mail = $2 and o.asked_at <= $3 and o.outcome is null \
+                        and exists (select from operation_mailbox m where m.operation_id = o.id and m.mail = $2) \
+                      for update of o skip locked)",
+        &[&OperationKind::Comparison.as_str(), &mail.as_str(), &began, &clean(outcome, ERROR_MAX)],
+    )
+    .await
+    .map(drop)
+    .map_err(StoreError::query("book what a comparison found"))
 }
 
 /// Text from outside as a column takes it.

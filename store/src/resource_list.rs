@@ -91,6 +91,18 @@ pub struct KnownResource {
     pub in_use: bool,
     /// Why it is not.
     pub deleted_reason: Option<String>,
+    /// How Planner named it when it was last listed.
+    pub identity: Identity,
+}
+
+/// What tells a resource apart beside its address. An entry of the list whose address cannot be read may still say
+/// by these whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Identity {
+    /// Planner's identifier.
+    pub planner_resource_id: Option<Uuid>,
+    /// The certificate number or, for rooms, any identifier; empty where there is none.
+    pub rid: String,
 }
 
 /// What a refresh starts from.
@@ -197,7 +209,7 @@ async fn known(tx: &Transaction<'_>) -> Result<(KnownList, Option<i64>), StoreEr
     let operation = "read the resource list";
     let mut list = KnownList::default();
     let rows = tx
-        .query("select mail, deleted_date is null, deleted_reason from planner_resource", &[])
+        .query("select mail, deleted_date is null, deleted_reason, planner_resource_id, rid from planner_resource", &[])
         .await
         .map_err(StoreError::query(operation))?;
     for row in rows {
@@ -207,6 +219,10 @@ async fn known(tx: &Transaction<'_>) -> Result<(KnownList, Option<i64>), StoreEr
             mail,
             in_use: row.try_get(1).map_err(StoreError::query(operation))?,
             deleted_reason: row.try_get(2).map_err(StoreError::query(operation))?,
+            identity: Identity {
+                planner_resource_id: row.try_get(3).map_err(StoreError::query(operation))?,
+                rid: row.try_get(4).map_err(StoreError::query(operation))?,
+            },
         });
     }
     list.whitelist = addresses(tx, "select mail from planner_resource_whitelist").await?;

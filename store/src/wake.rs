@@ -83,7 +83,7 @@ impl Senders {
 pub enum Channel {
     /// Hints at items were stored; its parts are the buckets of their mailboxes.
     Notification,
-    /// Full reads were asked for.
+    /// Full reads were asked for; its parts are the buckets of their mailboxes.
     FullRead,
     /// Decisions were stored, or something became sendable.
     Decision,

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use end_to_end::command::operate;
-use end_to_end::scene::quote;
+use end_to_end::scene::{USER, quote};
 use end_to_end::{Ended, Scene, Setting, mailbox, wait_for};
 use serde_json::{Value, json};
 
@@ -21,6 +21,16 @@ async fn run(configuration: &Path, line: &str) -> Ended {
 async fn json_of(scene: &Scene, line: &str) -> Value {
     let ended = run(&scene.configuration, &format!("{line} --json")).await;
     serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{line}: {error}: {ended:?}"))
+}
+
+/// A step of `doctor`, and with which status it ended.
+async fn step_of(scene: &Scene, step: &str) -> (Value, i32) {
+    let ended = run(&scene.configuration, "doctor --json").await;
+    let told: Value =
+        serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("doctor: {error}: {ended:?}"));
+    let steps = told["steps"].as_array().unwrap();
+    let found = steps.iter().find(|one| one["step"] == step);
+    (found.unwrap_or_else(|| panic!("{step} is missing: {told}")).clone(), ended.status)
 }
 
 async fn text_of(scene: &Scene, line: &str) -> String {
@@ -70,13 +80,13 @@ async fn a_running_service_is_seen_and_a_mailbox_is_understood() {
     assert!(status["budget"]["calls"].as_u64().unwrap() > 0, "{status}");
     // what the account of the configuration carries, and beside which limit
     let account = json!({
-        "number": 0, "user": null, "groups": 1, "groups_most": 3, "mailboxes": 2,
+        "number": 0, "user": USER, "groups": 1, "groups_most": 3, "mailboxes": 2,
         "waits_until": null, "waits_because": null,
     });
     assert_eq!(status["accounts"], json!([account]));
     for (line, title, row) in [
-        ("status", "\nSERVICE ACCOUNTS\n", "(configuration) 1 of 3 2"),
-        ("status --language da", "\nSERVICEKONTI\n", "(konfiguration) 1 af 3 2"),
+        ("status", "\nSERVICE ACCOUNTS\n", "svc (configuration) 1 of 3 2"),
+        ("status --language da", "\nSERVICEKONTI\n", "svc (konfiguration) 1 af 3 2"),
     ] {
         let page = text_of(&scene, line).await;
         let (_, accounts) =
@@ -242,6 +252,9 @@ async fn a_rehearsal_decides_and_compares_and_sends_nothing() {
     assert!(diff.contains("create") && diff.contains("UID-1") && diff.contains("nothing is sent"), "{diff}");
     let compared = run(&scene.configuration, "compare --all --wait --timeout 1m").await;
     assert_eq!(compared.status, 0, "{compared:?}");
+    // what the trial of docs/migration.md goes by
+    let one = text_of(&scene, &format!("compare {} --wait --timeout 1m", mailbox(1))).await;
+    assert!(one.contains("): 1 left alone"), "{one}");
     assert!(scene.planner.listing().await.unwrap().is_empty());
     let sends = "select count(*) from service_call_reference_log where operation not in ('GetEvents', 'GetResources')";
     assert_eq!(scene.count(sends).await, 0);
@@ -333,7 +346,27 @@ async fn an_outage_of_exchange_is_seen_by_status_and_by_the_doctor_of_a_mailbox(
     assert!(page.contains(", not open since "), "{page}");
     let doctor = run(&scene.configuration, &format!("doctor {}", mailbox(1))).await;
     assert!(doctor.status == 1 && doctor.out.contains("the stream of group"), "{doctor:?}");
+    // status, the list and the doctor of the installation say the same
+    wait_for("one judgement", async || {
+        let status = json_of(&scene, "status").await;
+        let listed = json_of(&scene, "mailbox list --failing").await;
+        let group = &status["groups"][0];
+        let told = [&status["resources"]["failing"], &group["failing"], &group["subscribed"]];
+        let is_one = listed.as_array().map(Vec::len) == Some(2) && told == [&json!(2), &json!(2), &json!(0)];
+        if is_one { Ok(()) } else { Err(format!("{status}\n{listed}")) }
+    })
+    .await;
+    let (exchange, status) = step_of(&scene, "doctor.exchange").await;
+    assert!(exchange["verdict"] == json!("fail") && status == 1, "{exchange}");
+    let (evidence, next) = (exchange["evidence"].as_str().unwrap(), exchange["next"].as_str().unwrap());
+    assert!(evidence.contains("not open since") && evidence.contains("alert 49"), "{evidence}");
+    assert!(next.contains("exchange.service_url") && next.contains("kommuneklient codes"), "{next}");
     scene.end_faults().await;
+    wait_for("the doctor of the installation being content", async || {
+        let (exchange, _) = step_of(&scene, "doctor.exchange").await;
+        if exchange["verdict"] == json!("ok") { Ok(()) } else { Err(exchange.to_string()) }
+    })
+    .await;
     wait_for("the end of it", async || {
         let doctor = run(&scene.configuration, &format!("doctor {}", mailbox(1))).await;
         if doctor.status == 0 && doctor.out.contains("its stream is open since") {
@@ -341,6 +374,38 @@ async fn an_outage_of_exchange_is_seen_by_status_and_by_the_doctor_of_a_mailbox(
         } else {
             Err(doctor.out)
         }
+    })
+    .await;
+}
+
+/// Regression: the doctor of the installation was content while every call to Planner failed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_calls_to_planner_fail_is_told_by_the_doctor_of_the_installation() {
+    let scene = Scene::ready(PROGRAM, Setting { mailboxes: 2, ..Setting::default() }).await;
+    scene.until_in_step().await;
+    wait_for("a content doctor", async || {
+        let (planner, _) = step_of(&scene, "doctor.planner").await;
+        if planner["verdict"] == json!("ok") { Ok(()) } else { Err(planner.to_string()) }
+    })
+    .await;
+    scene.planner_fault(json!({ "kind": { "http-status": { "status": 503 } }, "probability": 1.0 })).await;
+    scene.outlook.create(&mailbox(1), scene.appointment("UID-1", 3)).await.unwrap();
+    wait_for("the failure", async || {
+        let (planner, status) = step_of(&scene, "doctor.planner").await;
+        let fails = planner["verdict"] == json!("fail") && status == 1;
+        if fails { Ok(()) } else { Err(planner.to_string()) }
+    })
+    .await;
+    let (planner, _) = step_of(&scene, "doctor.planner").await;
+    let (evidence, next) = (planner["evidence"].as_str().unwrap(), planner["next"].as_str().unwrap());
+    assert!(evidence.contains("calls fail since") && evidence.contains("(6901)"), "{evidence}");
+    assert!(next.contains("planner.service_url") && next.contains("kommuneklient codes 6901"), "{next}");
+    assert!(!next.contains("kommuneklient doctor"), "{next}");
+    scene.end_faults().await;
+    scene.until_in_step().await;
+    wait_for("a content doctor again", async || {
+        let (planner, _) = step_of(&scene, "doctor.planner").await;
+        if planner["verdict"] == json!("ok") { Ok(()) } else { Err(planner.to_string()) }
     })
     .await;
 }

@@ -449,16 +449,15 @@ impl Actor for Shard {
     type Context = Ctx;
 
     fn started(&mut self, ctx: &mut Ctx) {
-        let buckets = self.options.buckets(self.n).into_iter().filter_map(|bucket| u8::try_from(bucket).ok());
-        let hints = self.services.wake.subscribe_parts(Channel::Notification, buckets);
-        ctx.add_stream(futures::stream::unfold(hints, |mut hints| async {
-            hints.changed().await.then_some((Woken(Kinds::LIVE), hints))
-        }));
-        let full_reads = self.services.wake.subscribe(Channel::FullRead);
-        ctx.add_stream(futures::stream::unfold(full_reads, |mut full_reads| async {
-            full_reads.changed().await.ok()?;
-            Some((Woken(Kinds::FULL_READS), full_reads))
-        }));
+        for (channel, kinds) in [(Channel::Notification, Kinds::LIVE), (Channel::FullRead, Kinds::FULL_READS)]
+        {
+            let buckets =
+                self.options.buckets(self.n).into_iter().filter_map(|bucket| u8::try_from(bucket).ok());
+            let news = self.services.wake.subscribe_parts(channel, buckets);
+            ctx.add_stream(futures::stream::unfold(news, move |mut news| async move {
+                news.changed().await.then_some((Woken(kinds), news))
+            }));
+        }
         ctx.run_interval(self.options.poll_interval, |act, ctx| {
             act.schedule.sweep(act.services.clock.monotonic());
             // costs what is in hand, and heals whatever forgot a claim

@@ -15,9 +15,17 @@ pub enum ResourceListError {
     /// Planner could not be asked.
     #[error("the resource list cannot be fetched")]
     Fetch(#[source] PlannerError),
-    /// Planner named no usable resource (3202).
+    /// Planner named no resource (3202).
     #[error("planner returned no resources")]
     Empty,
+    /// No entry of Planner's answer can be used (6906).
+    #[error("{entries} of {entries} entries of the resource list cannot be used, the first: {reason}")]
+    Unusable {
+        /// How many there are.
+        entries: usize,
+        /// What is wrong with the first of them.
+        reason: String,
+    },
     /// The call or the list could not be recorded.
     #[error("the resource list cannot be stored")]
     Store(#[source] StoreError),
@@ -32,7 +40,7 @@ impl ResourceListError {
         match self {
             Self::Lease(source) | Self::Store(source) => source.disposition(),
             Self::Fetch(source) => source.disposition(),
-            Self::Empty => Disposition::RETRY,
+            Self::Empty | Self::Unusable { .. } => Disposition::RETRY,
             Self::Stopped => Disposition::Discard,
         }
     }
@@ -42,6 +50,7 @@ impl ResourceListError {
         match self {
             Self::Fetch(source) => source.event(),
             Self::Empty => codes::RESOURCE_LIST_EMPTY,
+            Self::Unusable { .. } => codes::PLANNER_ANSWER_UNUSABLE,
             Self::Lease(source) | Self::Store(source) if source.is_outage() => {
                 codes::COMMUNICATOR_DATABASE_FAILED
             }

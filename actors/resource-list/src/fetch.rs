@@ -23,7 +23,7 @@ const EVENTS_MAX: usize = 100;
 pub enum Fetched {
     /// The list was brought up to Planner's.
     Refreshed(Summary),
-    /// Planner returned no usable resource; the last good list stays (3202).
+    /// Planner returned no resources; the last good list stays (3202).
     Kept,
 }
 
@@ -31,7 +31,8 @@ pub enum Fetched {
 /// given up (it changes nothing at Planner) and its end recorded.
 ///
 /// # Errors
-/// The list was not applied; an empty answer is an error only where there is no list to keep.
+/// The list was not applied; an empty answer is an error only where there is no list to keep, one of which no entry can
+/// be used always.
 #[tracing::instrument(name = "planner.resources", skip_all)]
 pub(crate) async fn fetch(
     deps: &Deps,
@@ -51,7 +52,7 @@ pub(crate) async fn fetch(
     base::crash::point("resource-list.fetched");
     let fetch = Fetch { deps, fence, began: start.began, at };
     let applied = match answer {
-        Ok(answer) => fetch.apply(refresh::read(answer.resources)).await,
+        Ok(answer) => fetch.apply(refresh::read(answer)).await,
         Err(error) => Err(error),
     };
     if let Err(error) = &applied
@@ -77,6 +78,13 @@ impl Fetch<'_> {
     async fn apply(&self, reading: Reading) -> Result<Fetched, ResourceListError> {
         let store = self.deps.book.store();
         if reading.usable.is_empty() {
+            report_entries(&reading);
+            if let Some(reason) = reading.first_skipped() {
+                return Err(ResourceListError::Unusable {
+                    entries: reading.entries,
+                    reason: reason.to_owned(),
+                });
+            }
             if !store.has_resource_list().await.map_err(ResourceListError::Store)? {
                 return Err(ResourceListError::Empty);
             }
@@ -99,6 +107,12 @@ impl Fetch<'_> {
             .map_err(ResourceListError::Store)?;
         base::crash::point("resource-list.refreshed");
         report_entries(&reading);
+        if reading.is_clean() {
+            tracing::debug!(
+                succeeded = codes::success::RESOURCE_ENTRIES,
+                "every entry of the resource list can be used"
+            );
+        }
         report(&reading, &refreshed.summary, refreshed.run);
         Ok(Fetched::Refreshed(refreshed.summary))
     }
@@ -128,6 +142,8 @@ fn in_words(reading: &Reading, summary: &Summary) -> String {
         (*withheld, "missing, withheld"),
         (reading.duplicates.len(), "addresses listed twice, skipped"),
         (reading.invalid.len(), "without a usable address, skipped"),
+        (reading.unreadable.len(), "that cannot be read, skipped"),
+        (reading.left_out.len(), "of which a part cannot be read, used without it"),
     ] {
         if count > 0 {
             text.push_str(&format!(", {count} {words}"));
@@ -199,22 +215,37 @@ fn report_entries(reading: &Reading) {
             "an address occurs more than once in the resource list, its entries are skipped"
         );
     }
-    for entry in reading.invalid.iter().take(EVENTS_MAX) {
+    for entry in reading.skipped().take(EVENTS_MAX) {
         tracing::warn!(
             event_id = codes::RESOURCE_ADDRESS_INVALID.id,
             position = entry.position,
             reason = entry.reason,
-            "an entry of the resource list has no usable mail address and is skipped"
+            "an entry of the resource list cannot be used and is skipped"
+        );
+    }
+    for part in reading.left_out.iter().take(EVENTS_MAX) {
+        tracing::warn!(
+            event_id = codes::RESOURCE_ADDRESS_INVALID.id,
+            position = part.position,
+            reason = %part.error,
+            "a part of an entry of the resource list cannot be read and is left out, the rest of the entry is used"
         );
     }
     let more = |count: usize| count.saturating_sub(EVENTS_MAX);
     for (code, more) in [
         (codes::RESOURCE_ADDRESS_TWICE, more(reading.duplicates.len())),
-        (codes::RESOURCE_ADDRESS_INVALID, more(reading.invalid.len())),
+        (codes::RESOURCE_ADDRESS_INVALID, more(reading.skipped().count())),
     ] {
         if more > 0 {
             tracing::warn!(event_id = code.id, more, "further entries of the resource list are skipped");
         }
+    }
+    if more(reading.left_out.len()) > 0 {
+        tracing::warn!(
+            event_id = codes::RESOURCE_ADDRESS_INVALID.id,
+            more = more(reading.left_out.len()),
+            "a part is left out of further entries of the resource list"
+        );
     }
 }
 
@@ -234,7 +265,8 @@ fn report(reading: &Reading, summary: &Summary, run: RunChange) {
                 run,
                 missing = summary.withheld,
                 in_use = summary.in_use_before,
-                "too many resources are missing in the answer of planner, none is dropped until an operator confirms: kommuneklient withheld show L<run>, then confirm or reject"
+                unsure = summary.unsure,
+                "resources are missing in the answer of planner, too many or (unsure) while an entry that names nobody may be one of them, none is dropped until an operator confirms: kommuneklient withheld show L<run>, then confirm or reject"
             );
         }
     }

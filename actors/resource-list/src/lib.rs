@@ -9,6 +9,12 @@
 //! calls Planner, and applies what the pure [`refresh`] decides, in one transaction. When it is due is the
 //! pure [`schedule`]'s to say; operators ask through the store, whichever instance holds the duty.
 //!
+//! **Entries that cannot be used** are told (3201, 9201) and skipped, and nobody falls out of use by them: who is named
+//! by an entry that is skipped, by the address or else by Planner's identifier or the number that came with the last
+//! entry that could be read, stays as they are. While an entry names nobody by any of these, whoever is missing may be
+//! the one: then the drops are left to an operator, however few. Working hours or a kind that cannot be read are left out
+//! alone (9201), and a list of which no entry can be used is a failed fetch (6906).
+//!
 //! **Failure.** A fetch that fails leaves the last good list and is tried again with capped back-off until it
 //! works once. A run of the schedule that was missed is made up at start. A refresh that would drop more than
 //! 10 and more than 10 % of the resources applies everything but the drops, raises an event, and leaves the

@@ -3,7 +3,9 @@
 
 use base::event_entry::Reaction::{AskPlannerSupport, Decide, InvestigateInPlanner};
 
-use super::success::{COMMUNICATOR, COMPARISON, DATABASE, PLANNER_CALL, PLANNER_ITEMS, RESOURCE_LIST};
+use super::success::{
+    COMMUNICATOR, COMPARISON, DATABASE, PLANNER_CALL, PLANNER_ITEMS, RESOURCE_ENTRIES, RESOURCE_LIST,
+};
 
 codes! {
     COMMUNICATOR_TABLE, COMMUNICATOR_NAMES;
@@ -92,12 +94,12 @@ codes! {
 
     // 92xx: sending
     RESOURCE_ADDRESS_INVALID = 9201 PCS Warning
-        "the resource list names something that is no mail address, it is skipped"
-        "ressourcelisten nævner noget, der ikke er en mailadresse; det springes over"
-        RESOURCES .react(InvestigateInPlanner) .quiet();
+        "an entry of the resource list has no usable mail address or cannot be read, it or the part that cannot be read is skipped"
+        "en post i ressourcelisten har ingen brugbar mailadresse eller kan ikke læses; den eller den del, der ikke kan læses, springes over"
+        RESOURCES .react(InvestigateInPlanner) .ends_on(RESOURCE_ENTRIES);
     RESOURCE_DROP_WITHHELD = 9202 PCS Error
-        "the resource list would drop more than 10 and more than 10 % of the resources, the drops are withheld until an operator confirms or rejects them (kommuneklient withheld)"
-        "ressourcelisten ville fjerne mere end 10 og mere end 10 % af ressourcerne; fjernelserne er tilbageholdt, til en operatør bekræfter eller afviser dem (kommuneklient withheld)"
+        "the resource list would drop more than 10 and more than 10 % of the resources, or some while an entry that names nobody may be one of them, the drops are withheld until an operator confirms or rejects them (kommuneklient withheld)"
+        "ressourcelisten ville fjerne mere end 10 og mere end 10 % af ressourcerne, eller nogle, mens en post, der ikke viser, hvem den er, kan være en af dem; fjernelserne er tilbageholdt, til en operatør bekræfter eller afviser dem (kommuneklient withheld)"
         WITHHELD .react(Decide) .is_a_state();
     KEY_SET_ASIDE = 9203 PCS Error
         "an appointment cannot be brought to Planner as decided and was set aside"

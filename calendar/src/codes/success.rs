@@ -11,6 +11,8 @@ pub const PLANNER_ITEMS: &str = "planner_items";
 pub const COMPARISON: &str = "comparison";
 /// A resource list was fetched and applied.
 pub const RESOURCE_LIST: &str = "resource_list";
+/// A resource list was applied, and each of its entries can be used in full.
+pub const RESOURCE_ENTRIES: &str = "resource_entries";
 /// The communicator looked what is to be sent, and could.
 pub const COMMUNICATOR: &str = "communicator";
 /// A qualifier shard is in office.
@@ -51,6 +53,10 @@ pub const ALL: &[(&str, base::event_entry::Bilingual)] = &[
     ),
     (COMPARISON, both("a comparison with Planner succeeds", "en sammenligning med Planner lykkes")),
     (RESOURCE_LIST, both("the resource list is refreshed", "ressourcelisten bliver opdateret")),
+    (
+        RESOURCE_ENTRIES,
+        both("every entry of the resource list can be used", "alle poster i ressourcelisten kan bruges"),
+    ),
     (COMMUNICATOR, both("the communicator goes on", "kommunikationen fortsætter")),
     (SHARD, both("the qualifier goes on", "vurderingen fortsætter")),
     (

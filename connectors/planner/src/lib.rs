@@ -32,7 +32,7 @@ pub use client::{Call, Changed, Planner};
 pub use config::PlannerOptions;
 pub use error::{CallOutcome, PlannerError};
 pub use proto_planner::{
-    CalendarEvent, CalendarEventReceipt, CalendarResource, EventsAnswer, Operation, ResourcesAnswer,
-    SERVICE_PATH, WorkingHours,
+    CalendarEvent, CalendarEventReceipt, CalendarResource, EventsAnswer, Operation, PartLeftOut,
+    ResourcesAnswer, SERVICE_PATH, UnusableResource, WorkingHours,
 };
 pub use security::Security;

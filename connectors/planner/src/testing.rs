@@ -494,7 +494,13 @@ fn answer(state: &mut State, request: &Request) -> Response {
             Response::GetEvents(EventsAnswer { events: found(state, query), call_id })
         }
         Request::GetResources(_) => {
-            Response::GetResources(ResourcesAnswer { resources: state.resources.clone(), call_id })
+            let resources = state.resources.clone();
+            Response::GetResources(ResourcesAnswer {
+                resources,
+                unusable: Vec::new(),
+                left_out: Vec::new(),
+                call_id,
+            })
         }
     }
 }

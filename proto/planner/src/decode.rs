@@ -2,7 +2,9 @@
 //!
 //! Elements are known by namespace and name; what is not known is skipped. A request must hold all that the
 //! service needs. An answer is read with more patience where the missing part changes nothing: an
-//! appointment without origin id or mail address is read with an empty one and is left alone above (B11).
+//! appointment without origin id or mail address is read with an empty one and is left alone above (B11), and a
+//! listed resource whose own content is wrong costs itself and not the list (B10); one of which only the working hours
+//! or the kind are wrong is read without them.
 
 use jiff::Timestamp;
 use proto_soap::{Body, Element, Error, Limits, Reader};
@@ -14,8 +16,8 @@ use crate::names::{
 use crate::{
     ANSWER_BYTES_MAX, ActiveOrganisation, Answer, CalendarEvent, CalendarEventReceipt, CalendarResource,
     ChangeAnswer, EventsAnswer, EventsQuery, FaultCode, FaultDetails, Headers, MESSAGE_BYTES_MAX, Operation,
-    PlannerFault, Request, RequestEnvelope, RequestUserMetadata, ResourcesAnswer, Response, WireError,
-    WireTime, WorkingHours, time,
+    PartLeftOut, PlannerFault, Request, RequestEnvelope, RequestUserMetadata, ResourcesAnswer, Response,
+    UnusableResource, WireError, WireTime, WorkingHours, time,
 };
 
 #[cfg(test)]
@@ -258,14 +260,21 @@ fn read_response(
             Response::GetEvents(EventsAnswer { events, call_id })
         }
         Operation::GetResources => {
-            let mut resources = Vec::new();
+            let (mut resources, mut unusable, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
             let call_id = read_parts(reader, element, |reader, child| {
                 if child.is(EVENTS, "CalendarResource") {
-                    resources.push(read_resource(reader, child)?);
+                    let position = resources.len() + unusable.len() + 1;
+                    match read_entry(reader, child)?.whole(position) {
+                        Ok((resource, lacks)) => {
+                            resources.push(resource);
+                            left_out.extend(lacks.map(|error| PartLeftOut { position, error }));
+                        }
+                        Err(entry) => unusable.push(entry),
+                    }
                 }
                 Ok(())
             })?;
-            Response::GetResources(ResourcesAnswer { resources, call_id })
+            Response::GetResources(ResourcesAnswer { resources, unusable, left_out, call_id })
         }
     })
 }
@@ -365,31 +374,88 @@ fn read_event(
     })
 }
 
+/// A resource of a request: all of it must be right.
 fn read_resource(reader: &mut Reader<'_>, parent: &Element) -> Result<CalendarResource, Error> {
-    let (mut name, mut rid, mut mail, mut id) = (String::new(), String::new(), None, None);
-    let (mut working_hours, mut description, mut is_case_worker) = (Vec::new(), None, None);
-    reader.children(parent, |reader, child| {
+    let (resource, lacks) = read_entry(reader, parent)?.whole(1).map_err(|unusable| unusable.error)?;
+    lacks.map_or(Ok(resource), Err)
+}
+
+/// What can be read of a resource. What makes the bytes no message any more is an error.
+fn read_entry(reader: &mut Reader<'_>, parent: &Element) -> Result<ResourceParts, Error> {
+    let mut parts = ResourceParts::default();
+    reader.children(parent, |reader, child| match parts.read(reader, child) {
+        // the rest of the entry is read all the same: it may say whose it is
+        Err(error @ (Error::Value { .. } | Error::Missing { .. })) => {
+            let can_lack = child.is(EVENTS, "WorkingHours") || child.is(EVENTS, "IsCaseWorker");
+            let told = if can_lack { &mut parts.lacks } else { &mut parts.wrong };
+            told.get_or_insert(error);
+            Ok(())
+        }
+        read => read,
+    })?;
+    if parts.is_case_worker.is_none() {
+        parts.lacks.get_or_insert(Error::Missing { name: "IsCaseWorker" });
+    }
+    Ok(parts)
+}
+
+/// What was read of a resource so far.
+#[derive(Default)]
+struct ResourceParts {
+    name: String,
+    rid: String,
+    email_address: Option<String>,
+    id: Option<Uuid>,
+    working_hours: Vec<WorkingHours>,
+    description: Option<String>,
+    is_case_worker: Option<bool>,
+    /// The first thing that is wrong with what says whose it is.
+    wrong: Option<Error>,
+    /// The first thing that is wrong with the rest, which nothing is synchronised by.
+    lacks: Option<Error>,
+}
+
+impl ResourceParts {
+    fn read(&mut self, reader: &mut Reader<'_>, child: &Element) -> Result<(), Error> {
         match child.name() {
-            (EVENTS, "CalendarResourceName") => name = reader.text(child)?,
-            (EVENTS, "RID") => rid = reader.text(child)?,
-            (EVENTS, "CalendarResourceEmailAddress") => mail = Some(read_trimmed(reader, child)?),
-            (EVENTS, "PlannerResourceIdentifier") => id = read_optional_id(reader, child)?,
-            (EVENTS, "WorkingHours") => working_hours.push(read_working_hours(reader, child)?),
-            (EVENTS, "CalendarResourceDescription") => description = read_optional_text(reader, child)?,
-            (EVENTS, "IsCaseWorker") => is_case_worker = Some(reader.boolean(child)?),
+            (EVENTS, "CalendarResourceName") => self.name = reader.text(child)?,
+            (EVENTS, "RID") => self.rid = reader.text(child)?,
+            (EVENTS, "CalendarResourceEmailAddress") => {
+                self.email_address = Some(read_trimmed(reader, child)?);
+            }
+            (EVENTS, "PlannerResourceIdentifier") => self.id = read_optional_id(reader, child)?,
+            (EVENTS, "WorkingHours") => self.working_hours.push(read_working_hours(reader, child)?),
+            (EVENTS, "CalendarResourceDescription") => self.description = read_optional_text(reader, child)?,
+            (EVENTS, "IsCaseWorker") => self.is_case_worker = Some(reader.boolean(child)?),
             _ => {}
         }
-        Ok::<_, Error>(())
-    })?;
-    Ok(CalendarResource {
-        name,
-        rid,
-        email_address: required(mail, "CalendarResourceEmailAddress")?,
-        planner_resource_identifier: id,
-        working_hours,
-        description,
-        is_case_worker: required(is_case_worker, "IsCaseWorker")?,
-    })
+        Ok(())
+    }
+
+    /// The resource with what it lacks (its kind, working hours), unless it is not known whose it is.
+    fn whole(self, position: usize) -> Result<(CalendarResource, Option<Error>), UnusableResource> {
+        match (self.wrong, self.email_address) {
+            (None, Some(email_address)) => {
+                let resource = CalendarResource {
+                    name: self.name,
+                    rid: self.rid,
+                    email_address,
+                    planner_resource_identifier: self.id,
+                    working_hours: self.working_hours,
+                    description: self.description,
+                    is_case_worker: self.is_case_worker.unwrap_or_default(),
+                };
+                Ok((resource, self.lacks))
+            }
+            (wrong, email_address) => Err(UnusableResource {
+                position,
+                error: wrong.unwrap_or(Error::Missing { name: "CalendarResourceEmailAddress" }),
+                email_address: email_address.unwrap_or_default(),
+                rid: self.rid,
+                planner_resource_identifier: self.id,
+            }),
+        }
+    }
 }
 
 fn read_working_hours(reader: &mut Reader<'_>, parent: &Element) -> Result<WorkingHours, Error> {

@@ -40,7 +40,7 @@ pub use headers::{
 };
 pub use message::{
     Answer, CalendarEvent, CalendarEventReceipt, CalendarResource, ChangeAnswer, EventsAnswer, EventsQuery,
-    Request, RequestEnvelope, ResourcesAnswer, Response, WorkingHours,
+    PartLeftOut, Request, RequestEnvelope, ResourcesAnswer, Response, UnusableResource, WorkingHours,
 };
 pub use names::{MAIL_DOMAIN_CHARS_MAX, MAIL_LOCAL_CHARS_MAX, RID_CHARS_MAX, SERVICE_PATH, is_mail_address};
 pub use operation::Operation;

@@ -145,8 +145,37 @@ pub struct EventsAnswer {
 pub struct ResourcesAnswer {
     /// The resources found; an address may occur twice (B10).
     pub resources: Vec<CalendarResource>,
+    /// The entries whose own content is wrong, in their order. Nobody sends one: encoding leaves them out.
+    pub unusable: Vec<UnusableResource>,
+    /// What the resources lack because it cannot be read, at most one for each, in their order. Encoding leaves them out.
+    pub left_out: Vec<PartLeftOut>,
     /// Planner's identifier of this call.
     pub call_id: Uuid,
+}
+
+/// An entry of the resource list that cannot be used, and what it says of whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusableResource {
+    /// Its place in the answer among all entries, from 1.
+    pub position: usize,
+    /// The first thing that is wrong with what says whose it is: a value that does not fit, or something that is missing.
+    pub error: proto_soap::Error,
+    /// Its mail address, empty where it has none.
+    pub email_address: String,
+    /// Its number in the certificate's naming scheme, empty where it has none.
+    pub rid: String,
+    /// Planner's identifier of it, where there is one that can be read.
+    pub planner_resource_identifier: Option<Uuid>,
+}
+
+/// A part of a resource that cannot be read and is not needed: some of its working hours are missing then, or it counts as
+/// no case worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartLeftOut {
+    /// The place of the resource in the answer among all entries, from 1.
+    pub position: usize,
+    /// The first thing that is wrong.
+    pub error: proto_soap::Error,
 }
 
 /// An appointment as Planner knows it. Mail address and origin id together are its key.

@@ -125,8 +125,14 @@ fn response() -> impl Strategy<Value = Response> {
     });
     let events = (vec(event(), 0..5), id())
         .prop_map(|(events, call_id)| Response::GetEvents(EventsAnswer { events, call_id }));
-    let resources = (vec(resource(), 0..5), id())
-        .prop_map(|(resources, call_id)| Response::GetResources(ResourcesAnswer { resources, call_id }));
+    let resources = (vec(resource(), 0..5), id()).prop_map(|(resources, call_id)| {
+        Response::GetResources(ResourcesAnswer {
+            resources,
+            unusable: Vec::new(),
+            left_out: Vec::new(),
+            call_id,
+        })
+    });
     prop_oneof![3 => change, 1 => events, 1 => resources]
 }
 

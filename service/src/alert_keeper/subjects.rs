@@ -48,7 +48,7 @@ fn duty(success: &str) -> Option<&'static [&'static str]> {
     let duty: &[&str] = match success {
         codes::success::COMMUNICATOR | codes::success::PLANNER_ITEMS => &[SENDER_LEASE],
         codes::success::COMPARISON => &[COMPARISON_LEASE],
-        codes::success::RESOURCE_LIST => &[RESOURCE_LIST_LEASE],
+        codes::success::RESOURCE_LIST | codes::success::RESOURCE_ENTRIES => &[RESOURCE_LIST_LEASE],
         codes::success::PLANNER_CALL => &[SENDER_LEASE, COMPARISON_LEASE, RESOURCE_LIST_LEASE],
         codes::success::LISTENER_ROUND | codes::success::COVERAGE => &[LISTENER_LEASE],
         _ => return None,

@@ -124,6 +124,43 @@ fn simulators_take_the_documented_options() {
     assert_eq!((planner.jobcenter.as_str(), planner.mailboxes), ("10100", 5));
 }
 
+/// Regression: before the command, and with a command that knows English alone, it was wrong usage.
+#[test]
+fn the_language_may_stand_anywhere() {
+    let parsed =
+        |line: &str| Cli::try_parse_from(line.split_whitespace()).map_err(|error| format!("{line}: {error}"));
+    for line in [
+        "kommuneklient --language da status --config c",
+        "kommuneklient status --language da --config c",
+        "kommuneklient --language da resources list --config c",
+        "kommuneklient resources --language da list --config c",
+        "kommuneklient --language da codes 1901",
+        "kommuneklient config check a.toml --language da",
+        "kommuneklient --language da config import a.config",
+        "kommuneklient secrets --language da status --config c",
+        "kommuneklient secrets rotate --config c --dry-run --language da",
+        "kommuneklient credential list --config c --language da",
+        "kommuneklient migrate --config c --language da",
+    ] {
+        let cli = parsed(line).unwrap();
+        assert_eq!(cli.language.language, Some(Language::Da), "{line}");
+        match cli.command {
+            Command::Operator(OperatorCommand::Resources(operators::ResourcesCommand::List(common))) => {
+                assert_eq!(common.language.language, Some(Language::Da), "{line}");
+            }
+            Command::Codes(arguments) => {
+                assert_eq!(arguments.language.language, Some(Language::Da), "{line}");
+            }
+            _ => {}
+        }
+    }
+    // that of the command goes before
+    let both = parsed("kommuneklient --language da resources list --config c --language en").unwrap();
+    assert_eq!(both.language.language, Some(Language::En));
+    assert_eq!(parsed("kommuneklient resources list --config c").unwrap().language.language, None);
+    assert!(parsed("kommuneklient --language fr status --config c").is_err());
+}
+
 #[test]
 fn withheld_runs_have_a_number_or_a_number_of_the_list() {
     use super::operators::RunId;

@@ -11,21 +11,22 @@ use crate::ServiceError;
 use crate::cli::ConfigCommand;
 use crate::config::{Config, Effective, Examined, Problem};
 use crate::import;
+use crate::texts::Language;
 
 /// Does what is asked.
 ///
 /// # Errors
 /// A configuration that cannot be used, a file that cannot be imported.
-pub(crate) fn perform(command: &ConfigCommand) -> Result<(), ServiceError> {
+pub(crate) fn perform(command: &ConfigCommand, language: Language) -> Result<(), ServiceError> {
     match command {
-        ConfigCommand::Check { file, json } => check(file, *json),
+        ConfigCommand::Check { file, json } => check(file, *json, language),
         ConfigCommand::Import { files, allow_unknown, json } => import(files, *allow_unknown, *json),
     }
 }
 
-fn check(file: &Path, json: bool) -> Result<(), ServiceError> {
+fn check(file: &Path, json: bool, language: Language) -> Result<(), ServiceError> {
     let examined = Config::examine(file, SystemClock.now())?;
-    let warnings = warnings(&examined.config);
+    let warnings = warnings(&examined, language);
     if json {
         crate::cli::print(&checked(file, &examined, &warnings).to_string());
     }
@@ -44,11 +45,11 @@ fn check(file: &Path, json: bool) -> Result<(), ServiceError> {
     Ok(())
 }
 
-fn warnings(config: &Config) -> Vec<String> {
-    let exposed = config.secrets.exposed().into_iter();
+fn warnings(examined: &Examined, language: Language) -> Vec<String> {
+    let exposed = examined.config.secrets.exposed().into_iter();
     let exposed =
         exposed.map(|(file, who)| format!("{} holds a sealing key, and {who}; chmod 600 it", file.display()));
-    config.warnings().into_iter().chain(exposed).collect()
+    examined.warnings_in(language).into_iter().chain(exposed).collect()
 }
 
 fn checked(file: &Path, examined: &Examined, warnings: &[String]) -> Value {

@@ -17,7 +17,7 @@ use store::credentials::{Removal, StoredCredential, password_place};
 use zeroize::Zeroizing;
 
 use super::show::table;
-use super::{failed, stored};
+use super::{failed, secrets, stored};
 use crate::ServiceError;
 use crate::accounts;
 use crate::cli::CredentialAdd;
@@ -102,6 +102,7 @@ pub(crate) async fn add(
     if rows.is_empty() && config.exchange.user.is_some() {
         text.push_str("\nexchange.user of the configuration is no longer used: the accounts of the database go before it");
     }
+    text.push_str(&format!("\n{}", secrets::instances_need(sealed.key_id.as_str(), "it")));
     text.push_str(&format!("\nnext: kommuneklient credential test {user}"));
     Ok(Changed {
         user: user.to_owned(),
@@ -298,18 +299,18 @@ pub(crate) async fn remove(
             REMOVE,
             format!("there is no service account {user}; see kommuneklient credential list"),
         )),
-        Removal::Carries(groups) => Err(failed(
-            REMOVE,
-            format!(
-                "{user} carries {}; give --force to remove it all the same, and other accounts take its mailboxes as far as they have room",
-                affinity_groups(groups)
-            ),
-        )),
+        Removal::Carries(groups) => {
+            let rows = store.credentials().await.map_err(stored("load the service accounts"))?;
+            let others: Vec<&str> =
+                rows.iter().filter(|row| !is_named(row, user)).map(|row| row.user_name.as_str()).collect();
+            Err(failed(REMOVE, carries(user, groups, &others, config.exchange.user.is_some())))
+        }
         Removal::Removed { groups } => {
             let fields = json!({ "user": user, "groups": groups });
             super::record(store, by, "credential remove", fields).await;
             let left = store.credentials().await.map_err(stored("load the service accounts"))?;
-            let text = removed(user, groups, left.is_empty(), config.exchange.user.is_some());
+            let others: Vec<&str> = left.iter().map(|row| row.user_name.as_str()).collect();
+            let text = removed(user, groups, &others, config.exchange.user.is_some());
             Ok(Changed { user: user.to_owned(), done: "removed", number: None, key_id: None, groups, text })
         }
     }
@@ -320,13 +321,41 @@ fn affinity_groups(count: u64) -> String {
     format!("{count} affinity group{}", if count == 1 { "" } else { "s" })
 }
 
-/// What the removal of an account with so many groups means: only where another account is left may that take its mailboxes.
-fn removed(user: &str, groups: u64, was_last: bool, is_configured: bool) -> String {
+/// Why an account with so many groups is not removed without more, and what would become of its mailboxes.
+fn carries(user: &str, groups: u64, others: &[&str], is_configured: bool) -> String {
+    let then = match (others.is_empty(), is_configured) {
+        (false, _) => format!("then {}", takers(others)),
+        (true, true) => "it is the last: exchange.user of the configuration then takes its mailboxes as far as it has room".to_owned(),
+        (true, false) => {
+            "it is the last: no mailbox can be listened to then until another is added".to_owned()
+        }
+    };
+    format!("{user} carries {}; give --force to remove it all the same; {then}", affinity_groups(groups))
+}
+
+/// Most accounts that are named.
+const NAMED_MAX: usize = 5;
+
+/// Which accounts take the mailboxes of one that goes.
+fn takers(others: &[&str]) -> String {
+    let named = others[..others.len().min(NAMED_MAX)].join(", ");
+    let (more, have) = match (others.len().saturating_sub(NAMED_MAX), others.len()) {
+        (0, 1) => (String::new(), "it has"),
+        (0, _) => (String::new(), "they have"),
+        (more, _) => (format!(" and {more} more"), "they have"),
+    };
+    format!("its mailboxes go to {named}{more} as far as {have} room")
+}
+
+/// What the removal of an account with so many groups means: only where others are left may these take its mailboxes.
+fn removed(user: &str, groups: u64, others: &[&str], is_configured: bool) -> String {
     let mailboxes =
         if groups > 0 { format!("the mailboxes of its {}", affinity_groups(groups)) } else { String::new() };
-    match (was_last, groups, is_configured) {
+    match (others.is_empty(), groups, is_configured) {
         (false, 0, _) => format!("removed {user}"),
-        (false, ..) => format!("removed {user}; {mailboxes} go to other accounts as far as they have room"),
+        (false, ..) => {
+            format!("removed {user}, which carried {}; {}", affinity_groups(groups), takers(others))
+        }
         (true, 0, true) => {
             format!("removed {user}\nit was the last: exchange.user of the configuration is used from now on")
         }

@@ -10,6 +10,7 @@ use store::set_aside::{SetAsideFilter, SetAsideKey, SetAsidePage, StopReason, St
 use store::withheld::WithheldRun;
 
 use super::show::{counted_in, hanging, moment, table_in, terminal, times};
+use super::unused::{self, Unused};
 use super::{CommandError, Desk, set_aside, withheld};
 use crate::cli::tools::DiffArgs;
 use crate::texts::{Language, Text, diff as t, words as w};
@@ -116,10 +117,13 @@ impl Withheld {
 /// Most appointments that are named which Planner refused or which were set aside.
 const STOPPED_TOLD: u32 = 10;
 
-/// Appointments that are not sent any more as decided: Planner does not hold what it should, and nothing is tried.
+/// Appointments that are not sent any more as decided, and notifications that are not tried any more: Planner does not hold
+/// what it should, perhaps, and nothing is done about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Stopped {
     count: StoppedCount,
+    /// Notifications that were set aside: what they tell of was not decided.
+    notifications: u64,
     /// The first of them.
     keys: Vec<SetAsideKey>,
 }
@@ -129,11 +133,12 @@ impl Stopped {
         let count = desk.store.stopped(scope).await?;
         let filter = SetAsideFilter { scope: scope.clone(), refused: true };
         let page = SetAsidePage { after: None, limit: STOPPED_TOLD };
-        Ok(Self { count, keys: desk.store.set_aside_keys(&filter, &page).await?.keys })
+        let notifications = desk.store.set_aside_notification_count(scope).await?;
+        Ok(Self { count, notifications, keys: desk.store.set_aside_keys(&filter, &page).await?.keys })
     }
 
     const fn is_empty(&self) -> bool {
-        self.count.set_aside + self.count.refused == 0
+        self.count.set_aside + self.count.refused + self.notifications == 0
     }
 
     /// What is said of them, if there are any.
@@ -147,7 +152,8 @@ impl Stopped {
         };
         let refused = told(self.count.refused, t::ONE_REFUSED, t::REFUSED, &refused);
         let aside = told(self.count.set_aside, t::ONE_ASIDE, t::ASIDE, &aside);
-        refused.into_iter().chain(aside).collect()
+        let notifications = told(self.notifications, t::ONE_NOTIFICATION_ASIDE, t::NOTIFICATIONS_ASIDE, &[]);
+        refused.into_iter().chain(aside).chain(notifications).collect()
     }
 
     /// For programs.
@@ -155,6 +161,7 @@ impl Stopped {
         json!({
             "refused": self.count.refused,
             "set_aside": self.count.set_aside,
+            "notifications": self.notifications,
             "appointments": self.keys.iter().map(set_aside::key_value).collect::<Vec<_>>(),
         })
     }
@@ -164,18 +171,34 @@ impl Stopped {
 const EXPLAIN: &str = "kommuneklient explain";
 
 /// What is said where there is no difference to be sent.
-const fn none_to_send(withheld: &Withheld, stopped: &Stopped) -> Text {
-    if withheld.deletions > 0 || !stopped.is_empty() { t::NOTHING_NOW } else { t::NOTHING }
+const fn none_to_send(withheld: &Withheld, stopped: &Stopped, unused: Option<&Unused>) -> Text {
+    match withheld.deletions > 0 || !stopped.is_empty() || unused.is_some() {
+        true => t::NOTHING_NOW,
+        false => t::NOTHING,
+    }
+}
+
+/// Why the one mailbox that is asked about is not in use, where it is not.
+///
+/// # Errors
+/// It is no resource here, or the database failed.
+async fn unused_one(desk: &Desk, scope: &Scope) -> Result<Option<Unused>, CommandError> {
+    let Scope::One(mail) = scope else { return Ok(None) };
+    match unused::why(&desk.store, mail).await? {
+        Some(unused) if !unused.is_resource() => Err(unused.refusal(mail)),
+        unused => Ok(unused),
+    }
+}
+
+/// What is said of one that is not in use.
+fn unused_text(mail: &str, unused: &Unused, language: Language) -> String {
+    t::UNUSED.fill(language, &[("mailbox", &mail), ("why", &unused.text(language))])
 }
 
 /// Shows the differences.
 pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError> {
     let scope = args.mailbox.clone().map_or(Scope::All, Scope::One);
-    if let Scope::One(mail) = &scope
-        && desk.store.resource_row(mail).await?.is_none()
-    {
-        return Err(CommandError::UnknownMailbox { mail: mail.to_string() });
-    }
+    let unused = unused_one(&desk, &scope).await?;
     let sending = Sending::now(&desk).await?;
     let page = desk.store.unsent(&scope, args.limit).await?;
     let withheld = Withheld::of(&withheld::waiting_of(&desk, &scope).await?);
@@ -188,6 +211,7 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
         "total": page.total,
         "withheld": { "deletions": withheld.deletions, "runs": withheld.runs },
         "stopped": stopped.value(),
+        "not_in_use": unused.as_ref().map(Unused::value),
         "complete": page.total <= page.keys.len() as u64,
         "appointments": page.keys.iter().map(|key| value(key, &sending)).collect::<Vec<_>>(),
     });
@@ -195,11 +219,14 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
         let language = desk.language;
         let headings = [w::MAILBOX, t::WOULD, w::START, w::END, t::PLANNER_HOLDS, t::WAITS_FOR, w::ORIGIN_ID];
         let rows = page.keys.iter().map(|key| row(key, &sending, language)).collect();
-        let none = none_to_send(&withheld, &stopped);
+        let none = none_to_send(&withheld, &stopped, unused.as_ref());
         let mut lines = vec![table_in(language, &headings, rows, none)];
         if page.total > page.keys.len() as u64 {
             lines.push(t::MORE.fill(language, &[("n", &page.keys.len()), ("all", &page.total)]));
         }
+        lines.extend(
+            scope.mail().zip(unused.as_ref()).map(|(mail, unused)| unused_text(mail, unused, language)),
+        );
         lines.extend(withheld.text(language));
         lines.extend(stopped.texts(language));
         lines.extend(sending.remarks().into_iter().map(|text| text.say(language).to_owned()));
@@ -384,12 +411,13 @@ mod tests {
         };
         let none = Stopped::default();
         assert!(none.texts(Language::En).is_empty());
-        assert_eq!(none_to_send(&Withheld::default(), &none), t::NOTHING);
+        assert_eq!(none_to_send(&Withheld::default(), &none, None), t::NOTHING);
         let refused = Stopped {
             count: StoppedCount { set_aside: 0, refused: 1 },
             keys: vec![key("U1", StopReason::Refused(1))],
+            ..Stopped::default()
         };
-        assert_eq!(none_to_send(&Withheld::default(), &refused), t::NOTHING_NOW);
+        assert_eq!(none_to_send(&Withheld::default(), &refused, None), t::NOTHING_NOW);
         assert_eq!(
             refused.texts(Language::En),
             [
@@ -399,6 +427,7 @@ mod tests {
         let both = Stopped {
             count: StoppedCount { set_aside: 2, refused: 1 },
             keys: vec![key("U1", StopReason::Refused(1)), key("U2", StopReason::SetAside("why".into()))],
+            ..Stopped::default()
         };
         assert_eq!(
             both.texts(Language::Da),
@@ -410,6 +439,32 @@ mod tests {
         let value = both.value();
         assert_eq!((&value["refused"], &value["set_aside"]), (&json!(1), &json!(2)));
         assert_eq!(value["appointments"][1]["origin_id"], "U2");
+    }
+
+    /// Regression: "Planner holds what it should" was said while notifications were set aside, so that what they told of was
+    /// never decided.
+    #[test]
+    fn notifications_that_were_set_aside_are_told() {
+        let stopped = |notifications| Stopped { notifications, ..Stopped::default() };
+        assert_eq!(none_to_send(&Withheld::default(), &stopped(1), None), t::NOTHING_NOW);
+        let (one, many) = (stopped(1).texts(Language::En).concat(), stopped(2).texts(Language::Da).concat());
+        assert!(one.starts_with("1 notification is set aside") && one.ends_with(" set-aside list"), "{one}");
+        assert!(many.starts_with("2 notifikationer er lagt til side"), "{many}");
+        assert_eq!(stopped(2).value()["notifications"], 2);
+    }
+
+    /// Regression: of a mailbox that is not in use it was said that Planner holds what it should.
+    #[test]
+    fn of_a_mailbox_that_is_not_in_use_it_is_told_why() {
+        let unused =
+            Unused::Dropped { since: Timestamp::UNIX_EPOCH, reason: Some("P-NonWhitelist".to_owned()) };
+        let none = none_to_send(&Withheld::default(), &Stopped::default(), Some(&unused));
+        assert_eq!(none, t::NOTHING_NOW);
+        let english = unused_text("a@x.dk", &unused, Language::En);
+        assert!(english.starts_with("a@x.dk: not in use since "), "{english}");
+        assert!(english.contains("not on the whitelist (P-NonWhitelist). "), "{english}");
+        let danish = unused_text("a@x.dk", &unused, Language::Da);
+        assert!(danish.starts_with("a@x.dk: ikke i brug siden "), "{danish}");
     }
 
     /// "its turn" is said only where nothing else keeps it; tables and programs are told the same.

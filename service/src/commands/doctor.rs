@@ -1,15 +1,19 @@
 //! `doctor`: is the installation ready (the guide's appendix G), or why are the appointments of a mailbox not in step
 //! (appendix I)? Step by step, each with a verdict, what it rests on, and what to do.
 //!
-//! Nothing is changed, and Planner is not called: whether it can be reached is tried by opening a connection alone.
+//! Nothing is changed, and Planner is not called: whether it can be reached is tried by opening a connection alone (to the
+//! proxy, where one of the environment is for it), and
+//! whether calls to it and to Exchange work the log of calls, the streams and the alerts that stand tell (module `calls`).
 //! Some steps only a person can answer. Where the database cannot be had, that is one failed step, and those that need
 //! none are gone through all the same.
 
+mod calls;
 #[cfg(test)]
 mod guide;
 mod host;
 mod mailbox;
 mod ready;
+mod way;
 
 use std::cell::Cell;
 use std::fmt::Display;

@@ -3,12 +3,14 @@
 use calendar::MailAddress;
 use serde_json::{Value, json};
 use store::erasure::{self, Erasure};
+use store::inspect::Tombstone;
+use store::resource_list::lists::ListEntry;
 
 use super::error::Consequence;
-use super::show::{counted_in, table_in};
-use super::{CommandError, Desk, confirm};
+use super::show::{counted_in, moment, table_in};
+use super::{CommandError, Desk, confirm, mailbox};
 use crate::cli::tools::EraseArgs;
-use crate::texts::{Language, erase as t, words as w};
+use crate::texts::{Language, erase as t, lists as l, words as w};
 
 /// Erases a mailbox, or says what that would remove.
 pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandError> {
@@ -18,13 +20,16 @@ pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandErr
     }
     let (now, language) = (desk.now(), desk.language);
     let would = desk.store.erase(mail, &by, args.leave_in_planner, false, now).await?;
-    if would.rows.is_empty() && !args.even_if_unknown && desk.store.tombstone(mail).await?.is_none() {
+    let before = desk.store.tombstone(mail).await?;
+    if would.rows.is_empty() && !args.even_if_unknown && before.is_none() {
         return Err(CommandError::NothingKnown { mail: mail.to_string() });
     }
     if args.dry_run {
         let obstacles = obstacles(mail, &would, args.leave_in_planner);
-        desk.answer(&rehearsed(&would, &obstacles), || {
-            let told = format!("{}\n{}", t::WOULD.say(language), text(&would, language));
+        let answer = after(rehearsed(&would, &obstacles), before.as_ref());
+        desk.answer(&answer, || {
+            let head = head(mail, before.as_ref(), false, language);
+            let told = format!("{head}\n{}", text(&would, language));
             match refused(&obstacles, language) {
                 Some(refused) => format!("{told}\n\n{refused}"),
                 None => told,
@@ -44,11 +49,30 @@ pub(crate) async fn erase(desk: Desk, args: &EraseArgs) -> Result<(), CommandErr
     let mark = hex::encode(&erasure::hash(mail)[..4]);
     let rows: u64 = done.rows.iter().map(|(_, count)| count).sum();
     desk.record(&by, "erase", json!({ "address_sha256_begins": mark, "rows": rows })).await;
-    desk.answer(&value(&done), || {
-        let head = t::DONE.fill(language, &[("mailbox", mail)]);
+    desk.answer(&after(value(&done), before.as_ref()), || {
+        let head = head(mail, before.as_ref(), true, language);
         format!("{head}\n{}\n\n{}", text(&done, language), t::ELSEWHERE.say(language))
     });
     Ok(())
+}
+
+/// What is said above what was removed, or in a rehearsal would be; of one that was erased `before`, by whom and when.
+fn head(mail: &MailAddress, before: Option<&Tombstone>, done: bool, language: Language) -> String {
+    match (before, done) {
+        (None, true) => t::DONE.fill(language, &[("mailbox", mail)]),
+        (None, false) => t::WOULD.say(language).to_owned(),
+        (Some(before), _) => {
+            let text = if done { t::DONE_AGAIN } else { t::WOULD_AGAIN };
+            text.fill(language, &[("mailbox", mail), ("at", &moment(before.at)), ("by", &before.by)])
+        }
+    }
+}
+
+/// Adds to an answer for programs by whom and when it was erased before, if it was.
+fn after(mut value: Value, before: Option<&Tombstone>) -> Value {
+    value["erased_before"] =
+        before.map_or(Value::Null, |before| json!({ "at": before.at.to_string(), "by": before.by }));
+    value
 }
 
 /// Refuses by the first of the [`obstacles`].
@@ -93,11 +117,21 @@ async fn undo(desk: &Desk, mail: &MailAddress, by: &str) -> Result<(), CommandEr
     if undone {
         desk.record(by, "erase --undo", json!({ "mailbox": mail.as_str() })).await;
     }
-    desk.answer(&json!({ "mailbox": mail.as_str(), "undone": undone }), || {
-        let outcome = if undone { t::UNDONE } else { t::NOT_ERASED };
-        outcome.fill(desk.language, &[("mailbox", mail)])
-    });
+    let blocked = desk.store.blocked(mail).await?;
+    let value = json!({ "mailbox": mail.as_str(), "undone": undone, "blocked": blocked.is_some() });
+    desk.answer(&value, || undone_text(mail, undone, blocked.as_ref(), desk.language));
     Ok(())
+}
+
+fn undone_text(mail: &MailAddress, undone: bool, blocked: Option<&ListEntry>, language: Language) -> String {
+    match (undone, blocked) {
+        (false, _) => t::NOT_ERASED.fill(language, &[("mailbox", mail)]),
+        (true, None) => t::UNDONE.fill(language, &[("mailbox", mail)]),
+        (true, Some(blocked)) => {
+            let why = mailbox::blocked_text(blocked, l::BLOCKED_BY, language);
+            t::UNDONE_BLOCKED.fill(language, &[("mailbox", mail), ("why", &why)])
+        }
+    }
 }
 
 /// Asks a person; where there is none, nobody is sure.
@@ -126,7 +160,49 @@ fn value(erasure: &Erasure) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+
+    /// Regression: who erased again was told, and written down, as if nobody had before.
+    #[test]
+    fn of_one_that_was_erased_before_it_is_told_by_whom_and_when() {
+        let mail = MailAddress::parse("anna@x.dk").unwrap();
+        let first = Tombstone { at: Timestamp::UNIX_EPOCH, by: "kim".into() };
+        for done in [true, false] {
+            let told = head(&mail, Some(&first), done, Language::En);
+            let words = format!("anna@x.dk is erased already, {} by kim", moment(first.at));
+            assert!(told.starts_with(&words), "{told}");
+            assert!(!head(&mail, None, done, Language::En).contains("already"));
+            let danish = head(&mail, Some(&first), done, Language::Da);
+            assert!(
+                danish.starts_with("anna@x.dk er allerede slettet, ") && danish.contains(" af kim"),
+                "{danish}"
+            );
+        }
+        assert_eq!(after(json!({}), Some(&first))["erased_before"]["by"], "kim");
+        assert_eq!(after(json!({}), None)["erased_before"], Value::Null);
+    }
+
+    /// Regression: a blocked mailbox was said to come back with the next list.
+    #[test]
+    fn who_is_blocked_stays_so_when_an_erasure_is_undone() {
+        let mail = MailAddress::parse("anna@x.dk").unwrap();
+        let blocked = ListEntry {
+            mail: "anna@x.dk".into(),
+            reason: Some("has left".into()),
+            added_by: "kim".into(),
+            added_at: Timestamp::UNIX_EPOCH,
+            in_use: None,
+        };
+        let told = undone_text(&mail, true, Some(&blocked), Language::En);
+        assert!(told.contains("blocked by kim") && told.contains("mailbox unblock anna@x.dk"), "{told}");
+        assert!(!told.contains("resources refresh"), "{told}");
+        let free = undone_text(&mail, true, None, Language::En);
+        assert!(free.contains("resources refresh") && !free.contains("blocked"), "{free}");
+        let none = undone_text(&mail, false, Some(&blocked), Language::Da);
+        assert_eq!(none, "anna@x.dk var ikke slettet");
+    }
 
     /// Regression: a rehearsal named the first obstacle alone, so that the next came to light only after it was cleared.
     #[test]

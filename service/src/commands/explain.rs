@@ -5,7 +5,7 @@
 
 mod words;
 
-use calendar::Window;
+use calendar::{MailAddress, Window};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::inspect::{Entry, History, HistoryQuery, KeyState, Planner};
@@ -48,6 +48,8 @@ pub(crate) async fn explain(desk: Desk, args: &ExplainArgs) -> Result<(), Comman
             Some(key) => words::standing(key, &facts, &present, Language::En),
         });
     }
+    let aside = facts.counts.notifications_set_aside;
+    value["notifications_set_aside"] = json!(aside);
     value["dry_run"] = json!(sending.dry_run);
     value["planner_failure"] = sending.failure_value();
     desk.answer(&value, || {
@@ -64,9 +66,17 @@ pub(crate) async fn explain(desk: Desk, args: &ExplainArgs) -> Result<(), Comman
             (Some(_), None) => words::unknown(&present, &calendar.busy_statuses, language),
             (Some(_), Some(key)) => words::standing(key, &facts, &present, language),
         };
-        format!("{text}\n\n{}", t::NOW.fill(language, &[("state", &now)]))
+        let now = t::NOW.fill(language, &[("state", &now)]);
+        let aside = set_aside(aside, mail, language);
+        [text, String::new(), now].into_iter().chain(aside).collect::<Vec<_>>().join("\n")
     });
     Ok(())
+}
+
+/// What is said of notifications of the mailbox that were set aside, however long ago, if there are any.
+fn set_aside(count: u64, mail: &MailAddress, language: Language) -> Option<String> {
+    let text = if count == 1 { t::ONE_NOTIFICATION_ASIDE } else { t::NOTIFICATIONS_ASIDE };
+    (count > 0).then(|| text.fill(language, &[("n", &count), ("mailbox", mail)]))
 }
 
 /// What is said above a story of which earlier entries were left out.
@@ -121,5 +131,17 @@ mod tests {
         };
         assert_eq!(left_out(&story(4), 4), t::MORE);
         assert_eq!(left_out(&story(5), 4), t::MORE_AND_DECISION);
+    }
+
+    /// Regression: a notification that was set aside before the days that are told was told nowhere.
+    #[test]
+    fn notifications_that_were_set_aside_are_told_below_every_story() {
+        let mail = MailAddress::parse("a@x.dk").unwrap();
+        assert_eq!(set_aside(0, &mail, Language::En), None);
+        let one = set_aside(1, &mail, Language::En).unwrap();
+        assert!(one.starts_with("1 notification of it is set aside"), "{one}");
+        assert!(one.ends_with("kommuneklient set-aside list --mailbox a@x.dk"), "{one}");
+        let many = set_aside(3, &mail, Language::Da).unwrap();
+        assert!(many.starts_with("3 notifikationer for den er lagt til side"), "{many}");
     }
 }

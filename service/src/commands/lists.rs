@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use calendar::MailAddress;
 use serde_json::{Value, json};
 use store::StoreError;
+use store::inspect::Tombstone;
 use store::resource_list::lists::{Edited, ListEdit, ListEntry};
 
 use super::error::Consequence;
 use super::show::{counted_in, moment, table_in};
+use super::unused::Unused;
 use super::{CommandError, Desk, confirm, mailbox};
 use crate::cli::operators::{BlacklistAddArgs, BlacklistRemoveArgs, WhitelistArgs, Who};
 use crate::texts::{Language, Text, lists as l, mailbox as t, words as w};
@@ -17,11 +19,21 @@ use crate::texts::{Language, Text, lists as l, mailbox as t, words as w};
 pub(crate) async fn whitelist(desk: Desk) -> Result<(), CommandError> {
     let entries = desk.store.whitelist().await?;
     let blocked = blocked_by_address(&desk).await?;
-    let state = |entry: &ListEntry| match (blocked.get(&normal(&entry.mail)), entry.in_use) {
-        (Some(blocked), _) => mailbox::blocked_text(blocked, l::BLOCKED_BY, desk.language),
-        (None, Some(true)) => l::IN_USE.say(desk.language).to_owned(),
-        (None, Some(false)) => l::NOT_IN_USE.say(desk.language).to_owned(),
-        (None, None) => l::NEVER_LISTED.say(desk.language).to_owned(),
+    let unlisted = entries.iter().filter(|entry| entry.in_use.is_none());
+    let unlisted: Vec<String> = unlisted.map(|entry| normal(&entry.mail)).collect();
+    let unlisted: Vec<&str> = unlisted.iter().map(String::as_str).collect();
+    let erased = desk.store.tombstones(&unlisted).await?;
+    let state = |entry: &ListEntry| {
+        let mail = normal(&entry.mail);
+        if let Some(tombstone) = erased.get(&mail) {
+            return Unused::Erased(tombstone.clone()).text(desk.language);
+        }
+        match (blocked.get(&mail), entry.in_use) {
+            (Some(blocked), _) => mailbox::blocked_text(blocked, l::BLOCKED_BY, desk.language),
+            (None, Some(true)) => l::IN_USE.say(desk.language).to_owned(),
+            (None, Some(false)) => l::NOT_IN_USE.say(desk.language).to_owned(),
+            (None, None) => l::NEVER_LISTED.say(desk.language).to_owned(),
+        }
     };
     show(&desk, &entries, state, l::WHITELIST_EMPTY);
     Ok(())
@@ -73,16 +85,19 @@ fn show(desk: &Desk, entries: &[ListEntry], state: impl Fn(&ListEntry) -> String
 }
 
 /// The lines that say of each of these mailboxes that it was erased, where it was; and their addresses.
-async fn erased(desk: &Desk, mailboxes: &[MailAddress]) -> Result<Vec<(String, String)>, CommandError> {
-    let mut lines = Vec::new();
-    for mail in mailboxes {
-        if let Some(tombstone) = desk.store.tombstone(mail).await? {
-            let values: [(&str, &dyn std::fmt::Display); 3] =
-                [("mailbox", mail), ("at", &moment(tombstone.at)), ("by", &tombstone.by)];
-            lines.push((mail.to_string(), l::ERASED.fill(desk.language, &values)));
-        }
-    }
-    Ok(lines)
+pub(super) async fn erased(
+    desk: &Desk,
+    mailboxes: &[MailAddress],
+) -> Result<Vec<(String, String)>, CommandError> {
+    let addresses: Vec<&str> = mailboxes.iter().map(MailAddress::as_str).collect();
+    let tombstones = desk.store.tombstones(&addresses).await?;
+    let line = |(mail, tombstone): (String, Tombstone)| {
+        let values: [(&str, &dyn std::fmt::Display); 3] =
+            [("mailbox", &mail), ("at", &moment(tombstone.at)), ("by", &tombstone.by)];
+        let line = l::ERASED.fill(desk.language, &values);
+        (mail, line)
+    };
+    Ok(tombstones.into_iter().map(line).collect())
 }
 
 /// Adds to an answer which of its mailboxes were erased, if any.
@@ -189,7 +204,11 @@ async fn whitelist_edited(
     desk.answer(&value, || {
         let language = desk.language;
         let mut text = edit_text(&edit, if adds { l::ADDED } else { l::REMOVED }, absent, language);
-        let unlisted = unlisted.iter().filter(|mail| erased.iter().all(|(gone, _)| gone != *mail));
+        // Planner's list passes over who was erased or is blocked: of them nobody knows
+        let is_other = |mail: &str, others: &[(String, String)]| {
+            others.iter().all(|(other, _)| normal(other) != normal(mail))
+        };
+        let unlisted = unlisted.iter().filter(|mail| is_other(mail, &erased) && is_other(mail, &blocked));
         for mail in unlisted {
             text.push_str(&format!("\n{}", l::UNLISTED.fill(language, &[("mailbox", mail)])));
         }

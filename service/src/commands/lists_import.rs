@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::Read;
 
+use calendar::MailAddress;
 use serde_json::json;
 use store::resource_list::import::{ListImport, ListImportEnd, ListImported};
 
 use super::error::{Consequence, rows_told};
 use super::show::counted_in;
-use super::{CommandError, Desk, confirm};
+use super::{CommandError, Desk, confirm, lists};
 use crate::cli::ListsImportArgs;
 use crate::lists_file::{self, FILE_BYTES_MAX, Lists, Reading};
 use crate::texts::{Language, lists as t, refusals};
@@ -54,6 +55,8 @@ pub(crate) async fn import(desk: Desk, args: &ListsImportArgs) -> Result<(), Com
         });
         desk.record(&by, "lists import", fields).await;
     }
+    let addresses: Vec<MailAddress> = addresses(&lists);
+    let erased = lists::erased(&desk, &addresses).await?;
     let answer = json!({
         "dry_run": rehearsed,
         "whitelisted": done.whitelisted,
@@ -67,8 +70,23 @@ pub(crate) async fn import(desk: Desk, args: &ListsImportArgs) -> Result<(), Com
         "repeated": lists.repeated,
         "invalid": lists.invalid,
     });
-    desk.answer(&answer, || text(&lists, &done, rehearsed, args.skip_invalid, desk.language));
+    desk.answer(&lists::with_erased(answer, &erased), || {
+        let text = text(&lists, &done, rehearsed, args.skip_invalid, desk.language);
+        with_erased(text, &erased, desk.language)
+    });
     if rehearsed { would_pass(&lists, &done, args) } else { Ok(()) }
+}
+
+/// All addresses of the import.
+fn addresses(lists: &Lists) -> Vec<MailAddress> {
+    let white = lists.whitelist.iter().map(|(mail, _)| mail);
+    white.chain(lists.blacklist.iter().map(|(mail, _)| mail)).cloned().collect()
+}
+
+/// The text, and below it what is said of those that were erased, one a line; of many the first.
+fn with_erased(text: String, erased: &[(String, String)], language: Language) -> String {
+    let said: Vec<String> = erased.iter().map(|(_, line)| line.clone()).collect();
+    std::iter::once(text).chain(named(&said, language)).collect::<Vec<_>>().join("\n")
 }
 
 /// Passes where the import that was rehearsed would be done: a rehearsal ends with the same status.
@@ -102,7 +120,7 @@ fn read(args: &ListsImportArgs) -> Result<Lists, CommandError> {
     lists_file::read(&bytes, reading).map_err(|why| CommandError::ListsFile { file: name(), why })
 }
 
-/// These addresses, one a line; of many the first.
+/// These addresses, or what is said of them, one a line; of many the first.
 fn named(addresses: &[String], language: Language) -> Vec<String> {
     let mut lines: Vec<String> =
         addresses.iter().take(ADDRESSES_TOLD).map(|address| format!("  {address}")).collect();
@@ -170,5 +188,11 @@ mod tests {
         let told = text(&lists, &done, true, false, Language::Da);
         assert!(told.contains("1 adresse har aldrig været på Planners liste"), "{told}");
         assert!(told.ends_with("\n  m00@x.dk"), "{told}");
+        // who was erased is told as such, and of many the first
+        let erased = vec![("m00@x.dk".to_owned(), "the data of m00@x.dk was erased".to_owned()); 21];
+        let told = with_erased("head".to_owned(), &erased, Language::En);
+        assert!(told.starts_with("head\n  the data of m00@x.dk was erased\n"), "{told}");
+        assert_eq!(told.lines().count(), 22, "{told}");
+        assert_eq!(with_erased("head".to_owned(), &[], Language::En), "head");
     }
 }

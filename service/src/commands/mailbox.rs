@@ -9,6 +9,7 @@ use store::resource_list::withdrawal::Withdrawal;
 
 use super::diff::Sending;
 use super::show::{counted_in, maybe, moment, pairs};
+use super::unused::{self, Unused};
 use super::{CommandError, Desk, lists, resources, stored, stream};
 use crate::cli::tools::{
     MailboxAllowArgs, MailboxBlockArgs, MailboxListArgs, MailboxShowArgs, MailboxUnblockArgs,
@@ -17,7 +18,7 @@ use crate::texts::{Language, Text, lists as l, mailbox as t, words as w};
 
 /// Shows mailboxes.
 pub(crate) async fn list(desk: Desk, args: &MailboxListArgs) -> Result<(), CommandError> {
-    resources::list_where(desk, |row, streams| match (args.failing, args.unused) {
+    resources::list_where(desk, !args.failing, |row, streams| match (args.failing, args.unused) {
         (true, _) => resources::is_failing(row, streams),
         (false, true) => row.deleted_date.is_some(),
         (false, false) => true,
@@ -91,9 +92,10 @@ pub(crate) async fn allow(desk: Desk, args: &MailboxAllowArgs) -> Result<(), Com
     let fields = json!({ "mailbox": mail.as_str(), "reason": args.reason, "dropped": edit.dropped });
     desk.record(&by, "mailbox allow", fields).await;
     let language = desk.language;
-    let state = facts.as_ref();
-    let state =
-        state.map_or_else(|| t::NEVER_LISTED.say(language).to_owned(), |facts| state_of(facts, language));
+    let state = match &facts {
+        Some(facts) => state_of(facts, language),
+        None => unused::why(&desk.store, mail).await?.unwrap_or(Unused::NeverListed).text(language),
+    };
     let value = json!({
         "mailbox": mail.as_str(), "new": edit.entries > 0, "dropped": edit.dropped, "revived": edit.revived,
         "in_use": facts.as_ref().map(|facts| facts.deleted_date.is_none()),
@@ -118,8 +120,9 @@ pub(crate) async fn show(desk: Desk, args: &MailboxShowArgs) -> Result<(), Comma
         desk.answer(&value(&facts), || text(&facts, desk.language));
         return Ok(());
     }
-    let Some(blocked) = desk.store.blocked(mail).await? else {
-        return Err(unknown(&desk, mail).await?);
+    let blocked = match unused::why(&desk.store, mail).await?.unwrap_or(Unused::NeverListed) {
+        Unused::Blocked(blocked) => blocked,
+        other => return Err(other.refusal(mail)),
     };
     let value = json!({
         "mailbox": mail.as_str(), "in_use": false, "listed_since": Value::Null,
@@ -147,14 +150,7 @@ pub(super) fn blocked_text(blocked: &ListEntry, text: Text, language: Language) 
 
 /// Why nothing is known of a mailbox.
 pub(crate) async fn unknown(desk: &Desk, mail: &MailAddress) -> Result<CommandError, CommandError> {
-    let mailbox = mail.to_string();
-    if let Some(tombstone) = desk.store.tombstone(mail).await? {
-        return Ok(CommandError::Erased { mail: mailbox, at: moment(tombstone.at), by: tombstone.by });
-    }
-    Ok(match desk.store.blocked(mail).await? {
-        Some(blocked) => CommandError::blocked(mail, blocked),
-        None => CommandError::UnknownMailbox { mail: mailbox },
-    })
+    Ok(unused::why(&desk.store, mail).await?.unwrap_or(Unused::NeverListed).refusal(mail))
 }
 
 /// In use, blocked or not in use, and why.

@@ -10,7 +10,7 @@ use store::operations::{Operation, OperationKind, Progress, Scope};
 
 use super::diff::{self, Sending};
 use super::show::{counted_in, moment, table_in, terminal};
-use super::{CommandError, Desk, LOOK_EVERY, stored};
+use super::{CommandError, Desk, LOOK_EVERY, stored, withheld as runs};
 use crate::acts::{self, state, value, words};
 use crate::cli::operators::{AskArgs, Follow, Who};
 use crate::texts::{Language, Text, operations as t, withheld, words as w};
@@ -55,13 +55,36 @@ async fn begin(
     if acts::is_void(&operation, &progress) {
         return Err(CommandError::CameToNothing { id: operation.id, unused: progress.unused });
     }
-    desk.answer(&value(&operation, &progress), || {
+    let withheld = deletions_withheld(&desk, kind, &scope).await?;
+    let mut told = value(&operation, &progress);
+    if withheld > 0 {
+        told["withheld"] = json!(withheld);
+    }
+    desk.answer(&told, || {
         let outcome = outcome(&progress, language).map(|text| format!(": {text}")).unwrap_or_default();
         let of = meant(&operation, &progress, language);
         let what = words(kind).say(language);
-        t::IS_DONE.fill(language, &[("id", &operation.id), ("what", &what), ("of", &of)]) + &outcome
+        t::IS_DONE.fill(language, &[("id", &operation.id), ("what", &what), ("of", &of)])
+            + &outcome
+            + &withheld_line(withheld, language)
     });
     Ok(())
+}
+
+/// How many deletions of these mailboxes wait for somebody who decides after an operation that may have withheld some.
+async fn deletions_withheld(desk: &Desk, kind: OperationKind, scope: &Scope) -> Result<u64, CommandError> {
+    if !matches!(kind, OperationKind::FullPull | OperationKind::Comparison) {
+        return Ok(0);
+    }
+    Ok(runs::waiting_of(desk, scope).await?.iter().map(|run| u64::from(run.remaining)).sum())
+}
+
+/// Tells of them on a line of its own; nothing where there are none.
+fn withheld_line(deletions: u64, language: Language) -> String {
+    if deletions == 0 {
+        return String::new();
+    }
+    format!("\n{}", counted_in(language, deletions, t::ONE_WITHHELD, t::WITHHELD))
 }
 
 /// Follows an operation until it is done.
@@ -70,7 +93,8 @@ async fn wait_for(desk: &Desk, operation: &Operation, timeout: Duration) -> Resu
     let mut follower = Follower::new(desk.language);
     loop {
         let progress = desk.store.operation_progress(operation).await?;
-        follower.show(&progress);
+        let held = held(operation, &progress, &Sending::now(desk).await?);
+        follower.show(&progress, held.map(|(_, words)| words));
         if progress.is_done() {
             return Ok(progress);
         }
@@ -105,8 +129,8 @@ impl Follower {
         Self { bar, last: String::new(), language }
     }
 
-    fn show(&mut self, progress: &Progress) {
-        let text = keeps(progress, self.language);
+    fn show(&mut self, progress: &Progress, held: Option<Text>) {
+        let text = keeps(progress, held, self.language);
         match &self.bar {
             Some(bar) => {
                 bar.set_length(progress.of);
@@ -142,14 +166,18 @@ fn outcome(progress: &Progress, language: Language) -> Option<String> {
     )
 }
 
-/// The first thing that keeps it, in words.
-fn keeps(progress: &Progress, language: Language) -> String {
-    let outcome = outcome(progress, language).filter(|_| !progress.is_done());
+/// How it stands while it is not done, in words: what came of it so far, and the first thing that keeps it, which is
+/// what a mailbox waits for, or else what holds all of them.
+fn keeps(progress: &Progress, held: Option<Text>, language: Language) -> String {
+    if progress.is_done() {
+        return String::new();
+    }
     let reason = progress
         .waiting
         .iter()
         .find_map(|one| Some(format!("{}: {}", one.mail, reason(one.reason.as_ref()?, language))));
-    outcome.or(reason).unwrap_or_default()
+    let kept = reason.or_else(|| held.map(|words| words.say(language).to_owned()));
+    outcome(progress, language).into_iter().chain(kept).collect::<Vec<_>>().join("; ")
 }
 
 /// Why a mailbox waits: what the last receipt led to, or what an error says.
@@ -189,6 +217,11 @@ fn hold(kind: OperationKind, sending: &Sending) -> Option<(&'static str, Text)> 
     }
 }
 
+/// The same for an operation: nothing where it is done, or failed.
+fn held(operation: &Operation, progress: &Progress, sending: &Sending) -> Option<(&'static str, Text)> {
+    hold(operation.kind, sending).filter(|_| !progress.is_done() && operation.error.is_none())
+}
+
 /// Shows one operation, or the latest.
 pub(crate) async fn show(desk: Desk, id: Option<i64>) -> Result<(), CommandError> {
     let language = desk.language;
@@ -207,15 +240,14 @@ pub(crate) async fn show(desk: Desk, id: Option<i64>) -> Result<(), CommandError
     for operation in &operations {
         let progress = desk.store.operation_progress(operation).await?;
         let mut told = value(operation, &progress);
-        let held =
-            hold(operation.kind, &sending).filter(|_| !progress.is_done() && operation.error.is_none());
+        let held = held(operation, &progress, &sending);
         if let Some((name, _)) = held {
             told["waits_for"] = json!(name);
             told["planner_failure"] = sending.failure_value();
             fails |= name == diff::PLANNER_FAILS;
         }
         values.push(told);
-        rows.push(row(operation, &progress, language));
+        rows.push(row(operation, &progress, held.map(|(_, words)| words), language));
         if id.is_some() {
             let reason = |text: &Option<String>| match text {
                 Some(text) => reason(text, language),
@@ -243,7 +275,7 @@ pub(crate) async fn show(desk: Desk, id: Option<i64>) -> Result<(), CommandError
     Ok(())
 }
 
-fn row(operation: &Operation, progress: &Progress, language: Language) -> Vec<String> {
+fn row(operation: &Operation, progress: &Progress, held: Option<Text>, language: Language) -> Vec<String> {
     let word = match state(operation, progress) {
         "failed" => t::STATE_FAILED,
         "done" => t::STATE_DONE,
@@ -253,7 +285,10 @@ fn row(operation: &Operation, progress: &Progress, language: Language) -> Vec<St
     let error = operation.error.as_deref().map(|error| stored::parts(error, language));
     let void = acts::is_void(operation, progress);
     let error = error.or_else(|| void.then(|| acts::void(&progress.unused, language)));
-    let state = match error.or_else(|| outcome(progress, language)) {
+    let outcome = || {
+        if progress.is_done() { outcome(progress, language) } else { Some(keeps(progress, held, language)) }
+    };
+    let state = match error.or_else(outcome).filter(|text| !text.is_empty()) {
         Some(text) => format!("{word}: {text}"),
         None => word.to_owned(),
     };
@@ -277,7 +312,7 @@ mod tests {
     use calendar::MailAddress;
     use jiff::Timestamp;
     use store::inspect::PlannerFailure;
-    use store::operations::Unused;
+    use store::operations::{Unused, Waiting};
 
     use super::*;
 
@@ -300,7 +335,7 @@ mod tests {
             |blocked| Unused { mail: mail.to_string(), blocked, reason: Some("has left".to_owned()) };
         let told = |scope, unused, language| {
             let progress = Progress { unused, ..Progress::default() };
-            row(&operation(scope), &progress, language).remove(4)
+            row(&operation(scope), &progress, None, language).remove(4)
         };
         let one = || Scope::One(mail.clone());
         assert_eq!(told(one(), vec![unused(true)], Language::En), "failed: anna@x.dk is blocked (has left)");
@@ -319,12 +354,64 @@ mod tests {
         );
         // regression: of an operation of an older version nobody knows who was meant, and it was told as failed
         let before = Operation { meant: None, ..operation(Scope::All) };
-        assert_eq!(row(&before, &Progress::default(), Language::En)[4], "done");
+        assert_eq!(row(&before, &Progress::default(), None, Language::En)[4], "done");
         let told = value(&before, &Progress::default());
         assert_eq!((&told["state"], &told["error"]), (&json!("done"), &Value::Null));
         // some are left: it is done for them
         let progress = Progress { done: 1, of: 1, unused: vec![unused(true)], ..Progress::default() };
-        assert_eq!(row(&operation(Scope::All), &progress, Language::En)[4], "done");
+        assert_eq!(row(&operation(Scope::All), &progress, None, Language::En)[4], "done");
+    }
+
+    /// Regression: what waited for an outage was told as "waiting" alone in the list, and as nothing by who followed it.
+    #[test]
+    fn what_keeps_an_operation_stands_in_the_list_and_is_told_to_who_follows_it() {
+        let operation = Operation {
+            id: 7,
+            kind: OperationKind::Comparison,
+            scope: Scope::All,
+            subject: None,
+            asked_by: "kim".to_owned(),
+            asked_at: Timestamp::UNIX_EPOCH,
+            error: None,
+            meant: Some(2),
+            outcome: None,
+        };
+        let waiting = |reason: Option<&str>| {
+            let one = Waiting { mail: "anna@x.dk".to_owned(), reason: reason.map(str::to_owned) };
+            Progress { done: 1, of: 2, waiting: vec![one], ..Progress::default() }
+        };
+        let outcome =
+            |progress: Progress, outcome: &str| Progress { outcome: Some(outcome.to_owned()), ..progress };
+        let fails = Some(w::CALLS_FAIL);
+        for (progress, held, expected) in [
+            (waiting(None), None, ""),
+            (waiting(None), fails, "calls to Planner fail"),
+            // what is known of the mailbox itself says more
+            (waiting(Some("Exchange is away")), fails, "anna@x.dk: Exchange is away"),
+            (waiting(Some("Exchange is away")), None, "anna@x.dk: Exchange is away"),
+            (outcome(waiting(None), "confirmed"), fails, "confirmed; calls to Planner fail"),
+            (Progress { done: 2, of: 2, ..Progress::default() }, None, ""),
+        ] {
+            assert_eq!(keeps(&progress, held, Language::En), expected);
+            let state = row(&operation, &progress, held, Language::En).remove(4);
+            let word = if progress.is_done() { "done" } else { "waiting" };
+            let told = if expected.is_empty() { word.to_owned() } else { format!("{word}: {expected}") };
+            assert_eq!(state, told);
+        }
+        let state = row(&operation, &waiting(None), fails, Language::Da).remove(4);
+        assert_eq!(state, "venter: kald til Planner mislykkes");
+    }
+
+    /// Regression: a full pull whose deletions were withheld ended with "done" alone.
+    #[test]
+    fn what_was_withheld_is_told_at_the_end() {
+        assert_eq!(withheld_line(0, Language::En), "");
+        assert!(withheld_line(1, Language::En).starts_with("\n1 deletion is withheld"));
+        assert!(
+            withheld_line(12, Language::En)
+                .ends_with("wait for somebody who decides: kommuneklient withheld list")
+        );
+        assert!(withheld_line(12, Language::Da).starts_with("\n12 sletninger er tilbageholdt"));
     }
 
     /// "in turn" is said only where nothing else keeps it: as `diff` and `doctor` tell.

@@ -12,7 +12,7 @@ use store::resource_list::lists::{ListEntry, ResourceRow};
 use super::diff::closed;
 use super::show::{counted_in, maybe, moment, table_in, terminal};
 use super::status::{self, FailingStreams};
-use super::{CommandError, Desk, lists, mailbox, reasons, stream};
+use super::{CommandError, Desk, lists, mailbox, reasons, stream, unused};
 use crate::texts::{Language, Text, lists as l, mailbox as t, reasons as r, words as w};
 
 /// Most groups that are named below a table.
@@ -20,24 +20,27 @@ const GROUPS_NAMED: usize = 10;
 
 /// Shows all resources.
 pub(crate) async fn list(desk: Desk) -> Result<(), CommandError> {
-    list_where(desk, |_, _| true).await
+    list_where(desk, true, |_, _| true).await
 }
 
-/// Shows those that `shown` says, which is told the streams that fail, too.
+/// Shows those that `shown` says, which is told the streams that fail, too; and with `blocked_before` those of whom nothing is
+/// known but that they are blocked, since they were so before Planner's list came, which passes over them.
 pub(crate) async fn list_where(
     desk: Desk,
+    blocked_before: bool,
     shown: impl Fn(&ResourceRow, &FailingStreams) -> bool,
 ) -> Result<(), CommandError> {
     let mut rows = desk.store.resource_rows().await?;
     let streams = status::failing_streams(&desk).await?;
+    let blocked = lists::blocked_by_address(&desk).await?;
+    let mut unlisted = unlisted(&blocked);
     // the sum is of all, whatever is shown
-    let (known, used) = (rows.len(), rows.iter().filter(|row| row.deleted_date.is_none()).count() as u64);
+    let known = rows.len() + unlisted.len();
+    let used = rows.iter().filter(|row| row.deleted_date.is_none()).count() as u64;
     rows.retain(|row| shown(row, &streams));
-    let blocked = match rows.iter().any(|row| row.blacklisted) {
-        true => lists::blocked_by_address(&desk).await?,
-        false => BTreeMap::new(),
-    };
-    let values: Vec<Value> = rows.iter().map(|row| value(row, blocked.get(&row.mail), &streams)).collect();
+    unlisted.retain(|_| blocked_before);
+    let values = rows.iter().map(|row| value(row, blocked.get(&row.mail), &streams));
+    let values: Vec<Value> = values.chain(unlisted.iter().map(|one| unlisted_value(one))).collect();
     desk.answer(&Value::from(values), || {
         let language = desk.language;
         let headings =
@@ -52,6 +55,7 @@ pub(crate) async fn list_where(
                 maybe(row.last_full_sync),
             ]
         });
+        let lines = lines.chain(unlisted.iter().map(|one| unlisted_line(one, language)));
         let empty = if known == 0 { t::NOBODY_LISTED } else { t::THERE_IS_NONE };
         let text = table_in(language, &headings, lines.collect(), empty);
         let used = counted_in(language, used, w::ONE_RESOURCE, w::RESOURCES);
@@ -60,6 +64,33 @@ pub(crate) async fn list_where(
         closed(std::iter::once(text).chain(remark).chain([sum]).collect(), terminal())
     });
     Ok(())
+}
+
+/// Those who are blocked and are no resource here.
+fn unlisted(blocked: &BTreeMap<String, ListEntry>) -> Vec<&ListEntry> {
+    blocked.values().filter(|entry| entry.in_use.is_none()).collect()
+}
+
+/// A row of the table of whom nothing is known but that they are blocked.
+fn unlisted_line(one: &ListEntry, language: Language) -> Vec<String> {
+    let mut line = vec![String::new(); 6];
+    line[0].clone_from(&one.mail);
+    line[2] = mailbox::blocked_text(one, l::BLOCKED_BY, language);
+    line
+}
+
+/// The same for programs.
+fn unlisted_value(one: &ListEntry) -> Value {
+    json!({
+        "mailbox": one.mail, "kind": null, "in_use": false, "deleted_date": null, "deleted_reason": null,
+        "blacklisted": true, "blocked": blocked_value(one), "error_code": null, "group": null,
+        "stream_fails": false, "last_success": null, "adopted_at": null, "last_full_sync": null,
+    })
+}
+
+/// Why, by whom and since when somebody is blocked, for programs.
+fn blocked_value(entry: &ListEntry) -> Value {
+    json!({ "reason": entry.reason, "by": entry.added_by, "since": entry.added_at.to_string() })
 }
 
 /// What is said below the table of the streams that keep some of these from being listened to.
@@ -172,9 +203,7 @@ fn value(row: &ResourceRow, blocked: Option<&ListEntry>, streams: &FailingStream
         "deleted_date": row.deleted_date.map(|at| at.to_string()),
         "deleted_reason": row.deleted_reason,
         "blacklisted": row.blacklisted,
-        "blocked": blocked.map(|entry| json!({
-            "reason": entry.reason, "by": entry.added_by, "since": entry.added_at.to_string(),
-        })),
+        "blocked": blocked.map(blocked_value),
         "error_code": row.error_code,
         "group": row.group,
         "stream_fails": failing_stream(row, streams).is_some(),
@@ -186,18 +215,10 @@ fn value(row: &ResourceRow, blocked: Option<&ListEntry>, streams: &FailingStream
 
 /// Refuses a mailbox that nothing is done for, and says why.
 pub(crate) async fn in_use(store: &Store, mail: &MailAddress) -> Result<(), CommandError> {
-    let mailbox = mail.to_string();
-    let row = store.resource_row(mail).await?;
-    if row.as_ref().is_some_and(|row| row.deleted_date.is_none()) {
-        return Ok(());
+    match unused::why(store, mail).await? {
+        None => Ok(()),
+        Some(unused) => Err(unused.refusal(mail)),
     }
-    if let Some(blocked) = store.blocked(mail).await? {
-        return Err(CommandError::blocked(mail, blocked));
-    }
-    Err(match row.and_then(|row| Some((row.deleted_date?, row.deleted_reason))) {
-        Some((since, reason)) => CommandError::NotInUse { mail: mailbox, since: moment(since), reason },
-        None => CommandError::UnknownMailbox { mail: mailbox },
-    })
 }
 
 #[cfg(test)]
@@ -252,6 +273,26 @@ mod tests {
         assert_eq!(value(&row, Some(&entry), &none)["blocked"]["by"], "kim");
         let told = state(&row, None, &none, Language::En);
         assert!(told.ends_with(": not on the whitelist (P-NonWhitelist)"), "{told}");
+    }
+
+    /// Regression: who was blocked before the first list came stood in no list of mailboxes.
+    #[test]
+    fn who_was_blocked_before_the_first_list_is_listed_with_who_when_and_why() {
+        let at = Timestamp::UNIX_EPOCH;
+        let entry = |mail: &str, in_use| {
+            let reason = Some("has left".to_owned());
+            let entry = ListEntry { mail: mail.into(), reason, added_by: "kim".into(), added_at: at, in_use };
+            (mail.to_owned(), entry)
+        };
+        let blocked = BTreeMap::from([entry("anna@x.dk", Some(false)), entry("eva@x.dk", None)]);
+        let unlisted = unlisted(&blocked);
+        assert_eq!(unlisted.len(), 1);
+        let told = format!("blocked by kim {}: has left", moment(at));
+        assert_eq!(unlisted_line(unlisted[0], Language::En), ["eva@x.dk", "", told.as_str(), "", "", ""]);
+        let (told, known) = (unlisted_value(unlisted[0]), value(&in_use(), None, &FailingStreams::new()));
+        assert_eq!((&told["blocked"]["by"], &told["in_use"]), (&json!("kim"), &json!(false)));
+        let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(keys(&told), keys(&known), "the same for programs");
     }
 
     /// Regression: a mailbox that could not be listened to any more was shown as listened to since it last could be.

@@ -29,6 +29,17 @@ const ROTATE: &str = "secrets rotate";
 /// Readings of the table by one rotation: each but the first is for rows that were changed meanwhile.
 const PASSES_MAX: usize = 5;
 
+/// The role of a key that secrets are sealed under and no setting names.
+const NOT_CONFIGURED: &str = "not configured";
+
+/// What instances that run need to open what was sealed under a key: it is read at their start, and no other instance
+/// can tell which they have.
+pub(super) fn instances_need(key_id: &str, what: &str) -> String {
+    format!(
+        "an instance that was not started with the key {key_id} cannot open {what} (9602): restart it with that key as its secrets.key_file"
+    )
+}
+
 /// Makes a key; answers what to print.
 pub(crate) fn generate(out: Option<&Path>) -> Result<String, ServiceError> {
     let key = SealingKey::generate().map_err(|error| failed(GENERATE, error))?;
@@ -129,7 +140,7 @@ fn status_of(rows: &[StoredCredential], ring: Option<&KeyRing>) -> Status {
         .collect();
     let others = counts.into_iter().map(|(id, secrets)| KeyUse {
         key_id: id.to_owned(),
-        role: "not configured",
+        role: NOT_CONFIGURED,
         secrets,
     });
     keys.extend(others);
@@ -217,7 +228,36 @@ impl Status {
 }
 
 impl Rotation {
-    /// What it means for instances that run: a key is read at their start, and no other instance can tell which they have.
+    /// What cannot be opened with the keys that are configured, which keys that needs, and what to do. Empty where everything opens.
+    fn unreadable(&self) -> String {
+        let closed = &self.status.closed;
+        if closed.is_empty() {
+            return String::new();
+        }
+        let (secrets, stays, them) = match closed.len() {
+            1 => ("1 secret".to_owned(), "stays as it is", "it"),
+            count => (format!("{count} secrets"), "stay as they are", "them"),
+        };
+        let lacking = |key: &&KeyUse| key.role == NOT_CONFIGURED && key.secrets > 0;
+        let keys: Vec<&str> =
+            self.status.keys.iter().filter(lacking).map(|key| key.key_id.as_str()).collect();
+        let files = match keys[..] {
+            // the key is there: what is stored is damaged, or belongs elsewhere
+            [] => String::new(),
+            [key] => {
+                format!("name the file of the key {key} in secrets.previous_key_files and rotate again; ")
+            }
+            _ => format!(
+                "name the files of the keys {} in secrets.previous_key_files and rotate again; ",
+                keys.join(", ")
+            ),
+        };
+        format!(
+            "{secrets} cannot be read with the keys that are configured and {stays}: {files}where no key opens {them} any more, enter the password again: kommuneklient credential add USER --replace\n"
+        )
+    }
+
+    /// What it means for instances that run.
     fn instances(&self) -> String {
         let Some(key) = self.status.keys.iter().find(|key| key.role == "current") else {
             return String::new();
@@ -228,21 +268,21 @@ impl Rotation {
                 "\nbefore: every instance that runs must know the key {0}: name it in secrets.key_file and the former one in secrets.previous_key_files, restart each, then rotate",
                 key.key_id
             ),
-            (false, false) => format!(
-                "\nan instance that was not started with the key {0} cannot open these any more (9602): restart it with that key as its secrets.key_file",
-                key.key_id
-            ),
+            (false, false) => format!("\n{}", instances_need(&key.key_id, "these any more")),
         }
     }
 
     /// For people.
     pub(crate) fn text(&self) -> String {
         let done = match (self.resealed.len(), self.dry_run) {
-            (0, _) => "nothing to do: everything that opens is under the current key".to_owned(),
+            (0, _) if self.status.closed.is_empty() => {
+                "nothing to do: everything is under the current key".to_owned()
+            }
+            (0, _) => "nothing else is to be sealed anew".to_owned(),
             (count, true) => format!("{count} would be sealed anew: {}", self.resealed.join(", ")),
             (count, false) => format!("{count} sealed anew: {}", self.resealed.join(", ")),
         };
-        format!("{done}{}\n{}", self.instances(), self.status.text())
+        format!("{}{done}{}\n{}", self.unreadable(), self.instances(), self.status.text())
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn list(desk: Desk, mailbox: Option<&MailAddress>) -> Result<()
             parts.push(table_in(language, &headings, rows, t::NOTHING));
         }
         if !keys.keys.is_empty() {
-            let headings = [w::MAILBOX, t::WOULD, w::START, t::SINCE, t::TRIES, t::WHY];
+            let headings = [w::MAILBOX, t::WOULD, w::START, t::SINCE, t::TRIES, t::WHY, w::ORIGIN_ID];
             let rows = keys.keys.iter().map(|key| key_row(key, language)).collect();
             parts.push(table_in(language, &headings, rows, t::NOTHING));
             parts.push(t::NEXT.say(language).to_owned());
@@ -89,6 +89,7 @@ fn key_row(key: &SetAsideKey, language: Language) -> Vec<String> {
         moment(key.since),
         key.attempts.to_string(),
         why(&key.reason, language),
+        key.origin_id.to_string(),
     ]
 }
 
@@ -168,6 +169,8 @@ mod tests {
         assert_eq!(told(Operation::Create, Language::En), "create");
         assert_eq!(told(Operation::Update, Language::Da), "ændre");
         assert_eq!(told(Operation::Delete, Language::En), "delete");
+        // `explain` wants it
+        assert_eq!(key_row(&key(Operation::Create), Language::En).last().map(String::as_str), Some("U"));
         // programs are told the call, as before
         assert_eq!(key_value(&key(Operation::Create))["operation"], "CreateEvents");
     }

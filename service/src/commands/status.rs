@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use store::accounts::AccountCapacity;
 use store::alerts::Alert;
 use store::group_streams::StreamState;
-use store::inspect::{Unsent, Work};
+use store::inspect::{Group, Unsent, Work};
 
 use super::diff::{Sending, hold_name};
 use super::{CommandError, Desk, stream};
@@ -37,6 +37,29 @@ pub(crate) struct Picture {
     pub(crate) sending: Sending,
     /// What the configuration of this machine says.
     pub(crate) limits: Limits,
+    /// The service account that it names (`exchange.user`): number 0.
+    pub(crate) configured: Option<String>,
+}
+
+impl Picture {
+    /// The streams that fail.
+    fn streams(&self) -> FailingStreams {
+        failing_streams_of(&self.work, &self.alerts)
+    }
+
+    /// Mailboxes in use that cannot be listened to, by themselves or because the stream of their group fails: those that
+    /// `mailbox list --failing` shows.
+    fn failing(&self) -> u64 {
+        let streams = self.streams();
+        let by_stream =
+            self.work.groups.iter().map(|group| failing_of(group, &streams).saturating_sub(group.failing));
+        u64::try_from(self.work.queues.resources_failing).unwrap_or_default() + by_stream.sum::<u64>()
+    }
+
+    /// The name of the account of that number, where it is known.
+    fn user<'a>(&'a self, account: i64, stored: Option<&'a String>) -> Option<&'a String> {
+        stored.or(self.configured.as_ref().filter(|_| account == 0))
+    }
 }
 
 /// The limits that what is used is shown beside.
@@ -74,10 +97,15 @@ pub(crate) async fn status(desk: Desk, args: &StatusArgs) -> Result<(), CommandE
 
 /// Looks at everything.
 pub(crate) async fn look(desk: &Desk) -> Result<Picture, CommandError> {
-    let planner = &desk.config.planner;
+    let (planner, configured) = (&desk.config.planner, desk.config.exchange.user.clone());
+    let mut accounts = desk.store.account_capacity().await?;
+    if configured.is_none() {
+        // there is none of the configuration, unless it carries something: another machine has another configuration
+        accounts.accounts.retain(|one| one.account.get() != 0 || one.groups > 0);
+    }
     Ok(Picture {
         work: desk.store.work().await?,
-        accounts: desk.store.account_capacity().await?,
+        accounts,
         oldest: desk.store.oldest_unsent().await?,
         alerts: standing(desk).await?,
         sending: Sending::now(desk).await?,
@@ -88,6 +116,7 @@ pub(crate) async fn look(desk: &Desk) -> Result<Picture, CommandError> {
             groups: desk.config.listener.subscription_groups_per_credential,
             any_certificate: desk.config.exchange.danger_accept_invalid_certificates,
         },
+        configured,
     })
 }
 
@@ -98,6 +127,21 @@ pub(crate) type FailingStreams = BTreeMap<i64, Option<StreamState>>;
 pub(crate) async fn failing_streams(desk: &Desk) -> Result<FailingStreams, CommandError> {
     let alerts = alerts::merged(desk.store.standing_alerts().await?);
     Ok(judge::failing_streams(&desk.store.work().await?, &alerts))
+}
+
+/// The same by what was looked at. Pure.
+pub(crate) fn failing_streams_of(work: &Work, alerts: &[Alert]) -> FailingStreams {
+    judge::failing_streams(work, alerts)
+}
+
+/// How many mailboxes of the group are listened to: none while its stream fails, whatever subscriptions they have.
+pub(crate) fn listened_of(group: &Group, streams: &FailingStreams) -> u64 {
+    if streams.contains_key(&group.id) { 0 } else { group.subscribed }
+}
+
+/// How many mailboxes of the group cannot be listened to: all of them while its stream fails.
+fn failing_of(group: &Group, streams: &FailingStreams) -> u64 {
+    if streams.contains_key(&group.id) { group.members } else { group.failing }
 }
 
 /// The alerts that stand. What waits for an operator is looked up, so that one who has just settled it sees that.
@@ -127,7 +171,8 @@ pub(super) fn age_s(at: Timestamp, now: Timestamp) -> f64 {
 }
 
 fn value(picture: &Picture) -> Value {
-    let Picture { work, accounts, oldest, alerts, sending, limits } = picture;
+    let Picture { work, accounts, oldest, alerts, sending, limits, .. } = picture;
+    let streams = picture.streams();
     let at = |time: Option<Timestamp>| time.map(|time| time.to_string());
     let queues = &work.queues;
     let free = judge::free_shards(work);
@@ -150,13 +195,15 @@ fn value(picture: &Picture) -> Value {
         })).collect::<Vec<_>>(),
         "groups": work.groups.iter().map(|group| json!({
             "id": group.id, "endpoint": group.endpoint, "grouping_value": group.grouping_value,
-            "account": group.account, "user": group.user_name, "mailboxes": group.members,
-            "subscribed": group.subscribed, "failing": group.failing, "owner": group.owner,
+            "account": group.account, "user": picture.user(group.account, group.user_name.as_ref()),
+            "mailboxes": group.members, "subscribed": listened_of(group, &streams),
+            "failing": failing_of(group, &streams), "owner": group.owner,
             "stream": judge::stream(picture, group).name(), "stream_state": stream::value(group.stream.as_ref()),
             "alerts": alerts::of_group(alerts, group.id).map(|alert| alert.code).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "accounts": accounts.accounts.iter().map(|one| json!({
-            "number": one.account.get(), "user": one.user_name, "groups": one.groups, "groups_most": limits.groups,
+            "number": one.account.get(), "user": picture.user(one.account.get(), one.user_name.as_ref()),
+            "groups": one.groups, "groups_most": limits.groups,
             "mailboxes": one.mailboxes, "waits_until": one.waits.map(|(until, _)| until.to_string()),
             "waits_because": one.waits.map(|(_, why)| why.as_str()),
         })).collect::<Vec<_>>(),
@@ -172,7 +219,7 @@ fn value(picture: &Picture) -> Value {
             "operation": key.operation.call_name(), "waits_for": hold_name(key.hold, sending),
         })),
         "resources": {
-            "in_use": queues.resources, "failing": queues.resources_failing,
+            "in_use": queues.resources, "failing": picture.failing(),
             "not_adopted": queues.resources_not_adopted, "not_covered": accounts.not_covered,
             "list_fetched_at": at(queues.resource_list_fetched_at), "full_pull_at": at(work.full_pull_at),
             "comparison_at": at(work.comparison_at),

@@ -28,6 +28,12 @@ const PARTS: &[Text] = &[
     t::N_WITHHELD,
     t::N_UNREADABLE,
     t::N_REFUSED,
+    t::COMPARED_NOTHING,
+    t::COMPARED_LACKING,
+    t::COMPARED_TIMES,
+    t::COMPARED_ONLY,
+    t::COMPARED_CORRECTED,
+    t::COMPARED_LEFT,
     t::NOBODY_IN_USE,
     t::LIST_EMPTY,
     t::LIST_FAILED,
@@ -38,6 +44,8 @@ const PARTS: &[Text] = &[
     t::LIST_WITHHELD,
     t::LIST_TWICE,
     t::LIST_UNUSABLE,
+    t::LIST_UNREADABLE,
+    t::LIST_PART,
 ];
 
 /// What stands between two parts.
@@ -164,9 +172,11 @@ mod tests {
             ),
             (
                 "10 listed: 0 new, 2 used again, 1 not used any more, 3 missing, withheld, \
-                 4 addresses listed twice, skipped, 5 without a usable address, skipped",
+                 4 addresses listed twice, skipped, 5 without a usable address, skipped, \
+                 6 that cannot be read, skipped, 7 of which a part cannot be read, used without it",
                 "10 på listen: 0 nye, 2 bruges igen, 1 bruges ikke mere, 3 mangler, tilbageholdt, \
-                 4 adresser på listen to gange, sprunget over, 5 uden brugbar adresse, sprunget over",
+                 4 adresser på listen to gange, sprunget over, 5 uden brugbar adresse, sprunget over, \
+                 6 der ikke kan læses, sprunget over, 7 hvor en del ikke kan læses, brugt uden den",
             ),
             (
                 "planner returned no resources, the last good list stays",
@@ -179,6 +189,13 @@ mod tests {
             (
                 "no such mailbox is in use, so there is nothing to be done",
                 "ingen sådan postkasse er i brug, så der er intet at gøre",
+            ),
+            ("nothing to put right", "intet at rette"),
+            (
+                "1 lacking in Planner, 2 with other times in Planner, 3 in Planner only, \
+                 4 in step already, otherwise than believed, deletions withheld 5 of 6, 7 left alone",
+                "1 mangler i Planner, 2 med andre tider i Planner, 3 kun i Planner, \
+                 4 allerede i trit, anderledes end antaget, tilbageholdt 5 af 6 sletninger, 7 ikke rørt",
             ),
             ("found 1, something new, created 2", "fandt 1, something new, oprettede 2"),
             ("the call failed: timeout, again", "the call failed: timeout, again"),

@@ -5,10 +5,12 @@ use calendar::Slot;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::Store;
+use store::inspect::{Hold, MailboxFacts};
 use store::operations::{RunKey, Scope};
 use store::resource_list::withheld::{RunState, WithheldList};
 use store::withheld::WithheldRun;
 
+use super::diff::{self, Sending};
 use super::show::{counted_in, moment, table_in};
 use super::{CommandError, Desk, stored};
 use crate::acts;
@@ -207,6 +209,17 @@ struct Told {
     count: u64,
     /// What it can be followed by, or why it was left as it is.
     settled: Result<i64, CommandError>,
+    /// What keeps the deletions of one that was confirmed from being sent now.
+    kept: Option<Hold>,
+}
+
+/// What keeps what a confirmed run is to delete; `None` = it is sent as soon as it is its turn. Of a mailbox that is not in
+/// use deletions are sent where an operator withdrew it, and none where nobody knows it any more.
+fn kept(mailbox: Option<&MailboxFacts>, sending: &Sending) -> Option<Hold> {
+    if mailbox.is_none_or(|facts| facts.deleted_date.is_some() && facts.withdrawn.is_none()) {
+        return Some(Hold::NotInUse);
+    }
+    (sending.dry_run || sending.failure.is_some()).then_some(Hold::InTurn)
 }
 
 /// Confirms or rejects runs, one after the other: one that cannot be settled does not keep the others.
@@ -215,16 +228,25 @@ pub(crate) async fn settle(desk: Desk, args: &SettleArgs, confirm: bool) -> Resu
     let runs = if args.what.all { all_waiting(&desk).await? } else { args.what.runs.clone() };
     let (act, state) =
         if confirm { ("withheld confirm", "confirmed") } else { ("withheld reject", "rejected") };
+    let sending = Sending::now(&desk).await?;
     let mut told = Vec::new();
     for run in runs {
         match acts::settle(&desk.store, run, confirm, &by, desk.now()).await {
             Ok((operation, count)) => {
                 desk.record(&by, act, json!({ "run": run.to_string(), "count": count })).await;
-                told.push(Told { run, count, settled: Ok(operation.id) });
+                let kept = match &operation.scope {
+                    Scope::One(mail) if confirm => {
+                        let facts = desk.store.mailbox_facts(mail).await?;
+                        kept(facts.as_ref(), &sending)
+                    }
+                    // a list takes effect at once, and what is rejected is not sent
+                    Scope::One(_) | Scope::All => None,
+                };
+                told.push(Told { run, count, settled: Ok(operation.id), kept });
             }
             // without the database the others cannot be settled either
             Err(error @ (CommandError::Store(_) | CommandError::Schema(_))) => return Err(error),
-            Err(error) => told.push(Told { run, count: 0, settled: Err(error) }),
+            Err(error) => told.push(Told { run, count: 0, settled: Err(error), kept: None }),
         }
     }
     let failed = told.iter().filter(|one| one.settled.is_err()).count();
@@ -239,7 +261,12 @@ pub(crate) async fn settle(desk: Desk, args: &SettleArgs, confirm: bool) -> Resu
         let run = one.run.to_string();
         match &one.settled {
             Ok(operation) => {
-                json!({ "run": run, "state": state, "count": one.count, "operation": operation })
+                let mut value =
+                    json!({ "run": run, "state": state, "count": one.count, "operation": operation });
+                if let Some(hold) = one.kept {
+                    value["waits_for"] = json!(diff::hold_name(hold, &sending));
+                }
+                value
             }
             Err(error) => {
                 json!({ "run": run, "state": "not settled", "count": 0, "error": error.to_string() })
@@ -251,7 +278,8 @@ pub(crate) async fn settle(desk: Desk, args: &SettleArgs, confirm: bool) -> Resu
         all => Value::from(all.iter().map(value).collect::<Vec<_>>()),
     };
     desk.answer(&answer, || {
-        let lines: Vec<String> = told.iter().map(|one| outcome(one, confirm, desk.language)).collect();
+        let lines: Vec<String> =
+            told.iter().map(|one| outcome(one, confirm, &sending, desk.language)).collect();
         if lines.is_empty() { t::NOTHING.say(desk.language).to_owned() } else { lines.join("\n") }
     });
     if failed > 0 { Err(CommandError::SomeNotSettled { failed, of: told.len() }) } else { Ok(()) }
@@ -281,7 +309,7 @@ async fn mailbox_runs(desk: &Desk, settled: bool) -> Result<Vec<WithheldRun>, Co
     Ok(runs)
 }
 
-fn outcome(one: &Told, confirm: bool, language: Language) -> String {
+fn outcome(one: &Told, confirm: bool, sending: &Sending, language: Language) -> String {
     let run = one.run;
     let operation = match &one.settled {
         Ok(operation) => operation,
@@ -294,13 +322,18 @@ fn outcome(one: &Told, confirm: bool, language: Language) -> String {
     let count = counted_in(language, one.count, single, many);
     let outcome = match (confirm, run) {
         (true, RunId::List(_)) => t::LIST_CONFIRMED,
+        (true, RunId::Mailbox(_)) if one.kept == Some(Hold::NotInUse) => t::MAILBOX_CONFIRMED_UNUSED,
         (true, RunId::Mailbox(_)) => t::MAILBOX_CONFIRMED,
         (false, RunId::List(_)) => t::LIST_REJECTED,
         (false, RunId::Mailbox(_)) if one.count == 1 => t::MAILBOX_REJECTED_ONE,
         (false, RunId::Mailbox(_)) => t::MAILBOX_REJECTED,
     };
+    let kept = one.kept.filter(|hold| *hold != Hold::NotInUse);
+    let kept =
+        kept.map(|hold| t::WAITS_FOR.fill(language, &[("hold", &diff::waits(hold, sending, language))]));
     outcome.fill(language, &[("run", &run), ("count", &count)])
         + &t::OPERATION.fill(language, &[("id", operation)])
+        + &kept.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -341,11 +374,72 @@ mod tests {
         }
         (run.state, run.settled) = ("put_off".to_owned(), None);
         assert_eq!(row(&run, Language::Da)[4], "put off");
-        let told = Told { run: RunId::Mailbox(17), count: 1, settled: Ok(4) };
+        let told = Told { run: RunId::Mailbox(17), count: 1, settled: Ok(4), kept: None };
+        let sending = Sending::default();
         assert_eq!(
-            outcome(&told, false, Language::En),
+            outcome(&told, false, &sending, Language::En),
             "run 17 is rejected: 1 appointment stays until deleted in the calendar, or over (operation 4)"
         );
-        assert!(outcome(&told, true, Language::Da).starts_with("kørsel 17 er bekræftet: 1 aftale slettes"));
+        let danish = outcome(&told, true, &sending, Language::Da);
+        assert!(danish.starts_with("kørsel 17 er bekræftet: 1 aftale slettes"), "{danish}");
+    }
+
+    /// Regression: what was confirmed was told as going out while nothing was sent, or while Planner was away.
+    #[test]
+    fn what_is_confirmed_tells_what_keeps_it() {
+        let at = Timestamp::UNIX_EPOCH;
+        let failure = store::inspect::PlannerFailure {
+            at,
+            since: at,
+            operation: "DeleteEvents".to_owned(),
+            event_id: Some(6901),
+            text: Some("HTTP status 503".to_owned()),
+        };
+        let sends = Sending::default();
+        let rehearses = Sending { dry_run: true, ..Sending::default() };
+        let fails = Sending { failure: Some(failure), ..Sending::default() };
+        let in_use = MailboxFacts::default();
+        let unused = MailboxFacts { deleted_date: Some(at), ..MailboxFacts::default() };
+        // regression: the deletions of one that was withdrawn are sent, and it was told that they are not
+        let withdrawn = MailboxFacts { withdrawn: Some((at, "kim".to_owned())), ..unused.clone() };
+        let is_kept = "run 17 is confirmed, but nothing is sent while its mailbox is not in use: 2 appointments to be deleted in \
+                       Planner when it is used again (operation 4)";
+        for (mailbox, sending, english, danish) in [
+            (
+                Some(&in_use),
+                &sends,
+                "run 17 is confirmed: 2 appointments to be deleted in Planner (operation 4)",
+                "(operation 4)",
+            ),
+            (
+                Some(&in_use),
+                &rehearses,
+                "run 17 is confirmed: 2 appointments to be deleted in Planner (operation 4); that waits for the end of dry_run",
+                "; det venter på at dry_run ophører",
+            ),
+            (
+                Some(&in_use),
+                &fails,
+                "run 17 is confirmed: 2 appointments to be deleted in Planner (operation 4); that waits for calls to Planner \
+                 that work again: the last failed at ",
+                ": HTTP status 503 (6901)",
+            ),
+            (Some(&unused), &fails, is_kept, "når den bruges igen (operation 4)"),
+            // nobody knows it any more
+            (None, &sends, is_kept, "når den bruges igen (operation 4)"),
+            (
+                Some(&withdrawn),
+                &sends,
+                "run 17 is confirmed: 2 appointments to be deleted in Planner (operation 4)",
+                "(operation 4)",
+            ),
+        ] {
+            let kept = kept(mailbox, sending);
+            let told = Told { run: RunId::Mailbox(17), count: 2, settled: Ok(4), kept };
+            let text = outcome(&told, true, sending, Language::En);
+            assert!(text.starts_with(english), "{text}");
+            let text = outcome(&told, true, sending, Language::Da);
+            assert!(text.ends_with(danish), "{text}");
+        }
     }
 }

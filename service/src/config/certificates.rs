@@ -3,14 +3,18 @@
 //! Other commands do not come here: they need no certificate, and whoever gives them may not be allowed to read keys.
 
 use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use jiff::Timestamp;
 use trust::{
-    CertificateFiles, ClientTls, ClientsCertificate, MutualTls, OwnCertificate, Password, Roots, TrustError,
+    CertificateFacts, CertificateFiles, ClientTls, ClientsCertificate, ExpiryStep, MutualTls, OwnCertificate,
+    Password, Roots, TrustError,
 };
+use zeroize::Zeroizing;
 
-use super::{Config, HttpConfig, PlannerConfig, Problems, Role};
+use super::{Config, HttpConfig, PlannerConfig, Problems, Remark, Role};
+use crate::texts::config as t;
 
 /// The keys that say where a certificate of ours is.
 struct Keys {
@@ -18,14 +22,17 @@ struct Keys {
     key: &'static str,
     /// What opens the key.
     password: &'static str,
+    /// What to do where the key stands under a password and none is given.
+    without_password: &'static str,
     /// Which of several is meant.
     serial_number: &'static str,
 }
 
 impl Config {
     /// Reports each key whose file with certificates, or with what belongs to them, `run` with these roles could not
-    /// use at `now`.
-    pub(super) fn certificates_usable(&self, now: Timestamp, problems: &mut Problems) {
+    /// use at `now`. Answers which of the certificates that it could use are near their end, over it, or not valid yet.
+    pub(super) fn certificates_usable(&self, now: Timestamp, problems: &mut Problems) -> Vec<Remark> {
+        let mut remarks = Vec::new();
         let exchange = &self.exchange;
         if self.node.reads_exchange()
             && exchange.root_certificates.is_some()
@@ -34,13 +41,27 @@ impl Config {
             tell("exchange.root_certificates", &error, problems);
         }
         if self.node.has(Role::Communicate) {
-            planner(&self.planner, now, problems);
+            planner(&self.planner, now, problems, &mut remarks);
         }
-        admin(&self.http, now, problems);
+        admin(&self.http, now, problems, &mut remarks);
+        remarks
     }
 }
 
-fn planner(config: &PlannerConfig, now: Timestamp, problems: &mut Problems) {
+/// What should be known of how long a certificate is valid.
+fn validity(key: &'static str, facts: &CertificateFacts, now: Timestamp) -> Option<Remark> {
+    let (text, at) = match ExpiryStep::of(facts.left(now)) {
+        _ if now < facts.not_before => (t::CERTIFICATE_NOT_BEGUN, facts.not_before),
+        Some(ExpiryStep::Expired) => (t::CERTIFICATE_OVER, facts.not_after),
+        Some(step) if step >= ExpiryStep::Days30 => (t::CERTIFICATE_ENDS, facts.not_after),
+        _ => return None,
+    };
+    let days = facts.days_left(now);
+    let values = [("key", key.to_owned()), ("subject", facts.subject.clone()), ("at", at.to_string())];
+    Some((text, values.into_iter().chain([("days", days.to_string())]).collect()))
+}
+
+fn planner(config: &PlannerConfig, now: Timestamp, problems: &mut Problems, remarks: &mut Vec<Remark>) {
     let MutualTls { roots, certificate, pins, signers } = config.tls();
     // each by itself, so that all that is wrong is told at once; who trusts nobody reads no other file
     let alone = || MutualTls { roots: Roots::Nobody, ..MutualTls::default() };
@@ -53,8 +74,14 @@ fn planner(config: &PlannerConfig, now: Timestamp, problems: &mut Problems) {
             MutualTls { signers, ..alone() },
         ),
     ] {
-        if is_given && let Err(error) = part.open(now) {
-            tell(key, &error, problems);
+        if !is_given {
+            continue;
+        }
+        match part.open(now) {
+            Ok(live) => {
+                remarks.extend(live.watched().iter().filter_map(|one| validity(key, &one.facts, now)));
+            }
+            Err(error) => tell(key, &error, problems),
         }
     }
     let password = match config.client_certificate_password_file {
@@ -66,13 +93,14 @@ fn planner(config: &PlannerConfig, now: Timestamp, problems: &mut Problems) {
             certificate: "planner.client_certificate",
             key: "planner.client_key",
             password,
+            without_password: "name the file that holds it in planner.client_certificate_password_file (or give planner.client_certificate_password)",
             serial_number: "planner.client_certificate_serial_number",
         };
-        own(&certificate, &keys, now, problems);
+        own(&certificate, &keys, now, problems, remarks);
     }
 }
 
-fn admin(config: &HttpConfig, now: Timestamp, problems: &mut Problems) {
+fn admin(config: &HttpConfig, now: Timestamp, problems: &mut Problems, remarks: &mut Vec<Remark>) {
     if !config.has_admin() {
         return;
     }
@@ -82,9 +110,10 @@ fn admin(config: &HttpConfig, now: Timestamp, problems: &mut Problems) {
         key: "http.admin_key",
         // its key stands open, and its file holds one certificate
         password: "http.admin_key",
+        without_password: "no setting takes one for it: name a key that stands open (openssl pkey -in KEY -out OPEN.pem)",
         serial_number: "http.admin_certificate",
     };
-    own(&tls.certificate, &keys, now, problems);
+    own(&tls.certificate, &keys, now, problems, remarks);
     if let ClientsCertificate::Optional(file) | ClientsCertificate::Required(file) = tls.clients
         && let Err(error) = (ClientTls { roots: Roots::Only(file) }).client_config()
     {
@@ -93,7 +122,13 @@ fn admin(config: &HttpConfig, now: Timestamp, problems: &mut Problems) {
 }
 
 /// A certificate of ours with its key: first whether its files can be opened, all of them, then what they hold.
-fn own(certificate: &OwnCertificate, keys: &Keys, now: Timestamp, problems: &mut Problems) {
+fn own(
+    certificate: &OwnCertificate,
+    keys: &Keys,
+    now: Timestamp,
+    problems: &mut Problems,
+    remarks: &mut Vec<Remark>,
+) {
     let mut are_there = true;
     for (key, file) in needed(certificate, keys) {
         if let Err(error) = File::open(file) {
@@ -101,8 +136,22 @@ fn own(certificate: &OwnCertificate, keys: &Keys, now: Timestamp, problems: &mut
             are_there = false;
         }
     }
-    if are_there && let Err(error) = certificate.load(now) {
-        tell(key_of(&error, certificate, keys), &error, problems);
+    if !are_there {
+        return;
+    }
+    match certificate.load(now) {
+        Ok(identity) => remarks.extend(validity(keys.certificate, identity.facts(), now)),
+        Err(TrustError::Password { path }) if matches!(certificate.password, Password::None) => {
+            let next = keys.without_password;
+            problems.add(
+                keys.password,
+                format!(
+                    "the key in {} stands under a password (or the file is damaged), and none was given; {next}",
+                    path.display()
+                ),
+            );
+        }
+        Err(error) => tell(key_of(&error, certificate, keys), &error, problems),
     }
 }
 
@@ -146,7 +195,36 @@ fn key_of(error: &TrustError, certificate: &OwnCertificate, keys: &Keys) -> &'st
 /// What to do about a file that is not there or not ours to read.
 const OTHER_FILE: &str = "name a file that is there, and let the user of the service read it";
 
+/// Most bytes of a file that is looked at for its form: a certificate or a key has a few thousand.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+
+/// What to do about a certificate or a key that is there in DER form (`.cer`, `.der`) where PEM is read; `None` = it is
+/// something else.
+fn in_der(error: &TrustError) -> Option<String> {
+    let (TrustError::Nothing { what, path } | TrustError::Pem { what, path, .. }) = error else {
+        return None;
+    };
+    // it may be a key: wiped when it is dropped
+    let mut bytes = Zeroizing::new(Vec::<u8>::with_capacity(FORM_BYTES_MAX));
+    File::open(path).ok()?.take(FORM_BYTES_MAX as u64).read_to_end(&mut bytes).ok()?;
+    let is_certificate = CertificateFacts::of(&bytes).is_some();
+    // a sequence with a length of more than one byte: so a key begins
+    let is_sequence = matches!(bytes.get(..2), Some([0x30, 0x81..=0x84]));
+    let (holds, tool) = match (what.contains("private key"), is_certificate) {
+        (false, true) => ("holds a certificate", "x509"),
+        (true, false) if is_sequence => ("seems to hold a key", "pkey"),
+        _ => return None,
+    };
+    let file = path.display();
+    Some(format!(
+        "cannot be used: {file} {holds} in DER form, and PEM is read here; turn it into PEM: openssl {tool} -inform der -in {file} -out {file}.pem; then name that"
+    ))
+}
+
 fn tell(key: &str, error: &TrustError, problems: &mut Problems) {
+    if let Some(told) = in_der(error) {
+        return problems.add(key, told);
+    }
     let next = match error {
         TrustError::Read { .. } => OTHER_FILE,
         TrustError::Pem { .. }

@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::origin::ValueSource;
-use super::{Config, Problems, Required, Section};
+use super::{Config, Problems, Remark, Required, Section, in_words};
 use crate::ServiceError;
+use crate::texts::Language;
 
 /// A key with the value that counts.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +62,16 @@ pub struct Examined {
     pub required: Option<Required>,
     /// Everything that is wrong.
     pub problems: Problems,
+    /// Certificates whose end is near, or over, or that have not begun.
+    pub(super) certificates: Vec<Remark>,
+}
+
+impl Examined {
+    /// What works and should still be looked at, one sentence each.
+    pub fn warnings_in(&self, language: Language) -> Vec<String> {
+        let certificates = self.certificates.iter().map(|remark| in_words(remark, language));
+        self.config.warnings_in(language).into_iter().chain(certificates).collect()
+    }
 }
 
 impl Config {
@@ -73,9 +84,9 @@ impl Config {
         let environment = Self::environment(file)?;
         let (config, mut problems) = Self::gather(file, &Self::text(file)?, environment)?;
         let required = config.run_needs(&mut problems);
-        config.certificates_usable(now, &mut problems);
+        let certificates = config.certificates_usable(now, &mut problems);
         problems.locate(&config.origins);
-        Ok(Examined { config, required, problems })
+        Ok(Examined { config, required, problems, certificates })
     }
 
     /// Every key with the value that counts, by section.

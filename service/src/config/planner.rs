@@ -175,8 +175,9 @@ impl PlannerConfig {
     fn own_certificate(&self) -> Option<OwnCertificate> {
         let certificate = self.client_certificate.clone()?;
         let files = match self.client_key.clone() {
-            Some(key) => CertificateFiles::Pem { certificate, key },
-            None => CertificateFiles::Pkcs12 { file: certificate },
+            // the check of the section refuses a key beside a PKCS #12 file; what it holds is looked at all the same
+            Some(key) if !self.is_pkcs12() => CertificateFiles::Pem { certificate, key },
+            _ => CertificateFiles::Pkcs12 { file: certificate },
         };
         let password = match (&self.client_certificate_password_file, &self.client_certificate_password) {
             (Some(file), _) => Password::File(file.clone()),
@@ -196,11 +197,16 @@ impl PlannerConfig {
         }
     }
 
+    /// Is the certificate in a PKCS #12 file, by its name?
+    fn is_pkcs12(&self) -> bool {
+        self.client_certificate
+            .as_deref()
+            .and_then(Path::extension)
+            .is_some_and(|extension| ["p12", "pfx"].iter().any(|known| extension.eq_ignore_ascii_case(known)))
+    }
+
     fn check_certificates(&self, check: &mut Problems) {
-        let is_pkcs12 =
-            self.client_certificate.as_deref().and_then(Path::extension).is_some_and(|extension| {
-                ["p12", "pfx"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-            });
+        let is_pkcs12 = self.is_pkcs12();
         match (&self.client_certificate, &self.client_key) {
             (Some(_), Some(_)) if is_pkcs12 => {
                 check.add("client_key", "is not used: a PKCS #12 file holds its key");

@@ -12,7 +12,7 @@ use super::source::{self, Connection, Endpoint, Source};
 use super::{File, convert, name_of, render};
 use crate::ServiceError;
 use crate::config::original::{self, Fate, Kind, OldService, OldSetting, SETTINGS};
-use crate::config::{Config, nearest};
+use crate::config::{Config, ExchangeConfig, nearest};
 
 mod elsewhere;
 
@@ -384,6 +384,7 @@ fn decide(key: &'static str, given: Vec<Given>) -> (Carried, Option<Disagreement
         .collect();
     notes.extend(swapped(key).map(str::to_owned));
     let value = capped(key, value, &mut notes);
+    notes.extend(many_calls(key, &value));
     let note = (!notes.is_empty()).then(|| notes.join("; "));
     (Carried { key, value, from, note }, disagreement)
 }
@@ -395,6 +396,8 @@ pub(super) fn said(values: &[Said]) -> String {
 
 /// Most calls to Planner at a time that the original made, whatever its settings said.
 const PLANNER_CALLS_MAX: i64 = 10;
+/// Most calls to Exchange at a time that the rules of `exchange.simultaneous_calls` allow.
+const EXCHANGE_CALLS_MAX: usize = 100;
 /// Appointments a call that Planner's agreement allows (B9).
 const PLANNER_EVENTS_MAX: i64 = 20;
 
@@ -409,6 +412,19 @@ fn capped(key: &str, value: Value, notes: &mut Vec<String>) -> Value {
         }
         _ => value,
     }
+}
+
+/// What to know of more calls to Exchange at a time than is our default.
+fn many_calls(key: &str, value: &Value) -> Option<String> {
+    let (calls, ours) = (value.as_integer()?, ExchangeConfig::default().simultaneous_calls);
+    // what the rules refuse is not taken over, and told by itself
+    let is_more = usize::try_from(calls).is_ok_and(|calls| calls > ours && calls <= EXCHANGE_CALLS_MAX);
+    (key == "exchange.simultaneous_calls" && is_more).then(|| {
+        format!(
+            "the default here is {ours}: Exchange's throttling policy allows an account 27 connections as a rule (EWSMaxConcurrency), which its \
+             streams, other instances and other programs share, and {calls} calls could fill that; take this line out unless Exchange allows more"
+        )
+    })
 }
 
 /// What to know of the two limits whose names the original mixed up.
@@ -441,6 +457,11 @@ fn warn(carried: &[Carried], warnings: &mut BTreeSet<String>) {
             "max_calendar_event_updates_per_call is {events}: Planner's agreement allows {PLANNER_EVENTS_MAX} \
              appointments a call; ask Planner's support, or write {PLANNER_EVENTS_MAX}"
         ));
+    }
+    if let Some(calls) = value("exchange.simultaneous_calls")
+        && let Some(note) = many_calls("exchange.simultaneous_calls", calls)
+    {
+        warnings.insert(format!("simultaneous_calls to Exchange is {calls}, as in the original: {note}"));
     }
     for one in carried.iter().filter(|one| one.key == "planner.simultaneous_calls") {
         if let Some(note) = one.note.as_ref().filter(|note| note.contains("never made more")) {

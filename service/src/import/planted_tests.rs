@@ -174,6 +174,37 @@ fn what_an_installation_has_of_its_own_is_told_with_the_reason() {
     assert!(!format!("{outcome:?}").contains("marked-"), "{report}");
 }
 
+/// Regression: a proxy was "for .NET or a library of the original", and that of a binding "bounded by call_timeout".
+#[test]
+fn a_proxy_is_told_with_what_is_in_its_place() {
+    let outcome = outcome_of(
+        "<system.net><defaultProxy useDefaultCredentials=\"true\">\
+         <proxy proxyaddress=\"http://proxy.kommune.dk:3128\" bypassonlocal=\"True\"/>\
+         <bypasslist><add address=\"mail\\.kommune\\.dk\"/></bypasslist></defaultProxy>\
+         <connectionManagement><add address=\"*\" maxconnection=\"25\"/></connectionManagement></system.net>\
+         <system.serviceModel><bindings><basicHttpBinding>\
+         <binding name=\"B\" proxyAddress=\"http://kim:marked-1@proxy.kommune.dk:3128\" useDefaultWebProxy=\"false\"/>\
+         </basicHttpBinding></bindings></system.serviceModel>",
+    );
+    let report = outcome.report();
+    let reason = |name: &str| {
+        let found = outcome.left.iter().find(|left| left.from.starts_with(name));
+        found.unwrap_or_else(|| panic!("{name} is not in {report}")).reason.as_str()
+    };
+    let unbroken = outcome.toml.replace("\n#", " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in ["HTTPS_PROXY=http://host:port", "NO_PROXY=", "no key is for a proxy"] {
+        assert!(reason("system.net/defaultProxy ").contains(words), "{words} is missing in {report}");
+        assert!(reason("serviceModel/bindings/basicHttpBinding/binding[B] ").contains(words), "{report}");
+        assert!(unbroken.contains(words), "{}", outcome.toml);
+    }
+    assert!(reason("system.net/defaultProxy ").contains("\"ntlm\""), "{report}");
+    for told in ["proxy/proxyaddress = http://proxy.kommune.dk:3128", "address = mail\\.kommune\\.dk"] {
+        assert!(report.contains(told), "{told} is missing in {report}");
+    }
+    assert!(reason("system.net (PCS)").contains("for .NET"), "{report}");
+    assert!(!format!("{outcome:?}").contains("marked-"), "{report}");
+}
+
 #[test]
 fn tls_with_both_sides_certificates_is_the_same_here() {
     let outcome = outcome_of(

@@ -56,6 +56,7 @@ pub(super) fn unread(root: &Node) -> Vec<Unread> {
                 let binding = planner.and_then(|node| binding_of(section, node));
                 units(section, "serviceModel", binding, &mut told);
             }
+            "system.net" => network(section, &mut told),
             other => told.push(Unread { name: clipped(other), reason: OTHER_SECTION }),
         }
     }
@@ -68,6 +69,10 @@ pub(super) fn unread(root: &Node) -> Vec<Unread> {
 }
 
 const OTHER_SECTION: &str = "this section is for .NET or a library of the original; nothing here takes it";
+/// What became of a proxy: the clients of both connectors take that of their process's environment, but for NTLM.
+const PROXY: &str = "nothing here takes it, and no key is for a proxy: calls to Planner and to Exchange go through the one that the environment \
+     of the service names, HTTPS_PROXY=http://host:port (NO_PROXY=host,host for what is reached directly; systemd: Environment= \
+     in the unit). With exchange.authentication = \"ntlm\" Exchange is always called directly";
 const TOO_MANY: &str = "they are too many to be told one by one; look into the file";
 const CONNECTION: &str = "how .NET reaches a database; Kommuneklient has the one of database.url";
 const EVENT_LOG: &str = "there is no Windows event log here: coded events stand in the log (field event_id), in the table \
@@ -80,10 +85,38 @@ const LOGGER: &str = "the parts of the program have other names here: telemetry.
      like info,store=debug";
 const BINDING: &str = "planner.call_timeout bounds a whole call, with opening, sending and receiving; planner.security and \
      the certificates of [planner] secure it";
+const PROXIED_BINDING: &str = "planner.call_timeout bounds a whole call, with opening, sending and receiving; planner.security and \
+     the certificates of [planner] secure it; no key is for a proxy: calls to Planner go through the one that the environment of the \
+     service names, HTTPS_PROXY=http://host:port (NO_PROXY=host,host for what is reached directly; systemd: Environment= in \
+     the unit)";
 const BEHAVIOR: &str = "a certificate is not looked up in a store here: planner.client_certificate and \
      planner.root_certificates name files";
 const ENDPOINT: &str = "these are names within the file and of .NET; what they lead to is told by itself";
 const ANY: &str = "nothing here takes it";
+
+/// What a binding says of the proxy that its calls go through.
+const PROXY_ATTRIBUTES: [&str; 3] = ["useDefaultWebProxy", "proxyAddress", "bypassProxyOnLocal"];
+
+/// How .NET reaches other machines: the proxy with its values, since there is something in its place; the rest by the
+/// name of the section.
+fn network(section: &Node, told: &mut Vec<Unread>) {
+    let is_proxy = |node: &&Node| node.local == "defaultProxy";
+    for proxy in section.children.iter().filter(is_proxy) {
+        let mut values = Vec::new();
+        // one that is encrypted is told without what stands in it
+        if !proxy.children.iter().any(|child| child.local == "EncryptedData") {
+            Unit { node: proxy, is_planners: false }.collect(proxy, "", &mut values);
+        }
+        let name = match values[..] {
+            [] => "system.net".to_owned(),
+            _ => format!("system.net/defaultProxy {}", values.join(", ")),
+        };
+        told.push(Unread { name, reason: PROXY });
+    }
+    if section.children.is_empty() || section.children.iter().any(|node| !is_proxy(&node)) {
+        told.push(Unread { name: clipped(&section.local), reason: OTHER_SECTION });
+    }
+}
 
 /// Is it the endpoint that [`super::carry::planner_endpoint`] finds?
 fn is_planner_node(node: &Node) -> bool {
@@ -202,6 +235,9 @@ impl Unit<'_> {
             "appender" if kind.contains("AdoNetAppender") => DATABASE_APPENDER,
             "appender" | "root" => APPENDER,
             "logger" => LOGGER,
+            "binding" if PROXY_ATTRIBUTES.iter().any(|name| self.node.attribute(name).is_some()) => {
+                PROXIED_BINDING
+            }
             "binding" => BINDING,
             "behavior" | "clientCertificate" | "defaultCertificate" | "scopedCertificate" => BEHAVIOR,
             "endpoint" => ENDPOINT,

@@ -424,6 +424,26 @@ fn limits_that_the_original_or_planner_set_are_kept_and_told() {
     assert!(!report.contains("never made") && !report.contains("per_call is"), "{report}");
 }
 
+/// Regression: a limit of connections became one of calls, above our default, without a word.
+#[test]
+fn more_calls_to_exchange_than_is_the_default_are_taken_over_and_told() {
+    let of = |calls: &str| {
+        one("ELS.exe.config", &[("ServicePointManagerDefaultConnectionLimit", calls)], "").unwrap()
+    };
+    let outcome = of("25");
+    assert_eq!(loaded(&outcome).exchange.simultaneous_calls, 25);
+    let words = "the default here is 10: Exchange's throttling policy allows an account 27 connections";
+    let unbroken = outcome.toml.replace("\n#", " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(unbroken.contains(words), "{}", outcome.toml);
+    assert!(outcome.report().contains("simultaneous_calls to Exchange is 25"), "{}", outcome.report());
+    // also of one that is refused
+    for few in ["10", "2", "200"] {
+        let outcome = of(few);
+        assert!(!outcome.toml.contains("EWSMaxConcurrency"), "{}", outcome.toml);
+        assert!(!outcome.report().contains("simultaneous_calls to Exchange is"), "{}", outcome.report());
+    }
+}
+
 #[test]
 fn the_file_itself_tells_of_disagreements_and_of_the_two_mixed_up_names() {
     let toml = all_three().toml.replace("\n# ", " ");

@@ -30,6 +30,18 @@ texts! {
         en "exchange.password is the placeholder of config.example.toml; Exchange will refuse it"
         da "exchange.password er pladsholderen fra config.example.toml; Exchange vil afvise den"
     }
+    CERTIFICATE_ENDS = "config.certificate.ends" {
+        en "{key}: the certificate of {subject} ends at {at} (in {days} days); renew it"
+        da "{key}: certifikatet for {subject} udløber {at} (om {days} dage); forny det"
+    }
+    CERTIFICATE_OVER = "config.certificate.over" {
+        en "{key}: the certificate of {subject} ended at {at}; name one that is valid"
+        da "{key}: certifikatet for {subject} udløb {at}; angiv et, der er gyldigt"
+    }
+    CERTIFICATE_NOT_BEGUN = "config.certificate.not_begun" {
+        en "{key}: the certificate of {subject} is valid only from {at}; is this machine's clock right?"
+        da "{key}: certifikatet for {subject} gælder først fra {at}; går denne maskines ur rigtigt?"
+    }
     LOG_NO_FILE = "config.log.no_file" { en "{file} is no file; name one" da "{file} er ingen fil; angiv en" }
     LOG_FOLDER_UNUSABLE = "config.log.folder_unusable" {
         en "the folder {folder} cannot be used ({error}); make it, or name another file"

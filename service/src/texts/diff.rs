@@ -12,7 +12,7 @@ texts! {
     NOTHING = "diff.none" {
         en "Planner holds what it should: nothing is to be sent" da "Planner har, hvad den skal have: intet skal sendes"
     }
-    /// While deletions are withheld, or appointments refused or set aside.
+    /// While deletions are withheld, appointments refused or set aside, notifications set aside, or the mailbox is not in use.
     NOTHING_NOW = "diff.nothing_now" { en "nothing is to be sent" da "intet skal sendes" }
     ONE_WITHHELD = "diff.one_withheld" {
         en "{n} deletion is withheld ({runs}): kommuneklient withheld list"
@@ -37,6 +37,19 @@ texts! {
     ASIDE = "diff.aside" {
         en "{n} appointments are set aside: kommuneklient set-aside list"
         da "{n} aftaler er lagt til side: kommuneklient set-aside list"
+    }
+    ONE_NOTIFICATION_ASIDE = "diff.one_notification_aside" {
+        en "{n} notification is set aside, so what it tells of was not decided: kommuneklient set-aside list"
+        da "{n} notifikation er lagt til side, så det, den melder, er ikke afgjort: kommuneklient set-aside list"
+    }
+    NOTIFICATIONS_ASIDE = "diff.notifications_aside" {
+        en "{n} notifications are set aside, so what they tell of was not decided: kommuneklient set-aside list"
+        da "{n} notifikationer er lagt til side, så det, de melder, er ikke afgjort: kommuneklient set-aside list"
+    }
+    /// Of one mailbox that is not in use.
+    UNUSED = "diff.unused" {
+        en "{mailbox}: {why}. A mailbox that is not in use is not followed, and nothing is sent for it but the deletions of a withdrawal"
+        da "{mailbox}: {why}. En postkasse, der ikke er i brug, følges ikke, og der sendes intet for den ud over en tilbagetræknings sletninger"
     }
     ONE_RUN = "diff.one_run" { en "run {runs}" da "kørsel {runs}" }
     RUNS = "diff.runs" { en "runs {runs}" da "kørsler {runs}" }

@@ -173,6 +173,10 @@ texts! {
         en "{place}, as {format}; coded events also to application_log ({count} in the last day)"
         da "{place}, som {format}; hændelser med kode også til application_log ({count} det sidste døgn)"
     }
+    LOG_IS_ALONE = "doctor.log.is_alone" {
+        en "{place}, as {format}; coded events also to application_log"
+        da "{place}, som {format}; hændelser med kode også til application_log"
+    }
     LOG_STDERR = "doctor.log.stderr" {
         en "to standard error (with systemd that is the journal)"
         da "til standard error (med systemd er det journalen)"
@@ -211,10 +215,64 @@ texts! {
     EXCHANGE = "doctor.exchange" { en "Exchange can be reached" da "Exchange kan nås" }
     PLANNER = "doctor.planner" { en "Planner can be reached" da "Planner kan nås" }
     REACHED = "doctor.reached" { en "{address} accepts connections" da "{address} tager imod forbindelser" }
+    REACHED_PROXY = "doctor.reached_proxy" {
+        en "{address} is called through the proxy {proxy} of this environment, which accepts connections"
+        da "{address} kaldes gennem dette miljøs proxy {proxy}, som tager imod forbindelser"
+    }
+    NOT_REACHED_PROXY = "doctor.not_reached_proxy" {
+        en "{address} is called through the proxy {proxy} of this environment: {why}"
+        da "{address} kaldes gennem dette miljøs proxy {proxy}: {why}"
+    }
+    REACH_PROXY_NEXT = "doctor.reach_proxy.next" {
+        en "check HTTPS_PROXY and NO_PROXY, and whether {proxy} can be reached from this machine"
+        da "kontrollér HTTPS_PROXY og NO_PROXY, og om {proxy} kan nås fra denne maskine"
+    }
     NOT_REACHED = "doctor.not_reached" { en "{address}: {why}" da "{address}: {why}" }
     REACH_NEXT = "doctor.reach.next" {
         en "check the name, the firewall and the proxy: port {port} must be open from this machine"
         da "kontrollér navnet, firewallen og proxyen: port {port} skal være åben fra denne maskine"
+    }
+    CALLS_FAIL = "doctor.calls.fail" {
+        en "calls fail since {since}, the last at {at}{why}"
+        da "kald har fejlet siden {since}, senest {at}{why}"
+    }
+    CALLS_UNKNOWN = "doctor.calls.unknown" {
+        en "whether calls work is not known" da "om kald virker, vides ikke"
+    }
+    CALLS_WORK = "doctor.calls.work" {
+        en "directly not; calls of the service work, perhaps through a proxy"
+        da "ikke direkte; tjenestens kald virker, måske gennem en proxy"
+    }
+    CALLS_WORK_NEXT = "doctor.calls.work.next" {
+        en "nothing, if the service has a proxy; run doctor with HTTPS_PROXY and NO_PROXY as in the environment of the service to try that"
+        da "intet, hvis tjenesten har en proxy; kør doctor med HTTPS_PROXY og NO_PROXY som i tjenestens miljø for at prøve den"
+    }
+    CALLS_ALERT = "doctor.calls.alert" {
+        en "alert {code} since {since} (events: {count}, the last {at}): {meaning}"
+        da "alarm {code} siden {since} (hændelser: {count}, den seneste {at}): {meaning}"
+    }
+    CALLS_ALERT_CAUSE = "doctor.calls.alert_cause" {
+        en "alert {code} since {since} (events: {count}, the last {at}): {meaning} ({cause})"
+        da "alarm {code} siden {since} (hændelser: {count}, den seneste {at}): {meaning} ({cause})"
+    }
+    CALLS_STREAMS_MORE = "doctor.calls.streams_more" {
+        en "further streams that are not open: {count}" da "flere strømme, der ikke er åbne: {count}"
+    }
+    CALLS_NEXT = "doctor.calls.next" {
+        en "{hint} Settings: {keys}. kommuneklient codes {code} tells more"
+        da "{hint} Indstillinger: {keys}. kommuneklient codes {code} fortæller mere"
+    }
+    CALLS_UNFORESEEN_NEXT = "doctor.calls.unforeseen.next" {
+        en "{hint} kommuneklient codes {code} tells more"
+        da "{hint} kommuneklient codes {code} fortæller mere"
+    }
+    CALLS_PLANNER_NEXT = "doctor.calls.planner.next" {
+        en "check {keys}; calls are tried again, and everything is sent afterwards; Planner's support if it lasts"
+        da "kontrollér {keys}; kald forsøges igen, og alt sendes bagefter; Planners support, hvis det varer ved"
+    }
+    CALLS_MAILBOXES_NEXT = "doctor.calls.mailboxes.next" {
+        en "kommuneklient status names mailboxes of each alert, kommuneklient mailbox list --failing those that are not listened to; then kommuneklient doctor MAILBOX"
+        da "kommuneklient status nævner postkasser for hver alarm, kommuneklient mailbox list --failing dem, der ikke lyttes til; derefter kommuneklient doctor MAILBOX"
     }
     NO_ADDRESS = "doctor.no_address" { en "no address is configured" da "ingen adresse er konfigureret" }
     NOT_TRIED = "doctor.not_tried" { en "not tried" da "ikke prøvet" }

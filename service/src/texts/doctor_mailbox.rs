@@ -76,8 +76,8 @@ texts! {
         da "kontrollér servicekontoens rettigheder til den: kommuneklient credential test --mailbox {mailbox}"
     }
     READABLE_OUTAGE_NEXT = "mailbox.readable.outage.next" {
-        en "Exchange was not reached, or did not answer: kommuneklient doctor tries the way there; everything is caught up afterwards"
-        da "Exchange blev ikke nået eller svarede ikke: kommuneklient doctor prøver vejen dertil; alt indhentes bagefter"
+        en "Exchange was not reached, or did not answer: kommuneklient doctor tells what is wrong; everything is caught up afterwards"
+        da "Exchange blev ikke nået eller svarede ikke: kommuneklient doctor fortæller, hvad der er galt; alt indhentes bagefter"
     }
     READABLE_NOT_THERE = "mailbox.readable.not_there" {
         en "there is nothing to read, as long as Exchange does not have it"
@@ -132,8 +132,8 @@ texts! {
         da "strømmen for gruppe {group} har fejlet siden {at}: alarm {codes}"
     }
     LISTENED_FAILS_NEXT = "mailbox.listened.fails.next" {
-        en "kommuneklient doctor tries the way to Exchange, kommuneklient status shows the alerts; everything is caught up afterwards"
-        da "kommuneklient doctor prøver vejen til Exchange, kommuneklient status viser alarmerne; alt indhentes bagefter"
+        en "kommuneklient doctor tells what is wrong with Exchange, kommuneklient status shows the alerts; everything is caught up afterwards"
+        da "kommuneklient doctor fortæller, hvad der er galt med Exchange, kommuneklient status viser alarmerne; alt indhentes bagefter"
     }
     LISTENED_NOT = "mailbox.listened.not" {
         en "it has no subscription, tried again {at}" da "den har intet abonnement, prøves igen {at}"
@@ -181,14 +181,6 @@ texts! {
     }
     DECIDED_NONE = "mailbox.decided.none" { en "nothing was decided yet" da "intet er afgjort endnu" }
     PLANNER = "mailbox.planner" { en "Planner can be reached" da "Planner kan nås" }
-    PLANNER_FAILS = "mailbox.planner.fails" {
-        en "{way}; calls fail since {since}, the last at {at}{why}"
-        da "{way}; kald har fejlet siden {since}, senest {at}{why}"
-    }
-    PLANNER_FAILS_NEXT = "mailbox.planner.fails.next" {
-        en "kommuneklient codes {code} tells more; calls are tried again, and everything is sent afterwards; Planner's support if it lasts"
-        da "kommuneklient codes {code} fortæller mere; kald forsøges igen, og alt sendes bagefter; Planners support, hvis det varer ved"
-    }
     SENT = "mailbox.sent" { en "last call and receipt" da "seneste kald og kvittering" }
     SENT_OK = "mailbox.sent.ok" { en "{at}, code {code}: {outcome}" da "{at}, kode {code}: {outcome}" }
     SENT_NONE = "mailbox.sent.none" { en "nothing was sent yet" da "intet er sendt endnu" }
@@ -200,8 +192,8 @@ texts! {
         en "kommuneklient diff {mailbox}" da "kommuneklient diff {mailbox}"
     }
     SENT_FAILS_NEXT = "mailbox.sent.fails.next" {
-        en "kommuneklient doctor tries the way to Planner; Planner's support if it lasts"
-        da "kommuneklient doctor prøver vejen til Planner; Planners support, hvis det varer ved"
+        en "kommuneklient doctor tells what is wrong with calls to Planner; Planner's support if it lasts"
+        da "kommuneklient doctor fortæller, hvad der er galt med kald til Planner; Planners support, hvis det varer ved"
     }
     SENT_STOPPED = "mailbox.sent.stopped" {
         en "{refused} refused by Planner, {aside} set aside" da "{refused} afvist af Planner, {aside} lagt til side"

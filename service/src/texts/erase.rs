@@ -21,6 +21,14 @@ texts! {
         en "{mailbox} is erased, and the next resource list does not bring it back:"
         da "{mailbox} er slettet, og den næste ressourceliste bringer den ikke tilbage:"
     }
+    DONE_AGAIN = "erase.done_again" {
+        en "{mailbox} is erased already, {at} by {by}, and that stays so; what was still stored of it is removed now:"
+        da "{mailbox} er allerede slettet, {at} af {by}, og det bliver ved det; det, der stadig var gemt om den, er fjernet nu:"
+    }
+    WOULD_AGAIN = "erase.would_again" {
+        en "{mailbox} is erased already, {at} by {by}, and that stays so; what is still stored of it would be removed:"
+        da "{mailbox} er allerede slettet, {at} af {by}, og det bliver ved det; det, der stadig er gemt om den, ville blive fjernet:"
+    }
     ELSEWHERE = "erase.elsewhere" {
         en "backups of the database, log files and traces of this time still name it"
         da "sikkerhedskopier af databasen, logfiler og spor fra den tid nævner den stadig"
@@ -28,6 +36,10 @@ texts! {
     UNDONE = "erase.undone" {
         en "{mailbox} may be listed again; `kommuneklient resources refresh` brings it back if Planner lists it"
         da "{mailbox} kan komme på listen igen; `kommuneklient resources refresh` bringer den tilbage, hvis Planner har den på listen"
+    }
+    UNDONE_BLOCKED = "erase.undone_blocked" {
+        en "{mailbox} is not erased any more, but stays out of use ({why}); `kommuneklient mailbox unblock {mailbox}` ends that, and brings it back if Planner lists it"
+        da "{mailbox} er ikke slettet mere, men bliver ved med ikke at være i brug ({why}); `kommuneklient mailbox unblock {mailbox}` ophæver det og bringer den tilbage, hvis Planner har den på listen"
     }
     NOT_ERASED = "erase.not_erased" { en "{mailbox} was not erased" da "{mailbox} var ikke slettet" }
     QUESTION = "erase.question" {

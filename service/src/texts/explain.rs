@@ -16,6 +16,14 @@ texts! {
         da "kun de seneste {n} linjer, og før dem den afgørelse, der gælder; --limit viser flere"
     }
     NOW = "explain.now" { en "now: {state}" da "nu: {state}" }
+    ONE_NOTIFICATION_ASIDE = "explain.one_notification_aside" {
+        en "{n} notification of it is set aside, so what it tells of was not decided: kommuneklient set-aside list --mailbox {mailbox}"
+        da "{n} notifikation for den er lagt til side, så det, den melder, er ikke afgjort: kommuneklient set-aside list --mailbox {mailbox}"
+    }
+    NOTIFICATIONS_ASIDE = "explain.notifications_aside" {
+        en "{n} notifications of it are set aside, so what they tell of was not decided: kommuneklient set-aside list --mailbox {mailbox}"
+        da "{n} notifikationer for den er lagt til side, så det, de melder, er ikke afgjort: kommuneklient set-aside list --mailbox {mailbox}"
+    }
     UNKNOWN = "explain.unknown" {
         en "nothing is known of such an appointment. Planner is told of what is shown as {busy} and touches the days from {start} to {end}; what is free, cancelled, of today only or beyond that is neither told nor stored, and what is over is removed after a while"
         da "en sådan aftale er ikke kendt. Planner får besked om det, der vises som {busy} og berører dagene fra {start} til {end}; det, der er ledigt, aflyst, kun i dag eller senere end det, meldes og gemmes ikke, og det, der er forbi, fjernes efter en tid"
@@ -89,6 +97,10 @@ texts! {
         en "Planner listed the mailbox for the first time" da "Planner havde postkassen på listen for første gang"
     }
     NOT_USED = "explain.not_used" { en "not used any more: {why}" da "bruges ikke mere: {why}" }
+    BLOCKED = "explain.blocked" { en "{by} blocked the mailbox: {why}" da "{by} spærrede postkassen: {why}" }
+    ALLOWED = "explain.allowed" {
+        en "{by} put the mailbox on the whitelist" da "{by} satte postkassen på hvidlisten"
+    }
     WITHDRAWN = "explain.withdrawn" {
         en "{by} withdrew its appointments from Planner" da "{by} trak dens aftaler tilbage fra Planner"
     }
@@ -111,8 +123,8 @@ texts! {
         en "{by} asked for: {what} (operation {id})" da "{by} bestilte: {what} (operation {id})"
     }
     ASKED_ALL = "explain.asked_all" {
-        en "{by} asked for: {what} of all mailboxes (operation {id})"
-        da "{by} bestilte: {what} for alle postkasser (operation {id})"
+        en "{by} asked for: {what} of all mailboxes in use then (operation {id})"
+        da "{by} bestilte: {what} for alle postkasser, der da var i brug (operation {id})"
     }
     EVENT = "explain.event" { en "event {id} ({severity}): {message}" da "hændelse {id} ({severity}): {message}" }
     ACTED = "explain.acted" { en "{by} did: {act}" da "{by} udførte: {act}" }

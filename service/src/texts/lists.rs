@@ -21,6 +21,7 @@ texts! {
     BLOCKED_BY = "lists.blocked_by" {
         en "blocked by {by} {at}: {why}" da "spærret af {by} {at}: {why}"
     }
+    ERASED_BY = "lists.erased_by" { en "erased {at} by {by}" da "slettet {at} af {by}" }
     BLOCKED_UNLISTED = "lists.blocked_unlisted" {
         en "blocked, not in use: that was before Planner's list named it, and the list passes over whoever is blocked"
         da "spærret, ikke i brug: det skete, før den var på Planners liste, og listen springer spærrede over"

@@ -50,5 +50,13 @@ texts! {
     IS_DONE = "operations.is_done" {
         en "operation {id} is done: {what} ({of})" da "operation {id} er udført: {what} ({of})"
     }
+    ONE_WITHHELD = "operations.one_withheld" {
+        en "{n} deletion is withheld by the mass-delete guard and waits for somebody who decides: kommuneklient withheld list"
+        da "{n} sletning er tilbageholdt af vagten mod massesletning og venter på en, der afgør den: kommuneklient withheld list"
+    }
+    WITHHELD = "operations.withheld" {
+        en "{n} deletions are withheld by the mass-delete guard and wait for somebody who decides: kommuneklient withheld list"
+        da "{n} sletninger er tilbageholdt af vagten mod massesletning og venter på en, der afgør dem: kommuneklient withheld list"
+    }
     FROM_PLANNER = "operations.from_planner" { en "from Planner" da "fra Planner" }
 }

@@ -14,8 +14,8 @@ texts! {
         da "der er endnu ingen database i {folder}: opret den med `kommuneklient migrate`"
     }
     SCHEMA = "refusals.schema" {
-        en "the database has no tables of this version; bring it up to date with `kommuneklient migrate` (or start the service)"
-        da "databasen har ingen tabeller til denne version; bring den ajour med `kommuneklient migrate` (eller start tjenesten)"
+        en "the database has no tables of this version; bring it up to date with `kommuneklient migrate` (the service does that at its start only where database.migrate is true)"
+        da "databasen har ingen tabeller til denne version; bring den ajour med `kommuneklient migrate` (tjenesten gør det kun selv ved start, hvis database.migrate er true)"
     }
     UNKNOWN_MAILBOX = "refusals.unknown_mailbox" {
         en "Planner never listed {mail}; `kommuneklient resources list` shows whom it lists"

@@ -8,12 +8,11 @@ texts! {
     TRIES = "set_aside.tries" { en "TRIES" da "FORSØG" }
     WHY = "set_aside.why" { en "WHY" da "HVORFOR" }
     WOULD = "set_aside.would" { en "WOULD" da "VILLE" }
-    /// Their origin ids are 112 characters long, and no command takes one: they stand in the answer for programs only.
     NEXT = "set_aside.next" {
         en "`kommuneklient set-aside retry --mailbox MAILBOX` tries again what was set aside; what Planner refused is sent
-when its decision changes or a comparison says so. --json tells origin ids and ends, too."
+when its decision changes or a comparison says so. `kommuneklient explain MAILBOX ORIGIN-ID` tells what happened with one."
         da "`kommuneklient set-aside retry --mailbox POSTKASSE` forsøger igen med det, der er lagt til side; det, Planner afviste,
-sendes, når afgørelsen ændrer sig, eller en sammenligning siger det. --json viser også origin id og sluttid."
+sendes, når afgørelsen ændrer sig, eller en sammenligning siger det. `kommuneklient explain POSTKASSE ORIGIN-ID` fortæller, hvad der er sket med én."
     }
     MORE_NOTIFICATIONS = "set_aside.more_notifications" {
         en "only the first {n} notifications are shown" da "kun de første {n} notifikationer vises"

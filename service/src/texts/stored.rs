@@ -24,6 +24,18 @@ texts! {
     N_UNREADABLE = "stored.n.unreadable" { en "unreadable {n}" da "ulæselige {n}" }
     N_REFUSED = "stored.n.refused" { en "refused by the database {n}" da "afvist af databasen {n}" }
 
+    /// What a comparison found.
+    COMPARED_NOTHING = "stored.compared.nothing" { en "nothing to put right" da "intet at rette" }
+    COMPARED_LACKING = "stored.compared.lacking" { en "{n} lacking in Planner" da "{n} mangler i Planner" }
+    COMPARED_TIMES = "stored.compared.times" {
+        en "{n} with other times in Planner" da "{n} med andre tider i Planner"
+    }
+    COMPARED_ONLY = "stored.compared.only" { en "{n} in Planner only" da "{n} kun i Planner" }
+    COMPARED_CORRECTED = "stored.compared.corrected" {
+        en "{n} in step already, otherwise than believed" da "{n} allerede i trit, anderledes end antaget"
+    }
+    COMPARED_LEFT = "stored.compared.left" { en "{n} left alone" da "{n} ikke rørt" }
+
     /// What ended a withheld run.
     RUN_NEWER = "stored.run.newer" { en "a newer run" da "en nyere kørsel" }
     RUN_NEWER_WITHIN = "stored.run.newer_within" {
@@ -63,5 +75,12 @@ texts! {
     }
     LIST_UNUSABLE = "stored.list.unusable" {
         en "{n} without a usable address, skipped" da "{n} uden brugbar adresse, sprunget over"
+    }
+    LIST_UNREADABLE = "stored.list.unreadable" {
+        en "{n} that cannot be read, skipped" da "{n} der ikke kan læses, sprunget over"
+    }
+    LIST_PART = "stored.list.part" {
+        en "{n} of which a part cannot be read, used without it"
+        da "{n} hvor en del ikke kan læses, brugt uden den"
     }
 }

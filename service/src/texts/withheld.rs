@@ -42,6 +42,12 @@ texts! {
     MAILBOX_CONFIRMED = "withheld.mailbox_confirmed" {
         en "run {run} is confirmed: {count} to be deleted in Planner" da "kørsel {run} er bekræftet: {count} slettes i Planner"
     }
+    /// Confirmed, and something keeps it from being sent now.
+    WAITS_FOR = "withheld.waits_for" { en "; that waits for {hold}" da "; det venter på {hold}" }
+    MAILBOX_CONFIRMED_UNUSED = "withheld.mailbox_confirmed_unused" {
+        en "run {run} is confirmed, but nothing is sent while its mailbox is not in use: {count} to be deleted in Planner when it is used again"
+        da "kørsel {run} er bekræftet, men der sendes intet, så længe dens postkasse ikke er i brug: {count} slettes i Planner, når den bruges igen"
+    }
     LIST_REJECTED = "withheld.list_rejected" {
         en "run {run} is rejected: the resources stay in use until Planner lists them again"
         da "kørsel {run} er afvist: ressourcerne forbliver i brug, til Planner har dem på listen igen"

@@ -98,7 +98,12 @@ impl Shared {
             }
             Request::GetResources(addresses) => {
                 let resources = self.planner().resources(addresses);
-                Response::GetResources(ResourcesAnswer { resources, call_id })
+                Response::GetResources(ResourcesAnswer {
+                    resources,
+                    unusable: Vec::new(),
+                    left_out: Vec::new(),
+                    call_id,
+                })
             }
         }
     }

@@ -231,6 +231,8 @@ async fn a_full_reading_is_asked_for_when_one_may_have_begun_before() {
             number(store, "select count(*) from notification where event_type = 'FullRead'").await,
             count
         );
+        let waiting = "select count(*) from notification where claim is null and not first_read";
+        assert_eq!(number(store, waiting).await, 0, "it does not wait for others: {read_before} {queued:?}");
         // nothing is sent before the reading that follows
         assert_eq!(
             number(store, "select count(*) from planner_resource where full_read_began_at is null").await,

@@ -22,7 +22,7 @@ use crate::adoption::HeldEvent;
 use crate::lease::{self, Fence};
 use crate::wake::{Channel, News};
 use crate::withheld::{self, MissingKey, WithheldSource, Withholding};
-use crate::{Store, StoreError, prepared};
+use crate::{Store, StoreError, operations, prepared};
 
 /// What Planner answered for one mailbox.
 #[derive(Debug, Clone)]
@@ -86,6 +86,32 @@ pub struct Withheld {
     pub there: usize,
 }
 
+impl Compared {
+    /// In words, as an operation keeps it.
+    fn in_words(&self) -> String {
+        let found = [
+            (self.created, "lacking in Planner"),
+            (self.updated, "with other times in Planner"),
+            (self.deleted, "in Planner only"),
+            (self.corrected, "in step already, otherwise than believed"),
+        ];
+        let found = found.into_iter().filter(|(number, _)| *number > 0);
+        let mut parts: Vec<String> = found.map(|(number, what)| format!("{number} {what}")).collect();
+        let mut left: usize = self.left.values().sum();
+        if let Some(Withheld { keys, there, .. }) = self.withheld {
+            left = left.saturating_sub(self.left.get(WITHHELD).copied().unwrap_or_default());
+            parts.push(format!("deletions withheld {keys} of {there}"));
+        }
+        if left > 0 {
+            parts.push(format!("{left} left alone"));
+        }
+        if parts.is_empty() { "nothing to put right".to_owned() } else { parts.join(", ") }
+    }
+}
+
+/// Why a key is left whose deletion is withheld.
+const WITHHELD: &str = "withheld";
+
 impl Store {
     /// Lets a comparison take effect.
     ///
@@ -107,7 +133,7 @@ impl Store {
             match verdict {
                 Verdict::Left(because) => *compared.left.entry(word(*because)).or_default() += 1,
                 Verdict::Delete if !deletable.contains(origin_id) => {
-                    *compared.left.entry("withheld").or_default() += 1;
+                    *compared.left.entry(WITHHELD).or_default() += 1;
                 }
                 _ => {
                     let Some(write) = write::of(comparison, origin_id, *verdict, key) else { continue };
@@ -125,6 +151,7 @@ impl Store {
         if !end(&tx, comparison).await? {
             return Ok(Fate::NotNow);
         }
+        operations::answer_comparisons(&tx, &comparison.mail, comparison.began, &compared.in_words()).await?;
         base::crash::point("comparison.written");
         let repairs = writes.iter().any(|write| write.repair.is_some());
         self.commit(tx, News::of(Channel::Decision).when(repairs), operation).await?;
@@ -246,7 +273,7 @@ fn judge(
 
 const fn word(because: LeftBecause) -> &'static str {
     match because {
-        LeftBecause::Withheld => "withheld",
+        LeftBecause::Withheld => WITHHELD,
         LeftBecause::InFlight => "in flight",
         LeftBecause::Pending => "waiting to be sent",
         LeftBecause::Decided => "decided since",

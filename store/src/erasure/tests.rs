@@ -171,6 +171,23 @@ async fn who_was_erased_is_known_by_the_hash_and_comes_back_when_that_is_undone(
     assert!(!known().await && !store.forget_erasure(&mail()).await.unwrap());
 }
 
+/// Regression: erasing again put itself in the place of who had erased the mailbox, and of when.
+#[tokio::test]
+async fn who_erases_again_removes_what_is_left_and_the_first_stays_known() {
+    let database = database().await;
+    let store = &database.store;
+    filled(store).await;
+    store.erase(&mail(), "kim", true, true, now()).await.unwrap();
+    let first = store.tombstone(&mail()).await.unwrap().unwrap();
+    decide(store, "anna@x.dk", "U", Some(slot(1))).await;
+    let again = store.erase(&mail(), "bo", true, true, now()).await.unwrap();
+    assert!(again.done && again.rows.iter().any(|(table, _)| *table == "calendar_event"), "{again:?}");
+    assert_eq!(mentions(store, "anna@x.dk").await, []);
+    assert_eq!(store.tombstone(&mail()).await.unwrap(), Some(first.clone()));
+    let known = store.tombstones(&["bo@x.dk", "anna@x.dk"]).await.unwrap();
+    assert_eq!(known.into_iter().collect::<Vec<_>>(), [("anna@x.dk".to_owned(), first)]);
+}
+
 fn erased_set() -> Erased {
     [mail()].into_iter().collect()
 }

@@ -7,6 +7,9 @@ use tokio_postgres::Row;
 
 use crate::{Store, StoreError, migrations};
 
+/// So much of what an event said is told, in characters.
+const WORDS_MAX: i32 = 300;
+
 /// What the database says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseFacts {
@@ -84,5 +87,34 @@ impl Store {
             .await
             .and_then(|row: Row| super::work::count(&row, 0))
             .map_err(StoreError::query(operation))
+    }
+
+    /// What the last event of each of these codes said within the last day, with its error or its code and reason; in English,
+    /// as it was logged. A code without such an event is left out.
+    pub async fn last_words(&self, codes: &[u16]) -> Result<Vec<(u16, String)>, StoreError> {
+        let operation = "look what the last events of some codes said";
+        if codes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let codes: Vec<i32> = codes.iter().copied().map(i32::from).collect();
+        let client = self.client(operation).await?;
+        let rows = client
+            .query(
+                "select distinct on (event_id) event_id, \
+                        left(concat_ws(': ', nullif(message, ''), \
+                                       coalesce(fields->>'error', \
+                                                nullif(concat_ws(', ', fields->>'code', fields->>'reason'), ''))), $2) \
+                 from application_log \
+                 where at > clock_timestamp() - interval '1 day' and event_id = any ($1) \
+                 order by event_id, at desc, id desc",
+                &[&codes, &WORDS_MAX],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let read = |row: &Row| -> Result<(u16, String), tokio_postgres::Error> {
+            // it is one of those that were asked for
+            Ok((u16::try_from(row.try_get::<_, i32>(0)?).unwrap_or_default(), row.try_get(1)?))
+        };
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::query(operation))
     }
 }

@@ -9,13 +9,15 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::MailboxFacts;
+use crate::operations::OperationKind;
 use crate::outbox::Operation;
 use crate::{Store, StoreError};
 
 mod rows;
+mod steps;
 
 use rows::{answer, ask, call, event, notification, settled, withheld};
+use steps::{forget_what_acts_tell, steps_of};
 
 /// Which part of a story.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +60,20 @@ pub enum Happening {
     NotInUse {
         /// Why.
         reason: Option<String>,
+    },
+    /// It stands on the blacklist since then; only where no act of an operator tells it.
+    Blocked {
+        /// Why.
+        reason: String,
+        /// By whom.
+        by: String,
+    },
+    /// It stands on the whitelist since then; only where no act of an operator tells it.
+    Allowed {
+        /// Why, where somebody said so.
+        reason: Option<String>,
+        /// By whom.
+        by: String,
     },
     /// An operator withdrew its appointments.
     Withdrawn {
@@ -221,7 +237,7 @@ pub enum Happening {
         kind: String,
         /// Who.
         by: String,
-        /// For all mailboxes.
+        /// For all mailboxes that were in use then; whether this one was, is not known.
         all: bool,
     },
     /// A coded event named the mailbox.
@@ -246,7 +262,14 @@ pub enum Happening {
 
 /// Does it decide whether anything of the mailbox is sent?
 const fn decides_on_sending(what: &Happening) -> bool {
-    matches!(what, Happening::NotInUse { .. } | Happening::Withdrawn { .. } | Happening::Adopted)
+    matches!(
+        what,
+        Happening::NotInUse { .. }
+            | Happening::Blocked { .. }
+            | Happening::Allowed { .. }
+            | Happening::Withdrawn { .. }
+            | Happening::Adopted
+    )
 }
 
 impl Happening {
@@ -279,8 +302,8 @@ impl Happening {
     const fn rank(&self) -> u8 {
         match self {
             Self::Listed | Self::Located { .. } | Self::Asked { .. } => 0,
-            // the decisions of a confirmation bear its time
-            Self::Notified { .. } | Self::Settled { .. } => 1,
+            // the decisions of a confirmation bear its time, and so does the end of the use of a mailbox that is blocked
+            Self::Notified { .. } | Self::Settled { .. } | Self::Blocked { .. } | Self::Allowed { .. } => 1,
             Self::ReadInFull { .. } | Self::Adopted | Self::Compared | Self::Withheld { .. } => 3,
             Self::Decided { .. } => 2,
             Self::Handled { .. } | Self::Failing { .. } => 4,
@@ -316,6 +339,7 @@ impl Store {
         let calls = self.answers_of(query, &mut entries).await?;
         self.calls_of(query, &calls, is_known, &mut entries).await?;
         self.acts_of(query, is_known, &mut entries).await?;
+        forget_what_acts_tell(&mut entries);
         entries.retain(|entry| entry.at >= query.since || (query.origin_id.is_some() && entry.what.stands()));
         entries.sort_by_key(|entry| (entry.at, entry.what.rank(), entry.what.version(), entry.what.number()));
         let limit = query.limit as usize;
@@ -516,11 +540,19 @@ impl Store {
             )
             .await
             .map_err(StoreError::query(operation))?;
+        let about_mailboxes = OperationKind::ALL.into_iter().filter(|kind| kind.is_about_mailboxes());
+        let about_mailboxes: Vec<&str> = about_mailboxes.map(OperationKind::as_str).collect();
         let asked = client
             .query(
-                "select asked_at, id, kind, asked_by, mail is null from operation \
-                 where (mail = $1 or mail is null) and asked_at >= $2 and not $4 order by id desc limit $3",
-                &[&query.mail.as_str(), &query.since, &limit, &is_known],
+                // What was asked for all mailboxes is not done for one that is not in use. Of one that came back since, nobody
+                // knows when it was: it is told as asked of those that were in use then.
+                "select asked_at, id, kind, asked_by, mail is null from operation o \
+                 where (mail = $1 or mail is null) and asked_at >= $2 and not $4 \
+                   and not (mail is null and kind = any ($5) \
+                            and exists (select from planner_resource r \
+                                        where r.mail = $1 and r.deleted_date <= o.asked_at)) \
+                 order by id desc limit $3",
+                &[&query.mail.as_str(), &query.since, &limit, &is_known, &about_mailboxes],
             )
             .await
             .map_err(StoreError::query(operation))?;
@@ -552,26 +584,4 @@ impl Store {
 
 fn origin<'a>(query: &HistoryQuery<'a>) -> Option<&'a str> {
     query.origin_id.map(OriginId::as_str)
-}
-
-/// What the row of the mailbox tells.
-fn steps_of(facts: MailboxFacts) -> Vec<Entry> {
-    let steps = [
-        (facts.created_at, Happening::Listed),
-        (facts.deleted_date, Happening::NotInUse { reason: facts.deleted_reason }),
-        (facts.located_at, Happening::Located { endpoint: facts.endpoint.unwrap_or_default() }),
-        (facts.last_success, Happening::ListenedTo),
-        (facts.adopted_at, Happening::Adopted),
-        (facts.last_full_sync, Happening::ReadInFull { whole: facts.full_read_whole }),
-        (facts.compared_at, Happening::Compared),
-    ];
-    let failing = facts.error_code.map(|code| Happening::CannotBeListenedTo {
-        code,
-        text: facts.error_description,
-        count: facts.error_count,
-    });
-    let failing = facts.error_date.zip(failing);
-    let withdrawn = facts.withdrawn.map(|(at, by)| (at, Happening::Withdrawn { by }));
-    let certain = steps.into_iter().filter_map(|(at, what)| Some((at?, what)));
-    certain.chain(failing).chain(withdrawn).map(|(at, what)| Entry { at, what }).collect()
 }

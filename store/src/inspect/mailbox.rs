@@ -1,5 +1,7 @@
 //! Everything that is known of one mailbox, and of one of its appointments.
 
+use std::collections::BTreeMap;
+
 use calendar::{MailAddress, OriginId, Slot};
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -251,6 +253,24 @@ impl Store {
             .map_err(StoreError::query(operation))?;
         let tombstone = |row: &Row| Ok(Tombstone { at: row.try_get(0)?, by: row.try_get(1)? });
         row.as_ref().map(tombstone).transpose().map_err(StoreError::query(operation))
+    }
+
+    /// Which of these addresses, as [`MailAddress`] writes them, were erased.
+    pub async fn tombstones(&self, mails: &[&str]) -> Result<BTreeMap<String, Tombstone>, StoreError> {
+        let operation = "look for erased mailboxes";
+        let client = self.client(operation).await?;
+        let rows = client
+            .query(
+                "select n.mail, e.erased_at, e.erased_by from unnest($1::text[]) as n (mail) \
+                 join erased_mailbox e on e.hash = sha256(convert_to(n.mail, 'UTF8'))",
+                &[&mails],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let tombstone = |row: &Row| -> Result<(String, Tombstone), tokio_postgres::Error> {
+            Ok((row.try_get(0)?, Tombstone { at: row.try_get(1)?, by: row.try_get(2)? }))
+        };
+        rows.iter().map(tombstone).collect::<Result<_, _>>().map_err(StoreError::query(operation))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::calls::{CallBook, CallEnd, CallLimits, Class, Permit, ReadCall};
 use crate::operations::{OperationKind, Scope};
 use crate::outbox::testing::{decide, decide_as, fence, new_resource, resource, slot, sql};
 use crate::outbox::{Answer, Batch, KeyAnswer, Operation, Outcome, PageSize};
+use crate::resource_list::import::ListImport;
 use crate::testing::database;
 
 use super::*;
@@ -101,6 +102,27 @@ async fn leases_groups_and_calls_are_told() {
     book(store).end(start.id, &CallEnd::default()).await.unwrap();
     let work = store.work().await.unwrap();
     assert_eq!((work.budget.calls, work.budget.in_flight, work.budget.failed), (1, 0, 1));
+}
+
+#[tokio::test]
+async fn what_the_last_event_of_a_code_said_is_told() {
+    let database = database().await;
+    let store = &database.store;
+    sql(
+        store,
+        "insert into application_log (at, event_id, severity, source, message, fields, instance) \
+             values (now() - interval '2 min', 4908, 'error', 'ELS', 'older', '{\"code\": \"x\"}', 'one'), \
+                    (now() - interval '1 min', 4908, 'error', 'ELS', 'newer', '{\"code\": \"HTTP 503\"}', 'one'), \
+                    (now(), 9629, 'error', 'PCS', 'a call failed', '{\"error\": \"refused\", \"code\": \"y\"}', 'one'), \
+                    (now(), 5201, 'warning', 'ELS', 'busy', '{}', 'one'), \
+                    (now(), 6904, 'error', 'PCS', 'not asked for', '{}', 'one'), \
+                    (now() - interval '2 days', 6901, 'error', 'PCS', 'too old', '{}', 'one')",
+    )
+    .await;
+    let told = store.last_words(&[9629, 4908, 5201, 6901]).await.unwrap();
+    let told: Vec<(u16, &str)> = told.iter().map(|(code, words)| (*code, words.as_str())).collect();
+    assert_eq!(told, [(4908, "newer: HTTP 503"), (5201, "busy"), (9629, "a call failed: refused")]);
+    assert!(store.last_words(&[]).await.unwrap().is_empty());
 }
 
 /// Regression: the leases that dissolved groups had left behind came first and cut off those of the shards and duties,
@@ -332,6 +354,76 @@ async fn the_story_of_an_appointment_is_told_in_order() {
     let key = store.key_state(&a, &u).await.unwrap().unwrap();
     assert_eq!((key.planner, key.pending, key.wanted), (Planner::Holds(slot(1)), false, Some(true)));
     assert_eq!(store.key_state(&a, &OriginId::new("nothing".to_owned())).await.unwrap(), None);
+}
+
+/// All that the story of a mailbox tells.
+async fn story(store: &crate::Store, name: &str) -> Vec<Happening> {
+    let mail = mail(name);
+    let query = HistoryQuery { mail: &mail, origin_id: None, since: Timestamp::UNIX_EPOCH, limit: 100 };
+    store.history(&query).await.unwrap().entries.into_iter().map(|entry| entry.what).collect()
+}
+
+/// Regression: who came on a list with `lists import` had nothing of it in the story, since of that act the numbers alone are
+/// written down.
+#[tokio::test]
+async fn who_came_on_a_list_with_an_import_is_told_by_the_list_and_no_act_is_told_twice() {
+    let database = database().await;
+    let store = &database.store;
+    for name in ["a@x.dk", "b@x.dk"] {
+        resource(store, name).await;
+    }
+    let import = ListImport {
+        whitelist: &[(mail("b@x.dk"), None)],
+        blacklist: &[(mail("a@x.dk"), "has left".to_owned())],
+        by: "kim",
+        sure: true,
+        rehearsal: false,
+        now: Timestamp::now(),
+    };
+    store.import_lists(&import).await.unwrap();
+    let blocked = Happening::Blocked { reason: "has left".to_owned(), by: "kim".to_owned() };
+    let allowed = Happening::Allowed { reason: None, by: "kim".to_owned() };
+    let told = story(store, "a@x.dk").await;
+    let is_blocked = |what: &Happening| *what == blocked;
+    let is_unused = |what: &Happening| matches!(what, Happening::NotInUse { .. });
+    let (first, then) = (told.iter().position(is_blocked), told.iter().position(is_unused));
+    assert!(first.is_some() && first < then, "{told:?}");
+    assert!(story(store, "b@x.dk").await.contains(&allowed));
+    sql(
+        store,
+        "insert into application_log (at, event_id, severity, source, message, fields, instance) \
+         values (clock_timestamp(), 9503, 'information', 'ALL', 'm', \
+                 '{\"mailbox\": \"a@x.dk\", \"act\": \"blacklist add\", \"by\": \"kim\", \"reason\": \"has left\"}', \
+                 'one')",
+    )
+    .await;
+    let told = story(store, "a@x.dk").await;
+    assert!(!told.contains(&blocked), "{told:?}");
+    assert!(told.iter().any(|what| matches!(what, Happening::Acted { .. })), "{told:?}");
+}
+
+/// Regression: what was asked for all mailboxes was told of one that was not in use then, as if it had been done for it.
+#[tokio::test]
+async fn what_was_asked_for_all_is_not_told_of_a_mailbox_that_was_not_in_use() {
+    let database = database().await;
+    let store = &database.store;
+    for name in ["a@x.dk", "b@x.dk"] {
+        resource(store, name).await;
+    }
+    let ask = async |kind| store.record_operation(kind, &Scope::All, "kim").await.unwrap().id;
+    let before = ask(OperationKind::FullPull).await;
+    store.add_to_blacklist(&mail("a@x.dk"), "has left", "kim", Timestamp::now()).await.unwrap();
+    let after = ask(OperationKind::Comparison).await;
+    let list = ask(OperationKind::ResourceList).await;
+    let asked = async |name| -> Vec<i64> {
+        let number = |what: Happening| match what {
+            Happening::Asked { id, .. } => Some(id),
+            _ => None,
+        };
+        story(store, name).await.into_iter().filter_map(number).collect()
+    };
+    assert_eq!(asked("a@x.dk").await, [before, list]);
+    assert_eq!(asked("b@x.dk").await, [before, after, list]);
 }
 
 /// Regression: notifications that came together were told in falling order of their numbers.

@@ -141,6 +141,26 @@ impl Store {
         row.as_ref().map(failure).transpose().map_err(StoreError::query(operation))
     }
 
+    /// Did the last call to Planner of the last hour work? Not where there was none.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn planner_answers(&self) -> Result<bool, StoreError> {
+        let operation = "look whether calls to Planner work";
+        let client = self.client(operation).await?;
+        let row = client
+            .query_opt(
+                "select success from service_call_reference_log \
+                 where coalesce(ended_at, deadline) > clock_timestamp() - interval '1 hour' and ended_at is not null \
+                 order by coalesce(ended_at, deadline) desc limit 1",
+                &[],
+            )
+            .await
+            .map_err(StoreError::query(operation))?;
+        let worked = row.map(|row| row.try_get::<_, Option<bool>>(0)).transpose();
+        worked.map(|success| success.flatten() == Some(true)).map_err(StoreError::query(operation))
+    }
+
     /// The key that has been unsent for longest, among those that are to be sent at all.
     pub async fn oldest_unsent(&self) -> Result<Option<Unsent>, StoreError> {
         let operation = "look for the oldest unsent change";

@@ -46,6 +46,22 @@ impl Store {
         rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::query(operation))
     }
 
+    /// How many notifications are set aside, of all mailboxes or of one.
+    pub async fn set_aside_notification_count(&self, scope: &Scope) -> Result<u64, StoreError> {
+        let operation = "count the notifications that are set aside";
+        let client = self.client(operation).await?;
+        let count: i64 = client
+            .query_one(
+                "select count(*) from notification \
+                 where set_aside_at is not null and ($1::text is null or mail = $1)",
+                &[&scope.mail()],
+            )
+            .await
+            .and_then(|row| row.try_get(0))
+            .map_err(StoreError::query(operation))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     /// Gives notifications that are set aside as many tries as new ones: those with these numbers, or all of them
     /// (`None`). Answers how many.
     pub async fn retry_notifications(&self, ids: Option<&[i64]>) -> Result<u64, StoreError> {

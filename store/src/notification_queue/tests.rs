@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use base::SystemClock;
-use tokio_postgres::types::ToSql;
 
 use super::*;
 use crate::lease::{Lease, LeaseBook};
@@ -280,6 +279,37 @@ async fn the_first_full_read_of_a_mailbox_does_not_wait_for_the_end_of_a_pull() 
     assert_eq!(claimed, ["all of m0001@sim.test", "all of m0005@sim.test"]);
 }
 
+/// Goal: full reads that wait in one bucket, more than its share of a walk, are claimed once each and up to the limit, the first
+/// ones of their mailboxes before the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn full_reads_that_wait_in_one_bucket_are_claimed_once_each() {
+    let database = database().await;
+    let shard = Shard::new(&database).await;
+    let client = database.store.client("test").await.unwrap();
+    client
+        .batch_execute(
+            "insert into notification (mail, bucket, event_type, received_at, first_read) \
+             select 'm' || i || '@sim.test', 7, 'FullRead', now(), i > 12 from generate_series(1, 20) as g (i)",
+        )
+        .await
+        .unwrap();
+    let (mut claims, mut in_hand) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let request =
+            ClaimRequest { limit: 8, ..shard.request(Wanted::FullReads { in_hand: &in_hand }, &[]) };
+        let claimed = database.store.claim(&request).await.unwrap();
+        in_hand.extend(claimed.iter().map(|one| one.id));
+        claims.push(items(&claimed));
+    }
+    let named = |of: std::ops::RangeInclusive<u32>| -> Vec<String> {
+        of.map(|n| format!("all of m{n}@sim.test")).collect()
+    };
+    assert_eq!(claims, [named(13..=20), named(1..=8), named(9..=12)]);
+    let request = ClaimRequest { limit: 9, ..shard.request(Wanted::FullReads { in_hand: &[] }, &[]) };
+    let again = items(&database.store.claim(&request).await.unwrap());
+    assert_eq!(again, [named(1..=1), named(13..=20)].concat(), "what nobody has in hand is given out again");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pull_takes_those_first_who_were_not_read_for_longest() {
     let database = database().await;
@@ -358,6 +388,9 @@ async fn what_is_set_aside_of_one_mailbox_is_found_behind_that_of_others() {
     assert_eq!(listed.iter().map(|one| one.id).collect::<Vec<_>>(), [claimed[2].id]);
     let others = database.store.set_aside_notifications(&Scope::One(mail(1)), 10).await.unwrap();
     assert_eq!(others.len(), 2);
+    for (scope, count) in [(Scope::All, 3), (Scope::One(mail(1)), 2), (Scope::One(mail(2)), 1)] {
+        assert_eq!(database.store.set_aside_notification_count(&scope).await.unwrap(), count, "{scope:?}");
+    }
 }
 
 #[test]
@@ -456,6 +489,59 @@ fn visited(plan: &serde_json::Value) -> f64 {
     own + plan["Plans"].as_array().map_or(0.0, |plans| plans.iter().map(visited).sum::<f64>())
 }
 
+/// How many rows of `notification` a statement looks at, and its plan; nothing is changed.
+async fn look_at(
+    client: &mut deadpool_postgres::Client,
+    sql: &str,
+    parameters: &[(&(dyn ToSql + Sync), Type)],
+) -> (f64, serde_json::Value) {
+    let tx = client.transaction().await.unwrap();
+    let row = tx.query_typed_one(&format!("explain (analyze, format json) {sql}"), parameters).await.unwrap();
+    let answer: serde_json::Value = row.get(0);
+    tx.rollback().await.unwrap();
+    (visited(&answer[0]["Plan"]), answer)
+}
+
+/// Regression: a claim of full reads looked for one of each mailbox that had never been read, so that the start of 50,000
+/// mailboxes, each with a claim of its own, cost the square of their number.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_of_full_reads_looks_neither_at_mailboxes_nor_at_what_waits() {
+    let database = database().await;
+    let mut client = database.store.client("test").await.unwrap();
+    client
+        .batch_execute(
+            "insert into planner_resource (mail, bucket, name, rid, is_case_worker) \
+             select 'm' || i || '@sim.test', i % 64, 'n', 'r', true from generate_series(1, 20000) as g (i); \
+             insert into notification (mail, bucket, event_type, received_at, first_read) \
+             select 'm' || i || '@sim.test', i % 64, 'FullRead', now(), i <= 1000 \
+             from generate_series(1, 10000) as g (i)",
+        )
+        .await
+        .unwrap();
+    let (buckets, without, in_hand) = (every_bucket(), Vec::<&str>::new(), Vec::<i64>::new());
+    let share = i64::try_from(share(128, buckets.len())).unwrap();
+    for statistics in [false, true] {
+        if statistics {
+            client.batch_execute("analyze notification; analyze planner_resource").await.unwrap();
+        }
+        for first in [true, false] {
+            let parameters: [(&(dyn ToSql + Sync), Type); 8] = [
+                (&9_i64, Type::INT8),
+                (&buckets, Type::INT2_ARRAY),
+                (&at(10), Type::TIMESTAMPTZ),
+                (&without, Type::TEXT_ARRAY),
+                (&128_i64, Type::INT8),
+                (&share, Type::INT8),
+                (&first, Type::BOOL),
+                (&in_hand, Type::INT8_ARRAY),
+            ];
+            let (visited, plan) = look_at(&mut client, &claim_full_reads_sql(), &parameters).await;
+            assert!((128.0..=640.0).contains(&visited), "{visited} rows, first {first}: {plan:#}");
+            assert!(!plan.to_string().contains("planner_resource"), "{plan:#}");
+        }
+    }
+}
+
 /// Goal: a claim of live changes costs what it claims, not what waits (a flood would cost the square of its size) nor what is
 /// in hand, whether the server knows by now how long the table is or not.
 /// Method: the plans that are made for 50,000 rows, and what they looked at.
@@ -489,23 +575,15 @@ async fn a_claim_looks_at_what_it_claims_and_not_at_what_waits() {
             (&LIMIT, Type::INT8),
             (&share, Type::INT8),
         ];
-        let left_behind: [(&(dyn ToSql + Sync), Type); 6] = [
+        let left_behind: [(&(dyn ToSql + Sync), Type); 5] = [
             (&9_i64, Type::INT8),
             (&buckets, Type::INT2_ARRAY),
-            (&now, Type::TIMESTAMPTZ),
             (&without, Type::TEXT_ARRAY),
             (&LIMIT, Type::INT8),
             (&in_hand, Type::INT8_ARRAY),
         ];
         for (sql, parameters) in [(claim_new_sql(), &new[..]), (claim_left_behind_sql(), &left_behind[..])] {
-            let tx = client.transaction().await.unwrap();
-            let row = tx
-                .query_typed_one(&format!("explain (analyze, format json) {sql}"), parameters)
-                .await
-                .unwrap();
-            let answer: serde_json::Value = row.get(0);
-            tx.rollback().await.unwrap();
-            let visited = visited(&answer[0]["Plan"]);
+            let (visited, answer) = look_at(&mut client, &sql, parameters).await;
             assert!(
                 (500.0..=2_200.0).contains(&visited),
                 "{visited} rows, statistics {statistics}: {answer:#}"

@@ -28,7 +28,7 @@ pub struct Progress {
     pub waiting: Vec<Waiting>,
     /// Some of those that were meant and are not in use any more, without it being done for them.
     pub unused: Vec<Unused>,
-    /// What came of it, in words (resource list).
+    /// What came of it, in words: of the resource list, of a settlement, and of the comparison of one mailbox.
     pub outcome: Option<String>,
 }
 
@@ -130,7 +130,8 @@ impl Store {
                 &format!(
                     "select coalesce((select meant from operation where id = $1), 0), \
                             (select count(*) from operation_mailbox where operation_id = $1), \
-                            count(*), count(*) filter (where {done}) \
+                            count(*), count(*) filter (where {done}), \
+                            (select outcome from operation where id = $1) \
                      from operation_mailbox m join planner_resource r using (mail) \
                      where m.operation_id = $1 and r.deleted_date is null \
                        and $2::timestamptz is not null"
@@ -144,6 +145,7 @@ impl Store {
             Ok(u64::try_from(count).unwrap_or_default())
         };
         let booked = count(0)?.saturating_sub(count(1)?);
+        let outcome = row.try_get(4).map_err(StoreError::query(doing))?;
         let rows = client
             .query(
                 &format!(
@@ -172,7 +174,7 @@ impl Store {
             .await
             .map_err(StoreError::query(doing))?;
         let unused = unused_of(&rows).map_err(StoreError::query(doing))?;
-        Ok(Progress { done: booked + count(3)?, of: booked + count(2)?, waiting, unused, outcome: None })
+        Ok(Progress { done: booked + count(3)?, of: booked + count(2)?, waiting, unused, outcome })
     }
 
     /// Writes down that an operation that is about no mailbox is done, and with what `outcome`.

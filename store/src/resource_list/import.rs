@@ -53,7 +53,8 @@ pub struct ListImported {
     pub in_use_before: u64,
     /// Entries of the whitelist now.
     pub whitelist_now: u64,
-    /// Addresses of the import that Planner never listed, in order.
+    /// Addresses of the import that Planner never listed, in order; without those that were blocked before it, or erased, which
+    /// Planner's list passes over.
     pub never_listed: Vec<String>,
     /// Is it refused where nobody says that it is meant?
     pub surprises: bool,
@@ -86,7 +87,11 @@ impl Store {
         let (entries_before, in_use_before) = sizes(&tx).await?;
         let by = clean(import.by, TEXT_MAX);
         let mut done = ListImported { in_use_before, ..ListImported::default() };
+        let white: Vec<&str> = import.whitelist.iter().map(|(mail, _)| mail.as_str()).collect();
         let black: Vec<&str> = import.blacklist.iter().map(|(mail, _)| mail.as_str()).collect();
+        // before the import blocks them itself
+        let both = [white.as_slice(), black.as_slice()].concat();
+        done.never_listed = never_listed(&tx, &both).await.map_err(&failed)?;
         let why: Vec<String> = import.blacklist.iter().map(|(_, why)| clean(why, TEXT_MAX)).collect();
         done.blocked = tx
             .execute(
@@ -108,7 +113,6 @@ impl Store {
             )
             .await
             .map_err(&failed)?;
-        let white: Vec<&str> = import.whitelist.iter().map(|(mail, _)| mail.as_str()).collect();
         let why: Vec<Option<String>> =
             import.whitelist.iter().map(|(_, why)| why.as_ref().map(|why| clean(why, TEXT_MAX))).collect();
         done.whitelisted = tx
@@ -126,7 +130,6 @@ impl Store {
         }
         done.dropped += blocked;
         (done.whitelist_now, _) = sizes(&tx).await?;
-        done.never_listed = never_listed(&tx, &[white, black].concat()).await.map_err(&failed)?;
         let (entries_now, dropped) = (done.whitelist_now, done.dropped);
         done.surprises = surprises(&Effect { entries_before, entries_now, dropped, in_use_before });
         // leaving here undoes everything
@@ -144,12 +147,16 @@ impl Store {
     }
 }
 
-/// Those of these addresses that Planner never listed, in order.
+/// Those of these addresses that Planner never listed, in order. Of who is blocked or was erased nobody knows: the resource
+/// list passes over them.
 async fn never_listed(tx: &Transaction<'_>, mails: &[&str]) -> Result<Vec<String>, tokio_postgres::Error> {
     let rows = tx
         .query(
             "select distinct n.mail from unnest($1::text[]) as n (mail) \
-             where not exists (select from planner_resource r where r.mail = n.mail) order by n.mail",
+             where not exists (select from planner_resource r where r.mail = n.mail) \
+               and not exists (select from planner_resource_blacklist b where lower(trim(b.mail)) = n.mail) \
+               and not exists (select from erased_mailbox e where e.hash = sha256(convert_to(n.mail, 'UTF8'))) \
+             order by n.mail",
             &[&mails],
         )
         .await?;

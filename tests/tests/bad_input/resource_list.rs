@@ -52,6 +52,30 @@ async fn a_list_that_cannot_be_read_is_told_and_asked_for_again() {
     scene.assert_unharmed().await;
 }
 
+/// It was told as one without resources (3202).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_of_which_no_entry_can_be_used_is_told_as_unusable_and_asked_for_again() {
+    let mut scene = Scene::new(PROGRAM, Setting { mailboxes: 2, ..Setting::default() }).await;
+    scene.outlook.create(&mailbox(1), scene.appointment("UID", 3)).await.unwrap();
+    list(&scene, &["nobody", "no one"]).await;
+    scene.start_service().await;
+    scene.until_raised(6906, "2 of 2 entries of the resource list cannot be used, the first: ").await;
+    scene.until_raised(9201, "").await;
+    assert_eq!(scene.count_raised(3202, "").await, 0);
+    list(&scene, &[&mailbox(1), &mailbox(2)]).await;
+    scene.until_ready().await;
+    assert_eq!(scene.until_in_step().await.len(), 1);
+    scene.assert_unharmed().await;
+}
+
+async fn until_count(scene: &Scene, statement: &str, expected: i64) {
+    wait_for(statement, async || match scene.count(statement).await {
+        count if count == expected => Ok(()),
+        count => Err(format!("{count}, not {expected}; {}", scene.log_end())),
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn entries_that_cannot_be_used_are_told_and_the_others_are_used() {
     let mut scene = Scene::new(PROGRAM, Setting { mailboxes: 3, ..Setting::default() }).await;
@@ -68,6 +92,12 @@ async fn entries_that_cannot_be_used_are_told_and_the_others_are_used() {
     let rows = client.query("select mail from planner_resource order by mail", &[]).await.unwrap();
     let mails: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(mails, [mailbox(1), mailbox(3)]);
+    // somebody is called as long as an entry cannot be used: whose it is may never have been begun with
+    let standing = "select count(*) from standing_alert where code = 9201";
+    until_count(&scene, standing, 1).await;
+    list(&scene, &[&mailbox(1), &mailbox(2), &mailbox(3)]).await;
+    scene.database.store.ask_for_resource_list().await.unwrap();
+    until_count(&scene, standing, 0).await;
     scene.assert_unharmed().await;
 }
 

@@ -239,6 +239,22 @@ async fn who_was_blocked_before_the_first_list_is_known_as_blocked() {
     assert!(doctor.out.contains("has left") && !doctor.out.contains("never listed"), "{doctor:?}");
     desk.refused("explain eva@x.dk", &["eva@x.dk is blocked (has left), by kim"]).await;
     desk.refused("pull eva@x.dk", &["eva@x.dk is blocked (has left), by kim"]).await;
+    desk.refused("diff eva@x.dk", &["eva@x.dk is blocked (has left), by kim"]).await;
+    // regression: it stood in no list of mailboxes, and was called never listed
+    for line in ["resources list", "mailbox list --unused"] {
+        let listed = desk.json(line).await;
+        assert_eq!(
+            (&listed[0]["mailbox"], &listed[0]["blocked"]["by"]),
+            (&json!("eva@x.dk"), &json!("kim")),
+            "{listed}"
+        );
+        assert!(desk.text(line).await.contains("blocked by kim"), "{line}");
+    }
+    assert_eq!(desk.json("mailbox list --failing").await, json!([]));
+    for line in ["mailbox allow eva@x.dk --yes", "whitelist add eva@x.dk --yes"] {
+        let told = desk.text(line).await;
+        assert!(told.contains("has left") && !told.contains("never listed"), "{line}: {told}");
+    }
     let withdrawn = desk.text("mailbox block eva@x.dk --withdraw --reason has_left").await;
     assert!(
         withdrawn.contains("never used here") && withdrawn.contains("adopt eva@x.dk --wait"),
@@ -316,6 +332,12 @@ async fn the_last_of_the_whitelist_is_not_erased_and_a_rehearsal_says_so() {
         resource(&desk.database.store, name).await;
     }
     desk.text("whitelist add anna@x.dk --yes").await;
+    // regression: of who is not in use it was said that Planner holds what it should
+    let told = desk.text("diff bo@x.dk").await;
+    assert!(told.contains("bo@x.dk: not in use since ") && told.contains("(P-NonWhitelist)"), "{told}");
+    assert!(!told.contains("holds what it should"), "{told}");
+    assert_eq!(desk.json("diff bo@x.dk").await["not_in_use"]["why"], json!("dropped"));
+    assert_eq!(desk.json("diff anna@x.dk").await["not_in_use"], Value::Null);
     let told = desk.text("erase anna@x.dk --dry-run").await;
     assert!(told.contains("would be refused") && told.contains("the last on the whitelist"), "{told}");
     let refused = desk.json("erase anna@x.dk --dry-run").await;
@@ -334,7 +356,12 @@ async fn a_mistyped_address_is_not_erased_and_who_was_erased_is_warned_about() {
     desk.refused("erase ana@x.dk --dry-run", &["check the spelling"]).await;
     assert!(desk.text("erase anna@x.dk --yes --by kim").await.contains("anna@x.dk is erased"));
     // again does no harm, and neither does somebody who insists
-    assert!(desk.text("erase anna@x.dk --yes").await.contains("is erased"));
+    let again = desk.text("erase anna@x.dk --yes --by bo").await;
+    assert!(again.contains("is erased already, ") && again.contains(" by kim"), "{again}");
+    assert_eq!(desk.json("erase anna@x.dk --dry-run").await["erased_before"]["by"], json!("kim"));
+    for line in ["diff anna@x.dk", "pull anna@x.dk", "explain anna@x.dk", "mailbox show anna@x.dk"] {
+        desk.refused(line, &["the data of anna@x.dk was erased", "by kim"]).await;
+    }
     assert!(desk.text("erase bo@x.dk --yes --even-if-unknown").await.contains("bo@x.dk is erased"));
     for line in
         ["whitelist add anna@x.dk --yes", "mailbox block anna@x.dk --reason r", "mailbox allow anna@x.dk"]
@@ -342,8 +369,12 @@ async fn a_mistyped_address_is_not_erased_and_who_was_erased_is_warned_about() {
         let told = desk.text(line).await;
         assert!(told.contains("the data of anna@x.dk was erased"), "{line}: {told}");
         assert!(told.contains("erase anna@x.dk --undo"), "{line}: {told}");
+        assert!(!told.contains("never listed"), "{line}: {told}");
     }
     assert_eq!(desk.json("whitelist add anna@x.dk").await["erased"], json!(["anna@x.dk"]));
+    // it was blocked meanwhile
+    let undone = desk.text("erase anna@x.dk --undo").await;
+    assert!(undone.contains("stays out of use") && undone.contains("mailbox unblock anna@x.dk"), "{undone}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

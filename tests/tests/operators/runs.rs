@@ -131,6 +131,11 @@ async fn what_was_set_aside_is_shown_with_its_reason_and_tried_again() {
     }
     let diff = desk.json("diff a@x.dk").await;
     assert_eq!((&diff["stopped"]["refused"], &diff["stopped"]["set_aside"]), (&json!(1), &json!(1)));
+    // regression: neither told of notifications
+    assert_eq!(diff["stopped"]["notifications"], json!(1));
+    assert!(desk.text("diff").await.contains("2 notifications are set aside"));
+    let story = desk.text("explain a@x.dk").await;
+    assert!(story.contains("1 notification of it is set aside"), "{story}");
     let of_a = desk.json("set-aside list --mailbox a@x.dk").await;
     assert_eq!(of_a["notifications"].as_array().unwrap().len(), 1);
     assert_eq!(of_a["appointments"].as_array().unwrap().len(), 2);

@@ -65,6 +65,56 @@ fn every_receipt_code_has_an_event_of_the_reserved_range_and_the_unassigned_ones
     }
 }
 
+/// The codes that a row of operators' table is about, by the first cell.
+fn codes_of(cell: &str) -> std::ops::RangeInclusive<i32> {
+    let (from, to) = cell.split_once('-').unwrap_or((cell, cell));
+    from.parse().unwrap()..=to.parse().unwrap()
+}
+
+/// The table "Planner's receipts" of docs/operations.md: every code once, its event, and what follows for each operation.
+#[test]
+fn operators_are_told_of_every_receipt_as_it_is_handled() {
+    const OUTSIDE: &str = "below 0, above 48";
+    let text = include_str!("../../../../docs/operations.md");
+    let (_, section) = text.split_once("### Planner's receipts").unwrap();
+    let rows: Vec<Vec<&str>> = section
+        .lines()
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|line| line.starts_with('|'))
+        .skip(2)
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    for code in codes() {
+        let covers = |row: &&Vec<&str>| match row[0] {
+            OUTSIDE => !(0..=48).contains(&code),
+            cell => codes_of(cell).contains(&code),
+        };
+        let covering: Vec<_> = rows.iter().filter(covers).collect();
+        let [row] = &covering[..] else { panic!("{code} does not stand in one row") };
+        let [_, event, meaning, create, update, delete, advice] = &row[..] else { panic!("{row:?}") };
+        assert!(!meaning.is_empty() && !advice.is_empty(), "{row:?}");
+        let id = i32::from(calendar::codes::receipt_refused(code).id);
+        assert!(if code == 0 { *event == "–" } else { codes_of(event).contains(&id) }, "{code}: {event}");
+        for (operation, told) in
+            [(Operation::Create, create), (Operation::Update, update), (Operation::Delete, delete)]
+        {
+            let follows = match policy().settle(&key(operation), code, 0.0) {
+                Outcome::Acknowledged => "done",
+                Outcome::Has => "sent as an update",
+                Outcome::Lacks => "sent as a creation",
+                Outcome::Own => "never sent again",
+                Outcome::Transient { .. } => "sent again",
+                Outcome::Refused { .. } => "refused",
+                other => panic!("{code}: {other:?}"),
+            };
+            assert_eq!(*told, follows, "{operation:?} {code}");
+        }
+        // somebody is to say what a code means that nobody has assigned, and no other
+        let asks = advice.contains(&calendar::codes::RECEIPT_CODE_UNKNOWN.id.to_string());
+        assert_eq!(asks, is_unassigned(code), "{code}: {advice}");
+    }
+}
+
 #[test]
 fn one_conversion_each_way_then_set_aside() {
     let converted = |operation| PendingKey { converted: true, ..key(operation) };

@@ -137,6 +137,23 @@ fn without_any_list_an_empty_answer_does_not_make_ready() {
     });
 }
 
+/// Regression: it was told as a list without resources (3202), which with a list before ended a standing alert.
+#[test]
+fn without_any_list_one_of_which_no_entry_can_be_used_does_not_make_ready() {
+    system(async {
+        let (database, planner) = (database().await, FakePlanner::start().await);
+        planner.resources(resources(&["nonsense", "a@x", "a@x"]));
+        let running = start(&database, &planner, "one", &options());
+        planner.wait_for_calls(2).await;
+        assert!(!running.tree.ready());
+        let outcome = database.store.list_outcome().await.unwrap().unwrap();
+        assert!(outcome.text.contains("3 of 3 entries of the resource list cannot be used"), "{outcome:?}");
+        planner.resources(resources(&["a@x"]));
+        assert!(running.tree.wait_ready().await);
+        running.tree.shutdown().await;
+    });
+}
+
 #[test]
 fn an_empty_or_failed_answer_keeps_the_last_good_list() {
     system(async {
@@ -389,14 +406,22 @@ fn regression_an_empty_resource_answer_keeps_everybody_with_and_without_a_whitel
             "insert into planner_resource_whitelist (mail, added_by) values ('a@x', 'me'), ('b@x', 'me')",
         ] {
             sql(&database.store, whitelist).await;
-            for answer in [&[][..], &["nonsense", "@"]] {
-                planner.resources(resources(answer));
-                database.store.ask_for_resource_list().await.unwrap();
-                answered(&database).await;
-                assert_eq!(number(&database.store, IN_USE).await, 2);
-                let outcome = database.store.list_outcome().await.unwrap().unwrap();
-                assert_eq!(outcome.text, "planner returned no resources, the last good list stays");
-            }
+            planner.resources(Vec::new());
+            database.store.ask_for_resource_list().await.unwrap();
+            answered(&database).await;
+            assert_eq!(number(&database.store, IN_USE).await, 2);
+            let outcome = database.store.list_outcome().await.unwrap().unwrap();
+            assert_eq!(outcome.text, "planner returned no resources, the last good list stays");
+            // one of which no entry can be used is none that is empty: it is a failure, and asked for again (6906)
+            planner.resources(resources(&["nonsense", "@"]));
+            database.store.ask_for_resource_list().await.unwrap();
+            let told = "failed, it is tried again: 2 of 2 entries of the resource list cannot be used";
+            wait_for(async || match database.store.list_outcome().await {
+                Ok(Some(outcome)) if outcome.text.starts_with(told) && !outcome.answered => Ok(()),
+                other => Err(format!("{other:?}")),
+            })
+            .await;
+            assert_eq!(number(&database.store, IN_USE).await, 2);
         }
         assert_eq!(running.tree.restarts_total(), 0);
         running.tree.shutdown().await;
@@ -434,6 +459,50 @@ fn regression_a_resource_without_id_is_used_like_the_others_and_one_without_an_a
     });
 }
 
+/// One entry without the element of its address, and one with an identifier that is none, made the whole list unreadable
+/// (6906); now they are skipped (9201), and the mailboxes that they may be stay in use.
+#[test]
+fn regression_an_entry_that_cannot_be_read_neither_spoils_the_list_nor_drops_its_mailbox() {
+    system(async {
+        let (database, planner) = (database().await, FakePlanner::start().await);
+        let listed = |addresses: &[&str]| {
+            let mut list = resources(addresses);
+            for (resource, number) in list.iter_mut().zip(1_u8..) {
+                resource.rid = format!("R{number}");
+                let id = format!("00000000-0000-0000-0000-{number:012}");
+                resource.planner_resource_identifier = Some(id.parse().unwrap());
+            }
+            list
+        };
+        planner.resources(listed(&["a@x", "b@x", "c@x", "d@x"]));
+        let running = start(&database, &planner, "one", &by_schedule());
+        assert!(running.tree.wait_ready().await);
+        until(&database, IN_USE, 4).await;
+        // the address of a@x goes, the identifier of b@x is none, c@x is missing altogether
+        let without_address = "CalendarResourceEmailAddress>a@x<";
+        let spoilt = move |answer: String| {
+            let answer = answer.replace("-000000000002<", "-x<");
+            let Some(at) = answer.find(without_address) else { return answer };
+            let begin = answer[..at].rfind('<').unwrap();
+            let end = at + answer[at..].find('>').unwrap() + 1;
+            let end = end + answer[end..].find('>').unwrap() + 1;
+            format!("{}{}", &answer[..begin], &answer[end..])
+        };
+        let mut list = listed(&["a@x", "b@x", "c@x", "d@x", "e@x"]);
+        list.remove(2);
+        planner.seal(spoilt);
+        planner.resources(list);
+        database.store.ask_for_resource_list().await.unwrap();
+        answered(&database).await;
+        let outcome = database.store.list_outcome().await.unwrap().unwrap();
+        let told = "2 listed: 1 new, 0 used again, 1 not used any more, 2 that cannot be read, skipped";
+        assert_eq!(outcome.text, told);
+        let gone = "select count(*) from planner_resource where mail = 'c@x' and deleted_date is not null";
+        assert_eq!((number(&database.store, IN_USE).await, number(&database.store, gone).await), (4, 1));
+        running.tree.shutdown().await;
+    });
+}
+
 #[test]
 fn too_many_missing_wait_for_an_operator_until_a_good_list_comes() {
     system(async {
@@ -466,6 +535,34 @@ fn too_many_missing_wait_for_an_operator_until_a_good_list_comes() {
         assert_eq!(settled, Settled::Done(22));
         assert_eq!(number(&database.store, IN_USE).await, 8);
         assert_eq!(fetch(&all).await, 30);
+        running.tree.shutdown().await;
+    });
+}
+
+/// Regression: an entry without an address, identifier and number may be whoever is missing, who left use in silence.
+#[test]
+fn regression_who_may_be_listed_by_an_entry_that_names_nobody_waits_for_an_operator() {
+    system(async {
+        let (database, planner) = (database().await, FakePlanner::start().await);
+        planner.resources(resources(&["a@x", "b@x", "c@x"]));
+        let running = start(&database, &planner, "one", &by_schedule());
+        assert!(running.tree.wait_ready().await);
+        until(&database, IN_USE, 3).await;
+        let fetch = async |addresses: &[&str]| {
+            planner.resources(resources(addresses));
+            database.store.ask_for_resource_list().await.unwrap();
+            answered(&database).await;
+            database.store.list_outcome().await.unwrap().unwrap().text
+        };
+        let told = "2 listed: 1 new, 0 used again, 0 not used any more, 2 missing, withheld, 1 without a usable address, skipped";
+        assert_eq!(fetch(&["a@x", "d@x", ""]).await, told);
+        until(&database, IN_USE, 4).await;
+        assert_eq!(database.store.withheld_lists(9).await.unwrap()[0].state, RunState::Withheld);
+        // once everybody is named, who is missing is dropped
+        let told = "3 listed: 0 new, 0 used again, 1 not used any more";
+        assert_eq!(fetch(&["a@x", "b@x", "d@x"]).await, told);
+        until(&database, IN_USE, 3).await;
+        assert_eq!(database.store.withheld_lists(9).await.unwrap()[0].state, RunState::Cancelled);
         running.tree.shutdown().await;
     });
 }

@@ -8,8 +8,12 @@ fn mail(text: &str) -> MailAddress {
     MailAddress::parse(text).unwrap()
 }
 
+fn of_resources(resources: Vec<CalendarResource>) -> ResourcesAnswer {
+    ResourcesAnswer { resources, unusable: Vec::new(), left_out: Vec::new(), call_id: Default::default() }
+}
+
 fn answer(addresses: &[&str]) -> Reading {
-    read(addresses.iter().map(|address| CalendarResource::of_address(address)).collect())
+    read(of_resources(addresses.iter().map(|address| CalendarResource::of_address(address)).collect()))
 }
 
 fn known(rows: &[(&str, bool)]) -> KnownList {
@@ -17,6 +21,7 @@ fn known(rows: &[(&str, bool)]) -> KnownList {
         mail: mail(address),
         in_use: *in_use,
         deleted_reason: (!in_use).then(|| NOT_IN_PLANNER.to_owned()),
+        identity: Identity::default(),
     };
     KnownList { resources: rows.iter().map(resource).collect(), ..KnownList::default() }
 }
@@ -34,7 +39,7 @@ fn new_returned_kept_and_missing() {
     assert_eq!(mails(&changes.kept), ["kept@x"]);
     assert_eq!(mails(&changes.revived), ["returned@x"]);
     assert_eq!(changes.dropped, [(mail("missing@x"), NOT_IN_PLANNER)]);
-    assert_eq!(summary, Summary { added: 1, revived: 1, dropped: 1, withheld: 0, in_use_before: 2 });
+    assert_eq!(summary, Summary { added: 1, revived: 1, dropped: 1, in_use_before: 2, ..Summary::default() });
 }
 
 #[test]
@@ -48,6 +53,131 @@ fn an_address_that_occurs_twice_is_skipped_and_its_row_stays() {
     assert_eq!(changes.added.len(), 1);
     // thrice is no once
     assert_eq!(answer(&["a@x", "a@x", "a@x"]).usable, []);
+}
+
+/// What becomes of somebody in use.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+enum Fate {
+    Stays,
+    Withheld,
+    Dropped,
+}
+use Fate::{Dropped, Stays, Withheld};
+
+/// Regression: an entry that could not be read made the list fail; skipping it must not end anybody's use.
+#[test]
+fn an_entry_that_cannot_be_read_drops_nobody_that_it_may_be() {
+    let id = |last: u8| Identity {
+        planner_resource_id: format!("00000000-0000-0000-0000-0000000000{last:02}").parse().ok(),
+        rid: String::new(),
+    };
+    let rid = |rid: &str| Identity { planner_resource_id: None, rid: rid.to_owned() };
+    let entry = |identity| Invalid {
+        position: 2,
+        reason: "an element is missing".to_owned(),
+        identity,
+        has_address: false,
+    };
+    let list = |identity| {
+        let resource = KnownResource { mail: mail("b@x"), in_use: true, deleted_reason: None, identity };
+        KnownList {
+            resources: vec![resource],
+            withheld: BTreeSet::from([mail("b@x")]),
+            ..KnownList::default()
+        }
+    };
+    let both = Identity { rid: "R1".to_owned(), ..id(1) };
+    let nil = Identity { planner_resource_id: Some(Default::default()), rid: String::new() };
+    // what is known of the mailbox, what the entry says, what becomes of the mailbox
+    for (known, said, fate) in [
+        (id(1), id(1), Stays),
+        (rid("R1"), rid(" R1"), Stays),
+        (both.clone(), rid("R1"), Stays),
+        (both.clone(), id(1), Stays),
+        (both.clone(), Identity { rid: "R2".to_owned(), ..id(1) }, Stays),
+        // Planner's identifiers tell two apart, and nothing else does
+        (id(1), id(2), Dropped),
+        (both.clone(), id(2), Dropped),
+        (both.clone(), Identity { rid: "R2".to_owned(), ..id(2) }, Dropped),
+        (rid("R1"), rid("R2"), Withheld),
+        (both, rid("R2"), Withheld),
+        (id(1), rid("R1"), Withheld),
+        (rid("R1"), id(1), Withheld),
+        // nothing is like nothing
+        (Identity::default(), Identity::default(), Withheld),
+        (id(1), Identity::default(), Withheld),
+        (Identity::default(), id(1), Withheld),
+        (nil.clone(), nil.clone(), Withheld),
+        (id(1), nil.clone(), Withheld),
+        (nil, id(1), Withheld),
+    ] {
+        for is_address in [false, true] {
+            let mut reading = answer(&["a@x"]);
+            let skipped = if is_address { &mut reading.invalid } else { &mut reading.unreadable };
+            skipped.push(entry(said.clone()));
+            let (changes, summary) = plan(&reading, &list(known.clone()));
+            let now = match (changes.dropped.is_empty(), changes.withheld.is_empty()) {
+                (true, true) => Stays,
+                (true, false) => Withheld,
+                (false, _) => Dropped,
+            };
+            assert_eq!(now, fate, "{known:?} {said:?}");
+            assert_eq!((summary.withheld, summary.unsure), (usize::from(fate == Withheld), fate == Withheld));
+            // who is named waits for no operator any more
+            assert_eq!(changes.reappeared.contains(&mail("b@x")), fate == Stays, "{known:?} {said:?}");
+            assert_eq!((changes.added.len(), changes.kept.len()), (1, 0));
+        }
+    }
+    // its address is known, and something else is wrong with it: the row stays as it is
+    let reading = Reading { still_listed: BTreeSet::from([mail("b@x")]), ..answer(&["a@x"]) };
+    let (changes, _) = plan(&reading, &list(Identity::default()));
+    assert_eq!((changes.dropped, changes.kept), (vec![], vec![]));
+}
+
+/// Regression: ten case workers whose entries lost their addresses, and tell nothing else, left use in silence: ten are
+/// few for the guard.
+#[test]
+fn regression_entries_that_name_nobody_drop_nobody_until_an_operator_decides() {
+    let rows: Vec<String> = (0..30).map(|n| format!("m{n:02}@x")).collect();
+    let rows: Vec<(&str, bool)> = rows.iter().map(|row| (row.as_str(), true)).collect();
+    let reading = |present: usize, nameless: usize| {
+        let addresses = rows.iter().take(present).map(|row| row.0);
+        answer(&addresses.chain(["new@x"]).chain(vec!["no address"; nameless]).collect::<Vec<_>>())
+    };
+    let fates = |reading: &Reading, list: &KnownList| {
+        let (changes, summary) = plan(reading, list);
+        assert_eq!(changes.withheld.len(), summary.withheld);
+        (changes.dropped.len(), summary.withheld, summary.added)
+    };
+    assert_eq!(fates(&reading(20, 10), &known(&rows)), (0, 10, 1), "and the rest of the list is taken");
+    assert_eq!(fates(&reading(20, 1), &known(&rows)), (0, 10, 1), "any of the ten may be the one");
+    assert_eq!(fates(&reading(20, 0), &known(&rows)), (10, 0, 1), "a list without it drops them");
+    assert_eq!(fates(&reading(30, 3), &known(&rows)), (0, 0, 1), "nobody is missing");
+    // what an operator rejected is not withheld once more
+    let rejected = rows[20..].iter().map(|row| mail(row.0)).collect();
+    assert_eq!(fates(&reading(20, 10), &KnownList { rejected, ..known(&rows) }), (0, 0, 1));
+    // an entry with an address is whose that is, whether or not that is known: it is none of those missing
+    for address in ["m03@x", "unknown@x"] {
+        let mut reading = reading(20, 0);
+        reading.still_listed.insert(mail(address));
+        reading.unreadable.push(Invalid {
+            position: 9,
+            reason: "an identifier is none".to_owned(),
+            identity: Identity::default(),
+            has_address: true,
+        });
+        assert_eq!(fates(&reading, &known(&rows)).1, 0, "{address}");
+    }
+}
+
+#[test]
+fn what_cannot_be_used_is_counted_and_its_first_reason_told() {
+    let reading = answer(&["a@x", "no address", "a@x"]);
+    assert_eq!((reading.entries, reading.usable.len(), reading.is_clean()), (3, 0, false));
+    assert!(reading.first_skipped().unwrap().contains("no @"), "{reading:?}");
+    let reading = answer(&["a@x", "a@x"]);
+    assert_eq!(reading.first_skipped(), Some("its address occurs more than once"));
+    assert_eq!((answer(&[]).first_skipped(), answer(&["a@x"]).is_clean()), (None, true));
 }
 
 #[test]
@@ -118,6 +248,7 @@ fn the_reason_of_who_is_not_used_follows_the_list() {
         mail: mail(address),
         in_use: false,
         deleted_reason: Some(reason.to_owned()),
+        identity: Identity::default(),
     };
     let list = KnownList {
         resources: vec![
@@ -146,10 +277,10 @@ proptest! {
         rejected in prop::collection::btree_set(0u8..60, 0..10),
     ) {
         let address = |n: &u8| format!("m{n}@x");
-        let reading = read(present.iter().map(|n| CalendarResource::of_address(&address(n))).collect());
+        let reading = read(of_resources(present.iter().map(|n| CalendarResource::of_address(&address(n))).collect()));
         let list = KnownList {
             resources: rows.iter().map(|(n, in_use)| KnownResource {
-                mail: mail(&address(n)), in_use: *in_use, deleted_reason: None }).collect(),
+                mail: mail(&address(n)), in_use: *in_use, deleted_reason: None, identity: Identity::default() }).collect(),
             whitelist: white.iter().map(|n| mail(&address(n))).collect(),
             blacklist: black.iter().map(|n| mail(&address(n))).collect(),
             withheld: withheld.iter().map(|n| mail(&address(n))).collect(),

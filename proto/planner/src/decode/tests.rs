@@ -191,6 +191,132 @@ fn oversized_deep_and_hostile_messages_are_refused() {
     }
 }
 
+/// Regression: one entry without an address, or with an identifier that is none, made the whole list unreadable.
+#[test]
+fn a_resource_that_cannot_be_read_costs_itself_and_not_the_list() {
+    let id = |text: &str| format!("<p:PlannerResourceIdentifier>{text}</p:PlannerResourceIdentifier>");
+    let mail =
+        |text: &str| format!("<p:CalendarResourceEmailAddress>{text}</p:CalendarResourceEmailAddress>");
+    let worker = "<p:IsCaseWorker>true</p:IsCaseWorker>";
+    let hours = |weekday: &str| {
+        format!(
+            "<p:WorkingHours><p:WorkingHoursWeekday>{weekday}</p:WorkingHoursWeekday>\
+             <p:WorkingHoursStartTime>2031-07-04T08:00:00</p:WorkingHoursStartTime></p:WorkingHours>"
+        )
+    };
+    let missing = |name| Some(Error::Missing { name });
+    let bad = |name: &str| Some(Error::Value { name: name.to_owned(), at: 0 });
+    // what stands in the entry, what is wrong, and whether address and identifier are known all the same
+    let table = [
+        (format!("{}{worker}", id(CALL)), missing("CalendarResourceEmailAddress"), false, true),
+        (
+            format!("{}{}{worker}", id("no-uuid"), mail(" b@x ")),
+            bad("PlannerResourceIdentifier"),
+            true,
+            false,
+        ),
+        (format!("{}{}{worker}", mail("b@x"), id("x")), bad("PlannerResourceIdentifier"), true, false),
+        (
+            format!("{}{worker}{}", hours("man"), id(CALL)),
+            missing("CalendarResourceEmailAddress"),
+            false,
+            true,
+        ),
+        (String::new(), missing("CalendarResourceEmailAddress"), false, false),
+        (format!("{}{}{worker}", mail("b@x"), id("")), None, true, false),
+    ];
+    for (entry, wrong, has_mail, has_id) in table {
+        let good =
+            |address: &str| format!("<p:CalendarResource>{}{worker}</p:CalendarResource>", mail(address));
+        let list = format!(
+            "<p:GetResourcesResponse>{}<p:CalendarResource><p:RID>R2</p:RID>{entry}</p:CalendarResource>{}\
+             <p:ServiceRequestLogReferenceIdentifier>{CALL}</p:ServiceRequestLogReferenceIdentifier></p:GetResourcesResponse>",
+            good("a@x"),
+            good("c@x"),
+        );
+        let Ok(Answer::Response(Response::GetResources(read))) = answer(Operation::GetResources, &list)
+        else {
+            panic!("not read: {entry}");
+        };
+        let mails: Vec<&str> = read.resources.iter().map(|resource| &*resource.email_address).collect();
+        assert_eq!(read.call_id, Uuid::from_u128(7));
+        let Some(wrong) = wrong else {
+            assert_eq!((mails, read.unusable.len()), (vec!["a@x", "b@x", "c@x"], 0));
+            continue;
+        };
+        assert_eq!(mails, ["a@x", "c@x"], "{entry}");
+        let [unusable] = &read.unusable[..] else { panic!("one is unusable: {entry}") };
+        let told = match &unusable.error {
+            Error::Value { name, .. } => Error::Value { name: name.clone(), at: 0 },
+            other => other.clone(),
+        };
+        assert_eq!((told, unusable.position, &*unusable.rid), (wrong, 2, "R2"), "{entry}");
+        assert_eq!(unusable.email_address, if has_mail { "b@x" } else { "" }, "{entry}");
+        assert_eq!(unusable.planner_resource_identifier, has_id.then_some(Uuid::from_u128(7)), "{entry}");
+    }
+    // what is no message any more is one error, and an answer needs its number
+    for broken in [
+        "<p:GetResourcesResponse><p:CalendarResource><p:RID></p:CalendarResource></p:GetResourcesResponse>",
+        "<p:GetResourcesResponse><p:CalendarResource/></p:GetResourcesResponse>",
+    ] {
+        let read = answer(Operation::GetResources, broken);
+        assert!(matches!(read, Err(WireError::Decoding(_))), "{read:?}");
+    }
+}
+
+/// Regression: one value of the working hours, or of whether it is a case worker, cost the whole resource, and a new
+/// colleague with a good address was never begun with. Nothing is synchronised by either.
+#[test]
+fn working_hours_or_a_kind_that_cannot_be_read_cost_themselves_and_not_the_resource() {
+    let worker = |text: &str| format!("<p:IsCaseWorker>{text}</p:IsCaseWorker>");
+    let hours = |weekday: &str, end: &str| {
+        format!(
+            "<p:WorkingHours><p:WorkingHoursWeekday>{weekday}</p:WorkingHoursWeekday>\
+             <p:WorkingHoursStartTime>2031-07-04T08:00:00</p:WorkingHoursStartTime>{end}</p:WorkingHours>"
+        )
+    };
+    let end = "<p:WorkingHoursEndTime>2031-07-04T16:00:00</p:WorkingHoursEndTime>";
+    let missing = |name| Some(Error::Missing { name });
+    let bad = |name: &str| Some(Error::Value { name: name.to_owned(), at: 0 });
+    // what stands in the entry, what is left out, the weekdays that are read and whether it is a case worker
+    let table: [(String, Option<Error>, &[i32], bool); 8] = [
+        (format!("{}{}", hours("1", end), worker("true")), None, &[1], true),
+        (worker("0"), None, &[], false),
+        (format!("{}{}", hours("1", ""), worker("true")), missing("WorkingHoursEndTime"), &[], true),
+        (
+            format!("{}{}{}", hours("man", end), worker("true"), hours("2", end)),
+            bad("WorkingHoursWeekday"),
+            &[2],
+            true,
+        ),
+        (hours("1", end), missing("IsCaseWorker"), &[1], false),
+        (worker("ja"), bad("IsCaseWorker"), &[], false),
+        (format!("{}{}", worker("ja"), hours("man", end)), bad("IsCaseWorker"), &[], false),
+        (format!("{}{}", hours("man", end), worker("ja")), bad("WorkingHoursWeekday"), &[], false),
+    ];
+    let address = "<p:CalendarResourceEmailAddress>b@x</p:CalendarResourceEmailAddress>";
+    for (parts, lacks, weekdays, is_case_worker) in table {
+        let list = format!(
+            "<p:GetResourcesResponse><p:CalendarResource/><p:CalendarResource>{parts}{address}</p:CalendarResource>\
+             <p:ServiceRequestLogReferenceIdentifier>{CALL}</p:ServiceRequestLogReferenceIdentifier></p:GetResourcesResponse>"
+        );
+        let Ok(Answer::Response(Response::GetResources(read))) = answer(Operation::GetResources, &list)
+        else {
+            panic!("not read: {parts}");
+        };
+        let [resource] = &read.resources[..] else { panic!("one can be used: {parts}") };
+        let found: Vec<i32> = resource.working_hours.iter().map(|day| day.weekday).collect();
+        assert_eq!((&*resource.email_address, resource.is_case_worker), ("b@x", is_case_worker), "{parts}");
+        assert_eq!((&found[..], read.unusable.len()), (weekdays, 1), "{parts}");
+        let told = read.left_out.iter().map(|part| match &part.error {
+            Error::Value { name, .. } => (part.position, Error::Value { name: name.clone(), at: 0 }),
+            other => (part.position, other.clone()),
+        });
+        let expected: Vec<_> = lacks.map(|error| (2, error)).into_iter().collect();
+        assert_eq!(told.collect::<Vec<_>>(), expected, "{parts}");
+    }
+}
+
 /// A resource list of many case workers is larger than a request may be: how much is read is for `planner.answer_limit_bytes`
 /// to say.
 #[test]
@@ -201,8 +327,12 @@ fn an_answer_may_be_larger_than_a_request_and_hold_more_elements() {
         working_hours: (1..=5).map(hours).collect(),
         ..CalendarResource::of_address(&format!("m{n:05}@kommune.test"))
     });
-    let response =
-        Response::GetResources(ResourcesAnswer { resources: resources.collect(), call_id: Uuid::nil() });
+    let response = Response::GetResources(ResourcesAnswer {
+        resources: resources.collect(),
+        unusable: Vec::new(),
+        left_out: Vec::new(),
+        call_id: Uuid::nil(),
+    });
     let message = encode_response(&response, &time()).unwrap();
     assert!(message.len() > MESSAGE_BYTES_MAX);
     let elements = message.matches("</").count();

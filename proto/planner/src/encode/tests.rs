@@ -91,6 +91,8 @@ fn responses() -> Vec<Response> {
         Response::GetEvents(EventsAnswer { events: vec![], call_id }),
         Response::GetResources(ResourcesAnswer {
             resources: vec![resource, CalendarResource::of_address("room1@sim.test")],
+            unusable: Vec::new(),
+            left_out: Vec::new(),
             call_id,
         }),
     ]

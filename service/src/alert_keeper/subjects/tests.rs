@@ -124,6 +124,7 @@ fn what_is_about_a_duty_goes_with_it() {
         (codes::ITEM_SYNC_FAILED, SENDER_LEASE),
         (codes::EVENTS_FETCH_FAILED, COMPARISON_LEASE),
         (codes::RESOURCE_LIST_EMPTY, RESOURCE_LIST_LEASE),
+        (codes::RESOURCE_ADDRESS_INVALID, RESOURCE_LIST_LEASE),
         (codes::LISTENER_UNKNOWN_ERROR, LISTENER_LEASE),
         (codes::SERVICE_ACCOUNT_MISSING, LISTENER_LEASE),
     ] {

@@ -52,6 +52,10 @@ async fn accounts_are_added_replaced_listed_and_removed() {
     let added = added.text().to_owned();
     assert!(added.starts_with("added svc@kommune.dk (number 1)"), "{added}");
     assert!(added.contains("exchange.user of the configuration is no longer used"), "{added}");
+    // regression: nothing was said of a running service that lacks the key, which cannot use the account
+    let key = desk.config.secrets.ring().unwrap().current().to_string();
+    let needed = format!("an instance that was not started with the key {key} cannot open it (9602)");
+    assert!(added.contains(&needed), "{added}");
     let again = told(add(store, &desk.config, &desk.arguments("SVC@kommune.dk", "x", false)).await);
     assert!(again.contains("--replace"), "{again}");
     let unknown = told(add(store, &desk.config, &desk.arguments("other", "x", true)).await);
@@ -125,19 +129,29 @@ async fn what_cannot_be_an_account_is_refused() {
 /// Regression: of the last account its mailboxes were said to go to others, and of one group "its 1 groups".
 #[test]
 fn where_the_mailboxes_of_a_removed_account_go_is_told_as_it_is() {
-    assert_eq!(removed("svc", 0, false, false), "removed svc");
+    assert_eq!(removed("svc", 0, &["svc2"], false), "removed svc");
     assert_eq!(
-        removed("svc", 1, false, true),
-        "removed svc; the mailboxes of its 1 affinity group go to other accounts as far as they have room"
+        removed("svc", 1, &["svc2"], true),
+        "removed svc, which carried 1 affinity group; its mailboxes go to svc2 as far as it has room"
     );
+    assert!(removed("svc", 2, &["a", "b"], true).ends_with("go to a, b as far as they have room"));
+    let many = removed("svc", 2, &["a", "b", "c", "d", "e", "f", "g"], true);
+    assert!(many.ends_with("go to a, b, c, d, e and 2 more as far as they have room"), "{many}");
     for is_configured in [true, false] {
         for groups in 0..3 {
-            let told = removed("svc", groups, true, is_configured);
+            let told = removed("svc", groups, &[], is_configured);
             assert!(told.contains("it was the last") && !told.contains("other accounts"), "{told}");
             assert_eq!(told.contains("exchange.user"), is_configured, "{told}");
+            let refused = carries("svc", groups, &[], is_configured);
+            assert!(refused.contains("--force") && refused.contains("it is the last"), "{refused}");
+            assert_eq!(refused.contains("exchange.user"), is_configured, "{refused}");
         }
     }
     assert_eq!(affinity_groups(2), "2 affinity groups");
+    assert_eq!(
+        carries("svc", 1, &["svc2"], true),
+        "svc carries 1 affinity group; give --force to remove it all the same; then its mailboxes go to svc2 as far as it has room"
+    );
 }
 
 /// Regression: "credential failed" did not say which of its commands.

@@ -8,11 +8,12 @@ use store::operations::Scope;
 use store::resource_list::lists::ListEntry;
 use url::Url;
 
-use super::super::diff::{Sending, failure_values, hold_text};
+use super::super::diff::{Sending, hold_text};
 use super::super::show::{maybe, moment};
-use super::super::{CommandError, Desk, reasons, stored, stream};
-use super::host::{self, Way};
-use super::{Said, Step, Verdict, plain, ready, said};
+use super::super::{CommandError, Desk, reasons, stored};
+use super::calls::{self, Known};
+use super::host::{self, Proxies, Way};
+use super::{Said, Step, Verdict, plain, ready, said, way};
 use crate::commands::status::{alerts, stopped};
 use crate::texts::{Text, doctor as d, doctor_mailbox as t, reasons as r, stream as s};
 
@@ -28,6 +29,8 @@ struct Found {
     sending: Sending,
     /// Whether Planner can be reached from here.
     way: Way,
+    /// The last call to Planner, of the last hour, worked.
+    planner_answers: bool,
     /// Whether its Exchange can be.
     exchange: Way,
     /// The address of Exchange is configured: nobody asked where the mailbox is.
@@ -51,19 +54,23 @@ const LOOK_MAX: u32 = 1_000;
 /// All steps; `offline`: without trying to reach Planner and Exchange.
 pub(super) async fn steps(desk: &Desk, mail: &MailAddress, offline: bool) -> Result<Vec<Step>, CommandError> {
     let sending = Sending::now(desk).await?;
-    let way = host::reach(desk.config.planner.service_url.as_ref(), offline).await;
+    let url = desk.config.planner.service_url.as_ref();
+    let way = host::reach(url, &Proxies::to_planner(url), offline).await;
+    let planner_answers = desk.store.planner_answers().await?;
     let Some(facts) = desk.store.mailbox_facts(mail).await? else {
         let tombstone = desk.store.tombstone(mail).await?;
         let unlisted = never_listed(mail, tombstone, desk.store.blocked(mail).await?);
         // without its answers nobody is listed
-        return Ok(vec![unlisted, planner(&sending, way)]);
+        let alerts = alerts::merged(desk.store.standing_alerts().await?);
+        return Ok(vec![unlisted, planner(&alerts, &sending, way, planner_answers)]);
     };
     let stopped = stopped(&desk.store.work().await?);
     let mut unsent = desk.store.unsent(&Scope::One(mail.clone()), 10_000).await?.keys;
     unsent.sort_by_key(|key| key.decided_at);
     let located = facts.endpoint.as_deref().and_then(|endpoint| Url::parse(endpoint).ok());
     let address = located.as_ref().or(ready::exchange_url(&desk.config));
-    let exchange = host::reach(address, offline).await;
+    let proxies = Proxies::to_exchange(&desk.config.exchange.authentication());
+    let exchange = host::reach(address, &proxies, offline).await;
     let full_read = failing_read(desk, mail).await?;
     let found = Found {
         mail: mail.to_string(),
@@ -73,6 +80,7 @@ pub(super) async fn steps(desk: &Desk, mail: &MailAddress, offline: bool) -> Res
         oldest: unsent.into_iter().next(),
         sending,
         way,
+        planner_answers,
         exchange,
         is_configured: desk.config.exchange.autodiscover_url.is_none(),
         full_read,
@@ -101,11 +109,12 @@ const FULL_READ: &str = "FullRead";
 fn judge(found: &Found) -> Vec<Step> {
     let mut steps = vec![known(found), used(found), synchronised(found)];
     if found.facts.deleted_date.is_none() {
-        steps.push(ready::reached(d::EXCHANGE, found.exchange.clone()));
+        steps.push(way::judged(d::EXCHANGE, found.exchange.clone(), Some(is_heard(found))));
         steps.extend([exists(found), readable(found), stages(found), listened(found), adopted(found)]);
         steps.extend([notified(found), decided(found)]);
     }
-    steps.extend([planner(&found.sending, found.way.clone()), sent(found), held(found)]);
+    let to_planner = planner(&found.alerts, &found.sending, found.way.clone(), found.planner_answers);
+    steps.extend([to_planner, sent(found), held(found)]);
     if found.facts.deleted_date.is_none() {
         steps.push(compared(found));
     }
@@ -264,7 +273,7 @@ fn reading_fails(found: &Found) -> Option<Step> {
         let (verdict, text, alert) = named.or_else(many)?;
         (verdict, said(text, [("code", alert.code.to_string()), ("at", moment(alert.since))]))
     };
-    let next = if matches!(found.exchange, Way::Closed { .. }) {
+    let next = if found.exchange.is_closed() && !is_heard(found) {
         plain(t::READABLE_OUTAGE_NEXT)
     } else {
         said(t::READABLE_FAILS_NEXT, [("mailbox", found.mail.clone())])
@@ -298,6 +307,13 @@ fn listened(found: &Found) -> Step {
     }
 }
 
+/// Exchange holds the stream of its group open, and nobody was alarmed about that.
+fn is_heard(found: &Found) -> bool {
+    let (facts, alerts) = (&found.facts, &found.alerts);
+    let has_alert = facts.group.is_none_or(|group| alerts::of_group(alerts, group).next().is_some());
+    facts.subscribed && !has_alert && facts.stream.as_ref().is_some_and(|stream| stream.open)
+}
+
 /// It has no subscription: because the account is refused, or since its last try.
 fn listens_not(found: &Found) -> Step {
     if found.alerts.iter().any(|alert| alert.code == codes::LOGON_REFUSED.id) {
@@ -327,13 +343,7 @@ fn listens(found: &Found, group: i64) -> Step {
             Step::ok(t::LISTENED, said(t::LISTENED_OPEN, [group, at, ("open", moment(state.since))]))
         }
         Some(state) => {
-            let [group, _] = values;
-            let why = said(stream::happening(state), [("what", state.happening.clone())]);
-            let why = match &state.code {
-                Some(code) => said(s::OF_CODE, [("code", code.clone())]).with("why", why),
-                None => why,
-            };
-            let evidence = said(t::LISTENED_NOT_OPEN, [group, ("at", moment(state.since))]).with("why", why);
+            let evidence = calls::not_open(group, state);
             Step::new(t::LISTENED, Verdict::Warn, evidence, plain(t::LISTENED_NOT_OPEN_NEXT))
         }
     }
@@ -401,18 +411,11 @@ fn decided(found: &Found) -> Step {
     }
 }
 
-/// Can Planner be reached, and do calls to it work? As `doctor` tells the way there, and by the log of calls.
-fn planner(sending: &Sending, way: Way) -> Step {
-    let step = ready::reached(t::PLANNER, way);
-    let Some(failure) = &sending.failure else { return step };
-    let next = match (step.next, failure.event_id) {
-        (Some(closed), _) => closed,
-        (None, Some(code)) => said(t::PLANNER_FAILS_NEXT, [("code", code.to_string())]),
-        (None, None) => plain(t::SENT_FAILS_NEXT),
-    };
-    let mut evidence = said(t::PLANNER_FAILS, [("since", moment(failure.since))]).with("way", step.evidence);
-    evidence.values.extend(failure_values(failure));
-    Step::new(t::PLANNER, Verdict::Fail, evidence, next)
+/// Can Planner be reached, and do calls to it work? As `doctor` tells it.
+fn planner(alerts: &[Alert], sending: &Sending, way: Way, planner_answers: bool) -> Step {
+    let failure = sending.failure.clone();
+    let known = Known { alerts: alerts.to_vec(), failure, planner_answers, ..Known::default() };
+    calls::planner(t::PLANNER, way, Some(&known))
 }
 
 fn sent(found: &Found) -> Step {

@@ -122,13 +122,17 @@ fn of_many_rows_some_are_told() {
     assert_eq!(rows_told(&invalid[..ROWS_TOLD], Language::En).len(), ROWS_TOLD);
 }
 
-/// Regression: words of the database stood behind the remedy.
+/// Regression: words of the database stood behind the remedy; and to start the service was advised, whether or not it may
+/// migrate.
 #[test]
 fn a_schema_that_is_not_there_is_told_with_its_remedy_alone() {
     let cause = || StoreError::LeaseLost { key: "test".into() };
     let told = Told::new(CommandError::Schema(cause()), Language::En);
     let text = telemetry::chain(&told).to_string();
-    assert!(text.ends_with("with `kommuneklient migrate` (or start the service)"), "{text}");
+    assert!(
+        text.contains("with `kommuneklient migrate` (") && text.ends_with("where database.migrate is true)"),
+        "{text}"
+    );
     // of another failure the cause is what there is to go by
     let told = Told::new(CommandError::Store(cause()), Language::En);
     assert!(telemetry::chain(&told).to_string().len() > told.to_string().len());

@@ -81,6 +81,11 @@ pub(super) fn of(what: &Happening, language: Language) -> String {
             let why = reasons::or_none(reason.as_deref(), language);
             voice.fill(t::NOT_USED, &[("why", &why)])
         }
+        H::Blocked { reason, by } => {
+            let why = reasons::or_none(Some(reason.as_str()), language);
+            voice.fill(t::BLOCKED, &[("by", by), ("why", &why)])
+        }
+        H::Allowed { reason, by } => voice.fill(t::ALLOWED, &[("by", by)]) + &with(reason.as_ref()),
         H::Withdrawn { by } => voice.fill(t::WITHDRAWN, &[("by", by)]),
         H::Located { endpoint } => voice.fill(t::LOCATED, &[("endpoint", endpoint)]),
         H::ListenedTo => voice.say(t::LISTENED),
@@ -113,7 +118,9 @@ fn acted(what: &Happening, voice: Voice) -> String {
         Happening::Asked { id, kind, by, all } => {
             let known = OperationKind::named(kind).map(acts::words);
             let what = known.map_or_else(|| kind.replace('_', " "), |text| voice.say(text));
-            let text = if *all { t::ASKED_ALL } else { t::ASKED };
+            // the resource list is no list of those in use
+            let of_mailboxes = OperationKind::named(kind) != Some(OperationKind::ResourceList);
+            let text = if *all && of_mailboxes { t::ASKED_ALL } else { t::ASKED };
             voice.fill(text, &[("by", by), ("what", &what), ("id", id)])
         }
         Happening::Event { event_id, severity, message } => {
@@ -337,6 +344,8 @@ pub(super) fn fields(what: &Happening) -> Value {
     match what {
         H::Listed => json!({ "what": "listed" }),
         H::NotInUse { reason } => json!({ "what": "not_in_use", "reason": reason }),
+        H::Blocked { reason, by } => json!({ "what": "blocked", "reason": reason, "by": by }),
+        H::Allowed { reason, by } => json!({ "what": "allowed", "reason": reason, "by": by }),
         H::Withdrawn { by } => json!({ "what": "withdrawn", "by": by }),
         H::Located { endpoint } => json!({ "what": "located", "endpoint": endpoint }),
         H::ListenedTo => json!({ "what": "listened_to" }),

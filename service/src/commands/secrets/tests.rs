@@ -110,6 +110,20 @@ async fn what_does_not_open_is_told_and_left_and_the_rest_goes_on() {
     let text = done.text();
     assert!(text.contains("not readable: the password of a") && text.contains(&keys.id("lost")), "{text}");
     assert!(text.contains("not configured"), "{text}");
+    // regression: the first line said that there was nothing to do
+    for dry_run in [true, false] {
+        let again = rotate(&database.store, &keys.config("new", &["old"]), dry_run).await.unwrap();
+        assert!(again.resealed.is_empty() && !again.is_whole(), "{again:?}");
+        let text = again.text();
+        let first = text.lines().next().unwrap();
+        assert!(first.starts_with("1 secret cannot be read with the keys that are configured"), "{text}");
+        let key = format!("name the file of the key {} in secrets.previous_key_files", keys.id("lost"));
+        assert!(first.contains(&key) && first.contains("credential add USER --replace"), "{text}");
+        assert!(
+            !text.contains("nothing to do") && text.contains("nothing else is to be sealed anew"),
+            "{text}"
+        );
+    }
     // the lost key is found again
     assert_eq!(password(&database, &keys.config("lost", &[]), "a").await, "pw-a");
 }

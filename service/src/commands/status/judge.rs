@@ -434,7 +434,7 @@ pub(super) fn remarks(picture: &Picture) -> Vec<Remark> {
     }
     let counted = [
         (picture.accounts.not_covered as u64, t::R_NOT_COVERED, t::R_NOT_COVERED_NEXT),
-        (u64::try_from(work.queues.resources_failing).unwrap_or_default(), t::R_FAILING, t::R_FAILING_NEXT),
+        (picture.failing(), t::R_FAILING, t::R_FAILING_NEXT),
         (work.withheld, t::R_WITHHELD, t::R_WITHHELD_NEXT),
         (
             work.keys_set_aside + u64::try_from(work.queues.notifications_set_aside).unwrap_or_default(),
@@ -448,11 +448,17 @@ pub(super) fn remarks(picture: &Picture) -> Vec<Remark> {
     }
     for account in &picture.accounts.accounts {
         if let Some((_, why)) = account.waits {
-            let name = account.user_name.clone().unwrap_or_else(|| account.account.to_string());
-            remarks.push(Remark {
+            let number = account.account.get();
+            let name = picture.user(number, account.user_name.as_ref()).cloned();
+            let mut remark = Remark {
                 words: vec![("why", back_off(why))],
-                ..Remark::new(t::R_ACCOUNT_WAITS, t::R_ACCOUNT_WAITS_NEXT, vec![("account", name)])
-            });
+                ..Remark::new(t::R_ACCOUNT_WAITS, t::R_ACCOUNT_WAITS_NEXT, Vec::new())
+            };
+            match name {
+                None if number == 0 => remark.words.push(("account", t::OF_CONFIGURATION)),
+                name => remark.values.push(("account", name.unwrap_or_else(|| number.to_string()))),
+            }
+            remarks.push(remark);
         }
     }
     if work.budget.failed > 0 {

@@ -10,7 +10,7 @@ use super::super::show::{moment, pairs, table};
 use super::super::stored;
 use super::super::stream::words;
 use super::judge::{self, Pulse, Remark, Stage, Stream, age, short};
-use super::{Picture, age_s, alerts, event_meaning};
+use super::{Picture, age_s, alerts, event_meaning, failing_of, listened_of};
 use crate::texts::status as t;
 use crate::texts::{Language, Text};
 
@@ -130,7 +130,7 @@ fn instances(picture: &Picture, language: Language) -> String {
 }
 
 fn groups(picture: &Picture, language: Language) -> String {
-    let groups = &picture.work.groups;
+    let (groups, streams) = (&picture.work.groups, picture.streams());
     let rows = groups.iter().take(GROUPS_SHOWN).map(|group| {
         let stream = match judge::stream(picture, group) {
             Stream::Nobodys => t::STREAM_NOBODY.say(language).to_owned(),
@@ -154,10 +154,10 @@ fn groups(picture: &Picture, language: Language) -> String {
         vec![
             group.id.to_string(),
             group.endpoint.clone(),
-            group.user_name.clone().unwrap_or_else(|| account_name(group.account, language)),
+            account_name(picture, group.account, group.user_name.as_ref(), language),
             group.members.to_string(),
-            group.subscribed.to_string(),
-            group.failing.to_string(),
+            listened_of(group, &streams).to_string(),
+            failing_of(group, &streams).to_string(),
             stream,
         ]
     });
@@ -172,8 +172,15 @@ fn groups(picture: &Picture, language: Language) -> String {
     text
 }
 
-fn account_name(number: i64, language: Language) -> String {
-    if number == 0 { t::OF_CONFIGURATION.say(language).to_owned() } else { number.to_string() }
+/// The name of an account, with where it stands if that is the configuration.
+fn account_name(picture: &Picture, number: i64, stored: Option<&String>, language: Language) -> String {
+    let user = picture.user(number, stored);
+    match (user, number) {
+        (Some(user), 0) => format!("{user} {}", t::OF_CONFIGURATION.say(language)),
+        (Some(user), _) => user.clone(),
+        (None, 0) => t::OF_CONFIGURATION.say(language).to_owned(),
+        (None, _) => number.to_string(),
+    }
 }
 
 fn accounts(picture: &Picture, language: Language) -> String {
@@ -184,7 +191,7 @@ fn accounts(picture: &Picture, language: Language) -> String {
         });
         let most = picture.limits.groups;
         vec![
-            one.user_name.clone().unwrap_or_else(|| account_name(one.account.get(), language)),
+            account_name(picture, one.account.get(), one.user_name.as_ref(), language),
             t::OF_LIMIT.fill(language, &[("count", &one.groups), ("limit", &most)]),
             one.mailboxes.to_string(),
             waits.unwrap_or_default(),
@@ -233,7 +240,7 @@ fn resources(picture: &Picture, language: Language) -> String {
     let when = |at: Option<Timestamp>| at.map_or_else(|| t::NEVER.say(language).to_owned(), moment);
     let all = [
         (t::IN_USE, queues.resources.to_string()),
-        (t::RESOURCES_FAILING, queues.resources_failing.to_string()),
+        (t::RESOURCES_FAILING, picture.failing().to_string()),
         (t::NOT_ADOPTED, queues.resources_not_adopted.to_string()),
         (t::NOT_COVERED, picture.accounts.not_covered.to_string()),
         (t::LIST_FETCHED, when(queues.resource_list_fetched_at)),

@@ -8,6 +8,7 @@ async fn calls_fail_since_the_first_after_the_last_that_worked() {
     let database = database().await;
     let store = &database.store;
     assert_eq!(store.planner_failure().await.unwrap(), None);
+    assert!(!store.planner_answers().await.unwrap(), "there was no call");
     sql(
         store,
         "insert into service_call_reference_log (call_id, operation, items, started_at, deadline, ended_at, success, \
@@ -26,6 +27,7 @@ async fn calls_fail_since_the_first_after_the_last_that_worked() {
         failure.at.duration_since(failure.since).as_mins()
     };
     assert_eq!(lasts().await, 39);
+    assert!(!store.planner_answers().await.unwrap());
     sql(store, "delete from service_call_reference_log where success").await;
     assert_eq!(lasts().await, 199, "none is known to have worked");
     sql(
@@ -34,4 +36,7 @@ async fn calls_fail_since_the_first_after_the_last_that_worked() {
     )
     .await;
     assert_eq!(store.planner_failure().await.unwrap(), None);
+    assert!(store.planner_answers().await.unwrap());
+    sql(store, "update service_call_reference_log set ended_at = ended_at - interval '2 h'").await;
+    assert!(!store.planner_answers().await.unwrap(), "that was long ago");
 }

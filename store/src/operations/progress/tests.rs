@@ -4,8 +4,10 @@
 use calendar::MailAddress;
 
 use super::*;
+use crate::adoption::HeldEvent;
+use crate::comparison::tests::{MAIL, began, comparison, done, held};
 use crate::operations::Scope;
-use crate::outbox::testing::{fence, resource, sql};
+use crate::outbox::testing::{decide, fence, resource, slot, sql};
 use crate::resource_list::requests::ListOutcome;
 use crate::testing::database;
 
@@ -297,4 +299,51 @@ async fn an_erased_mailbox_counts_neither_as_done_nor_as_meant() {
     assert!(erased.done);
     let progress = store.operation_progress(&all).await.unwrap();
     assert_eq!((progress.done, progress.of), (0, 1));
+}
+
+/// Regression: who asked for a comparison was told that it is done, and not whether anything was wrong.
+#[tokio::test]
+async fn the_comparison_of_one_mailbox_tells_what_it_found() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, MAIL).await;
+    let fence = fence(store, "communicator/comparison").await;
+    for id in ["A", "B", "C"] {
+        decide(store, MAIL, id, Some(slot(20))).await;
+    }
+    let in_step = "update calendar_event set ack_there = true, ack_start = start_at, ack_end = end_at, \
+                   ack_at = clock_timestamp()";
+    sql(store, in_step).await;
+    let one = Scope::One(MailAddress::parse(MAIL).unwrap());
+    let ask =
+        async |scope: &Scope| store.record_operation(OperationKind::Comparison, scope, "kim").await.unwrap();
+    let compare = async |began, events: Vec<HeldEvent>| {
+        done(store.compare(&fence, &comparison(began, events)).await.unwrap());
+    };
+    let told = async |asked: &Operation| {
+        let progress = store.operation_progress(asked).await.unwrap();
+        (progress.is_done(), progress.outcome)
+    };
+    let expected = |words: &str| (true, Some(words.to_owned()));
+    let all_there = || vec![held("A", slot(20)), held("B", slot(20)), held("C", slot(20))];
+    let before = began(&database, &fence).await;
+    let first = ask(&one).await;
+    // the call began before it was asked for
+    compare(before, all_there()).await;
+    assert_eq!(told(&first).await, (false, None));
+    compare(began(&database, &fence).await, all_there()).await;
+    let nothing = expected("nothing to put right");
+    assert_eq!(told(&first).await, nothing);
+    let (second, all) = (ask(&one).await, ask(&Scope::All).await);
+    let events = || vec![held("A", slot(20)), held("B", slot(21)), held("X", slot(20))];
+    compare(began(&database, &fence).await, events()).await;
+    let found = expected("1 lacking in Planner, 1 with other times in Planner, 1 in Planner only");
+    assert_eq!(told(&second).await, found);
+    // of all nobody adds it up
+    assert_eq!(told(&all).await, (true, None));
+    // what was found waits to be sent now; a later comparison is none of the earlier ones' business
+    let third = ask(&one).await;
+    compare(began(&database, &fence).await, events()).await;
+    assert_eq!(told(&third).await, expected("3 left alone"));
+    assert_eq!((told(&first).await, told(&second).await), (nothing, found));
 }

@@ -80,6 +80,20 @@ async fn an_import_that_would_end_the_use_of_many_is_refused_until_it_is_meant()
     assert_eq!(in_use(&database).await, ["m00@x"]);
 }
 
+/// Regression: whoever was blocked before the first list came, or was erased, was told as an address that Planner never listed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_blocked_before_or_erased_is_not_called_never_listed() {
+    let database = database().await;
+    let store = &database.store;
+    store.add_to_blacklist(&mail("eva@x"), "has left", "kim", now()).await.unwrap();
+    assert!(store.erase(&mail("anna@x"), "kim", false, true, now()).await.unwrap().done);
+    for rehearsal in [true, false] {
+        let end = import(&database, &["anna@x", "ana@x"], &["eva@x", "ewa@x"], true, rehearsal).await;
+        let (ListImportEnd::Done(told) | ListImportEnd::Rehearsed(told)) = end else { panic!("{end:?}") };
+        assert_eq!(told.never_listed, ["ana@x", "ewa@x"], "{told:?}");
+    }
+}
+
 /// Regression: see `a_change_that_loses_a_race_is_made_again` of the lists.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_import_that_loses_a_race_is_made_again() {

@@ -42,6 +42,7 @@ fn well() -> Found {
         oldest: None,
         sending: Sending::default(),
         way: Way::Open("planner.example:443".to_owned()),
+        planner_answers: false,
         exchange: Way::Open("ex:443".to_owned()),
         is_configured: false,
         full_read: None,
@@ -277,6 +278,11 @@ fn that_planner_is_away_is_told_with_the_last_error_since_when_and_what_to_do() 
     assert_eq!((verdict, said.as_str()), (Verdict::Ok, "planner.example:443 accepts connections"));
     // nobody may have called it yet
     only(|f| f.way = closed(), "mailbox.planner", Verdict::Fail, "firewall");
+    let answers = |f: &mut Found| {
+        f.way = closed();
+        f.planner_answers = true;
+    };
+    only(answers, "mailbox.planner", Verdict::Warn, "HTTPS_PROXY");
     let away = |f: &mut Found| {
         f.way = closed();
         f.sending.failure = Some(failure(Some(6905)));
@@ -307,6 +313,18 @@ fn that_exchange_is_away_is_told_by_the_way_there_and_by_what_cannot_be_read() {
     let closed = || Way::Closed { address: "ex:8443".to_owned(), why: "refused".to_owned() };
     only(|f| f.exchange = closed(), "doctor.exchange", Verdict::Fail, "port 8443 must be open");
     only(|f| f.exchange = Way::NotTried, "doctor.exchange", Verdict::Open, "");
+    // regression: behind a proxy that only the service's environment names it failed although all is heard
+    let heard = |f: &mut Found| {
+        f.exchange = closed();
+        f.facts.stream = Some(StreamState {
+            open: true,
+            since: at(20),
+            happening: "opened".to_owned(),
+            code: None,
+            happened_at: at(20),
+        });
+    };
+    only(heard, "doctor.exchange", Verdict::Warn, "HTTPS_PROXY");
     let alert = |code: u16, subjects: &[&str]| Alert {
         code,
         since: at(0),

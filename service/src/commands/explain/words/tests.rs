@@ -53,6 +53,24 @@ fn who_rejected_a_deletion_is_told_where_the_calendar_lacks_the_appointment() {
     assert!(!told(&key(), Language::En).contains("rejected"));
 }
 
+/// Regression: of a mailbox that came back into use it was told that something was asked for it while it was out of use.
+#[test]
+fn what_was_asked_for_all_is_told_as_asked_of_those_in_use_then() {
+    let asked = |kind: &str, all, language| {
+        let (kind, by) = (kind.to_owned(), "kim".to_owned());
+        acted(&Happening::Asked { id: 5, kind, by, all }, Voice(language))
+    };
+    let english = asked("comparison", true, Language::En);
+    assert!(english.ends_with(" of all mailboxes in use then (operation 5)"), "{english}");
+    let danish = asked("comparison", true, Language::Da);
+    assert!(danish.ends_with(" for alle postkasser, der da var i brug (operation 5)"), "{danish}");
+    // the list is no matter of those in use, and one mailbox was meant
+    for (kind, all) in [("resource_list", true), ("comparison", false)] {
+        let told = asked(kind, all, Language::En);
+        assert!(told.starts_with("kim asked for: ") && !told.contains("mailboxes in use"), "{told}");
+    }
+}
+
 /// Two days before [`slot`].
 fn present(sending: &Sending) -> Present<'_> {
     Present { window: Window::at(at(-2 * 86_400), &TimeZone::UTC, 1), sending }
@@ -130,6 +148,19 @@ fn why_a_mailbox_is_not_used_is_told_in_words() {
     assert_eq!(ours, "not used any more: not on the whitelist (P-NonWhitelist)");
     assert_eq!(told(Some("on leave"), Language::En), "not used any more: on leave");
     assert_eq!(told(None, Language::Da), "bruges ikke mere: ingen grund angivet");
+}
+
+/// Regression: what `lists import` did with a mailbox was told nowhere in its story.
+#[test]
+fn who_put_a_mailbox_on_a_list_and_why_is_told_in_words() {
+    let blocked = Happening::Blocked { reason: "has left".into(), by: "kim".into() };
+    assert_eq!(of(&blocked, Language::En), "kim blocked the mailbox: has left");
+    assert_eq!(of(&blocked, Language::Da), "kim spærrede postkassen: has left");
+    assert_eq!(fields(&blocked), json!({ "what": "blocked", "reason": "has left", "by": "kim" }));
+    let allowed =
+        |reason: Option<&str>| Happening::Allowed { reason: reason.map(ToOwned::to_owned), by: "kim".into() };
+    assert_eq!(of(&allowed(Some("pilot")), Language::En), "kim put the mailbox on the whitelist: pilot");
+    assert_eq!(of(&allowed(None), Language::Da), "kim satte postkassen på hvidlisten");
 }
 
 #[test]

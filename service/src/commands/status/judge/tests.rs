@@ -82,6 +82,7 @@ fn well() -> Picture {
         alerts: Vec::new(),
         sending: crate::commands::diff::Sending::default(),
         limits: Limits { calls: None, events: None, simultaneous: 1, groups: 3, any_certificate: false },
+        configured: None,
     }
 }
 
@@ -151,6 +152,59 @@ fn each_thing_to_be_looked_at_is_said_once() {
         p.oldest = Some(unsent(1_000_000));
     };
     assert_eq!(change(dry), ["status.r.dry_run"], "what is not sent on purpose is not late");
+}
+
+/// Regression: status counted none that cannot be listened to while `mailbox list --failing` showed all of them.
+#[test]
+fn while_a_stream_fails_all_of_its_group_cannot_be_listened_to() {
+    use super::super::{failing_of, listened_of};
+    let counted = |change: &dyn Fn(&mut Picture)| {
+        let mut picture = well();
+        change(&mut picture);
+        let (group, streams) = (&picture.work.groups[0], picture.streams());
+        (picture.failing(), failing_of(group, &streams), listened_of(group, &streams))
+    };
+    assert_eq!(counted(&|_| {}), (0, 0, 3));
+    // one by itself
+    let by_itself = |p: &mut Picture| {
+        p.work.queues.resources_failing = 1;
+        (p.work.groups[0].failing, p.work.groups[0].subscribed) = (1, 2);
+    };
+    assert_eq!(counted(&by_itself), (1, 1, 2));
+    let fails = |p: &mut Picture| {
+        by_itself(p);
+        p.work.groups[0].stream = Some(stream_of(false, -200));
+    };
+    assert_eq!(counted(&fails), (3, 3, 0), "it is counted once");
+    // one without a group, too
+    let both = |p: &mut Picture| {
+        fails(p);
+        p.work.queues.resources_failing = 2;
+    };
+    assert_eq!(counted(&both), (4, 3, 0));
+    let mut picture = well();
+    fails(&mut picture);
+    assert!(keys(&picture).contains(&"status.r.failing"), "{:?}", keys(&picture));
+}
+
+/// Regression: the account of the configuration was called "service account 0".
+#[test]
+fn an_account_that_waits_is_called_by_its_name() {
+    let told = |configured: Option<&str>, language| {
+        let mut picture = well();
+        picture.configured = configured.map(str::to_owned);
+        picture.accounts.accounts.push(AccountLoad {
+            account: AccountId::new(0),
+            user_name: None,
+            groups: 1,
+            mailboxes: 3,
+            waits: Some((at(60), BackOffReason::Busy)),
+        });
+        remarks(&picture)[0].text(language).0
+    };
+    assert_eq!(told(Some("svc"), Language::En), "Exchange holds service account svc up: busy");
+    assert_eq!(told(None, Language::En), "Exchange holds service account (configuration) up: busy");
+    assert_eq!(told(None, Language::Da), "Exchange lader servicekonto (konfiguration) vente: optaget");
 }
 
 /// Regression: the log of an instance was to be looked into where there was none with the role of the stage.
@@ -405,7 +459,7 @@ fn a_stream_stands_as_its_owner_says() {
         }
     };
     assert_eq!(with(&shut(-100)), (Stream::NotOpen, vec![]), "it is about to be opened");
-    assert_eq!(with(&shut(-130)), (Stream::NotOpen, vec!["status.r.not_open"]));
+    assert_eq!(with(&shut(-130)), (Stream::NotOpen, vec!["status.r.not_open", "status.r.failing"]));
     let nobody = |picture: &mut Picture| {
         shut(-130)(picture);
         picture.work.groups[0].members = 0;
