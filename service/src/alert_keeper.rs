@@ -16,10 +16,10 @@ use actix::{
 use base::SharedClock;
 use calendar::codes;
 use jiff::Timestamp;
-use store::alerts::{Alert, OpenMatters, not_named};
+use store::alerts::{Alert, OpenMatters, Waiting, not_named};
 use store::{Store, StoreError};
 use supervision::{ChildContext, Stop};
-use telemetry::{AlertChange, Alerts, StandingAlert};
+use telemetry::{AlertChange, Alerts, Held, StandingAlert};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
@@ -185,8 +185,8 @@ impl AlertKeeper {
         }
         if let Some(matters) = round.matters {
             self.look_at = Some(now + LOOK_EVERY);
-            for (code, so) in states(&matters) {
-                self.alerts.hold(code, so, as_of);
+            for (code, waiting) in states(&matters) {
+                self.alerts.hold(code, waiting.map(held), as_of);
             }
         }
         for (code, subject) in round.ended {
@@ -201,8 +201,13 @@ async fn forget(store: &Store, instance: &str, under_way: &Mutex<()>) -> Result<
     store.keep_alerts(instance, &[]).await
 }
 
-/// The codes of what waits for an operator, and whether it does.
-pub(crate) fn states(matters: &OpenMatters) -> [(u16, bool); 5] {
+/// What waits is so since the oldest of it does, and as often as there is of it: whichever process looks, since when it runs.
+fn held(waiting: Waiting) -> Held {
+    Held { since: waiting.since, last_at: waiting.last_at, times: waiting.count }
+}
+
+/// The codes of what waits for an operator, and what of it does.
+pub(crate) fn states(matters: &OpenMatters) -> [(u16, Option<Waiting>); 5] {
     [
         (codes::DELETES_WITHHELD.id, matters.full_reads_withheld),
         (codes::COMPARISON_WITHHELD.id, matters.comparisons_withheld),

@@ -37,7 +37,7 @@ pub use simulate::{SimulateCommand, SimulateExchangeArgs, SimulatedLogin};
 use crate::ServiceError;
 use crate::commands::{self, credential, secrets, with_store};
 use crate::config::{Config, Role};
-use crate::texts::{Language, LanguageArg, refusals};
+use crate::texts::{LanguageArg, refusals};
 
 /// Keeps Jobcenter Planner aware of every appointment in Exchange calendars, one way, within a second.
 #[derive(Debug, Parser)]
@@ -150,7 +150,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(with_hint(error)),
     };
-    match perform(cli.command, cli.language.language()) {
+    match perform(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when standard error is closed.
@@ -181,12 +181,12 @@ fn with_hint(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Does what the command says. `language` is for those without an argument of their own for it.
-fn perform(command: Command, language: Language) -> Result<(), ServiceError> {
+/// Does what the command says.
+fn perform(command: Command) -> Result<(), ServiceError> {
     match command {
         Command::Run(arguments) => run(&arguments),
         Command::Migrate(ConfigFile { config }) => migrate(&Config::load(&config)?),
-        Command::Config(command) => commands::config::perform(&command, language),
+        Command::Config(command) => commands::config::perform(&command),
         Command::Codes(arguments) => commands::event_codes::show(&arguments),
         Command::Metrics(arguments) => commands::metrics::show(&arguments),
         Command::Operator(command) => commands::perform(command),
@@ -202,7 +202,8 @@ fn perform(command: Command, language: Language) -> Result<(), ServiceError> {
 /// Runs the demonstration and prints what it found. Only a Planner that is in step is a success.
 #[cfg(feature = "simulators")]
 fn demo(arguments: DemoArgs) -> Result<(), ServiceError> {
-    let failed = |source| ServiceError::Command { command: "demo", language: Language::En, source };
+    let failed =
+        |source| ServiceError::Command { command: "demo", language: crate::texts::Language::En, source };
     let json = arguments.json;
     let settings = arguments.settings();
     let runtime = tokio::runtime::Runtime::new().map_err(ServiceError::Runtime)?;

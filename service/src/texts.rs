@@ -30,6 +30,7 @@ macro_rules! texts {
 }
 
 pub(crate) mod alerts;
+pub(crate) mod causes;
 pub(crate) mod codes;
 pub(crate) mod config;
 pub(crate) mod diff;
@@ -53,6 +54,7 @@ pub(crate) mod words;
 #[cfg(test)]
 pub(crate) const ALL: &[&[Text]] = &[
     alerts::ALL,
+    causes::ALL,
     codes::ALL,
     config::ALL,
     diff::ALL,

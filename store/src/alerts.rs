@@ -53,20 +53,45 @@ pub fn named(subjects: &[String]) -> (&[String], usize) {
     }
 }
 
-/// What waits for an operator, or was given up.
+/// What waits for an operator, or was given up; `None` = nothing of that kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OpenMatters {
-    /// Deletions of full reads are withheld (9106).
-    pub full_reads_withheld: bool,
-    /// Deletions of comparisons are withheld (9404).
-    pub comparisons_withheld: bool,
-    /// Drops of the resource list are withheld (9202).
-    pub drops_withheld: bool,
-    /// Notifications were set aside (9101).
-    pub notifications_set_aside: bool,
-    /// Keys were set aside (9203).
-    pub keys_set_aside: bool,
+    /// Runs of full reads of which the deletions are withheld (9106).
+    pub full_reads_withheld: Option<Waiting>,
+    /// Runs of comparisons of which the deletions are withheld (9404).
+    pub comparisons_withheld: Option<Waiting>,
+    /// Runs of the resource list of which the drops are withheld (9202).
+    pub drops_withheld: Option<Waiting>,
+    /// Notifications that were set aside (9101).
+    pub notifications_set_aside: Option<Waiting>,
+    /// Keys that were set aside (9203).
+    pub keys_set_aside: Option<Waiting>,
 }
+
+/// What of one kind waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Since when the oldest does.
+    pub since: Timestamp,
+    /// Since when the latest does.
+    pub last_at: Timestamp,
+    /// How many do, at least 1.
+    pub count: u64,
+}
+
+/// SQL: for each field of [`OpenMatters`], in that order, how many wait, since when the oldest and the latest do.
+const OPEN_MATTERS: &str = "select 1 as place, count(*) as count, min(withheld_at) as since, max(withheld_at) as last_at \
+         from withheld_run where state = 'withheld' and source = 'full_read' \
+     union all select 2, count(*), min(withheld_at), max(withheld_at) \
+         from withheld_run where state = 'withheld' and source = 'comparison' \
+     union all select 3, count(*), min(withheld_at), max(withheld_at) from withheld_list where state = 'withheld' \
+     union all select 4, count(*), min(set_aside_at), max(set_aside_at) \
+         from notification where set_aside_at is not null \
+     union all select 5, count(*), min(coalesce(stopped_at, decided_at, now())), \
+                      max(coalesce(stopped_at, decided_at, now())) \
+         from calendar_event where version > 0 and set_aside_version = version \
+           and (set_aside_version = version or refused_version = version) \
+     order by place";
 
 impl Store {
     /// Writes the alerts of `instance`; those that it had and that are not among them are gone. No erased mailbox is named.
@@ -154,25 +179,23 @@ impl Store {
     pub async fn open_matters(&self) -> Result<OpenMatters, StoreError> {
         let operation = "look at what waits for an operator";
         let client = self.client(operation).await?;
-        let row = client
-            .query_one(
-                "select \
-                   exists (select from withheld_run where state = 'withheld' and source = 'full_read'), \
-                   exists (select from withheld_run where state = 'withheld' and source = 'comparison'), \
-                   exists (select from withheld_list where state = 'withheld'), \
-                   exists (select from notification where set_aside_at is not null), \
-                   exists (select from calendar_event where version > 0 and set_aside_version = version \
-                             and (set_aside_version = version or refused_version = version))",
-                &[],
-            )
-            .await
-            .map_err(StoreError::query(operation))?;
+        let rows = client.query(OPEN_MATTERS, &[]).await.map_err(StoreError::query(operation))?;
+        let mut all = rows.iter().map(waiting);
+        let mut next = || all.next().transpose().map(Option::flatten).map_err(StoreError::query(operation));
         Ok(OpenMatters {
-            full_reads_withheld: row.get(0),
-            comparisons_withheld: row.get(1),
-            drops_withheld: row.get(2),
-            notifications_set_aside: row.get(3),
-            keys_set_aside: row.get(4),
+            full_reads_withheld: next()?,
+            comparisons_withheld: next()?,
+            drops_withheld: next()?,
+            notifications_set_aside: next()?,
+            keys_set_aside: next()?,
         })
     }
+}
+
+/// Reads a row of [`OPEN_MATTERS`]; `None` = nothing waits.
+fn waiting(row: &tokio_postgres::Row) -> Result<Option<Waiting>, tokio_postgres::Error> {
+    let (since, last_at): (Option<Timestamp>, Option<Timestamp>) =
+        (row.try_get("since")?, row.try_get("last_at")?);
+    let count = u64::try_from(row.try_get::<_, i64>("count")?).unwrap_or_default();
+    Ok(since.zip(last_at).map(|(since, last_at)| Waiting { since, last_at, count }))
 }

@@ -22,7 +22,7 @@ mod asks;
 mod progress;
 mod run_keys;
 
-pub use progress::{Progress, Unused, Waiting};
+pub use progress::{NOT_SENT, Progress, Unused, Waiting};
 pub use run_keys::RunKey;
 
 #[cfg(test)]

@@ -49,6 +49,9 @@ pub struct StoredMember {
     pub mail: MailAddress,
     /// Its subscription, as far as is known; a former process may have left it behind.
     pub subscription: Option<SubscriptionId>,
+    /// It could not be listened to, and nobody waits for the next try any more ([`Store::ask_for_rediscovery`]): it is to be
+    /// tried at once. So until what came of a try is recorded.
+    pub try_now: bool,
 }
 
 /// An affinity group to be formed.
@@ -86,8 +89,10 @@ impl Regrouping {
 }
 
 const GROUPS: &str = "select g.id, g.endpoint, g.grouping_value, \
-    coalesce(g.service_user_credential_id, 0) as account, m.mail, m.ews_subscription_id \
-    from subscription g left join planner_resource_subscription m on m.subscription_id = g.id";
+    coalesce(g.service_user_credential_id, 0) as account, m.mail, m.ews_subscription_id, \
+    r.error_code is not null and r.retry_at is null as try_now \
+    from subscription g left join planner_resource_subscription m on m.subscription_id = g.id \
+    left join planner_resource r on r.mail = m.mail";
 
 impl Store {
     /// All affinity groups, by id.
@@ -303,8 +308,9 @@ fn collect(rows: &[Row]) -> Result<Vec<StoredGroup>, tokio_postgres::Error> {
         // what was stored came from a MailAddress; another version's row is left out
         let Some(mail) = mail.and_then(|text| MailAddress::parse(text).ok()) else { continue };
         let subscription: Option<String> = row.try_get("ews_subscription_id")?;
+        let (subscription, try_now) = (subscription.map(SubscriptionId::from), row.try_get("try_now")?);
         if let Some(group) = groups.last_mut() {
-            group.members.push(StoredMember { mail, subscription: subscription.map(SubscriptionId::from) });
+            group.members.push(StoredMember { mail, subscription, try_now });
         }
     }
     Ok(groups)

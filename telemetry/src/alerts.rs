@@ -6,7 +6,7 @@
 //! can call for somebody. [`Alerts::look`] lets what is old go and tells what changed, for a log and a table.
 //!
 //! What was counted belongs to this process and ends with it: a restart begins to count anew. What is a state of the
-//! installation ([`base::event_entry::Clears::State`]) is looked up by the service and held by [`Alerts::hold`]. What
+//! installation ([`base::event_entry::Clears::State`]) is looked up by the service and held by [`Alerts::hold`], since it is so. What
 //! became of the subjects of alerts (a mailbox that is another process's now) is looked up by it, too: it asks for them
 //! with [`Alerts::counted`] and lets go of those that are not here any more with [`Alerts::ended`].
 
@@ -23,7 +23,7 @@ use crate::Metrics;
 mod book;
 
 use book::AlertBook;
-pub use book::{AlertChange, DAY, FORGOTTEN, QUIET, StandingAlert};
+pub use book::{AlertChange, DAY, FORGOTTEN, Held, QUIET, StandingAlert};
 
 /// Changes that wait to be told; older ones are dropped, the gauges and [`Alerts::standing`] know them.
 const CHANGES_MAX: usize = 1_000;
@@ -72,10 +72,11 @@ impl Alerts {
         self.tell(&mut state, changes);
     }
 
-    /// Says that what a code is about was so, or not, at `as_of`. An occurrence since then is newer than a "not".
-    pub fn hold(&self, code: u16, so: bool, as_of: Timestamp) {
+    /// Says that what a code is about was so, and since when, or that it was not, at `as_of`. An occurrence since then is newer than
+    /// a "not".
+    pub fn hold(&self, code: u16, found: Option<Held>, as_of: Timestamp) {
         let mut state = self.lock();
-        let change = state.book.hold(code, so, as_of, self.0.clock.now());
+        let change = state.book.hold(code, found, as_of, self.0.clock.now());
         self.tell(&mut state, change);
     }
 

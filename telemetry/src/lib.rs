@@ -28,7 +28,7 @@ mod error;
 mod fields;
 mod start;
 
-pub use alerts::{AlertChange, Alerts, StandingAlert};
+pub use alerts::{AlertChange, Alerts, Held, StandingAlert};
 pub use chain::{Chain, chain};
 pub use error::TelemetryError;
 pub use events::{EventRange, EventReceiver, RaisedEvent};

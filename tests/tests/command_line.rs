@@ -101,6 +101,22 @@ fn the_good_file_is_good() {
     assert!(!ended.out.contains("marked-password"), "{}", ended.out);
 }
 
+/// Regression: the warnings of `config check` were in Danish, and the rest in English.
+#[test]
+fn a_check_speaks_one_language() {
+    let folder = TempDir::new().unwrap();
+    let path =
+        file(&folder, &format!("[database]\nurl = \"postgres://127.0.0.1:1/k\"\n{REST}dry_run = true\n"));
+    let english = run(&["config", "check", &path], &[]);
+    assert!(
+        english.out.contains("warning: planner.dry_run is true: everything is decided"),
+        "{}",
+        english.out
+    );
+    let danish = run(&["config", "check", &path, "--language", "da"], &[("LANG", "da_DK.UTF-8")]);
+    assert_eq!((danish.status, danish.out), (0, english.out));
+}
+
 #[test]
 fn run_refuses_to_guess_a_database() {
     assert_refused(REST, &[], &["database.url: is missing; write url = \"embedded\""]);

@@ -44,7 +44,7 @@ pub enum TrustError {
         source: rustls_pki_types::pem::Error,
     },
     /// The file is PEM but holds none of what is needed.
-    #[error("{} holds no {what}", path.display())]
+    #[error("{} holds no {}", path.display(), bare(what))]
     Nothing {
         /// What was looked for in it.
         what: &'static str,
@@ -85,6 +85,15 @@ pub enum TrustError {
         path: PathBuf,
         /// The limit.
         limit: usize,
+    },
+    /// A PEM file whose name says that it is a PKCS #12 file.
+    #[error(
+        "{} is a PEM file, and its name says PKCS #12; give it a name that ends in .pem, and name its key, too",
+        path.display()
+    )]
+    PemByAnotherName {
+        /// The file.
+        path: PathBuf,
     },
     /// The PKCS #12 file cannot be read.
     #[error("{} is no readable PKCS #12 file", path.display())]
@@ -244,6 +253,11 @@ pub enum TrustError {
         /// The key that it names.
         key_id: KeyId,
     },
+}
+
+/// What was looked for, without its article.
+fn bare(what: &str) -> &str {
+    what.strip_prefix("a ").unwrap_or(what)
 }
 
 impl TrustError {

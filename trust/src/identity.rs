@@ -204,8 +204,11 @@ impl OwnCertificate {
     }
 
     fn open_pkcs12(&self, file: &Path) -> Result<Found, TrustError> {
-        let what = "a certificate and its key";
+        let what = "a certificate with its key";
         let bytes = pem::read(file, what, pem::LIMIT_BYTES)?;
+        if pem::is_pem(&bytes) {
+            return Err(TrustError::PemByAnotherName { path: file.to_owned() });
+        }
         let password = self.password.read()?;
         let archive = Pkcs12Archive::from_pkcs12(&bytes, password.expose_secret());
         let archive = archive.map_err(|error| match error {

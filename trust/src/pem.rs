@@ -61,6 +61,13 @@ pub(crate) fn encrypted_key(path: &Path) -> Result<Option<Vec<u8>>, TrustError> 
     Ok(Some(der.secret_pkcs8_der().to_vec()))
 }
 
+/// Does a section of PEM begin somewhere in it? Texts may stand before it; DER, which a PKCS #12 file is, begins with a
+/// sequence.
+pub(crate) fn is_pem(bytes: &[u8]) -> bool {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    bytes.first() != Some(&0x30) && bytes.windows(BEGIN.len()).any(|window| window == BEGIN)
+}
+
 /// The file's bytes, up to `limit_bytes`.
 pub(crate) fn read(path: &Path, what: &'static str, limit_bytes: u64) -> Result<Vec<u8>, TrustError> {
     let failed = |source| TrustError::Read { what, path: path.to_owned(), source };

@@ -17,7 +17,7 @@ use calendar::ids::{AccountId, SubscriptionId};
 use calendar::source::{Location, Mailbox, SourceErrorKind};
 use calendar::{MailAddress, codes};
 use mailbox_subscriber::{
-    CatchUpNow, FromMailbox, GroupAffinity, MailboxSubscriber, Place, SubscriptionLost, Tools,
+    CatchUpNow, FromMailbox, GroupAffinity, MailboxSubscriber, Place, SubscriptionLost, Tools, TryNow,
     end_subscription,
 };
 use store::group_streams::StreamEvent;
@@ -226,6 +226,8 @@ impl GroupActor {
 
     fn take_members(&mut self, group: StoredGroup, ctx: &mut Context<Self>) {
         let members: BTreeSet<MailAddress> = group.members.iter().map(|member| member.mail.clone()).collect();
+        let asked = group.members.iter().filter(|member| member.try_now);
+        let asked: Vec<MailAddress> = asked.map(|member| member.mail.clone()).collect();
         for member in group.members {
             self.members.entry(member.mail).or_insert_with(|| {
                 self.joined += 1;
@@ -235,6 +237,7 @@ impl GroupActor {
             });
         }
         self.event(Event::Members(members), ctx);
+        asked.iter().for_each(|mailbox| self.send(mailbox, TryNow));
     }
 
     /// Reads the members anew.

@@ -75,16 +75,18 @@ pub(crate) struct Work {
     pub(crate) start: BTreeSet<GroupId>,
     /// To be ended.
     pub(crate) end: BTreeSet<GroupId>,
-    /// To be told that their members changed.
+    /// To be told that their members changed, or that some of these are to be tried at once.
     pub(crate) tell: BTreeSet<GroupId>,
 }
 
 impl Work {
     /// `ours`: our groups with their members. `kept`: those whose actors are kept, with the members that they were
-    /// told of last. `alive`: those that run, or are being restarted.
+    /// told of last. `asked`: those of ours with members that are to be tried at once. `alive`: those that run, or are being
+    /// restarted.
     pub(crate) fn of(
         ours: &BTreeMap<GroupId, BTreeSet<MailAddress>>,
         kept: &BTreeMap<GroupId, BTreeSet<MailAddress>>,
+        asked: &BTreeSet<GroupId>,
         alive: impl Fn(GroupId) -> bool,
     ) -> Self {
         let mut work = Self::default();
@@ -92,7 +94,7 @@ impl Work {
         for (id, members) in ours {
             match kept.get(id).filter(|_| alive(*id)) {
                 None => work.start.insert(*id),
-                Some(before) if before != members => work.tell.insert(*id),
+                Some(before) if before != members || asked.contains(id) => work.tell.insert(*id),
                 Some(_) => false,
             };
         }
@@ -190,12 +192,18 @@ impl Keeper {
 
     /// Starts and ends actors, and tells those whose members changed.
     fn keep(&mut self, ours: impl Iterator<Item = StoredGroup>, ctx: &mut Context<Self>) {
+        let mut asked: BTreeSet<GroupId> = BTreeSet::new();
         let ours: BTreeMap<GroupId, BTreeSet<MailAddress>> = ours
-            .map(|group| (group.id, group.members.into_iter().map(|member| member.mail).collect()))
+            .map(|group| {
+                if group.members.iter().any(|member| member.try_now) {
+                    asked.insert(group.id);
+                }
+                (group.id, group.members.into_iter().map(|member| member.mail).collect())
+            })
             .collect();
         let running: BTreeSet<ChildId> = self.groups.children().into_iter().collect();
         let kept = self.kept.iter().map(|(id, kept)| (*id, kept.members.clone())).collect();
-        let work = Work::of(&ours, &kept, |id| running.contains(&tree::group_child_id(id)));
+        let work = Work::of(&ours, &kept, &asked, |id| running.contains(&tree::group_child_id(id)));
         work.end.iter().for_each(|id| self.end(*id, ctx));
         if std::mem::take(&mut self.compare_all) {
             // whatever a group makes of its members, it compares them with the rows now and then (B12)
@@ -344,16 +352,20 @@ mod tests {
 
     #[test]
     fn what_is_ours_runs_and_nothing_else() {
-        for (what, ours, kept, dead, start, end, tell) in [
-            ("the first groups", "1:ab 2:c", "", "", &[1, 2][..], &[][..], &[][..]),
-            ("nothing changed", "1:ab", "1:ab", "", &[], &[], &[]),
-            ("a member came", "1:abc 2:d", "1:ab 2:d", "", &[], &[], &[1]),
-            ("a group goes to another instance", "1:ab", "1:ab 2:c", "", &[], &[2], &[]),
-            ("one comes and one goes", "2:c", "1:ab", "", &[2], &[1], &[]),
-            ("one whose actors are gone", "1:abc", "1:ab", "1", &[1], &[], &[]),
-            ("nothing is ours any more", "", "1:a 2:b", "", &[], &[1, 2], &[]),
+        for (what, ours, kept, asked, dead, start, end, tell) in [
+            ("the first groups", "1:ab 2:c", "", 0, "", &[1, 2][..], &[][..], &[][..]),
+            ("nothing changed", "1:ab", "1:ab", 0, "", &[], &[], &[]),
+            ("a member came", "1:abc 2:d", "1:ab 2:d", 0, "", &[], &[], &[1]),
+            ("a member is to be tried", "1:ab 2:d", "1:ab 2:d", 2, "", &[], &[], &[2]),
+            ("one that starts tries all", "1:ab 2:d", "1:ab", 2, "", &[2], &[], &[]),
+            ("a group goes to another instance", "1:ab", "1:ab 2:c", 0, "", &[], &[2], &[]),
+            ("one comes and one goes", "2:c", "1:ab", 0, "", &[2], &[1], &[]),
+            ("one whose actors are gone", "1:abc", "1:ab", 0, "1", &[1], &[], &[]),
+            ("nothing is ours any more", "", "1:a 2:b", 0, "", &[], &[1, 2], &[]),
         ] {
-            let work = Work::of(&groups(ours), &groups(kept), |id| id.get().to_string() != dead);
+            let asked = BTreeSet::from([GroupId::new(asked)]);
+            let alive = |id: GroupId| id.get().to_string() != dead;
+            let work = Work::of(&groups(ours), &groups(kept), &asked, alive);
             assert_eq!(ids(&work.start), start, "{what}");
             assert_eq!(ids(&work.end), end, "{what}");
             assert_eq!(ids(&work.tell), tell, "{what}");

@@ -28,7 +28,7 @@ use crate::config::SubscriberOptions;
 use crate::ending::end_subscription;
 use crate::error::SubscriberError;
 use crate::fresh::Fresh;
-use crate::messages::{CatchUpNow, FromMailbox, GroupAffinity, SubscriptionLost};
+use crate::messages::{CatchUpNow, FromMailbox, GroupAffinity, SubscriptionLost, TryNow};
 use crate::policy::{Directive, Failure, Input, Policy, Step};
 
 /// How long a report that found the group's mailbox full waits for the next try.
@@ -462,6 +462,14 @@ impl Handler<SubscriptionLost> for MailboxSubscriber {
 
     fn handle(&mut self, _: SubscriptionLost, ctx: &mut Context<Self>) {
         self.input(Input::SubscriptionLost, ctx);
+    }
+}
+
+impl Handler<TryNow> for MailboxSubscriber {
+    type Result = ();
+
+    fn handle(&mut self, _: TryNow, ctx: &mut Context<Self>) {
+        self.input(Input::TryNow, ctx);
     }
 }
 

@@ -8,7 +8,8 @@
 //! subscribing and catching up run as tasks on the runtime, behind a limit shared by all mailboxes.
 //!
 //! Failure: a mailbox that cannot be listened to gets code, description and date on its resource row and is
-//! tried again with back-off; a success clears them. Nothing that happens to one mailbox touches another. A
+//! tried again with back-off, or at once when the group tells that somebody asks for it ([`TryNow`]); a success clears them.
+//! Nothing that happens to one mailbox touches another. A
 //! restarted actor begins with the check. A call to Subscribe goes on when its actor ends, because Exchange may have
 //! heard it: what it makes is ended then (`fresh`), also without the group's lease, and a group that ends in order waits
 //! for that.
@@ -29,4 +30,4 @@ pub use actor::{MailboxSubscriber, Place, Tools};
 pub use config::SubscriberOptions;
 pub use ending::end_subscription;
 pub use error::SubscriberError;
-pub use messages::{CatchUpNow, FromMailbox, GroupAffinity, SubscriptionLost};
+pub use messages::{CatchUpNow, FromMailbox, GroupAffinity, SubscriptionLost, TryNow};

@@ -77,6 +77,11 @@ pub enum FromMailbox {
 #[rtype(result = "()")]
 pub struct SubscriptionLost;
 
+/// The group to a mailbox: somebody asks that it be tried at once, instead of after its pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct TryNow;
+
 /// The group to a mailbox: there was a gap, catch up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "()")]

@@ -41,6 +41,8 @@ pub enum Input {
     },
     /// The timer of [`Directive::Timer`] fired.
     Timer,
+    /// The resource row says that it cannot be listened to, and somebody asks that it be tried at once.
+    TryNow,
 }
 
 /// Something is to be done.
@@ -258,11 +260,30 @@ impl Policy {
             }
             (Input::Gap { spread }, Phase::Live { .. }) => self.gap(spread, random, options),
             (Input::CaughtUp(result), _) => self.caught_up(result, now, random, options),
+            (Input::TryNow, _) => self.try_now(),
             (Input::Timer, Phase::Live { .. }) if self.catch_up == CatchUp::Waiting => {
                 self.catch_up = CatchUp::Running { again: false };
                 vec![Directive::CatchUp { delay: Duration::ZERO }]
             }
             // out of date: the phase that it was about has passed
+            _ => Vec::new(),
+        }
+    }
+
+    /// Does not wait for the timer, which may fire meanwhile and is out of date then. The row is in error, whatever was written
+    /// to it: the next success clears it.
+    fn try_now(&mut self) -> Vec<Directive> {
+        self.recorded_well = false;
+        match (&self.phase, self.catch_up) {
+            (Phase::Parked, _) => {
+                self.phase = Phase::Checking;
+                vec![Directive::Check]
+            }
+            (Phase::Live { .. }, CatchUp::Idle | CatchUp::Waiting) => {
+                self.catch_up = CatchUp::Running { again: false };
+                vec![Directive::CatchUp { delay: Duration::ZERO }]
+            }
+            // it is being tried
             _ => Vec::new(),
         }
     }

@@ -138,9 +138,13 @@ fn in_words(reading: &Reading, summary: &Summary) -> String {
         "{} listed: {added} new, {revived} used again, {dropped} not used any more",
         reading.usable.len()
     );
+    let twice = match reading.duplicates.len() {
+        1 => "address listed twice, skipped",
+        _ => "addresses listed twice, skipped",
+    };
     for (count, words) in [
         (*withheld, "missing, withheld"),
-        (reading.duplicates.len(), "addresses listed twice, skipped"),
+        (reading.duplicates.len(), twice),
         (reading.invalid.len(), "without a usable address, skipped"),
         (reading.unreadable.len(), "that cannot be read, skipped"),
         (reading.left_out.len(), "of which a part cannot be read, used without it"),
@@ -277,4 +281,22 @@ fn report(reading: &Reading, summary: &Summary, run: RunChange) {
         listed = reading.usable.len(),
         "the resource list is up to date"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use calendar::MailAddress;
+
+    use super::*;
+
+    /// Regression: there was "1 addresses listed twice".
+    #[test]
+    fn one_address_that_is_listed_twice_is_one() {
+        let told = |duplicates: &[&str]| {
+            let duplicates = duplicates.iter().map(|mail| MailAddress::parse(mail).unwrap()).collect();
+            in_words(&Reading { duplicates, ..Reading::default() }, &Summary::default())
+        };
+        assert!(told(&["a@x.dk"]).ends_with(", 1 address listed twice, skipped"), "{}", told(&["a@x.dk"]));
+        assert!(told(&["a@x.dk", "b@x.dk"]).ends_with(", 2 addresses listed twice, skipped"));
+    }
 }

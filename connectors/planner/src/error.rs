@@ -159,7 +159,11 @@ pub enum PlannerError {
         source: WireError,
     },
     /// Another number of receipts than appointments.
-    #[error("{operation}: planner sent {received} receipts for {sent} appointments")]
+    #[error(
+        "{operation}: planner sent {} for {}",
+        counted(*received, "receipt"),
+        counted(*sent, "appointment")
+    )]
     ReceiptCount {
         /// The operation.
         operation: Operation,
@@ -205,6 +209,11 @@ fn refused_words(whose: RefusedCertificate) -> &'static str {
         }
         RefusedCertificate::Ours => "planner refuses our certificate: check planner.client_certificate",
     }
+}
+
+/// So many of them.
+fn counted(n: usize, one: &str) -> String {
+    format!("{n} {one}{}", if n == 1 { "" } else { "s" })
 }
 
 impl PlannerError {
@@ -312,6 +321,17 @@ mod tests {
     }
 
     /// Whoever reads the error at night learns which setting it is about.
+    /// Regression: there were "0 receipts for 1 appointments".
+    #[test]
+    fn one_receipt_is_one() {
+        let told = |received, sent| {
+            let operation = Operation::CreateEvents;
+            PlannerError::ReceiptCount { operation, sent, received }.to_string()
+        };
+        assert_eq!(told(0, 1), "CreateEvents: planner sent 0 receipts for 1 appointment");
+        assert_eq!(told(1, 2), "CreateEvents: planner sent 1 receipt for 2 appointments");
+    }
+
     #[test]
     fn errors_of_configuration_name_the_setting() {
         let operation = Operation::CreateEvents;

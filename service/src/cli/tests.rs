@@ -4,6 +4,7 @@
 use clap::{CommandFactory, Subcommand as _};
 
 use super::*;
+use crate::texts::Language;
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
     Cli::try_parse_from(line.split_whitespace()).map(|cli| cli.command)

@@ -17,16 +17,16 @@ use crate::texts::Language;
 ///
 /// # Errors
 /// A configuration that cannot be used, a file that cannot be imported.
-pub(crate) fn perform(command: &ConfigCommand, language: Language) -> Result<(), ServiceError> {
+pub(crate) fn perform(command: &ConfigCommand) -> Result<(), ServiceError> {
     match command {
-        ConfigCommand::Check { file, json } => check(file, *json, language),
+        ConfigCommand::Check { file, json } => check(file, *json),
         ConfigCommand::Import { files, allow_unknown, json } => import(files, *allow_unknown, *json),
     }
 }
 
-fn check(file: &Path, json: bool, language: Language) -> Result<(), ServiceError> {
+fn check(file: &Path, json: bool) -> Result<(), ServiceError> {
     let examined = Config::examine(file, SystemClock.now())?;
-    let warnings = warnings(&examined, language);
+    let warnings = warnings(&examined);
     if json {
         crate::cli::print(&checked(file, &examined, &warnings).to_string());
     }
@@ -45,11 +45,12 @@ fn check(file: &Path, json: bool, language: Language) -> Result<(), ServiceError
     Ok(())
 }
 
-fn warnings(examined: &Examined, language: Language) -> Vec<String> {
+/// In English, as all that `config` says.
+fn warnings(examined: &Examined) -> Vec<String> {
     let exposed = examined.config.secrets.exposed().into_iter();
     let exposed =
         exposed.map(|(file, who)| format!("{} holds a sealing key, and {who}; chmod 600 it", file.display()));
-    examined.warnings_in(language).into_iter().chain(exposed).collect()
+    examined.warnings_in(Language::En).into_iter().chain(exposed).collect()
 }
 
 fn checked(file: &Path, examined: &Examined, warnings: &[String]) -> Value {

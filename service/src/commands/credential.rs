@@ -16,7 +16,7 @@ use store::accounts::AccountLoad;
 use store::credentials::{Removal, StoredCredential, password_place};
 use zeroize::Zeroizing;
 
-use super::show::table;
+use super::show::{moment, table};
 use super::{failed, secrets, stored};
 use crate::ServiceError;
 use crate::accounts;
@@ -250,10 +250,10 @@ impl Listing {
                 one.number.to_string(),
                 one.user.clone().unwrap_or_else(|| of_configuration.to_owned()),
                 one.key_id.clone().unwrap_or_else(|| of_configuration.to_owned()),
-                one.password_changed_at.as_deref().map(day).unwrap_or_default().to_owned(),
+                one.password_changed_at.as_deref().map(day).unwrap_or_default(),
                 format!("{} of {}", one.groups, one.groups + one.groups_free),
                 format!("{} of {}", one.mailboxes, one.mailboxes + one.mailboxes_free),
-                waits.map(|(until, why)| format!("{why}, until {until}")).collect(),
+                waits.map(|(until, why)| format!("{why}, until {}", for_people(until))).collect(),
             ]
         };
         let headings = ["ID", "USER", "KEY", "PASSWORD SINCE", "GROUPS", "MAILBOXES", "WAITS"];
@@ -279,9 +279,14 @@ impl Listing {
     }
 }
 
-/// The date of a time in ISO 8601.
-fn day(at: &str) -> &str {
-    at.split('T').next().unwrap_or(at)
+/// A time in ISO 8601 in the time zone of this machine, to the second.
+fn for_people(at: &str) -> String {
+    at.parse().map_or_else(|_: jiff::Error| at.to_owned(), moment)
+}
+
+/// The date of such a time.
+fn day(at: &str) -> String {
+    for_people(at).split([' ', 'T']).next().unwrap_or_default().to_owned()
 }
 
 /// Removes an account; answers what was done.

@@ -11,7 +11,7 @@ use store::withheld::WithheldRun;
 
 use super::show::{counted_in, hanging, moment, table_in, terminal, times};
 use super::unused::{self, Unused};
-use super::{CommandError, Desk, set_aside, withheld};
+use super::{CommandError, Desk, set_aside, stored, withheld};
 use crate::cli::tools::DiffArgs;
 use crate::texts::{Language, Text, diff as t, words as w};
 
@@ -170,12 +170,22 @@ impl Stopped {
 /// The command that tells what happened with an appointment.
 const EXPLAIN: &str = "kommuneklient explain";
 
-/// What is said where there is no difference to be sent.
-const fn none_to_send(withheld: &Withheld, stopped: &Stopped, unused: Option<&Unused>) -> Text {
-    match withheld.deletions > 0 || !stopped.is_empty() || unused.is_some() {
+/// What is said where there is no difference to be sent; `uncompared`: so many mailboxes are still to be compared.
+const fn none_to_send(
+    withheld: &Withheld,
+    stopped: &Stopped,
+    unused: Option<&Unused>,
+    uncompared: u64,
+) -> Text {
+    match withheld.deletions > 0 || !stopped.is_empty() || unused.is_some() || uncompared > 0 {
         true => t::NOTHING_NOW,
         false => t::NOTHING,
     }
+}
+
+/// What is said of mailboxes that are still to be compared, if there are any.
+fn uncompared_text(count: u64, language: Language) -> Option<String> {
+    (count > 0).then(|| counted_in(language, count, t::ONE_TO_COMPARE, t::TO_COMPARE))
 }
 
 /// Why the one mailbox that is asked about is not in use, where it is not.
@@ -203,6 +213,7 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
     let page = desk.store.unsent(&scope, args.limit).await?;
     let withheld = Withheld::of(&withheld::waiting_of(&desk, &scope).await?);
     let stopped = Stopped::of(&desk, &scope).await?;
+    let uncompared = desk.store.to_be_compared(&scope).await?;
     let value = json!({
         "dry_run": sending.dry_run,
         "dry_run_of_this_file": desk.config.planner.dry_run,
@@ -212,6 +223,7 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
         "withheld": { "deletions": withheld.deletions, "runs": withheld.runs },
         "stopped": stopped.value(),
         "not_in_use": unused.as_ref().map(Unused::value),
+        "to_be_compared": uncompared,
         "complete": page.total <= page.keys.len() as u64,
         "appointments": page.keys.iter().map(|key| value(key, &sending)).collect::<Vec<_>>(),
     });
@@ -219,7 +231,7 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
         let language = desk.language;
         let headings = [w::MAILBOX, t::WOULD, w::START, w::END, t::PLANNER_HOLDS, t::WAITS_FOR, w::ORIGIN_ID];
         let rows = page.keys.iter().map(|key| row(key, &sending, language)).collect();
-        let none = none_to_send(&withheld, &stopped, unused.as_ref());
+        let none = none_to_send(&withheld, &stopped, unused.as_ref(), uncompared);
         let mut lines = vec![table_in(language, &headings, rows, none)];
         if page.total > page.keys.len() as u64 {
             lines.push(t::MORE.fill(language, &[("n", &page.keys.len()), ("all", &page.total)]));
@@ -229,10 +241,9 @@ pub(crate) async fn diff(desk: Desk, args: &DiffArgs) -> Result<(), CommandError
         );
         lines.extend(withheld.text(language));
         lines.extend(stopped.texts(language));
+        lines.extend(uncompared_text(uncompared, language));
         lines.extend(sending.remarks().into_iter().map(|text| text.say(language).to_owned()));
-        if let Some(failure) = sending.failure.as_ref().filter(|_| page.total > 0) {
-            lines.push(failure_line(failure, language));
-        }
+        lines.extend(sending.failure.as_ref().map(|failure| failure_line(failure, language)));
         closed(lines, terminal())
     });
     Ok(())
@@ -300,6 +311,9 @@ fn cell(hold: Hold, sending: &Sending, language: Language) -> String {
 }
 
 fn filled(text: Text, values: &[(&'static str, String)], language: Language) -> String {
+    // the causes among them hold sentences of ours
+    let values = values.iter().map(|(name, value)| (*name, stored::parts(value, language)));
+    let values: Vec<(&str, String)> = values.collect();
     let values: Vec<(&str, &dyn std::fmt::Display)> =
         values.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display)).collect();
     text.fill(language, &values)
@@ -411,13 +425,20 @@ mod tests {
         };
         let none = Stopped::default();
         assert!(none.texts(Language::En).is_empty());
-        assert_eq!(none_to_send(&Withheld::default(), &none, None), t::NOTHING);
+        assert_eq!(none_to_send(&Withheld::default(), &none, None, 0), t::NOTHING);
+        // regression: it was said while a comparison waited for Planner
+        assert_eq!(none_to_send(&Withheld::default(), &none, None, 1), t::NOTHING_NOW);
+        assert_eq!(uncompared_text(0, Language::En), None);
+        let one = uncompared_text(1, Language::En).unwrap();
+        assert!(one.starts_with("1 mailbox is still to be compared with Planner"), "{one}");
+        let two = uncompared_text(2, Language::Da).unwrap();
+        assert!(two.starts_with("2 postkasser mangler endnu at blive sammenlignet"), "{two}");
         let refused = Stopped {
             count: StoppedCount { set_aside: 0, refused: 1 },
             keys: vec![key("U1", StopReason::Refused(1))],
             ..Stopped::default()
         };
-        assert_eq!(none_to_send(&Withheld::default(), &refused, None), t::NOTHING_NOW);
+        assert_eq!(none_to_send(&Withheld::default(), &refused, None, 0), t::NOTHING_NOW);
         assert_eq!(
             refused.texts(Language::En),
             [
@@ -446,7 +467,7 @@ mod tests {
     #[test]
     fn notifications_that_were_set_aside_are_told() {
         let stopped = |notifications| Stopped { notifications, ..Stopped::default() };
-        assert_eq!(none_to_send(&Withheld::default(), &stopped(1), None), t::NOTHING_NOW);
+        assert_eq!(none_to_send(&Withheld::default(), &stopped(1), None, 0), t::NOTHING_NOW);
         let (one, many) = (stopped(1).texts(Language::En).concat(), stopped(2).texts(Language::Da).concat());
         assert!(one.starts_with("1 notification is set aside") && one.ends_with(" set-aside list"), "{one}");
         assert!(many.starts_with("2 notifikationer er lagt til side"), "{many}");
@@ -458,7 +479,7 @@ mod tests {
     fn of_a_mailbox_that_is_not_in_use_it_is_told_why() {
         let unused =
             Unused::Dropped { since: Timestamp::UNIX_EPOCH, reason: Some("P-NonWhitelist".to_owned()) };
-        let none = none_to_send(&Withheld::default(), &Stopped::default(), Some(&unused));
+        let none = none_to_send(&Withheld::default(), &Stopped::default(), Some(&unused), 0);
         assert_eq!(none, t::NOTHING_NOW);
         let english = unused_text("a@x.dk", &unused, Language::En);
         assert!(english.starts_with("a@x.dk: not in use since "), "{english}");

@@ -7,7 +7,9 @@
 //! Some steps only a person can answer. Where the database cannot be had, that is one failed step, and those that need
 //! none are gone through all the same.
 
+mod account;
 mod calls;
+mod certificate;
 #[cfg(test)]
 mod guide;
 mod host;
@@ -22,7 +24,7 @@ use serde_json::{Value, json};
 use store::StoreError;
 
 use super::show::{counted_in, hanging, terminal};
-use super::{CommandError, Desk, refused, unmade, with};
+use super::{CommandError, Desk, refused, stored, unmade, with};
 use crate::ServiceError;
 use crate::cli::tools::DoctorArgs;
 use crate::config::Config;
@@ -81,7 +83,10 @@ impl Said {
     fn words(&self, language: Language) -> String {
         let words: Vec<(&str, String)> =
             self.words.iter().map(|(name, all)| (*name, joined(all, language))).collect();
-        let plain = self.values.iter().map(|(name, value)| (*name, value as &dyn Display));
+        // the causes among them hold sentences of ours
+        let told: Vec<(&str, String)> =
+            self.values.iter().map(|(name, value)| (*name, stored::parts(value, language))).collect();
+        let plain = told.iter().map(|(name, value)| (*name, value as &dyn Display));
         let values: Vec<(&str, &dyn Display)> =
             plain.chain(words.iter().map(|(name, value)| (*name, value as &dyn Display))).collect();
         self.text.fill(language, &values)

@@ -9,6 +9,7 @@ use calendar::MailAddress;
 use store::StoreError;
 use store::operations::Unused;
 use store::resource_list::lists::{ListEdit, ListEntry};
+use store::resource_list::{NON_WHITELIST, NOT_IN_PLANNER};
 
 use super::reasons;
 use super::show::{counted_in, moment};
@@ -47,6 +48,8 @@ pub(crate) enum CommandError {
         by: String,
         /// Since when.
         at: String,
+        /// Is it a resource here, which Planner lists or listed?
+        is_listed: bool,
     },
     /// It is not in use.
     NotInUse {
@@ -241,8 +244,9 @@ pub(super) fn rows_told(invalid: &[InvalidRow], language: Language) -> Vec<Strin
 impl CommandError {
     /// Whoever `mail` is, this entry of the blacklist keeps them from being used.
     pub(super) fn blocked(mail: &MailAddress, entry: ListEntry) -> Self {
-        let ListEntry { reason, added_by, added_at, .. } = entry;
-        Self::Blocked { mail: mail.to_string(), reason, by: added_by, at: moment(added_at) }
+        let ListEntry { reason, added_by, added_at, in_use, .. } = entry;
+        let (mail, at) = (mail.to_string(), moment(added_at));
+        Self::Blocked { mail, reason, by: added_by, at, is_listed: in_use.is_some() }
     }
 
     /// In words; what a cause says is not among them.
@@ -253,11 +257,17 @@ impl CommandError {
             Self::NoDatabase { folder } => t::NO_DATABASE.fill(language, &[("folder", folder)]),
             Self::Schema(_) => t::SCHEMA.say(language).to_owned(),
             Self::UnknownMailbox { mail } => t::UNKNOWN_MAILBOX.fill(language, &[("mail", mail)]),
-            Self::Blocked { mail, reason, by, at } => {
-                t::BLOCKED.fill(language, &[("mail", mail), ("by", by), ("at", at), ("reason", &why(reason))])
+            Self::Blocked { mail, reason, by, at, is_listed } => {
+                let text = if *is_listed { t::BLOCKED } else { t::BLOCKED_UNLISTED };
+                text.fill(language, &[("mail", mail), ("by", by), ("at", at), ("reason", &why(reason))])
             }
             Self::NotInUse { mail, since, reason } => {
-                t::NOT_IN_USE.fill(language, &[("mail", mail), ("since", since), ("reason", &why(reason))])
+                let text = match reason.as_deref() {
+                    Some(NON_WHITELIST) => t::NOT_IN_USE_WHITELIST,
+                    Some(NOT_IN_PLANNER) => t::NOT_IN_USE_PLANNER,
+                    _ => t::NOT_IN_USE,
+                };
+                text.fill(language, &[("mail", mail), ("since", since), ("reason", &why(reason))])
             }
             Self::NobodyInUse { id } => t::NOBODY_IN_USE.fill(language, &[("id", id)]),
             Self::CameToNothing { id, unused } => {

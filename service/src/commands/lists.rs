@@ -46,7 +46,7 @@ pub(super) async fn blocked_by_address(desk: &Desk) -> Result<BTreeMap<String, L
 }
 
 /// An address of a list, as it may have been written by hand, like those of mailboxes.
-fn normal(mail: &str) -> String {
+pub(super) fn normal(mail: &str) -> String {
     mail.trim().to_lowercase()
 }
 

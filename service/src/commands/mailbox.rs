@@ -3,6 +3,7 @@
 use calendar::MailAddress;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use store::alerts::Alert;
 use store::inspect::{MailboxFacts, Planner};
 use store::resource_list::lists::ListEntry;
 use store::resource_list::withdrawal::Withdrawal;
@@ -10,7 +11,7 @@ use store::resource_list::withdrawal::Withdrawal;
 use super::diff::Sending;
 use super::show::{counted_in, maybe, moment, pairs};
 use super::unused::{self, Unused};
-use super::{CommandError, Desk, lists, resources, stored, stream};
+use super::{CommandError, Desk, lists, resources, status, stored, stream};
 use crate::cli::tools::{
     MailboxAllowArgs, MailboxBlockArgs, MailboxListArgs, MailboxShowArgs, MailboxUnblockArgs,
 };
@@ -117,6 +118,8 @@ pub(crate) async fn allow(desk: Desk, args: &MailboxAllowArgs) -> Result<(), Com
 pub(crate) async fn show(desk: Desk, args: &MailboxShowArgs) -> Result<(), CommandError> {
     let mail = &args.mailbox;
     if let Some(facts) = desk.store.mailbox_facts(mail).await? {
+        let alerts = status::alerts::merged(desk.store.standing_alerts().await?);
+        let facts = with_stream(facts, &alerts);
         desk.answer(&value(&facts), || text(&facts, desk.language));
         return Ok(());
     }
@@ -124,22 +127,62 @@ pub(crate) async fn show(desk: Desk, args: &MailboxShowArgs) -> Result<(), Comma
         Unused::Blocked(blocked) => blocked,
         other => return Err(other.refusal(mail)),
     };
+    let whitelist = desk.store.whitelist().await?;
+    let allowed = on_list(&whitelist, mail);
     let value = json!({
         "mailbox": mail.as_str(), "in_use": false, "listed_since": Value::Null,
         "blacklisted": {
             "reason": blocked.reason, "by": blocked.added_by, "since": blocked.added_at.to_string(),
         },
+        "whitelisted": allowed.is_some(),
+        "whitelist_entry": allowed.map(|entry| json!({
+            "reason": entry.reason, "by": entry.added_by, "since": entry.added_at.to_string(),
+        })),
     });
-    desk.answer(&value, || {
-        let lines = [
-            (t::LABEL_MAILBOX, mail.to_string()),
-            (t::LABEL_STATE, l::BLOCKED_UNLISTED.say(desk.language).to_owned()),
-            (t::LABEL_BLOCKED, blocked_text(&blocked, t::BLOCKED, desk.language)),
-        ];
-        let lines = lines.map(|(label, value)| (label.say(desk.language), value));
-        pairs(&lines)
-    });
+    desk.answer(&value, || unlisted_text(mail, &blocked, &whitelist, desk.language));
     Ok(())
+}
+
+/// The entry of this mailbox.
+fn on_list<'a>(list: &'a [ListEntry], mail: &MailAddress) -> Option<&'a ListEntry> {
+    list.iter().find(|entry| lists::normal(&entry.mail) == mail.as_str())
+}
+
+/// Somebody who is blocked, and of whom nothing else is stored but who may be on the whitelist.
+fn unlisted_text(
+    mail: &MailAddress,
+    blocked: &ListEntry,
+    whitelist: &[ListEntry],
+    language: Language,
+) -> String {
+    let allowed = on_list(whitelist, mail);
+    let entry = allowed.map(|entry| (entry.reason.as_deref(), entry.added_by.as_str(), entry.added_at));
+    let lines = [
+        (t::LABEL_MAILBOX, mail.to_string()),
+        (t::LABEL_STATE, l::BLOCKED_UNLISTED.say(language).to_owned()),
+        (t::LABEL_BLOCKED, blocked_text(blocked, t::BLOCKED, language)),
+        (t::LABEL_WHITELIST, whitelist_text(!whitelist.is_empty(), allowed.is_some(), entry, language)),
+    ];
+    pairs(&lines.map(|(label, value)| (label.say(language), value)))
+}
+
+/// Is there a whitelist, is the mailbox on it, and if so why, by whom and since when?
+fn whitelist_text(
+    there_is_one: bool,
+    is_on_it: bool,
+    entry: Option<(Option<&str>, &str, Timestamp)>,
+    language: Language,
+) -> String {
+    let text = match (there_is_one, is_on_it) {
+        (false, _) => t::NO_WHITELIST,
+        (true, true) => t::ON_WHITELIST,
+        (true, false) => t::OFF_WHITELIST,
+    };
+    let allowed = entry.filter(|_| there_is_one).map(|(why, by, at)| {
+        let why = why.unwrap_or(w::NO_REASON.say(language));
+        format!(": {}", t::BLOCKED.fill(language, &[("why", &why), ("by", &by), ("at", &moment(at))]))
+    });
+    format!("{}{}", text.say(language), allowed.unwrap_or_default())
 }
 
 /// Why, by whom and since when somebody is blocked.
@@ -185,18 +228,8 @@ fn text(facts: &MailboxFacts, language: Language) -> String {
 }
 
 fn use_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)> {
-    let whitelist = match (facts.whitelist_in_use, facts.whitelisted) {
-        (false, _) => t::NO_WHITELIST,
-        (true, true) => t::ON_WHITELIST,
-        (true, false) => t::OFF_WHITELIST,
-    };
-    let allowed = facts.whitelist_entry.as_ref().filter(|_| facts.whitelist_in_use).map_or_else(
-        String::new,
-        |(why, by, at)| {
-            let why = why.as_deref().unwrap_or(w::NO_REASON.say(language));
-            format!(": {}", t::BLOCKED.fill(language, &[("why", &why), ("by", by), ("at", &moment(*at))]))
-        },
-    );
+    let entry = facts.whitelist_entry.as_ref().map(|(why, by, at)| (why.as_deref(), by.as_str(), *at));
+    let whitelist = whitelist_text(facts.whitelist_in_use, facts.whitelisted, entry, language);
     let blocked = facts
         .blacklisted
         .as_ref()
@@ -207,9 +240,19 @@ fn use_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)> {
     vec![
         (t::LABEL_BLOCKED, blocked.unwrap_or_default()),
         (t::LABEL_WITHDRAWN, withdrawn.unwrap_or_default()),
-        (t::LABEL_WHITELIST, format!("{}{allowed}", whitelist.say(language))),
+        (t::LABEL_WHITELIST, whitelist),
         (t::LABEL_LISTED, maybe(facts.created_at)),
     ]
+}
+
+/// The facts as `status` and `mailbox list` count them: while the stream of its group fails it is not listened to, whatever
+/// subscription it has.
+fn with_stream(mut facts: MailboxFacts, alerts: &[Alert]) -> MailboxFacts {
+    let fails = |group| status::stream_fails(group, facts.stream.as_ref(), alerts, facts.seen_at);
+    if facts.deleted_date.is_none() && facts.group.is_some_and(fails) {
+        (facts.subscribed, facts.last_success) = (false, None);
+    }
+    facts
 }
 
 /// Since when it has been listened to; nothing where it is not used any more, or cannot be listened to now, whenever that
@@ -224,7 +267,7 @@ fn listening_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, Strin
             Some(at) => t::TRIED_AT.fill(language, &[("at", &moment(at))]),
             None => t::TRIED_NOW.say(language).to_owned(),
         };
-        let text = facts.error_description.as_deref().unwrap_or_default();
+        let text = stored::parts(facts.error_description.as_deref().unwrap_or_default(), language);
         let (n, at) = (facts.error_count, maybe(facts.error_date));
         t::ERROR.fill(language, &[("code", code), ("text", &text), ("n", &n), ("at", &at), ("next", &next)])
     });
@@ -285,12 +328,16 @@ fn planner_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)
     ]
 }
 
+/// What became of a notification, where anything did.
+fn notification_text(outcome: Option<&str>, language: Language) -> String {
+    let Some(outcome) = outcome else { return t::STILL_WAITS.say(language).to_owned() };
+    let aside = (outcome == t::NOTIFICATION_ASIDE.en).then_some(t::NOTIFICATION_ASIDE);
+    stored::say(aside.or_else(|| stored::handled(outcome)), outcome, language)
+}
+
 fn last_lines(facts: &MailboxFacts, language: Language) -> Vec<(Text, String)> {
     let notification = facts.last_notification.as_ref().map(|(at, kind, outcome)| {
-        let outcome = outcome.as_deref().map_or_else(
-            || t::STILL_WAITS.say(language).to_owned(),
-            |outcome| stored::say(stored::handled(outcome), outcome, language),
-        );
+        let outcome = notification_text(outcome.as_deref(), language);
         format!("{} {}: {outcome}", moment(*at), stored::say(stored::kind(kind), kind, language))
     });
     let decision = facts.last_decision.as_ref().map(|key| {
@@ -381,7 +428,92 @@ pub(crate) fn value(facts: &MailboxFacts) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use store::group_streams::StreamState;
+
     use super::*;
+
+    /// Regression: a notification that was set aside was told as waiting, two lines below their number.
+    #[test]
+    fn the_last_notification_tells_that_it_was_set_aside() {
+        for (outcome, english, danish) in [
+            (None, "waits", "venter"),
+            (Some("set aside"), "set aside", "lagt til side"),
+            (Some("unchanged"), "unchanged", "uændret"),
+            (Some("put off"), "put off", "put off"),
+        ] {
+            let told = |language| notification_text(outcome, language);
+            assert_eq!((told(Language::En).as_str(), told(Language::Da).as_str()), (english, danish));
+        }
+    }
+
+    /// Regression: who was blocked and is no resource had no line of the whitelist; and who was erased, and may be listed
+    /// again, was told to have been blocked before Planner's list came.
+    #[test]
+    fn who_is_blocked_and_no_resource_is_told_with_the_whitelist_and_nothing_that_may_be_wrong() {
+        let mail = MailAddress::parse("eva@x.dk").unwrap();
+        let at = Timestamp::UNIX_EPOCH;
+        let entry = |mail: &str, reason: Option<&str>| ListEntry {
+            mail: mail.into(),
+            reason: reason.map(str::to_owned),
+            added_by: "kim".into(),
+            added_at: at,
+            in_use: None,
+        };
+        let blocked = entry("eva@x.dk", Some("has left"));
+        let told = |list: &[ListEntry], language| unlisted_text(&mail, &blocked, list, language);
+        let on_it = [entry("bo@x.dk", None), entry(" Eva@X.dk", Some("pilot"))];
+        for (list, english) in [
+            (&on_it[..], format!("on it: pilot (by kim, {})", moment(at))),
+            (&on_it[..1], "not on it".to_owned()),
+            (&on_it[..0], "no whitelist: everybody is used".to_owned()),
+        ] {
+            let page = told(list, Language::En);
+            assert!(page.ends_with(&english), "{page}");
+            assert!(page.contains("nothing else is known of it") && !page.contains("before"), "{page}");
+            assert_ne!(told(list, Language::Da), page);
+        }
+    }
+
+    /// Regression: it was called subscribed while `status` counted nobody, and `mailbox list` said that the stream fails.
+    #[test]
+    fn who_is_on_a_stream_that_fails_is_not_listened_to() {
+        let at = |second| Timestamp::from_second(1_900_000_000 + second).unwrap();
+        let facts = |open: bool, seen: i64| MailboxFacts {
+            group: Some(4),
+            subscribed: true,
+            last_success: Some(at(0)),
+            seen_at: at(seen),
+            stream: Some(StreamState {
+                open,
+                since: at(0),
+                happening: "away".to_owned(),
+                code: None,
+                happened_at: at(0),
+            }),
+            ..MailboxFacts::default()
+        };
+        let alert = Alert {
+            code: 4908,
+            since: at(1),
+            last_at: at(1),
+            occurrences: 1,
+            subjects: vec!["4".to_owned()],
+        };
+        let (none, alarmed): (&[Alert], &[Alert]) = (&[], std::slice::from_ref(&alert));
+        for (open, seen, alerts, listened) in [
+            (true, 600, none, true),
+            // it was opened again, and the alert is not over yet
+            (true, 600, alarmed, true),
+            (false, 10, none, true),
+            (false, 10, alarmed, false),
+            (false, 600, none, false),
+        ] {
+            let told = with_stream(facts(open, seen), alerts);
+            assert_eq!((told.subscribed, told.last_success.is_some()), (listened, listened), "{open} {seen}");
+        }
+        let told = text(&with_stream(facts(false, 600), none), Language::En);
+        assert!(told.contains("group 4, not subscribed") && told.contains("not open since"), "{told}");
+    }
 
     /// Whoever withdraws while nothing is sent must not think that Planner is told.
     #[test]

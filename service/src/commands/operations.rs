@@ -6,7 +6,8 @@ use std::time::Duration;
 use base::{Clock, SystemClock};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
-use store::operations::{Operation, OperationKind, Progress, Scope};
+use store::inspect::Hold;
+use store::operations::{NOT_SENT, Operation, OperationKind, Progress, Scope};
 
 use super::diff::{self, Sending};
 use super::show::{counted_in, moment, table_in, terminal};
@@ -180,13 +181,16 @@ fn keeps(progress: &Progress, held: Option<Text>, language: Language) -> String 
     outcome(progress, language).into_iter().chain(kept).collect::<Vec<_>>().join("; ")
 }
 
-/// Why a mailbox waits: what the last receipt led to, or what an error says.
+/// Why a mailbox waits: what the last receipt led to, that it is not in use, or what an error says.
 fn reason(stored: &str, language: Language) -> String {
+    if stored == NOT_SENT {
+        return w::HOLD_NOT_IN_USE.say(language).to_owned();
+    }
     let (word, details) = stored.split_once(": ").unwrap_or((stored, ""));
     match stored::receipt(word) {
         Some(text) if details.is_empty() => text.say(language).to_owned(),
-        Some(text) => format!("{}: {details}", text.say(language)),
-        None => stored.to_owned(),
+        Some(text) => format!("{}: {}", text.say(language), stored::parts(details, language)),
+        None => stored::parts(stored, language),
     }
 }
 
@@ -217,9 +221,16 @@ fn hold(kind: OperationKind, sending: &Sending) -> Option<(&'static str, Text)> 
     }
 }
 
-/// The same for an operation: nothing where it is done, or failed.
+/// The same for an operation: nothing where it is done, or failed. That its one mailbox is not in use goes before what keeps
+/// all of them.
 fn held(operation: &Operation, progress: &Progress, sending: &Sending) -> Option<(&'static str, Text)> {
-    hold(operation.kind, sending).filter(|_| !progress.is_done() && operation.error.is_none())
+    if progress.is_done() || operation.error.is_some() {
+        return None;
+    }
+    if progress.waiting.iter().any(|one| one.reason.as_deref() == Some(NOT_SENT)) {
+        return Some((diff::hold_name(Hold::NotInUse, sending), w::HOLD_NOT_IN_USE));
+    }
+    hold(operation.kind, sending)
 }
 
 /// Shows one operation, or the latest.
@@ -400,6 +411,48 @@ mod tests {
         }
         let state = row(&operation, &waiting(None), fails, Language::Da).remove(4);
         assert_eq!(state, "venter: kald til Planner mislykkes");
+    }
+
+    /// Regression: a confirmed run of a mailbox that is not in use was told as "waiting: confirmed", whatever keeps it.
+    #[test]
+    fn what_was_confirmed_of_a_mailbox_that_is_not_in_use_says_that_it_is_not_sent() {
+        assert_eq!(NOT_SENT, w::HOLD_NOT_IN_USE.en);
+        let operation = Operation {
+            id: 17,
+            kind: OperationKind::Confirmation,
+            scope: Scope::One(MailAddress::parse("anna@x.dk").unwrap()),
+            subject: Some("4".to_owned()),
+            asked_by: "kim".to_owned(),
+            asked_at: Timestamp::UNIX_EPOCH,
+            error: None,
+            meant: None,
+            outcome: None,
+        };
+        let waits = |reason: Option<&str>| {
+            let one = Waiting { mail: "anna@x.dk".to_owned(), reason: reason.map(str::to_owned) };
+            let outcome = Some("confirmed".to_owned());
+            Progress { done: 0, of: 3, waiting: vec![one], outcome, ..Progress::default() }
+        };
+        let told = |progress: &Progress, sending: &Sending, language| {
+            let held = held(&operation, progress, sending);
+            let state = row(&operation, progress, held.map(|(_, words)| words), language).remove(4);
+            (held.map(|(name, _)| name), state)
+        };
+        let rehearses = Sending { dry_run: true, ..Sending::default() };
+        for sending in [Sending::default(), rehearses] {
+            let (name, english) = told(&waits(Some(NOT_SENT)), &sending, Language::En);
+            assert_eq!(name, Some("not_in_use"));
+            assert_eq!(english, "waiting: confirmed; anna@x.dk: not sent while the mailbox is not in use");
+            let (_, danish) = told(&waits(Some(NOT_SENT)), &sending, Language::Da);
+            assert!(
+                danish.ends_with("anna@x.dk: sendes ikke, så længe postkassen ikke er i brug"),
+                "{danish}"
+            );
+        }
+        let (name, english) = told(&waits(None), &Sending::default(), Language::En);
+        assert_eq!((name, english.as_str()), (None, "waiting: confirmed"));
+        let done = Progress { done: 3, waiting: Vec::new(), ..waits(None) };
+        assert_eq!(told(&done, &Sending::default(), Language::En).0, None);
     }
 
     /// Regression: a full pull whose deletions were withheld ended with "done" alone.

@@ -159,6 +159,9 @@ fn closed(row: &StoredCredential, ring: Option<&KeyRing>) -> Option<Closed> {
 /// # Errors
 /// No key is configured; the database is away (what was done stays done).
 pub(crate) async fn rotate(store: &Store, config: &Config, dry_run: bool) -> Result<Rotation, ServiceError> {
+    if config.secrets.ring().is_none() {
+        refuse_without_keys(&status(store, None).await?)?;
+    }
     let ring = super::ring(config, ROTATE)?;
     let mut resealed = Vec::new();
     for _pass in 0..PASSES_MAX {
@@ -189,6 +192,27 @@ pub(crate) async fn rotate(store: &Store, config: &Config, dry_run: bool) -> Res
         super::record(store, &Who::SESSION.name(), "secrets rotate", fields).await;
     }
     Ok(Rotation { dry_run, resealed, status: status(store, Some(ring)).await? })
+}
+
+/// Refuses where no key is configured and something is sealed: a new key would open nothing of it.
+fn refuse_without_keys(status: &Status) -> Result<(), ServiceError> {
+    let keys: Vec<&str> = status.keys.iter().map(|key| key.key_id.as_str()).collect();
+    let (key, files) = match keys[..] {
+        [] => return Ok(()),
+        [key] => (format!("the key {key}"), "set secrets.key_file to the file with that key"),
+        _ => (
+            format!("the keys {}", keys.join(", ")),
+            "set secrets.key_file to the file with one of these keys, and name those with the others in secrets.previous_key_files",
+        ),
+    };
+    let sealed: usize = status.keys.iter().map(|key| key.secrets).sum();
+    let secrets = if sealed == 1 { "1 secret is".to_owned() } else { format!("{sealed} secrets are") };
+    Err(failed(
+        ROTATE,
+        format!(
+            "{secrets} sealed under {key}, and no key is configured; {files}: a new key opens nothing of it (kommuneklient secrets status shows each)"
+        ),
+    ))
 }
 
 /// Is this sealed under another key than the current one?

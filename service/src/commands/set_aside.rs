@@ -7,7 +7,7 @@ use store::operations::Scope;
 use store::set_aside::{SetAsideFilter, SetAsideKey, SetAsidePage, StopReason};
 
 use super::show::{counted_in, moment, table_in};
-use super::{CommandError, Desk, diff};
+use super::{CommandError, Desk, diff, stored};
 use crate::cli::operators::RetryArgs;
 use crate::texts::{Language, set_aside as t, words as w};
 
@@ -31,7 +31,7 @@ pub(crate) async fn list(desk: Desk, mailbox: Option<&MailAddress>) -> Result<()
         let mut parts = Vec::new();
         if !notifications.is_empty() {
             let headings = [t::ID, w::MAILBOX, t::NOTIFICATION, t::SINCE, t::TRIES, t::WHY];
-            let rows = notifications.iter().map(notification_row).collect();
+            let rows = notifications.iter().map(|one| notification_row(one, language)).collect();
             parts.push(table_in(language, &headings, rows, t::NOTHING));
         }
         if !keys.keys.is_empty() {
@@ -51,14 +51,14 @@ pub(crate) async fn list(desk: Desk, mailbox: Option<&MailAddress>) -> Result<()
     Ok(())
 }
 
-fn notification_row(one: &SetAsideNotification) -> Vec<String> {
+fn notification_row(one: &SetAsideNotification, language: Language) -> Vec<String> {
     vec![
         one.id.to_string(),
         one.mail.clone(),
         one.event_type.clone(),
         moment(one.set_aside_at),
         one.attempts.to_string(),
-        one.error.clone().unwrap_or_default(),
+        one.error.as_deref().map(|error| stored::parts(error, language)).unwrap_or_default(),
     ]
 }
 
@@ -76,7 +76,7 @@ fn notification_value(one: &SetAsideNotification) -> Value {
 
 fn why(reason: &StopReason, language: Language) -> String {
     match reason {
-        StopReason::SetAside(reason) => t::ASIDE.fill(language, &[("why", reason)]),
+        StopReason::SetAside(reason) => t::ASIDE.fill(language, &[("why", &stored::parts(reason, language))]),
         StopReason::Refused(code) => t::REFUSED.fill(language, &[("code", code)]),
     }
 }
@@ -165,6 +165,12 @@ mod tests {
             attempts: 0,
             since: at,
         };
+        let aside = SetAsideKey {
+            reason: StopReason::SetAside("planner said \"not now\" too often".to_owned()),
+            ..key(Operation::Create)
+        };
+        // regression: the reason, which is a sentence of ours, stood there in English
+        assert_eq!(key_row(&aside, Language::Da)[5], "lagt til side: Planner svarede for ofte \"ikke nu\"");
         let told = |operation, language| key_row(&key(operation), language).remove(1);
         assert_eq!(told(Operation::Create, Language::En), "create");
         assert_eq!(told(Operation::Update, Language::Da), "ændre");

@@ -21,6 +21,8 @@ use super::{CommandError, Desk, stream};
 use crate::cli::tools::StatusArgs;
 use crate::texts::{Language, Text};
 use judge::Stage;
+/// Does the stream of a group fail, so that none of its mailboxes is listened to? The one judgement of that.
+pub(crate) use judge::stream_fails;
 
 /// Everything that is shown.
 #[derive(Debug, Clone)]

@@ -1,6 +1,9 @@
 //! Words that the stages store in English, for people in their language; those of a newer version as they are. Pure.
 
-use crate::texts::{Language, Text, alerts as a, explain as e, stored as t};
+mod sentences;
+
+use crate::texts::{Language, Text, alerts as a, causes as c, explain as e, stored as t};
+use sentences::SENTENCES;
 
 /// What may have become of a notification.
 const HANDLED: &[Text] = &[
@@ -43,13 +46,78 @@ const PARTS: &[Text] = &[
     t::LIST_DROPPED,
     t::LIST_WITHHELD,
     t::LIST_TWICE,
+    t::LIST_ONE_TWICE,
     t::LIST_UNUSABLE,
     t::LIST_UNREADABLE,
     t::LIST_PART,
 ];
 
+/// What a cause is made of, where its words are ours. Of two that begin alike the longer one stands first.
+const CAUSES: &[Text] = &[
+    c::CONVERTED_TWICE,
+    c::NOT_NOW_TOO_OFTEN,
+    c::FAILS_ALONE,
+    c::UNSENDABLE,
+    c::CALENDAR_UNREAD,
+    c::NOT_LOCATED,
+    c::READ_TOO_LONG,
+    c::STORE_FAILED,
+    c::PANICKED,
+    c::NO_CONNECTION,
+    c::IN_NO_TIME,
+    c::BROKEN,
+    c::TOO_LATE,
+    c::NOT_SIGNED_BY_US,
+    c::NOT_SIGNED,
+    c::ANSWER_UNREAD,
+    c::ANSWER_LONG,
+    c::HTTP_STATUS,
+    c::PAGE,
+    c::FAULT,
+    c::SENT_ELSEWHERE,
+    c::CLIENT_REFUSED,
+    c::NO_SERVICE,
+    c::PROXY_ASKS,
+    c::CALL_REFUSED,
+    c::THEIRS_REFUSED,
+    c::OURS_REFUSED,
+    c::UNSENDABLE_N,
+    c::RECEIPTS,
+    c::RECEIPTS_FOR_ONE,
+    c::ONE_RECEIPT,
+    c::RECEIPT_OF_OTHER,
+    c::HELD_UNFETCHED,
+    c::HELD_UNTAKEN,
+    c::HELD_UNSTORED,
+    c::HELD_PANICKED,
+    c::DUTY_ENDS,
+    c::LIST_UNFETCHED,
+    c::LIST_UNSTORED,
+    c::LIST_NOBODY,
+    c::LIST_USELESS,
+    c::NOTHING_TO_SIGN_WITH,
+    c::TLS_UNUSABLE,
+    c::ACCOUNT_MISSING,
+    c::ACCOUNTS_EXHAUSTED,
+    c::NOT_COVERED,
+    c::NO_ACCOUNT,
+    c::NO_MORE_GROUPS,
+    c::NOT_SOLVED,
+    c::NOT_COMPLETE,
+    c::NO_RIGHT,
+    c::WINDOW_FULL,
+    c::BATCH_STOPPED,
+    c::LEFT_OUT,
+    c::MISFIT,
+    c::CIRCLE,
+    c::TOO_MANY_REDIRECTS,
+    c::SERVICE_REFUSES,
+    c::STREAM_INSIDE,
+    c::STREAM_ENDED,
+];
+
 /// What stands between two parts.
-const BETWEEN: [&str; 2] = [", ", ": "];
+const BETWEEN: [&str; 3] = [", ", ": ", " ("];
 
 /// What is known of a stored word, or the word.
 pub(super) fn say(known: Option<Text>, stored: &str, language: Language) -> String {
@@ -104,7 +172,15 @@ pub(super) fn severity(name: &str) -> Option<Text> {
     [a::SEVERITY_INFORMATION, a::SEVERITY_WARNING, a::SEVERITY_ERROR].into_iter().find(|text| text.en == name)
 }
 
-/// Part after part; one that is not known stays as it is.
+/// What an event of the log says beyond the meaning of its code: all of it, what follows the sentence that it was raised with,
+/// or nothing.
+pub(super) fn beyond(logged: &str) -> &str {
+    let rests = SENTENCES.iter().filter_map(|sentence| logged.strip_prefix(sentence));
+    let beyond = rests.filter_map(|rest| if rest.is_empty() { Some(rest) } else { rest.strip_prefix(": ") });
+    beyond.min_by_key(|rest| rest.len()).unwrap_or(logged)
+}
+
+/// Part after part; one that is not known stays as it is. Also for a cause: its words that come from elsewhere stay.
 pub(super) fn parts(text: &str, language: Language) -> String {
     let mut told = String::new();
     let mut rest = text;
@@ -122,7 +198,7 @@ pub(super) fn parts(text: &str, language: Language) -> String {
 /// The first part in a language, and what follows it.
 fn part(text: &str, language: Language) -> (String, &str) {
     let ends = |rest: &str| rest.is_empty() || BETWEEN.into_iter().any(|between| rest.starts_with(between));
-    let known = PARTS.iter().find_map(|known| {
+    let known = PARTS.iter().chain(CAUSES).find_map(|known| {
         let (values, rest) = read(known.en, text)?;
         ends(rest).then(|| {
             let said = values.iter().fold(known.say(language).to_owned(), |said, (name, value)| {
@@ -199,6 +275,37 @@ mod tests {
             ),
             ("found 1, something new, created 2", "fandt 1, something new, oprettede 2"),
             ("the call failed: timeout, again", "the call failed: timeout, again"),
+            // regression: sentences of ours stood in English below a Danish heading
+            (
+                "planner denied having it and not having it for the same decision",
+                "Planner afviste både at have den og ikke at have den, for samme afgørelse",
+            ),
+            (
+                "the calendar cannot be read: FindItem failed: ErrorServerBusy",
+                "kalenderen kan ikke læses: FindItem failed: ErrorServerBusy",
+            ),
+            (
+                "CreateEvents: planner answered with HTTP status 403, which refuses this client: check planner.client_certificate",
+                "CreateEvents: Planner svarede med HTTP-status 403, som afviser denne klient: se på planner.client_certificate",
+            ),
+            (
+                "CreateEvents: planner answered with a fault (Client), which refuses the call itself: check \
+                 planner.jobcenter_number and planner.request_user_identifier",
+                "CreateEvents: Planner svarede med en fejl (Client), som afviser selve kaldet: se på \
+                 planner.jobcenter_number og planner.request_user_identifier",
+            ),
+            (
+                "failed, it is tried again: the resource list cannot be fetched: GetResources: no connection to planner: refused",
+                "mislykkedes, den forsøges igen: ressourcelisten kan ikke hentes: GetResources: ingen forbindelse til Planner: refused",
+            ),
+            (
+                "there is no service account for a group (4933): there is no service account",
+                "der er ingen servicekonto til en gruppe (4933): der er ingen servicekonto",
+            ),
+            (": no connection to planner (6901)", ": ingen forbindelse til Planner (6901)"),
+            ("planner sent 0 receipts for 1 appointment", "Planner sendte 0 kvitteringer for 1 aftale"),
+            ("1 address listed twice, skipped", "1 adresse på listen to gange, sprunget over"),
+            ("failed (planner", "failed (planner"),
             ("found many", "found many"),
             ("", ""),
         ] {
@@ -216,8 +323,33 @@ mod tests {
         assert_eq!(say(receipt("acknowledged"), "acknowledged", Language::Da), "accepteret");
         assert_eq!(say(kind("Other"), "Other", Language::Da), "Other");
         // what is stored is the English of the text
-        for text in HANDLED.iter().chain(SETTLED).chain(PARTS) {
+        for text in HANDLED.iter().chain(SETTLED).chain(PARTS).chain(CAUSES) {
             assert_ne!(text.en, text.da);
+        }
+        // each is found as it is stored, before one that begins like it
+        let with_numbers = |text: &str| text.replace("{n}", "2").replace("{all}", "3");
+        for text in PARTS.iter().chain(CAUSES) {
+            assert_eq!(parts(&with_numbers(text.en), Language::Da), with_numbers(text.da));
+        }
+    }
+
+    #[test]
+    fn the_causes_are_those_that_the_stages_store() {
+        use planner_batcher::receipt::{CONVERTED_TWICE, FAILS_ALONE, NOT_NOW_TOO_OFTEN, UNSENDABLE};
+        let aside = [CONVERTED_TWICE, NOT_NOW_TOO_OFTEN, FAILS_ALONE, UNSENDABLE];
+        assert_eq!(CAUSES.iter().take(aside.len()).map(|text| text.en).collect::<Vec<_>>(), aside);
+    }
+
+    #[test]
+    fn an_event_says_what_its_code_does_not() {
+        for (logged, beyond_it) in [
+            ("notification failed", ""),
+            ("a call to planner failed: CreateEvents: no connection", "CreateEvents: no connection"),
+            ("something else: HTTP 503", "something else: HTTP 503"),
+            ("notification failed twice", "notification failed twice"),
+            ("", ""),
+        ] {
+            assert_eq!(beyond(logged), beyond_it);
         }
     }
 }

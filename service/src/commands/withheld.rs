@@ -415,7 +415,7 @@ mod tests {
                 Some(&in_use),
                 &rehearses,
                 "run 17 is confirmed: 2 appointments to be deleted in Planner (operation 4); that waits for the end of dry_run",
-                "; det venter på at dry_run ophører",
+                "; det venter på ophør af dry_run",
             ),
             (
                 Some(&in_use),

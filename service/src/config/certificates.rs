@@ -1,4 +1,4 @@
-//! The files with certificates, looked at as `run` would: for `kommuneklient config check` alone.
+//! The files with certificates, looked at as `run` would: for `kommuneklient config check` and `doctor` alone.
 //!
 //! Other commands do not come here: they need no certificate, and whoever gives them may not be allowed to read keys.
 
@@ -45,6 +45,14 @@ impl Config {
         }
         admin(&self.http, now, problems, &mut remarks);
         remarks
+    }
+
+    /// What is wrong at `now` with the files for connections to Planner, whatever the roles.
+    pub(crate) fn planner_files(&self, now: Timestamp) -> Problems {
+        let mut problems = Problems::default();
+        planner(&self.planner, now, &mut problems, &mut Vec::new());
+        problems.locate(&self.origins);
+        problems
     }
 }
 

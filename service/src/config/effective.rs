@@ -89,6 +89,20 @@ impl Config {
         Ok(Examined { config, required, problems, certificates })
     }
 
+    /// The same of what was read already: what works and should still be looked at.
+    ///
+    /// # Errors
+    /// [`ServiceError::Configuration`] with everything that `run` would refuse.
+    pub(crate) fn usable(&self, now: Timestamp) -> Result<Vec<Remark>, ServiceError> {
+        let mut problems = Problems::default();
+        let required = self.run_needs(&mut problems);
+        let certificates = self.certificates_usable(now, &mut problems);
+        if required.is_none() || !problems.is_empty() {
+            return Err(self.refuse(problems));
+        }
+        Ok(self.remarks().into_iter().chain(certificates).collect())
+    }
+
     /// Every key with the value that counts, by section.
     pub fn effective(&self) -> Vec<Effective> {
         let mut all = Vec::new();

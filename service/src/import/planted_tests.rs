@@ -205,6 +205,65 @@ fn a_proxy_is_told_with_what_is_in_its_place() {
     assert!(!format!("{outcome:?}").contains("marked-"), "{report}");
 }
 
+/// Regression: one that was off, one of Windows' settings and a login to it were told like one that is named.
+#[test]
+fn a_proxy_that_is_off_or_of_windows_is_told_as_such() {
+    let reason = |proxy: &str| {
+        let outcome = outcome_of(&format!("<system.net>{proxy}</system.net>"));
+        let report = outcome.report();
+        let found = outcome.left.into_iter().find(|left| left.from.starts_with("system.net"));
+        found.unwrap_or_else(|| panic!("no proxy in {report}")).reason
+    };
+    for off in [
+        "<defaultProxy enabled=\"False\"><proxy proxyaddress=\"http://p:1\"/></defaultProxy>",
+        "<defaultProxy><proxy usesystemdefault=\"False\"/></defaultProxy>",
+    ] {
+        assert!(reason(off).starts_with("it is off there"), "{}", reason(off));
+    }
+    let (windows, login) = ("settings of Windows", "nobody logs on to a proxy");
+    let credentials = "<defaultProxy useDefaultCredentials=\"true\"/>";
+    for (proxy, of_windows, with_login) in [
+        ("<defaultProxy/>", true, false),
+        ("<defaultProxy><proxy usesystemdefault=\"True\"/></defaultProxy>", true, false),
+        (credentials, true, true),
+        ("<defaultProxy><proxy proxyaddress=\"http://p:1\"/></defaultProxy>", false, false),
+    ] {
+        let told = reason(proxy);
+        assert_eq!(
+            (told.contains(windows), told.contains(login)),
+            (of_windows, with_login),
+            "{proxy}: {told}"
+        );
+        assert!(told.contains("HTTPS_PROXY=http://host:port"), "{told}");
+    }
+}
+
+/// Regression: in a `customBinding` the transport is an element of its own; its proxy was told without HTTPS_PROXY, and its
+/// size of answers was not taken over.
+#[test]
+fn the_transport_of_a_custom_binding_is_read() {
+    let outcome = outcome_of(
+        "<system.serviceModel><bindings><customBinding><binding name=\"B\" sendTimeout=\"00:01:30\">\
+         <textMessageEncoding/><httpsTransport maxReceivedMessageSize=\"2000000\" \
+         proxyAddress=\"http://proxy.kommune.dk:3128\" requireClientCertificate=\"true\"/></binding></customBinding></bindings>\
+         <client><endpoint address=\"https://p.dk/PlannerExternalCalendarService.svc\" binding=\"customBinding\" \
+         bindingConfiguration=\"B\" contract=\"c\"/></client></system.serviceModel>",
+    );
+    let report = outcome.report();
+    let limit = outcome.carried.iter().find(|one| one.key == "planner.answer_limit_bytes");
+    assert_eq!(limit.and_then(|one| one.value.as_integer()), Some(2_000_000), "{report}");
+    let left = outcome.left.iter().find(|left| left.from.contains("customBinding/binding[B]")).unwrap();
+    assert!(
+        left.from.contains("httpsTransport/proxyAddress = http://proxy.kommune.dk:3128"),
+        "{}",
+        left.from
+    );
+    assert!(!left.from.contains("maxReceivedMessageSize"), "{}", left.from);
+    assert!(left.reason.contains("HTTPS_PROXY=http://host:port"), "{}", left.reason);
+    // regression: there was "1 settings"
+    assert!(report.contains("(PCS): 1 setting\n"), "{report}");
+}
+
 #[test]
 fn tls_with_both_sides_certificates_is_the_same_here() {
     let outcome = outcome_of(

@@ -8,9 +8,9 @@ impl Outcome {
         let mut lines = Vec::new();
         for file in &self.files {
             let service = file.service.map_or("service unknown", |service| service.as_str());
-            lines.push(format!("read {} ({service}): {} settings", file.file, file.settings));
+            lines.push(format!("read {} ({service}): {}", file.file, counted(file.settings, "setting")));
         }
-        lines.push(format!("taken over: {} values", self.carried.len()));
+        lines.push(format!("taken over: {}", counted(self.carried.len(), "value")));
         if !self.disagreements.is_empty() {
             lines.push("\nthe services disagree:".to_owned());
             for one in &self.disagreements {
@@ -36,4 +36,9 @@ impl Outcome {
         );
         lines.join("\n")
     }
+}
+
+/// So many of them.
+fn counted(n: usize, one: &str) -> String {
+    format!("{n} {one}{}", if n == 1 { "" } else { "s" })
 }

@@ -4,9 +4,11 @@
 //! [`super::carry`] tells what becomes of it; the settings themselves are told by their names there. The rest is told
 //! an element at a time, with the reason. Values that may be secret are not shown.
 
+use std::borrow::Cow;
+
 use proto_soap::Node;
 
-use super::source::{binding_of, endpoint_nodes, is_planner, property};
+use super::source::{binding_of, endpoint_nodes, is_planner, property, transport_of};
 
 /// Most elements of a file that are told one by one.
 const TOLD_MAX: usize = 200;
@@ -40,7 +42,7 @@ pub(crate) struct Unread {
     /// Where it stands, with its values.
     pub(crate) name: String,
     /// Why nothing takes them.
-    pub(crate) reason: &'static str,
+    pub(crate) reason: Cow<'static, str>,
 }
 
 /// Everything of the file that nothing takes.
@@ -57,22 +59,31 @@ pub(super) fn unread(root: &Node) -> Vec<Unread> {
                 units(section, "serviceModel", binding, &mut told);
             }
             "system.net" => network(section, &mut told),
-            other => told.push(Unread { name: clipped(other), reason: OTHER_SECTION }),
+            other => told.push(Unread { name: clipped(other), reason: OTHER_SECTION.into() }),
         }
     }
     let more = told.len().saturating_sub(TOLD_MAX);
     told.truncate(TOLD_MAX);
     if more > 0 {
-        told.push(Unread { name: format!("{more} more elements"), reason: TOO_MANY });
+        told.push(Unread { name: format!("{more} more elements"), reason: TOO_MANY.into() });
     }
     told
 }
 
 const OTHER_SECTION: &str = "this section is for .NET or a library of the original; nothing here takes it";
 /// What became of a proxy: the clients of both connectors take that of their process's environment, but for NTLM.
-const PROXY: &str = "nothing here takes it, and no key is for a proxy: calls to Planner and to Exchange go through the one that the environment \
+const PROXY: &str = "no key is for a proxy: calls to Planner and to Exchange go through the one that the environment \
      of the service names, HTTPS_PROXY=http://host:port (NO_PROXY=host,host for what is reached directly; systemd: Environment= \
      in the unit). With exchange.authentication = \"ntlm\" Exchange is always called directly";
+/// What is said of one that was not used.
+const PROXY_OFF: &str = "it is off there, so the original called without one; so does Kommuneklient, unless the environment of its service \
+     names one (HTTPS_PROXY)";
+/// What is said of one of which the file does not say where it is.
+const PROXY_OF_WINDOWS: &str = "the proxy settings of Windows counted there (Internet Options of the user that the service ran as), and the \
+     file does not name them: look there whether there is a proxy, and which";
+/// What is said of one that was logged on to.
+const PROXY_LOGON: &str = "useDefaultCredentials: nobody logs on to a proxy with a Windows account here, so it must let this machine through \
+     without";
 const TOO_MANY: &str = "they are too many to be told one by one; look into the file";
 const CONNECTION: &str = "how .NET reaches a database; Kommuneklient has the one of database.url";
 const EVENT_LOG: &str = "there is no Windows event log here: coded events stand in the log (field event_id), in the table \
@@ -103,19 +114,43 @@ fn network(section: &Node, told: &mut Vec<Unread>) {
     let is_proxy = |node: &&Node| node.local == "defaultProxy";
     for proxy in section.children.iter().filter(is_proxy) {
         let mut values = Vec::new();
+        let is_encrypted = proxy.children.iter().any(|child| child.local == "EncryptedData");
         // one that is encrypted is told without what stands in it
-        if !proxy.children.iter().any(|child| child.local == "EncryptedData") {
+        if !is_encrypted {
             Unit { node: proxy, is_planners: false }.collect(proxy, "", &mut values);
         }
         let name = match values[..] {
             [] => "system.net".to_owned(),
             _ => format!("system.net/defaultProxy {}", values.join(", ")),
         };
-        told.push(Unread { name, reason: PROXY });
+        let reason = if is_encrypted { format!("{ANY}; {PROXY}") } else { of_proxy(proxy) };
+        told.push(Unread { name, reason: reason.into() });
     }
     if section.children.is_empty() || section.children.iter().any(|node| !is_proxy(&node)) {
-        told.push(Unread { name: clipped(&section.local), reason: OTHER_SECTION });
+        told.push(Unread { name: clipped(&section.local), reason: OTHER_SECTION.into() });
     }
+}
+
+/// Why a `defaultProxy` is not taken over, and what to do instead. What is not said has .NET's own values: it is on, and without
+/// an address the settings of Windows count.
+fn of_proxy(node: &Node) -> String {
+    let is = |node: &Node, name: &str, wanted: &str| {
+        node.attribute(name).is_some_and(|value| value.trim().eq_ignore_ascii_case(wanted))
+    };
+    let settings = node.children.iter().find(|child| child.local == "proxy");
+    let names_it = node.children.iter().any(|child| child.local == "module")
+        || settings.is_some_and(|proxy| {
+            ["proxyaddress", "scriptLocation"].iter().any(|name| proxy.attribute(name).is_some())
+        });
+    let is_without = !names_it && settings.is_some_and(|proxy| is(proxy, "usesystemdefault", "false"));
+    if is(node, "enabled", "false") || is_without {
+        return PROXY_OFF.to_owned();
+    }
+    let mut parts = vec![ANY];
+    parts.extend((!names_it).then_some(PROXY_OF_WINDOWS));
+    parts.push(PROXY);
+    parts.extend(is(node, "useDefaultCredentials", "true").then_some(PROXY_LOGON));
+    parts.join("; ")
 }
 
 /// Is it the endpoint that [`super::carry::planner_endpoint`] finds?
@@ -133,7 +168,7 @@ fn units(node: &Node, path: &str, binding: Option<&Node>, told: &mut Vec<Unread>
         .map(|attribute| format!("{} = {}", attribute.local, shown(&attribute.local, &attribute.value)))
         .collect();
     if !own.is_empty() {
-        told.push(Unread { name: format!("{path} {}", own.join(", ")), reason: ANY });
+        told.push(Unread { name: format!("{path} {}", own.join(", ")), reason: ANY.into() });
     }
     for child in node.children.iter().filter(|child| child.local != "EncryptedData") {
         let path = format!("{path}/{}", label(child));
@@ -146,7 +181,7 @@ fn units(node: &Node, path: &str, binding: Option<&Node>, told: &mut Vec<Unread>
         let mut values = Vec::new();
         unit.collect(child, "", &mut values);
         if !values.is_empty() {
-            told.push(Unread { name: format!("{path} {}", values.join(", ")), reason: unit.reason() });
+            told.push(Unread { name: format!("{path} {}", values.join(", ")), reason: unit.reason().into() });
         }
     }
 }
@@ -217,13 +252,25 @@ impl Unit<'_> {
             }
             "binding" if self.is_planners => {
                 let security = is_child && node.local == "security" && attribute == "mode";
-                security || (is_unit && ["sendTimeout", "maxReceivedMessageSize"].contains(&attribute))
+                // what the binding says itself goes before what its transport says
+                let limit = attribute == "maxReceivedMessageSize"
+                    && self.node.attribute(attribute).is_none()
+                    && transport_of(self.node).is_some_and(|transport| std::ptr::eq(transport, node));
+                security
+                    || limit
+                    || (is_unit && ["sendTimeout", "maxReceivedMessageSize"].contains(&attribute))
             }
             _ => {
                 let certificates = ["clientCertificate", "defaultCertificate", "scopedCertificate"];
                 attribute == "findValue" && is_there && certificates.contains(&node.local.as_str())
             }
         }
+    }
+
+    /// Says a binding something of a proxy, itself or in its transport?
+    fn names_a_proxy(&self) -> bool {
+        let mut parts = std::iter::once(self.node).chain(transport_of(self.node));
+        parts.any(|part| PROXY_ATTRIBUTES.iter().any(|name| part.attribute(name).is_some()))
     }
 
     fn reason(&self) -> &'static str {
@@ -235,9 +282,7 @@ impl Unit<'_> {
             "appender" if kind.contains("AdoNetAppender") => DATABASE_APPENDER,
             "appender" | "root" => APPENDER,
             "logger" => LOGGER,
-            "binding" if PROXY_ATTRIBUTES.iter().any(|name| self.node.attribute(name).is_some()) => {
-                PROXIED_BINDING
-            }
+            "binding" if self.names_a_proxy() => PROXIED_BINDING,
             "binding" => BINDING,
             "behavior" | "clientCertificate" | "defaultCertificate" | "scopedCertificate" => BEHAVIOR,
             "endpoint" => ENDPOINT,

@@ -40,7 +40,7 @@ pub(crate) struct Endpoint {
     pub(crate) contract: String,
     /// `sendTimeout` of its binding.
     pub(crate) send_timeout: Option<String>,
-    /// `maxReceivedMessageSize` of its binding.
+    /// `maxReceivedMessageSize` of its binding, or of the transport within a `customBinding`.
     pub(crate) answer_limit: Option<String>,
     /// `mode` of the `security` of its binding.
     pub(crate) security: Option<String>,
@@ -328,6 +328,11 @@ pub(super) fn binding_of<'a>(section: &'a Node, endpoint: &Node) -> Option<&'a N
         .find(|binding| binding.attribute("name").unwrap_or_default() == name.unwrap_or_default())
 }
 
+/// The transport that stands as an element of its own within a `customBinding`.
+pub(super) fn transport_of(binding: &Node) -> Option<&Node> {
+    binding.children.iter().find(|child| ["httpsTransport", "httpTransport"].contains(&child.local.as_str()))
+}
+
 fn endpoints(section: &Node) -> Vec<Endpoint> {
     let endpoint = |node: &Node| {
         let binding = binding_of(section, node);
@@ -337,7 +342,9 @@ fn endpoints(section: &Node) -> Vec<Endpoint> {
             address: node.attribute("address")?.trim().to_owned(),
             contract: node.attribute("contract").unwrap_or_default().to_owned(),
             send_timeout: of_binding("sendTimeout"),
-            answer_limit: of_binding("maxReceivedMessageSize"),
+            answer_limit: of_binding("maxReceivedMessageSize").or_else(|| {
+                Some(transport_of(binding?)?.attribute("maxReceivedMessageSize")?.trim().to_owned())
+            }),
             security: security.and_then(|one| Some(one.attribute("mode")?.trim().to_owned())),
         })
     };

@@ -12,8 +12,17 @@ texts! {
     NOTHING = "diff.none" {
         en "Planner holds what it should: nothing is to be sent" da "Planner har, hvad den skal have: intet skal sendes"
     }
-    /// While deletions are withheld, appointments refused or set aside, notifications set aside, or the mailbox is not in use.
+    /// While deletions are withheld, appointments refused or set aside, notifications set aside, mailboxes still to be compared,
+    /// or the mailbox is not in use.
     NOTHING_NOW = "diff.nothing_now" { en "nothing is to be sent" da "intet skal sendes" }
+    ONE_TO_COMPARE = "diff.one_to_compare" {
+        en "{n} mailbox is still to be compared with Planner, which may find more"
+        da "{n} postkasse mangler endnu at blive sammenlignet med Planner, og det kan vise mere"
+    }
+    TO_COMPARE = "diff.to_compare" {
+        en "{n} mailboxes are still to be compared with Planner, which may find more"
+        da "{n} postkasser mangler endnu at blive sammenlignet med Planner, og det kan vise mere"
+    }
     ONE_WITHHELD = "diff.one_withheld" {
         en "{n} deletion is withheld ({runs}): kommuneklient withheld list"
         da "{n} sletning er tilbageholdt ({runs}): kommuneklient withheld list"

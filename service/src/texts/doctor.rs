@@ -68,6 +68,22 @@ texts! {
         en "kommuneklient secrets status tells the keys; start every instance with the current one as secrets.key_file and the former ones in secrets.previous_key_files"
         da "kommuneklient secrets status viser nøglerne; start hver instans med den aktuelle som secrets.key_file og de tidligere i secrets.previous_key_files"
     }
+    ACCOUNT_KEY_LACKS = "doctor.account.key_lacks" {
+        en "passwords sealed under a key that this configuration lacks: {count} ({keys})"
+        da "adgangskoder, der er forseglet med en nøgle, som denne konfiguration mangler: {count} ({keys})"
+    }
+    ACCOUNT_KEY_LACKS_NEXT = "doctor.account.key_lacks.next" {
+        en "name the file with the key {keys} in secrets.key_file, or in secrets.previous_key_files beside the current one; a new key opens none of them; kommuneklient secrets status tells the keys"
+        da "angiv filen med nøglen {keys} i secrets.key_file, eller i secrets.previous_key_files ved siden af den aktuelle; en ny nøgle åbner ingen af dem; kommuneklient secrets status viser nøglerne"
+    }
+    ACCOUNT_UNUSABLE = "doctor.account.unusable" { en "{user}: {why}" da "{user}: {why}" }
+    ACCOUNT_UNUSABLE_NEXT = "doctor.account.unusable.next" {
+        en "kommuneklient credential add {user} --replace; where the name is at fault, kommuneklient credential remove {user} and add another"
+        da "kommuneklient credential add {user} --replace; er det navnet, der er noget galt med: kommuneklient credential remove {user}, og tilføj en anden"
+    }
+    ACCOUNT_NONE_OPENS = "doctor.account.none_opens" {
+        en "none of them can be used: a start is refused" da "ingen af dem kan bruges: en start afvises"
+    }
     ACCOUNT_TEST = "doctor.account.test" { en "kommuneklient credential test" da "kommuneklient credential test" }
 
     HOST = "doctor.host" { en "this machine" da "denne maskine" }
@@ -103,8 +119,12 @@ texts! {
     }
     CERTIFICATE_BROKEN = "doctor.certificate.broken" { en "cannot be used: {why}" da "kan ikke bruges: {why}" }
     CERTIFICATE_NEXT = "doctor.certificate.next" {
-        en "check the files and that the user of the service may read them"
-        da "kontrollér filerne, og at tjenestens bruger må læse dem"
+        en "correct what is named there; the user of the service must be able to read the files; kommuneklient config check FILE tells whether they can be used"
+        da "ret det, der er nævnt; tjenestens bruger skal kunne læse filerne; kommuneklient config check FIL fortæller, om de kan bruges"
+    }
+    CERTIFICATE_THEIRS_NEXT = "doctor.certificate.theirs.next" {
+        en "it is Planner's: add its new one to the file of planner.server_pin_file or planner.answer_certificates, whichever holds it; no restart is needed"
+        da "det er Planners: føj det nye til filen i planner.server_pin_file eller planner.answer_certificates, hvor det gamle står; genstart er ikke nødvendig"
     }
 
     DATABASE = "doctor.database" { en "database there" da "database findes" }

@@ -75,6 +75,10 @@ texts! {
         en "check the rights of the service account on it: kommuneklient credential test --mailbox {mailbox}"
         da "kontrollér servicekontoens rettigheder til den: kommuneklient credential test --mailbox {mailbox}"
     }
+    READABLE_NO_CALENDAR_NEXT = "mailbox.readable.no_calendar.next" {
+        en "give the service account the right to read the calendar, or, if there is none, let the owner open the mailbox once so that Exchange makes it; kommuneklient credential test --mailbox {mailbox} tries it"
+        da "giv servicekontoen ret til at læse kalenderen, eller lad, hvis der ingen er, ejeren åbne postkassen én gang, så Exchange opretter den; kommuneklient credential test --mailbox {mailbox} prøver det"
+    }
     READABLE_OUTAGE_NEXT = "mailbox.readable.outage.next" {
         en "Exchange was not reached, or did not answer: kommuneklient doctor tells what is wrong; everything is caught up afterwards"
         da "Exchange blev ikke nået eller svarede ikke: kommuneklient doctor fortæller, hvad der er galt; alt indhentes bagefter"
@@ -136,7 +140,7 @@ texts! {
         da "kommuneklient doctor fortæller, hvad der er galt med Exchange, kommuneklient status viser alarmerne; alt indhentes bagefter"
     }
     LISTENED_NOT = "mailbox.listened.not" {
-        en "it has no subscription, tried again {at}" da "den har intet abonnement, prøves igen {at}"
+        en "it cannot be listened to, tried again {at}" da "der kan ikke lyttes til den, prøves igen {at}"
     }
     LISTENED_NOT_YET = "mailbox.listened.not_yet" {
         en "it has no subscription yet" da "den har endnu intet abonnement"

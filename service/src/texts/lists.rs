@@ -23,8 +23,8 @@ texts! {
     }
     ERASED_BY = "lists.erased_by" { en "erased {at} by {by}" da "slettet {at} af {by}" }
     BLOCKED_UNLISTED = "lists.blocked_unlisted" {
-        en "blocked, not in use: that was before Planner's list named it, and the list passes over whoever is blocked"
-        da "spærret, ikke i brug: det skete, før den var på Planners liste, og listen springer spærrede over"
+        en "blocked, not in use, and nothing else is known of it: the resource list passes over whoever is blocked"
+        da "spærret, ikke i brug, og ellers er intet kendt om den: ressourcelisten springer spærrede over"
     }
     WITHDRAWN_UNLISTED = "lists.withdrawn_unlisted" {
         en "{mailbox} is blocked; it was never used here, so nothing is known that could be deleted in Planner. Does Planner hold appointments of it? Then: kommuneklient mailbox unblock {mailbox}; kommuneklient resources refresh --wait; kommuneklient adopt {mailbox} --wait; and mailbox block --withdraw again"

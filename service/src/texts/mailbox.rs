@@ -81,6 +81,8 @@ texts! {
 
     LABEL_LAST_NOTIFICATION = "one.last_notification" { en "last notification" da "seneste notifikation" }
     STILL_WAITS = "one.still_waits" { en "waits" da "venter" }
+    /// Stored in English.
+    NOTIFICATION_ASIDE = "one.notification_aside" { en "set aside" da "lagt til side" }
     LABEL_LAST_DECISION = "one.last_decision" { en "last decision" da "seneste afgørelse" }
     DECIDED_THERE = "one.decided_there" { en "{at} there, {origin}" da "{at} skal være der, {origin}" }
     DECIDED_ABSENT = "one.decided_absent" { en "{at} absent, {origin}" da "{at} skal ikke være der, {origin}" }

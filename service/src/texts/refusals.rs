@@ -25,9 +25,22 @@ texts! {
         en "{mail} is blocked ({reason}), by {by} {at}; `kommuneklient mailbox unblock {mail}` ends that"
         da "{mail} er spærret ({reason}), af {by} {at}; `kommuneklient mailbox unblock {mail}` ophæver det"
     }
+    /// Whoever was blocked before the list named them, or erased meanwhile, is no resource here.
+    BLOCKED_UNLISTED = "refusals.blocked_unlisted" {
+        en "{mail} is blocked ({reason}), by {by} {at}, and nothing else is known of it: the resource list passes over whoever is blocked; `kommuneklient mailbox unblock {mail}` ends the block"
+        da "{mail} er spærret ({reason}), af {by} {at}, og ellers er intet kendt om den: ressourcelisten springer spærrede over; `kommuneklient mailbox unblock {mail}` ophæver spærringen"
+    }
     NOT_IN_USE = "refusals.not_in_use" {
-        en "{mail} has not been in use since {since} ({reason}); nothing is done for it until Planner and the whitelist name it"
-        da "{mail} har ikke været i brug siden {since} ({reason}); der gøres intet for den, før Planner og hvidlisten nævner den"
+        en "{mail} has not been in use since {since} ({reason}); nothing is done for it until it is used again: `kommuneklient resources refresh --wait` brings it back if Planner lists it"
+        da "{mail} har ikke været i brug siden {since} ({reason}); der gøres intet for den, før den bruges igen: `kommuneklient resources refresh --wait` bringer den tilbage, hvis Planner har den på listen"
+    }
+    NOT_IN_USE_WHITELIST = "refusals.not_in_use_whitelist" {
+        en "{mail} has not been in use since {since} ({reason}); nothing is done for it until the whitelist names it: `kommuneklient mailbox allow {mail}`"
+        da "{mail} har ikke været i brug siden {since} ({reason}); der gøres intet for den, før hvidlisten nævner den: `kommuneklient mailbox allow {mail}`"
+    }
+    NOT_IN_USE_PLANNER = "refusals.not_in_use_planner" {
+        en "{mail} has not been in use since {since} ({reason}); nothing is done for it until Planner lists it: set the employee up there again, then `kommuneklient resources refresh --wait`"
+        da "{mail} har ikke været i brug siden {since} ({reason}); der gøres intet for den, før Planner har den på listen: opret medarbejderen der igen, og derefter `kommuneklient resources refresh --wait`"
     }
     NOBODY_IN_USE = "refusals.nobody_in_use" {
         en "operation {id} comes to nothing: no mailbox is in use; `kommuneklient resources list` shows whom Planner lists"
@@ -81,7 +94,7 @@ texts! {
     }
     FILE_NO_ADDRESS = "refusals.file_no_address" {
         en "its headings name no column of addresses; name one mail (others: list, reason)"
-        da "dens overskrifter nævner ingen kolonne med adresser; kald en af dem mail (andre: list, reason)"
+        da "dens overskrifter nævner ingen kolonne med adresser; kald en af dem mail (andre: liste, årsag)"
     }
     FILE_TOO_MANY_ROWS = "refusals.file_too_many_rows" {
         en "it has more than {n} rows" da "den har mere end {n} rækker"

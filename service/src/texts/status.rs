@@ -64,6 +64,10 @@ texts! {
     GROUPS_OF = "status.groups_of" { en "GROUPS" da "GRUPPER" }
     WAITS = "status.waits" { en "WAITS" da "VENTER" }
     OF_CONFIGURATION = "status.of_configuration" { en "(configuration)" da "(konfiguration)" }
+    /// The same within a sentence, or among other accounts.
+    ABOUT_CONFIGURED = "status.about.configured" {
+        en "account of the configuration" da "konfigurationens konto"
+    }
     WAITS_BUSY = "status.waits_busy" { en "busy" da "optaget" }
     WAITS_REFUSED = "status.waits_refused" { en "refused" da "afvist" }
     WAITS_UNTIL = "status.waits_until" { en "{why}, until {until}" da "{why}, til {until}" }

@@ -73,6 +73,9 @@ texts! {
     LIST_TWICE = "stored.list.twice" {
         en "{n} addresses listed twice, skipped" da "{n} adresser på listen to gange, sprunget over"
     }
+    LIST_ONE_TWICE = "stored.list.one_twice" {
+        en "{n} address listed twice, skipped" da "{n} adresse på listen to gange, sprunget over"
+    }
     LIST_UNUSABLE = "stored.list.unusable" {
         en "{n} without a usable address, skipped" da "{n} uden brugbar adresse, sprunget over"
     }

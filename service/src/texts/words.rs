@@ -27,7 +27,7 @@ texts! {
 
     /// What an appointment waits for.
     HOLD_NOT_IN_USE = "words.hold.not_in_use" {
-        en "never sent: the mailbox is not in use" da "sendes aldrig: postkassen er ikke i brug"
+        en "not sent while the mailbox is not in use" da "sendes ikke, så længe postkassen ikke er i brug"
     }
     HOLD_NOT_ADOPTED = "words.hold.not_adopted" {
         en "the adoption of the mailbox" da "overtagelsen af postkassen"
@@ -37,10 +37,10 @@ texts! {
     }
     HOLD_IN_FLIGHT = "words.hold.in_flight" { en "the answer to a call" da "svaret på et kald" }
     HOLD_PAUSES = "words.hold.pauses" { en "another try at {until}" da "et nyt forsøg {until}" }
-    HOLD_DRY_RUN = "words.hold.dry_run" { en "the end of dry_run" da "at dry_run ophører" }
+    HOLD_DRY_RUN = "words.hold.dry_run" { en "the end of dry_run" da "ophør af dry_run" }
     HOLD_PLANNER_FAILS = "words.hold.planner_fails" {
         en "calls to Planner that work again: the last failed at {at}{why}"
-        da "at kald til Planner lykkes igen: det seneste mislykkedes {at}{why}"
+        da "kald til Planner, der lykkes igen: det seneste mislykkedes {at}{why}"
     }
     CALLS_FAIL = "words.calls_fail" { en "calls to Planner fail" da "kald til Planner mislykkes" }
     HOLD_IN_TURN = "words.hold.in_turn" { en "its turn" da "sin tur" }

@@ -141,23 +141,32 @@ async fn what_waits_for_an_operator_is_seen_and_gone_when_settled() {
     client
         .batch_execute(
             "insert into withheld_run (mail, source, reading_began, withheld_at, keys, there)
-             values ('a@b', 'full_read', now(), now(), 20, 30), ('a@b', 'comparison', now(), now(), 20, 30);
-             insert into withheld_list (withheld_at, in_use_before) values (now(), 50);
+             values ('a@b', 'full_read', now(), to_timestamp(10), 20, 30),
+                    ('c@b', 'full_read', now(), to_timestamp(30), 20, 30),
+                    ('d@b', 'full_read', now(), to_timestamp(20), 20, 30),
+                    ('a@b', 'comparison', now(), to_timestamp(11), 20, 30);
+             insert into withheld_list (withheld_at, in_use_before) values (to_timestamp(12), 50);
              insert into notification (mail, bucket, event_type, received_at, set_aside_at)
-             values ('a@b', 1, 'Created', now(), now());
-             insert into calendar_event (mail, origin_id, version, wanted, start_at, end_at, decided_at,
+             values ('a@b', 1, 'Created', now(), to_timestamp(13)), ('a@b', 1, 'Created', now(), null);
+             insert into calendar_event (mail, origin_id, version, wanted, start_at, end_at, decided_at, stopped_at,
                                          set_aside_version)
-             values ('a@b', 'U', 2, true, now(), now() + interval '1 h', now(), 2),
-                    ('a@b', 'V', 3, true, now(), now() + interval '1 h', now(), 2);",
+             values ('a@b', 'U', 2, true, now(), now() + interval '1 h', now(), to_timestamp(14), 2),
+                    ('a@b', 'V', 3, true, now(), now() + interval '1 h', now(), null, 2),
+                    ('a@b', 'W', 2, true, now(), now() + interval '1 h', to_timestamp(15), null, 2);",
         )
         .await
         .unwrap();
+    // regression: since when, and how many, was what each process began anew with
+    let waiting = |since: i64, last: i64, count: u64| {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        Some(Waiting { since: at(since), last_at: at(last), count })
+    };
     let all = OpenMatters {
-        full_reads_withheld: true,
-        comparisons_withheld: true,
-        drops_withheld: true,
-        notifications_set_aside: true,
-        keys_set_aside: true,
+        full_reads_withheld: waiting(10, 30, 3),
+        comparisons_withheld: waiting(11, 11, 1),
+        drops_withheld: waiting(12, 12, 1),
+        notifications_set_aside: waiting(13, 13, 1),
+        keys_set_aside: waiting(14, 15, 2),
     };
     assert_eq!(seen().await, all);
     client
@@ -168,11 +177,7 @@ async fn what_waits_for_an_operator_is_seen_and_gone_when_settled() {
         )
         .await
         .unwrap();
-    let left = OpenMatters {
-        full_reads_withheld: false,
-        notifications_set_aside: false,
-        keys_set_aside: false,
-        ..all
-    };
+    let left =
+        OpenMatters { full_reads_withheld: None, notifications_set_aside: None, keys_set_aside: None, ..all };
     assert_eq!(seen().await, left);
 }

@@ -59,8 +59,10 @@ pub struct MailboxFacts {
     pub group: Option<i64>,
     /// How the stream of that stands; `None` = not known ([`Group::stream`](super::Group::stream)).
     pub stream: Option<StreamState>,
-    /// Has it a live subscription?
+    /// Has it a live subscription that can be listened to? As a group counts them ([`Group::subscribed`](super::Group::subscribed)).
     pub subscribed: bool,
+    /// When this was looked at, by the database's clock.
+    pub seen_at: Timestamp,
     /// When its changes were last read to the end.
     pub caught_up_at: Option<Timestamp>,
     /// When what Planner holds was taken over.
@@ -77,7 +79,7 @@ pub struct MailboxFacts {
     pub compare_due_at: Option<Timestamp>,
     /// How many keys and notifications stand how.
     pub counts: MailboxCounts,
-    /// The last notification: when it was received, its kind, and its outcome once it was handled.
+    /// The last notification: when it was received, its kind, and its outcome once it was handled, or `set aside`.
     pub last_notification: Option<(Timestamp, String, Option<String>)>,
     /// The last decision.
     pub last_decision: Option<KeyState>,
@@ -280,12 +282,13 @@ const FACTS: &str = concat!(
             exists (select from planner_resource_whitelist w where lower(trim(w.mail)) = r.mail), \
             exists (select from planner_resource_whitelist), r.endpoint, r.grouping_value, r.located_at, \
             r.location_doubted_at is not null, r.error_code, r.error_description, r.error_date, r.error_count, \
-            r.retry_at, r.last_success, m.subscription_id, m.ews_subscription_id is not null, s.saved_at, r.adopted_at, \
+            r.retry_at, r.last_success, m.subscription_id, \
+            m.ews_subscription_id is not null and r.error_code is null, s.saved_at, r.adopted_at, \
             r.last_full_sync, r.full_read_whole, \
             r.deleted_date is null and r.adopted_at is not null and r.full_read_began_at is not null, r.compared_at, \
             r.compare_due_at, w.reason, w.added_by, w.added_at, ",
     stream_columns!(),
-    " from planner_resource r \
+    ", clock_timestamp() from planner_resource r \
      left join lateral (select * from planner_resource_blacklist b where lower(trim(b.mail)) = r.mail limit 1) b on true \
      left join lateral (select * from planner_resource_whitelist w where lower(trim(w.mail)) = r.mail limit 1) w on true \
      left join planner_resource_subscription m on m.mail = r.mail \
@@ -336,6 +339,7 @@ fn facts_of(row: &Row) -> Result<MailboxFacts, tokio_postgres::Error> {
         compared_at: row.try_get(30)?,
         compare_due_at: row.try_get(31)?,
         stream: state_of(row, 35)?,
+        seen_at: row.try_get(40)?,
         ..MailboxFacts::default()
     })
 }
@@ -378,7 +382,8 @@ const LAST: &str = "select n.received_at, n.event_type, n.outcome, c.started_at,
              (select received_at, event_type, outcome from notification_log where mail = $1 \
               order by handled_at desc limit 1) \
              union all \
-             (select received_at, event_type, null from notification where mail = $1 order by id desc limit 1)) as known \
+             (select received_at, event_type, case when set_aside_at is not null then 'set aside' end \
+              from notification where mail = $1 order by id desc limit 1)) as known \
          order by received_at desc limit 1) n on true \
      left join lateral ( \
          select started_at, operation, success from service_call_reference_log \

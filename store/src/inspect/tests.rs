@@ -9,7 +9,7 @@ use calendar::{MailAddress, OriginId};
 use jiff::Timestamp;
 
 use crate::calls::{CallBook, CallEnd, CallLimits, Class, Permit, ReadCall};
-use crate::operations::{OperationKind, Scope};
+use crate::operations::{NOT_SENT, OperationKind, Scope};
 use crate::outbox::testing::{decide, decide_as, fence, new_resource, resource, slot, sql};
 use crate::outbox::{Answer, Batch, KeyAnswer, Operation, Outcome, PageSize};
 use crate::resource_list::import::ListImport;
@@ -165,6 +165,8 @@ async fn a_mailbox_that_cannot_be_listened_to_is_not_subscribed() {
     .await;
     let group = store.work().await.unwrap().groups.remove(0);
     assert_eq!((group.members, group.subscribed, group.failing), (2, 1, 1));
+    let subscribed = async |of: &str| store.mailbox_facts(&mail(of)).await.unwrap().unwrap().subscribed;
+    assert_eq!((subscribed("a@x.dk").await, subscribed("b@x.dk").await), (true, false), "told one by one");
 }
 
 /// Regression: a shard whose owner died was told like one that was never there.
@@ -343,6 +345,19 @@ async fn the_story_of_an_appointment_is_told_in_order() {
 
     let facts = store.mailbox_facts(&a).await.unwrap().unwrap();
     assert_eq!((facts.counts.there, facts.counts.held, facts.counts.unsent), (1, 1, 0));
+    // regression: of one that was set aside it was told that it waits
+    for (aside, outcome) in [("null", None), ("now()", Some("set aside"))] {
+        sql(
+            store,
+            &format!(
+                "insert into notification (mail, bucket, event_type, item_id, received_at, set_aside_at) \
+                 values ('a@x.dk', 1, 'ModifiedEvent', 'J', clock_timestamp(), {aside})"
+            ),
+        )
+        .await;
+        let (_, kind, told) = store.mailbox_facts(&a).await.unwrap().unwrap().last_notification.unwrap();
+        assert_eq!((kind.as_str(), told.as_deref()), ("ModifiedEvent", outcome));
+    }
     assert_eq!(
         facts.last_receipt.as_ref().map(|(_, code, word)| (*code, word.as_str())),
         Some((Some(0), "acknowledged"))
@@ -553,12 +568,29 @@ async fn the_settlement_of_a_run_is_followed_to_its_last_deletion() {
     let scope = Scope::One(mail("a@x.dk"));
     let operation =
         store.record_operation_about(OperationKind::Confirmation, &scope, Some("1"), "kim").await.unwrap();
-    let progress = store.operation_progress(&operation).await.unwrap();
-    assert_eq!((progress.done, progress.of), (0, 1));
-    sql(store, "update calendar_event set bulk = false").await;
+    let waits = async || {
+        let progress = store.operation_progress(&operation).await.unwrap();
+        assert_eq!((progress.done, progress.of), (0, 1));
+        let [one] = &progress.waiting[..] else { panic!("{progress:?}") };
+        assert_eq!(one.mail, "a@x.dk");
+        one.reason.clone()
+    };
+    assert_eq!(waits().await, None);
+    // regression: of a mailbox that is not in use nothing was told of what keeps it
+    sql(store, "update planner_resource set deleted_date = now()").await;
+    assert_eq!(waits().await.as_deref(), Some(NOT_SENT));
+    sql(store, "update planner_resource set withdrawn_at = now(), withdrawn_by = 'kim'").await;
+    assert_eq!(waits().await, None, "the deletions of one that was withdrawn are sent");
+    sql(
+        store,
+        "update planner_resource set deleted_date = null, withdrawn_at = null, withdrawn_by = null; \
+         update calendar_event set bulk = false",
+    )
+    .await;
     send(store, "a@x.dk", Outcome::Acknowledged, 0).await;
     let progress = store.operation_progress(&operation).await.unwrap();
     assert_eq!((progress.done, progress.of, progress.outcome.as_deref()), (1, 1, Some("confirmed")));
+    assert!(progress.waiting.is_empty(), "{progress:?}");
     let list =
         store.record_operation_about(OperationKind::Rejection, &Scope::All, Some("L3"), "kim").await.unwrap();
     assert!(store.operation_progress(&list).await.unwrap().is_done());

@@ -141,6 +141,26 @@ impl Store {
         row.as_ref().map(failure).transpose().map_err(StoreError::query(operation))
     }
 
+    /// How many mailboxes in use are still to be compared with Planner, apart from the schedule: what it holds for them was
+    /// not taken over yet, or a comparison is due, or will be.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn to_be_compared(&self, scope: &Scope) -> Result<u64, StoreError> {
+        let operation = "count the mailboxes to be compared";
+        let client = self.client(operation).await?;
+        client
+            .query_one(
+                "select count(*) from planner_resource \
+                 where deleted_date is null and ($1::text is null or mail = $1) \
+                   and (adopted_at is null or adopt_due_at is not null or compare_due_at is not null)",
+                &[&scope.mail()],
+            )
+            .await
+            .and_then(|row| super::work::count(&row, 0))
+            .map_err(StoreError::query(operation))
+    }
+
     /// Did the last call to Planner of the last hour work? Not where there was none.
     ///
     /// # Errors

@@ -7,7 +7,8 @@ use crate::{Store, StoreError};
 
 impl Store {
     /// Puts the places of mailboxes in doubt, so that the listener locates them anew at once; what is stored holds until
-    /// then. Those that could not be located, or not be listened to, are tried at once. Answers how many mailboxes.
+    /// then. Those that could not be located, or not be listened to, are tried at once: the owners of their groups are woken,
+    /// and see it by [`StoredMember::try_now`](crate::subscriptions::StoredMember::try_now). Answers how many mailboxes.
     ///
     /// # Errors
     /// Nothing was asked for, or this is unknown; asking twice is harmless.
@@ -27,6 +28,7 @@ impl Store {
             .await
             .map_err(StoreError::query(operation))?;
         wake::notify(&tx, Channel::Resource).await?;
+        wake::notify(&tx, Channel::Group).await?;
         tx.commit().await.map_err(StoreError::query(operation))?;
         Ok(asked)
     }

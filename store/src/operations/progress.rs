@@ -17,6 +17,9 @@ const WAITING_MAX: i64 = 20;
 /// After this time, in seconds, whoever asked has also told the stage.
 const SETTLED_AFTER_S: f64 = 5.0;
 
+/// Why deletions that were confirmed wait, of a mailbox that is not in use and was not withdrawn.
+pub const NOT_SENT: &str = "not sent while the mailbox is not in use";
+
 /// How far an operation is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Progress {
@@ -268,8 +271,9 @@ impl Store {
             .query_opt(
                 "select r.state, coalesce(r.deleted, 0)::bigint, \
                         (select count(*) from calendar_event e \
-                         where e.mail = r.mail and e.pending and not e.wanted and e.decided_at = r.settled_at) \
-                 from withheld_run r where r.id = $1",
+                         where e.mail = r.mail and e.pending and not e.wanted and e.decided_at = r.settled_at), \
+                        r.mail, p.mail is null or (p.deleted_date is not null and p.withdrawn_at is null) \
+                 from withheld_run r left join planner_resource p on p.mail = r.mail where r.id = $1",
                 &[&run],
             )
             .await
@@ -281,11 +285,16 @@ impl Store {
             let of = u64::try_from(deleted).unwrap_or_default();
             let done = of.saturating_sub(u64::try_from(unsent).unwrap_or_default());
             let outcome = Some(state.to_owned());
+            let (mail, is_unused): (String, bool) = (row.try_get(3)?, row.try_get(4)?);
+            let waits = Waiting { mail, reason: is_unused.then(|| NOT_SENT.to_owned()) };
             Ok(match state {
                 // a deletion that a comparison asked for anew is none of its business
                 "confirmed" if booked => Progress { done: of.max(1), of: of.max(1), outcome, ..whole },
                 "withheld" => Progress { done: 0, of: 1, outcome, ..Progress::default() },
-                "confirmed" if of > 0 => Progress { done, of, outcome, ..Progress::default() },
+                "confirmed" if of > 0 => {
+                    let waiting = if done < of { vec![waits] } else { Vec::new() };
+                    Progress { done, of, outcome, waiting, ..Progress::default() }
+                }
                 _ => Progress { outcome, ..whole },
             })
         };
@@ -336,9 +345,13 @@ const KEPT: &str = "left join (select distinct on (n.mail) n.mail, n.last_error 
      where n.event_type = 'FullRead' and n.last_error is not null order by n.mail, n.id desc) kept \
      on kept.mail = r.mail";
 
-/// SQL: was the mailbox `r` located anew since `$2`, or tried in vain? Asking puts its place in doubt where it has one.
-const REDISCOVERED: &str =
-    "case when r.endpoint is null then r.error_date >= $2 else r.location_doubted_at is null end";
+/// SQL: was the mailbox `r` located anew since `$2`, or tried in vain? Asking puts its place in doubt where it has one, and takes
+/// the time of the next try from one that cannot be listened to: whoever listens tries it, and writes down what comes of that.
+/// One without a group has nobody who would.
+const REDISCOVERED: &str = "case when r.endpoint is null then r.error_date >= $2 \
+     else r.location_doubted_at is null \
+          and not (r.error_code is not null and r.retry_at is null \
+                   and exists (select from planner_resource_subscription own where own.mail = r.mail)) end";
 
 /// SQL: is nothing of the mailbox `r` left that was decided before `$2`?
 const RESENT: &str =

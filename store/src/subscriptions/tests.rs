@@ -122,6 +122,44 @@ async fn a_subscription_is_recorded_for_a_member_of_the_group_only() {
     assert_eq!(subscriptions(store.affinity_groups().await.unwrap()), [None, None]);
 }
 
+/// Regression: a rediscovery was done without the mailbox having been tried: whoever listens never heard of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_failed_is_to_be_tried_from_when_somebody_asks_until_it_was() {
+    use crate::operations::{OperationKind, Scope};
+    use crate::resources::ResourceFailure;
+
+    let (database, lease) = with_resources(2).await;
+    let (store, fence) = (&database.store, lease.fence());
+    store.located(&fence, &[(mail(1), here("A")), (mail(2), here("A"))]).await.unwrap();
+    let plan = Regrouping { formed: vec![new(here("A"), vec![mail(1), mail(2)])], ..Regrouping::default() };
+    store.regroup(&fence, &plan, 3).await.unwrap();
+    let to_be_tried = async || {
+        let group = store.affinity_groups().await.unwrap().remove(0);
+        group.members.iter().map(|member| member.try_now).collect::<Vec<_>>()
+    };
+    let refused = || ResourceFailure {
+        code: "ErrorAccessDenied".to_owned(),
+        description: "no".to_owned(),
+        retry_after: Some(Duration::from_secs(3_600)),
+    };
+    store.failed(&fence, &[(mail(2), refused())]).await.unwrap();
+    assert_eq!(to_be_tried().await, [false, false], "its own pause is respected");
+
+    let operation = store.record_operation(OperationKind::Rediscovery, &Scope::All, "kim").await.unwrap();
+    store.ask_for_rediscovery(&Scope::All).await.unwrap();
+    assert_eq!(to_be_tried().await, [false, true]);
+    let done = async || store.operation_progress(&operation).await.unwrap().done;
+    // both are where they were
+    store.located(&fence, &[(mail(1), here("A")), (mail(2), here("A"))]).await.unwrap();
+    assert_eq!((to_be_tried().await, done().await), (vec![false, true], 1), "it was not tried yet");
+    store.failed(&fence, &[(mail(2), refused())]).await.unwrap();
+    assert_eq!((to_be_tried().await, done().await), (vec![false, false], 2), "tried in vain");
+    store.ask_for_rediscovery(&Scope::One(mail(2))).await.unwrap();
+    assert_eq!(to_be_tried().await, [false, true]);
+    store.listened_to(&fence, &[mail(2)]).await.unwrap();
+    assert_eq!(to_be_tried().await, [false, false]);
+}
+
 async fn account(database: &TestDatabase, name: &str) -> AccountId {
     let client = database.store.client("test").await.unwrap();
     let insert = "insert into service_user_credential (user_name) values ($1) returning id";

@@ -71,6 +71,17 @@ pub struct StandingAlert {
     pub more: usize,
 }
 
+/// What somebody found who looked: that what a code is about is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Since when.
+    pub since: Timestamp,
+    /// When it became so last.
+    pub last_at: Timestamp,
+    /// How often it did, as far as that is still to be seen.
+    pub times: u64,
+}
+
 #[derive(Debug)]
 struct Rule {
     threshold: Threshold,
@@ -174,11 +185,12 @@ impl AlertBook {
         changes
     }
 
-    /// Somebody looked at `as_of` and says whether what the code is about is so. What was raised since is newer.
+    /// Somebody looked at `as_of` and says whether what the code is about is so, and then since when: it may have been so before
+    /// this process began. What was raised since is newer.
     pub(crate) fn hold(
         &mut self,
         code: u16,
-        so: bool,
+        found: Option<Held>,
         as_of: Timestamp,
         now: Timestamp,
     ) -> Option<AlertChange> {
@@ -187,17 +199,26 @@ impl AlertBook {
         }
         let state = match self.states.get_mut(&code) {
             Some(state) => state,
-            None if so => self.states.entry(code).or_insert_with(|| State::new(now)),
-            None => return None,
+            None => {
+                let held = found?;
+                self.states.entry(code).or_insert_with(|| State::new(held.last_at.min(now)))
+            }
         };
-        if !so && state.last > as_of && !state.held {
+        if found.is_none() && state.last > as_of && !state.held {
             return None;
         }
-        state.held = so;
-        if !so {
-            state.counts.clear();
+        state.held = found.is_some();
+        match found {
+            Some(held) => {
+                state.occurrences = state.occurrences.max(held.times);
+                state.last = state.last.max(held.last_at.min(now));
+            }
+            None => state.counts.clear(),
         }
         let change = state.turn(code, now);
+        if let Some(held) = found {
+            state.since = state.since.map(|since| since.min(held.since));
+        }
         self.forget();
         change
     }

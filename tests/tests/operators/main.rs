@@ -237,9 +237,11 @@ async fn who_was_blocked_before_the_first_list_is_known_as_blocked() {
     let doctor = desk.run("doctor eva@x.dk").await;
     assert!(doctor.status == 1 && doctor.out.contains("blocked by kim"), "{doctor:?}");
     assert!(doctor.out.contains("has left") && !doctor.out.contains("never listed"), "{doctor:?}");
-    desk.refused("explain eva@x.dk", &["eva@x.dk is blocked (has left), by kim"]).await;
-    desk.refused("pull eva@x.dk", &["eva@x.dk is blocked (has left), by kim"]).await;
-    desk.refused("diff eva@x.dk", &["eva@x.dk is blocked (has left), by kim"]).await;
+    assert!(page.contains("no whitelist: everybody is used"), "{page}");
+    for line in ["explain eva@x.dk", "pull eva@x.dk", "diff eva@x.dk"] {
+        let words = ["eva@x.dk is blocked (has left), by kim", "nothing else is known of it"];
+        desk.refused(line, &words).await;
+    }
     // regression: it stood in no list of mailboxes, and was called never listed
     for line in ["resources list", "mailbox list --unused"] {
         let listed = desk.json(line).await;
@@ -288,6 +290,31 @@ async fn what_is_withheld_is_told_by_diff_and_the_sum_of_mailboxes_is_of_all() {
         assert_eq!(desk.json(line).await["withheld"], json!({ "deletions": 2, "runs": ["1"] }));
     }
     assert!(desk.text("diff bo@x.dk").await.contains("Planner holds what it should"));
+}
+
+/// Regression: Planner was said to hold what it should while calls to it failed and a comparison waited for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_calls_fail_and_comparisons_wait_is_told_where_nothing_is_to_be_sent() {
+    let desk = Desk::new().await;
+    let store = &desk.database.store;
+    for name in ["anna@x.dk", "bo@x.dk"] {
+        resource(store, name).await;
+    }
+    sql(
+        store,
+        "insert into service_call_reference_log (call_id, operation, items, started_at, deadline, ended_at, success, \
+                                                 event_id, text) \
+             values (gen_random_uuid(), 'GetEvents', 1, now(), now(), now(), false, 6904, 'no answer'); \
+         update planner_resource set compare_due_at = now() where mail = 'bo@x.dk'",
+    )
+    .await;
+    for (line, waits) in [("diff", true), ("diff bo@x.dk", true), ("diff anna@x.dk", false)] {
+        let told = desk.text(line).await;
+        assert!(told.contains("calls to Planner fail, the last at ") && told.contains("6904"), "{told}");
+        assert_eq!(told.contains("1 mailbox is still to be compared with Planner"), waits, "{told}");
+        assert_eq!(told.contains("holds what it should"), !waits, "{told}");
+        assert_eq!(desk.json(line).await["to_be_compared"], json!(u64::from(waits)));
+    }
 }
 
 /// Regression: while Exchange as a whole was out of reach, no mailbox failed by itself, and `--failing` knew of none.
@@ -375,6 +402,9 @@ async fn a_mistyped_address_is_not_erased_and_who_was_erased_is_warned_about() {
     // it was blocked meanwhile
     let undone = desk.text("erase anna@x.dk --undo").await;
     assert!(undone.contains("stays out of use") && undone.contains("mailbox unblock anna@x.dk"), "{undone}");
+    // regression: it was told to have been blocked before Planner's list named it, and nothing of the whitelist
+    let page = desk.text("mailbox show anna@x.dk").await;
+    assert!(page.contains("on it: no reason given (by ") && !page.contains("before"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -414,7 +444,8 @@ async fn work_is_asked_for_recorded_and_shown_and_refused_where_it_makes_no_sens
             &["b@x.dk is blocked (on leave)", "mailbox unblock b@x.dk"],
         )
         .await;
-        desk.refused(&format!("{command} c@x.dk"), &["has not been in use since", "P-NotInPlanner"]).await;
+        let words = ["has not been in use since", "P-NotInPlanner", "resources refresh --wait"];
+        desk.refused(&format!("{command} c@x.dk"), &words).await;
         for usage in [command.to_owned(), format!("{command} nonsense"), format!("{command} a@x.dk --all")] {
             assert_eq!(desk.run(&usage).await.status, 2, "{usage}");
         }

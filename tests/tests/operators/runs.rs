@@ -78,6 +78,34 @@ async fn what_is_withheld_is_shown_and_confirmed_or_rejected_by_one_command() {
     assert!(all.contains("confirmed by kim"), "{all}");
 }
 
+/// Regression: one command said that the deletions come when the mailbox is used again, others that they never do, and
+/// `operations` nothing of what keeps them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_confirmed_run_of_a_mailbox_that_is_not_in_use_is_told_alike_by_all() {
+    let desk = Desk::new().await;
+    withhold(&desk.database).await;
+    let held = "update calendar_event set ack_there = true, ack_start = start_at, ack_end = end_at, ack_version = version";
+    sql(&desk.database.store, held).await;
+    desk.text("mailbox block a@x.dk --reason on_leave --by kim").await;
+    let confirmed = desk.json("withheld confirm 1 --by kim").await;
+    assert_eq!((&confirmed["count"], &confirmed["waits_for"]), (&json!(2), &json!("not_in_use")));
+    let id = confirmed["operation"].as_i64().unwrap();
+    let reason = "not sent while the mailbox is not in use";
+    let shown = desk.json(&format!("operations {id}")).await;
+    assert_eq!((&shown["state"], &shown["waits_for"]), (&json!("waiting"), &json!("not_in_use")));
+    assert_eq!(shown["waiting"], json!([{ "mailbox": "a@x.dk", "reason": reason }]));
+    for line in ["operations".to_owned(), format!("operations {id}")] {
+        let told = desk.text(&line).await;
+        assert!(told.contains(&format!("waiting: confirmed; a@x.dk: {reason}")), "{line}: {told}");
+    }
+    let told = desk.text(&format!("operations {id} --language da")).await;
+    assert!(told.matches("sendes ikke, så længe postkassen ikke er i brug").count() == 2, "{told}");
+    for line in ["diff a@x.dk", "doctor a@x.dk"] {
+        let told = desk.run(line).await.out;
+        assert!(told.contains(reason) && !told.contains("never sent"), "{line}: {told}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rejected_run_keeps_what_it_would_have_deleted() {
     let desk = Desk::new().await;
@@ -136,6 +164,14 @@ async fn what_was_set_aside_is_shown_with_its_reason_and_tried_again() {
     assert!(desk.text("diff").await.contains("2 notifications are set aside"));
     let story = desk.text("explain a@x.dk").await;
     assert!(story.contains("1 notification of it is set aside"), "{story}");
+    // regression: it was told to wait
+    for (line, words) in
+        [("mailbox show b@x.dk", ": set aside"), ("mailbox show b@x.dk --language da", ": lagt til side")]
+    {
+        let page = desk.text(line).await;
+        let last = page.lines().find(|line| line.contains("notification ") || line.contains("notifikation "));
+        assert!(last.is_some_and(|line| line.ends_with(words)), "{line}: {page}");
+    }
     let of_a = desk.json("set-aside list --mailbox a@x.dk").await;
     assert_eq!(of_a["notifications"].as_array().unwrap().len(), 1);
     assert_eq!(of_a["appointments"].as_array().unwrap().len(), 2);

@@ -197,6 +197,47 @@ async fn a_resource_list_that_lacks_too_many_waits_for_an_operator() {
     scene.assert_unharmed().await;
 }
 
+/// Regression: a rediscovery was reported as done, and the mailbox waited on for up to an hour; meanwhile `mailbox show` called
+/// it subscribed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mailbox_that_could_not_be_listened_to_is_tried_at_once_when_somebody_asks() {
+    let configuration =
+        vec![("listener", "mailbox_retry_initial", "\"30m\""), ("listener", "mailbox_retry_cap", "\"60m\"")];
+    let scene = Scene::ready(PROGRAM, Setting { mailboxes: 2, configuration, ..Setting::default() }).await;
+    let anna = mailbox(1);
+    let access = async |access: &str| {
+        scene.exchange_act(json!({"act": "access", "mailbox": mailbox(1), "access": access})).await;
+    };
+    access("access_denied").await;
+    scene.exchange_act(json!({"act": "drop_streams"})).await;
+    let denied = format!(
+        "select count(*) from planner_resource where mail = '{anna}' and error_code = 'ErrorAccessDenied'"
+    );
+    wait_for("the error on the row", async || match scene.count(&denied).await {
+        1 => Ok(()),
+        _ => Err("there is none".to_owned()),
+    })
+    .await;
+    let shown = answer(run(&scene.configuration, &format!("mailbox show {anna} --json")).await);
+    assert_eq!((&shown["subscribed"], &shown["listened_to_since"]), (&json!(false), &Value::Null), "{shown}");
+
+    let tries = format!("select error_count::bigint from planner_resource where mail = '{anna}'");
+    let before = scene.count(&tries).await;
+    let rediscover = async |whom: &str, of: u64| {
+        let line = format!("rediscover {whom} --wait --timeout 1m --json");
+        let done = answer(run(&scene.configuration, &line).await);
+        assert_eq!((&done["state"], &done["done"]), (&json!("done"), &json!(of)), "{done}");
+    };
+    rediscover(&anna, 1).await;
+    assert!(scene.count(&tries).await > before, "it was tried, in vain");
+    access("full").await;
+    rediscover("--all", 2).await;
+    assert_eq!(scene.count(&denied).await, 0, "it is listened to again when the rediscovery is done");
+    scene.outlook.create(&anna, scene.appointment("UID-1", 3)).await.unwrap();
+    assert_eq!(scene.until_in_step().await.len(), 1);
+    scene.assert_no_violations().await;
+}
+
 /// Waits until Planner holds one appointment for exactly these mailboxes.
 async fn until_held(scene: &Scene, numbers: &[u32]) {
     let expected: BTreeSet<String> = numbers.iter().map(|number| mailbox(*number)).collect();

@@ -112,6 +112,13 @@ fn what_is_wrong_is_named() {
 
     let no_key = OwnCertificate::pem(own.file(), own.file()).load(now()).unwrap_err();
     assert!(matches!(no_key, TrustError::Nothing { .. }), "{no_key}");
+    // regression: it held "no a private key"
+    assert!(no_key.to_string().ends_with(" holds no private key"), "{no_key}");
+    // regression: of a PEM file whose name ends in .p12 a tag of ASN.1 was said to be unknown
+    let pem = write(&folder, "pem.p12", std::fs::read(own.file()).unwrap());
+    let error = OwnCertificate::pkcs12(pem, password(&folder)).load(now()).unwrap_err();
+    assert!(matches!(error, TrustError::PemByAnotherName { .. }), "{error}");
+    assert!(error.to_string().contains("pem.p12 is a PEM file"), "{error}");
 
     let file = pkcs12(&folder, &[&foces((-1, 300), NUMBER)]);
     let wrong = Password::File(write(&folder, "wrong", "not the password"));

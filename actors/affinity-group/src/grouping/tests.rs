@@ -14,12 +14,16 @@ fn at(grouping: &str) -> Location {
     Location { endpoint: "https://mail/EWS".into(), grouping: grouping.into() }
 }
 
+fn member(mail: MailAddress) -> StoredMember {
+    StoredMember { mail, subscription: None, try_now: false }
+}
+
 fn group(id: i64, grouping: &str, members: &[u32]) -> StoredGroup {
     StoredGroup {
         id: GroupId::new(id),
         location: at(grouping),
         account: account(1),
-        members: members.iter().map(|n| StoredMember { mail: mail(*n), subscription: None }).collect(),
+        members: members.iter().map(|n| member(mail(*n))).collect(),
     }
 }
 
@@ -219,12 +223,11 @@ fn apply(groups: &[StoredGroup], plan: &Regrouping) -> Vec<StoredGroup> {
     }
     for (id, mail) in &plan.joining {
         let group = after.iter_mut().find(|group| group.id == *id).expect("joins a group that exists");
-        group.members.push(StoredMember { mail: mail.clone(), subscription: None });
+        group.members.push(member(mail.clone()));
     }
     let next = after.iter().map(|group| group.id.get()).max().unwrap_or(0) + 1;
     for (next, new) in (next..).zip(&plan.formed) {
-        let members =
-            new.members.iter().map(|mail| StoredMember { mail: mail.clone(), subscription: None }).collect();
+        let members = new.members.iter().map(|mail| member(mail.clone())).collect();
         let (location, account) = (new.location.clone(), new.account);
         after.push(StoredGroup { id: GroupId::new(next), location, account, members });
     }

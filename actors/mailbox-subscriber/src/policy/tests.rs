@@ -126,6 +126,29 @@ fn a_mailbox_at_fault_is_recorded_at_once_and_parked() {
     assert_eq!(policy.on(Input::Gap { spread: false }, now, 0.0, &options()), []);
 }
 
+/// Regression: who gave the rights back and asked for a rediscovery waited an hour for the pause to end.
+#[test]
+fn a_mailbox_that_waits_is_tried_at_once_when_somebody_asks() {
+    let now = SystemClock.monotonic();
+    let mut policy = Policy::new(None);
+    policy.on(Input::Begin, now, 0.0, &options());
+    assert_eq!(policy.on(Input::TryNow, now, 0.0, &options()), [], "it is being tried");
+    policy.on(Input::Checked(Err(failure(FailureKind::Own))), now, 0.0, &options());
+    assert_eq!(policy.on(Input::TryNow, now, 0.0, &options()), [Directive::Check]);
+    assert_eq!(policy.on(Input::TryNow, now, 0.0, &options()), []);
+    assert_eq!(policy.on(Input::Timer, now, 0.0, &options()), [], "the timer of before is out of date");
+    policy.on(Input::Checked(Ok(folder())), now, 0.0, &options());
+    policy.on(Input::Subscribed(Ok(SubscriptionId::new("s1"))), now, 0.0, &options());
+    // a catch-up that waits
+    policy.on(Input::CaughtUp(Err(failure(FailureKind::Passing))), now, 0.0, &options());
+    let at_once = [Directive::CatchUp { delay: Duration::ZERO }];
+    assert_eq!(policy.on(Input::TryNow, now, 0.0, &options()), at_once);
+    assert_eq!(policy.on(Input::CaughtUp(Ok(())), now, 0.0, &options()), [Directive::RecordSuccess]);
+    // a row that says otherwise all the same is put right
+    assert_eq!(policy.on(Input::TryNow, now, 0.0, &options()), at_once);
+    assert_eq!(policy.on(Input::CaughtUp(Ok(())), now, 0.0, &options()), [Directive::RecordSuccess]);
+}
+
 #[test]
 fn the_time_that_the_server_asked_for_is_the_least_pause() {
     let now = SystemClock.monotonic();
@@ -282,7 +305,7 @@ impl World {
 proptest! {
     #[test]
     fn the_invariants_hold_whatever_happens(
-        steps in proptest::collection::vec((0u8..6, 0u8..6, 0.0f64..1.0, 0u64..100_000), 1..200)
+        steps in proptest::collection::vec((0u8..7, 0u8..6, 0.0f64..1.0, 0u64..100_000), 1..200)
     ) {
         let mut now = SystemClock.monotonic();
         let left_behind = SubscriptionId::new("s0");
@@ -334,6 +357,7 @@ proptest! {
                     world.uncovered |= policy.is_live();
                     Input::Gap { spread: outcome % 2 == 0 }
                 }
+                6 => Input::TryNow,
                 _ => continue,
             };
             // a parked mailbox begins anew: its coverage is the next subscription's

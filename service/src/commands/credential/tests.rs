@@ -163,3 +163,30 @@ async fn a_refusal_names_the_whole_command() {
     let removed = told(remove(&database.store, &desk.config, "svc", false, "kim").await);
     assert!(removed.starts_with("credential remove failed: there is no service account svc"), "{removed}");
 }
+
+/// Regression: until when an account waits was told to the microsecond, in UTC.
+#[test]
+fn until_when_an_account_waits_is_told_as_every_time_is() {
+    let until: jiff::Timestamp = "2026-11-23T13:08:22.888049Z".parse().unwrap();
+    let account = Listed {
+        number: 1,
+        user: Some("svc".to_owned()),
+        key_id: None,
+        problem: None,
+        password_changed_at: Some("2026-11-23T12:00:00Z".to_owned()),
+        groups: 0,
+        groups_free: 3,
+        mailboxes: 0,
+        mailboxes_free: 600,
+        waits_until: Some(until.to_string()),
+        waits_because: Some("refused"),
+    };
+    let listing = Listing { accounts: vec![account], mailboxes_not_covered: 0 };
+    let text = listing.text();
+    assert!(text.contains(&format!("refused, until {}", moment(until))), "{text}");
+    assert!(!text.contains("22.888") && !text.contains("T12:00"), "{text}");
+    // programs are told the time itself
+    let value = serde_json::to_value(&listing).unwrap();
+    assert_eq!(value["accounts"][0]["waits_until"], "2026-11-23T13:08:22.888049Z");
+    assert_eq!(for_people("some day"), "some day");
+}

@@ -15,7 +15,7 @@ use store::{Store, StoreError};
 
 use super::super::diff::failure_values;
 use super::super::show::moment;
-use super::super::stream;
+use super::super::{stored, stream};
 use super::host::Way;
 use super::{Said, Step, Verdict, plain, ready, said, way};
 use crate::commands::status::{FailingStreams, alerts, failing_streams_of};
@@ -219,10 +219,12 @@ fn of_alert(alert: &Alert, known: &Known) -> Said {
     ];
     let meaning = codes::by_id(alert.code).map(|entry| of_registry(entry.meaning));
     let is_told = failed_with(known) == Some(alert.code);
-    let alert_said = match known.causes.get(&alert.code).filter(|_| !is_told) {
+    // what the meaning says is not said twice
+    let cause = known.causes.get(&alert.code).map(|cause| stored::beyond(cause));
+    let alert_said = match cause.filter(|cause| !is_told && !cause.is_empty()) {
         Some(cause) => {
             let mut with_cause = said(t::CALLS_ALERT_CAUSE, values);
-            with_cause.values.push(("cause", cause.clone()));
+            with_cause.values.push(("cause", cause.to_owned()));
             with_cause
         }
         None => said(t::CALLS_ALERT, values),
@@ -343,6 +345,7 @@ mod tests {
             (&[9641], (Ok, Fail)),
             // mailboxes one by one
             (&[4906], (Ok, Warn)),
+            (&[4906, 4915, 4916, 4922, 4925, 4929, 4930], (Ok, Warn)),
             (&[2951], (Ok, Warn)),
             (&[4906, 5201, 9621, 6905], (Fail, Fail)),
             // the database, what waits for an operator, and a code of a newer version
@@ -415,6 +418,7 @@ mod tests {
                 (&["a@x.dk", "others"], 500, Fail),
                 // all that are in use
                 (&["a@x.dk", "b@x.dk"], 3, Warn),
+                (&["a@x.dk", "b@x.dk"], 10, Warn),
                 (&["a@x.dk", "b@x.dk"], 2, Fail),
                 (&["a@x.dk"], 1, Fail),
                 // nobody knows how many are
@@ -427,6 +431,7 @@ mod tests {
                 assert_eq!(step.verdict, expected, "{code} {subjects:?} of {in_use}");
                 let next = words(step.next, Language::En);
                 assert_eq!(next.contains("kommuneklient doctor MAILBOX"), expected == Warn, "{next}");
+                assert_eq!(next.contains("kommuneklient mailbox list --failing"), expected == Warn, "{next}");
             }
         }
     }
@@ -490,6 +495,22 @@ mod tests {
             "{next}"
         );
         assert!(!next.contains("kommuneklient doctor"), "{next}");
+    }
+
+    /// Regression: the sentence of the log, which says what the meaning says, stood behind it, in Danish too, and so did the
+    /// sentences of ours in a cause.
+    #[test]
+    fn what_the_meaning_says_is_not_said_again_and_the_rest_in_the_language_of_whoever_asks() {
+        let mut known = standing(&[3936, 6901]);
+        let unfetched = "the appointments that planner holds for these mailboxes could not be fetched";
+        known.causes.insert(3936, unfetched.to_owned());
+        let cause = "a call to planner failed: GetEvents: no connection to planner: refused";
+        known.causes.insert(6901, cause.to_owned());
+        let step = planner(t::PLANNER, open(), Some(&known));
+        let (english, danish) = (step.evidence.words(Language::En), step.evidence.words(Language::Da));
+        assert!(!english.contains(unfetched) && !danish.contains(unfetched), "{english}\n{danish}");
+        assert!(english.ends_with(" (GetEvents: no connection to planner: refused)"), "{english}");
+        assert!(danish.ends_with(" (GetEvents: ingen forbindelse til Planner: refused)"), "{danish}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::super::{CommandError, Desk, reasons, stored};
 use super::calls::{self, Known};
 use super::host::{self, Proxies, Way};
 use super::{Said, Step, Verdict, plain, ready, said, way};
-use crate::commands::status::{alerts, stopped};
+use crate::commands::status::{self, alerts, stopped};
 use crate::texts::{Text, doctor as d, doctor_mailbox as t, reasons as r, stream as s};
 
 /// What the steps are made of.
@@ -181,14 +181,11 @@ fn synchronised(found: &Found) -> Step {
     }
 }
 
-/// Codes that say that there is no such mailbox, or that it has no calendar.
-const NOT_THERE: [&str; 5] = [
-    "ErrorNonExistentMailbox",
-    "ErrorMailboxConfiguration",
-    "ErrorFolderNotFound",
-    "NotLocated",
-    "InvalidUser",
-];
+/// Codes that say that there is no such mailbox.
+const NOT_THERE: [&str; 4] =
+    ["ErrorNonExistentMailbox", "ErrorMailboxConfiguration", "NotLocated", "InvalidUser"];
+/// Codes that say that it is there without a calendar, or without one that the service account may see.
+const NO_CALENDAR: [&str; 2] = ["ErrorFolderNotFound", "ErrorItemNotFound"];
 
 /// The code with which Exchange said that there is no such mailbox.
 fn not_there(facts: &MailboxFacts) -> Option<&String> {
@@ -237,8 +234,14 @@ fn readable(found: &Found) -> Step {
                 ("at", maybe(facts.error_date)),
             ],
         );
-        let next =
-            if is_outage(code) { plain(t::READABLE_OUTAGE_NEXT) } else { said(t::READABLE_NEXT, mailbox()) };
+        let (evidence, next) = if NO_CALENDAR.contains(&code.as_str()) {
+            let evidence = ready::both(plain(r::TROUBLE_NO_CALENDAR), evidence);
+            (evidence, said(t::READABLE_NO_CALENDAR_NEXT, mailbox()))
+        } else if is_outage(code) {
+            (evidence, plain(t::READABLE_OUTAGE_NEXT))
+        } else {
+            (evidence, said(t::READABLE_NEXT, mailbox()))
+        };
         return Step::new(t::READABLE, Verdict::Fail, evidence, next);
     }
     if let Some(step) = reading_fails(found) {
@@ -299,7 +302,12 @@ fn listened(found: &Found) -> Step {
             plain(t::LISTENED_NO_GROUP),
             plain(t::LISTENED_NO_GROUP_NEXT),
         ),
-        (Some(group), _) if alerts::of_group(&found.alerts, group).next().is_some() => {
+        (Some(_), false) if facts.error_code.as_deref().is_some_and(|code| !is_outage(code)) => {
+            listens_not(found)
+        }
+        (Some(group), _)
+            if status::stream_fails(group, facts.stream.as_ref(), &found.alerts, facts.seen_at) =>
+        {
             stream_fails(found, group)
         }
         (Some(group), true) => listens(found, group),
@@ -311,7 +319,8 @@ fn listened(found: &Found) -> Step {
 fn is_heard(found: &Found) -> bool {
     let (facts, alerts) = (&found.facts, &found.alerts);
     let has_alert = facts.group.is_none_or(|group| alerts::of_group(alerts, group).next().is_some());
-    facts.subscribed && !has_alert && facts.stream.as_ref().is_some_and(|stream| stream.open)
+    // whether it is itself listened to, which may be its own fault, is another question
+    !has_alert && facts.stream.as_ref().is_some_and(|stream| stream.open)
 }
 
 /// It has no subscription: because the account is refused, or since its last try.
@@ -354,10 +363,14 @@ fn stream_fails(found: &Found, group: i64) -> Step {
     let alerts: Vec<&Alert> = alerts::of_group(&found.alerts, group).collect();
     let since = alerts.iter().map(|alert| alert.since).min();
     let codes: Vec<String> = alerts.iter().map(|alert| alert.code.to_string()).collect();
-    let evidence = said(
-        t::LISTENED_FAILS,
-        [("group", group.to_string()), ("codes", codes.join(", ")), ("at", maybe(since))],
-    );
+    let evidence = match &found.facts.stream {
+        // it has been so for long, and nobody was alarmed
+        Some(state) if alerts.is_empty() => calls::not_open(group, state),
+        _ => said(
+            t::LISTENED_FAILS,
+            [("group", group.to_string()), ("codes", codes.join(", ")), ("at", maybe(since))],
+        ),
+    };
     Step::new(t::LISTENED, Verdict::Fail, evidence, plain(t::LISTENED_FAILS_NEXT))
 }
 
@@ -419,24 +432,40 @@ fn planner(alerts: &[Alert], sending: &Sending, way: Way, planner_answers: bool)
 }
 
 fn sent(found: &Found) -> Step {
-    let (facts, counts) = (&found.facts, &found.facts.counts);
-    let mailbox = || [("mailbox", found.mail.clone())];
-    if counts.set_aside + counts.refused > 0 {
-        let values = [("refused", counts.refused.to_string()), ("aside", counts.set_aside.to_string())];
-        let next = said(t::SENT_STOPPED_NEXT, mailbox());
-        return Step::new(t::SENT, Verdict::Warn, said(t::SENT_STOPPED, values), next);
+    // what was refused does not hide what waits
+    let told = [stopped_keys(found), waiting_keys(found)].into_iter().flatten();
+    let told =
+        told.reduce(|(stopped, list), (waits, look)| (ready::both(stopped, waits), ready::both(list, look)));
+    match told {
+        Some((evidence, next)) => Step::new(t::SENT, Verdict::Warn, evidence, next),
+        None => received(found),
     }
-    if let Some(oldest) = &found.oldest {
-        let values = [("count", counts.unsent.to_string()), ("at", moment(oldest.decided_at))];
-        let (text, holds) = hold_text(oldest.hold, &found.sending);
-        let hold = Said { text, values: holds, words: Vec::new() };
-        let next = match (&found.sending.failure, found.sending.dry_run) {
-            (Some(_), false) => plain(t::SENT_FAILS_NEXT),
-            _ => said(t::SENT_UNSENT_NEXT, mailbox()),
-        };
-        return Step::new(t::SENT, Verdict::Warn, said(t::SENT_UNSENT, values).with("hold", hold), next);
-    }
-    match &facts.last_receipt {
+}
+
+/// What Planner refused and what was set aside, and what to do.
+fn stopped_keys(found: &Found) -> Option<(Said, Said)> {
+    let counts = &found.facts.counts;
+    let values = [("refused", counts.refused.to_string()), ("aside", counts.set_aside.to_string())];
+    let next = || said(t::SENT_STOPPED_NEXT, [("mailbox", found.mail.clone())]);
+    (counts.set_aside + counts.refused > 0).then(|| (said(t::SENT_STOPPED, values), next()))
+}
+
+/// What is to be sent, what it waits for, and what to do.
+fn waiting_keys(found: &Found) -> Option<(Said, Said)> {
+    let oldest = found.oldest.as_ref()?;
+    let values = [("count", found.facts.counts.unsent.to_string()), ("at", moment(oldest.decided_at))];
+    let (text, holds) = hold_text(oldest.hold, &found.sending);
+    let hold = Said { text, values: holds, words: Vec::new() };
+    let next = match (&found.sending.failure, found.sending.dry_run) {
+        (Some(_), false) => plain(t::SENT_FAILS_NEXT),
+        _ => said(t::SENT_UNSENT_NEXT, [("mailbox", found.mail.clone())]),
+    };
+    Some((said(t::SENT_UNSENT, values).with("hold", hold), next))
+}
+
+/// The last receipt.
+fn received(found: &Found) -> Step {
+    match &found.facts.last_receipt {
         Some((at, code, outcome)) => {
             let code = code.map_or_else(|| "-".to_owned(), |code| code.to_string());
             let outcome = word(stored::receipt(outcome), outcome);

@@ -3,23 +3,21 @@
 use std::path::Path;
 
 use base::{Clock as _, SystemClock};
-use calendar::codes;
 use jiff::Timestamp;
 use store::Store;
 use store::inspect::{DatabaseFacts, Work};
-use trust::ExpiryStep;
 use url::Url;
 
 use super::super::show::moment;
 use super::super::users;
 use super::calls::{self, Known};
 use super::host::{self, Host, Proxies};
-use super::{Absent, Said, Step, Verdict, plain, said};
-use crate::ServiceError;
-use crate::commands::status::{listened_of, stopped};
-use crate::config::{Config, LOG_FILE, LogFormat, Problem};
+use super::{Absent, Said, Step, Verdict, account, certificate, plain, said};
+use crate::commands::status::stopped;
+use crate::config::{Config, LOG_FILE, LogFormat, Problem, Remark};
 use crate::texts::Text;
 use crate::texts::doctor as t;
+use crate::{ServiceError, accounts};
 
 /// All steps; those that need the database are open where there is none.
 pub(super) async fn steps(config: &Config, store: Result<&Store, Absent>, offline: bool) -> Vec<Step> {
@@ -32,8 +30,8 @@ pub(super) async fn steps(config: &Config, store: Result<&Store, Absent>, offlin
         (Ok(found), Some(store)) if found.missing.is_empty() => store.work().await.ok(),
         _ => None,
     };
-    let credentials = match (&work, store) {
-        (Some(_), Some(store)) => store.credentials().await.ok().map(|rows| rows.len()),
+    let stored = match (&work, store) {
+        (Some(_), Some(store)) => accounts::load(store, config.secrets.ring(), None).await.ok(),
         _ => None,
     };
     let calls = match (&work, store) {
@@ -45,20 +43,21 @@ pub(super) async fn steps(config: &Config, store: Result<&Store, Absent>, offlin
     let calls = calls.as_ref();
     let answered = work.as_ref().and_then(|work| work.queues.resource_list_fetched_at);
     let known = work.as_ref().zip(calls).ok_or(unknown(&database));
+    let now = SystemClock.now();
     let mut steps = vec![
         agreement(answered),
         ordered(config),
         approved(answered),
-        account(config, known, credentials),
+        account::step(config, known, stored.as_ref()),
         machine(&Host::here(&config.database.data_dir)),
         Step::ok(t::PROGRAM, said(t::PROGRAM_IS, [("version", env!("CARGO_PKG_VERSION").to_owned())])),
-        certificate(config, SystemClock.now()),
+        certificate::step(config, now),
     ];
     steps.extend(database_steps(&database));
     steps.push(registered());
     steps.push(user());
     steps.push(log(config, store.filter(|_| work.is_some())).await);
-    steps.push(configured(config));
+    steps.push(configured(config, now));
     steps.push(started(known.map(|(work, _)| work)));
     let proxies = Proxies::to_exchange(&config.exchange.authentication());
     let way = host::reach(exchange_url(config), &proxies, offline).await;
@@ -102,57 +101,6 @@ fn approved(answered: Option<Timestamp>) -> Step {
     }
 }
 
-/// What instances that run have told of service accounts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    /// One was refused by Exchange (9006), and not let in since.
-    Refused,
-    /// The password of one could not be opened (9602), as after a rotation that an instance has not the new key of.
-    Closed,
-}
-
-impl Trouble {
-    /// By the codes of the alerts that stand; the worst.
-    fn of(standing: &[u16]) -> Option<Self> {
-        if standing.contains(&codes::LOGON_REFUSED.id) {
-            return Some(Self::Refused);
-        }
-        standing.contains(&codes::CREDENTIAL_UNUSABLE.id).then_some(Self::Closed)
-    }
-}
-
-fn account(config: &Config, known: Result<(&Work, &Known), Text>, credentials: Option<usize>) -> Step {
-    let (work, calls) = match known {
-        Ok(known) => known,
-        Err(unknown) => return Step::open(t::ACCOUNT, plain(unknown)),
-    };
-    let trouble = Trouble::of(&calls.alerts.iter().map(|alert| alert.code).collect::<Vec<_>>());
-    let listened: u64 = work.groups.iter().map(|group| listened_of(group, &calls.streams)).sum();
-    let evidence = match (credentials, &config.exchange.user) {
-        (Some(count), _) if count > 0 => {
-            said(t::ACCOUNT_DATABASE, [("count", count.to_string()), ("mailboxes", listened.to_string())])
-        }
-        (_, Some(_)) => said(t::ACCOUNT_CONFIGURATION, [("mailboxes", listened.to_string())]),
-        (_, None) => {
-            return Step::new(t::ACCOUNT, Verdict::Fail, plain(t::ACCOUNT_NONE), plain(t::ACCOUNT_NEXT));
-        }
-    };
-    used(trouble, listened, evidence)
-}
-
-fn used(trouble: Option<Trouble>, listened: u64, evidence: Said) -> Step {
-    match (trouble, listened) {
-        (Some(Trouble::Refused), _) => {
-            Step::new(t::ACCOUNT, Verdict::Fail, plain(t::ACCOUNT_REFUSED), plain(t::ACCOUNT_REFUSED_NEXT))
-        }
-        (Some(Trouble::Closed), _) => {
-            Step::new(t::ACCOUNT, Verdict::Warn, plain(t::ACCOUNT_CLOSED), plain(t::ACCOUNT_CLOSED_NEXT))
-        }
-        (None, 0) => Step::new(t::ACCOUNT, Verdict::Warn, evidence, plain(t::ACCOUNT_TEST)),
-        (None, _) => Step::ok(t::ACCOUNT, evidence),
-    }
-}
-
 fn machine(host: &Host) -> Step {
     let evidence = said(
         t::HOST_IS,
@@ -166,55 +114,6 @@ fn machine(host: &Host) -> Step {
         Step::ok(t::HOST, evidence)
     } else {
         Step::new(t::HOST, Verdict::Warn, evidence, plain(t::HOST_NEXT))
-    }
-}
-
-fn certificate(config: &Config, now: Timestamp) -> Step {
-    if config.planner.lacks_certificate() {
-        return Step::new(
-            t::CERTIFICATE,
-            Verdict::Fail,
-            plain(t::CERTIFICATE_NEEDED),
-            plain(t::CERTIFICATE_NONE_NEXT),
-        );
-    }
-    if config.planner.client_certificate.is_none() {
-        return Step::new(
-            t::CERTIFICATE,
-            Verdict::Warn,
-            plain(t::CERTIFICATE_NONE),
-            plain(t::CERTIFICATE_NONE_NEXT),
-        );
-    }
-    let watched = match config.planner.tls().open(now) {
-        Ok(live) => live.watched(),
-        Err(error) => {
-            return Step::new(
-                t::CERTIFICATE,
-                Verdict::Fail,
-                said(t::CERTIFICATE_BROKEN, [("why", telemetry::chain(&error).to_string())]),
-                plain(t::CERTIFICATE_NEXT),
-            );
-        }
-    };
-    // the one that ends first
-    let Some(first) = watched.iter().min_by_key(|one| one.facts.not_after) else {
-        return Step::open(t::CERTIFICATE, plain(t::CERTIFICATE_NONE));
-    };
-    let evidence = said(
-        t::CERTIFICATE_OK,
-        [
-            ("subject", first.facts.subject.clone()),
-            ("end", moment(first.facts.not_after)),
-            ("days", first.facts.days_left(now).to_string()),
-        ],
-    );
-    match ExpiryStep::of(first.facts.left(now)) {
-        None => Step::ok(t::CERTIFICATE, evidence),
-        Some(ExpiryStep::Expired) => {
-            Step::new(t::CERTIFICATE, Verdict::Fail, evidence, plain(t::CERTIFICATE_RENEW))
-        }
-        Some(_) => Step::new(t::CERTIFICATE, Verdict::Warn, evidence, plain(t::CERTIFICATE_RENEW)),
     }
 }
 
@@ -321,14 +220,15 @@ fn log_fault(config: &Config) -> Option<Said> {
     Some(Said { text, values, words: Vec::new() })
 }
 
-fn configured(config: &Config) -> Step {
-    if let Err(error) = config.for_run() {
-        return Step::new(t::CONFIGURED, Verdict::Fail, unusable(config, &error), plain(t::CONFIGURED_NEXT));
-    }
-    match warned(config) {
-        None => Step::ok(t::CONFIGURED, plain(t::CONFIGURED_OK)),
-        Some(what) => Step::new(t::CONFIGURED, Verdict::Warn, what, plain(t::CONFIGURED_NEXT)),
-    }
+/// As `config check` judges it: with the files that it names.
+pub(super) fn configured(config: &Config, now: Timestamp) -> Step {
+    let judged = config.usable(now).map(warned);
+    let (verdict, evidence) = match judged {
+        Ok(None) => return Step::ok(t::CONFIGURED, plain(t::CONFIGURED_OK)),
+        Ok(Some(what)) => (Verdict::Warn, what),
+        Err(error) => (Verdict::Fail, unusable(config, &error)),
+    };
+    Step::new(t::CONFIGURED, verdict, evidence, plain(t::CONFIGURED_NEXT))
 }
 
 /// Why the configuration is refused, one reason after the other.
@@ -356,10 +256,8 @@ pub(super) fn both(all: Said, one: Said) -> Said {
 }
 
 /// What is to be looked at in the configuration, one after the other.
-fn warned(config: &Config) -> Option<Said> {
-    let warnings =
-        config.remarks().into_iter().map(|(text, values)| Said { text, values, words: Vec::new() });
-    warnings.reduce(both)
+fn warned(remarks: Vec<Remark>) -> Option<Said> {
+    remarks.into_iter().map(|(text, values)| Said { text, values, words: Vec::new() }).reduce(both)
 }
 
 fn started(work: Result<&Work, Text>) -> Step {
@@ -391,20 +289,6 @@ mod tests {
     use super::*;
     use crate::texts::Language;
 
-    /// Only who talks to a simulator needs no certificate.
-    #[test]
-    fn https_to_planner_needs_a_certificate() {
-        let verdict = |text: &str| {
-            let config = Config::parse(Path::new("x.toml"), text, []).unwrap();
-            let step = certificate(&config, Timestamp::UNIX_EPOCH);
-            (step.verdict, step.next.map(|next| next.words(Language::En)).unwrap_or_default())
-        };
-        let (failed, next) = verdict("[planner]\nservice_url = \"https://planner.example/x\"\n");
-        assert_eq!(failed, Verdict::Fail);
-        assert!(next.starts_with("set planner.client_certificate"), "{next}");
-        assert_eq!(verdict("[planner]\nservice_url = \"http://127.0.0.1:1/x\"\n").0, Verdict::Warn);
-    }
-
     #[tokio::test]
     async fn without_a_database_the_other_steps_are_gone_through() {
         let config = Config::parse(Path::new("x.toml"), "[database]\nurl = \"embedded\"\n", []).unwrap();
@@ -430,7 +314,7 @@ mod tests {
         let english = "exchange.service_url is plain http: the password of the service account crosses the network \
                        unencrypted; planner.dry_run is true: everything is decided and compared, nothing is sent";
         assert_eq!(config.warnings().join("; "), english);
-        let told = warned(&config).unwrap();
+        let told = warned(config.remarks()).unwrap();
         assert_eq!(told.words(Language::En), english);
         let danish = told.words(Language::Da);
         assert!(danish.contains("; planner.dry_run er true: alt afgøres og sammenlignes"), "{danish}");
@@ -486,7 +370,7 @@ mod tests {
             ),
         ] {
             let config = to_file(file);
-            let (failed, refused) = (log(&config, None).await, configured(&config));
+            let (failed, refused) = (log(&config, None).await, configured(&config, SystemClock.now()));
             assert_eq!((failed.verdict, refused.verdict), (Verdict::Fail, Verdict::Fail), "{failed:?}");
             let place = file.display();
             let said = failed.evidence.words(Language::En);
@@ -522,22 +406,5 @@ mod tests {
         assert!(rights.evidence.words(Language::En).contains("no tables yet"));
         found.tables = 1;
         assert_eq!(super::rights(&found).verdict, Verdict::Ok);
-    }
-
-    /// Regression: after a rotation nobody was pointed at the instances that have not the new key.
-    #[test]
-    fn an_instance_that_cannot_open_a_password_is_told_with_the_key_as_its_remedy() {
-        let (refused, closed) = (codes::LOGON_REFUSED.id, codes::CREDENTIAL_UNUSABLE.id);
-        assert_eq!(Trouble::of(&[4906]), None);
-        assert_eq!(Trouble::of(&[4906, closed]), Some(Trouble::Closed));
-        assert_eq!(Trouble::of(&[closed, refused]), Some(Trouble::Refused));
-        let evidence = || plain(t::ACCOUNT_NONE);
-        assert_eq!(used(None, 3, evidence()).verdict, Verdict::Ok);
-        assert_eq!(used(None, 0, evidence()).verdict, Verdict::Warn);
-        assert_eq!(used(Some(Trouble::Refused), 3, evidence()).verdict, Verdict::Fail);
-        let step = used(Some(Trouble::Closed), 3, evidence());
-        assert_eq!(step.verdict, Verdict::Warn);
-        let told = step.evidence.words(Language::En);
-        assert!(told.contains("9602"), "{told}");
     }
 }

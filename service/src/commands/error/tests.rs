@@ -7,6 +7,10 @@ use crate::lists_file::{self, Reading};
 fn all() -> Vec<CommandError> {
     use CommandError as E;
     let mail = || "anna@x.dk".to_owned();
+    let blocked = |reason: Option<&str>, is_listed| {
+        let (reason, at) = (reason.map(str::to_owned), "2026-01-01".to_owned());
+        E::Blocked { mail: mail(), reason, by: "kim".into(), at, is_listed }
+    };
     let rows = lists_file::read(
         b"greylist;bo@x.dk;x\nblacklist;bo@x.dk\nblacklist;bo;x\n;a@x.dk\nblacklist;;x@\n",
         Reading::default(),
@@ -18,9 +22,11 @@ fn all() -> Vec<CommandError> {
         E::NoDatabase { folder: "/var/lib/x".into() },
         E::Schema(StoreError::LeaseLost { key: "test".into() }),
         E::UnknownMailbox { mail: mail() },
-        E::Blocked { mail: mail(), reason: Some("orlov".into()), by: "kim".into(), at: "2026-01-01".into() },
-        E::Blocked { mail: mail(), reason: None, by: "kim".into(), at: "2026-01-01".into() },
+        blocked(Some("orlov"), true),
+        blocked(None, true),
+        blocked(Some("barsel"), false),
         E::NotInUse { mail: mail(), since: "2026-01-01".into(), reason: None },
+        E::NotInUse { mail: mail(), since: "2026-01-01".into(), reason: Some("P-NotInPlanner".into()) },
         E::NotInUse { mail: mail(), since: "2026-01-01".into(), reason: Some("P-NonWhitelist".into()) },
         E::NobodyInUse { id: 7 },
         E::CameToNothing {
@@ -89,7 +95,15 @@ fn a_refusal_names_what_is_wrong_in_the_language_asked_for() {
         assert!(texts.iter().any(|text| text.contains(part)), "{part}: {texts:#?}");
     };
     with("anna@x.dk er spærret (orlov), af kim 2026-01-01");
+    // regression: who was blocked and is no resource was told like the others
+    with("er spærret (barsel), af kim 2026-01-01, og ellers er intet kendt om den");
+    // regression: "until Planner and the whitelist name it" was said of all, without a command
     with("siden 2026-01-01 (ikke på hvidlisten (P-NonWhitelist))");
+    with("før hvidlisten nævner den: `kommuneklient mailbox allow anna@x.dk`");
+    with("opret medarbejderen der igen, og derefter `kommuneklient resources refresh --wait`");
+    with(
+        "(ingen grund angivet); der gøres intet for den, før den bruges igen: `kommuneklient resources refresh",
+    );
     with("operation 7 fører ikke til noget: anna@x.dk er spærret (orlov)");
     with("operation 7 fører ikke til noget: anna@x.dk bruges ikke mere (ikke længere på Planners liste");
     with("1 række kan ikke bruges");

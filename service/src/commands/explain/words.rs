@@ -62,12 +62,21 @@ fn with(text: Option<&String>) -> String {
     text.filter(|text| !text.is_empty()).map(|text| format!(": {text}")).unwrap_or_default()
 }
 
+/// The same with a cause, of which the words that are ours are said in a language.
+fn because(text: Option<&String>, voice: Voice) -> String {
+    with(text.map(|text| stored::parts(text, voice.0)).as_ref())
+}
+
 /// What an event of the log says: the log is English, so for others what the code means stands before it.
 fn event_text(event_id: i32, logged: &str, language: Language) -> String {
     let known = u16::try_from(event_id).ok().and_then(codes::by_id);
     match (language, known) {
         (Language::En, _) | (_, None) => logged.to_owned(),
-        (_, Some(entry)) => format!("{}: {logged}", in_language(entry.meaning, language)),
+        (_, Some(entry)) => {
+            let beyond = stored::beyond(logged);
+            let meaning = in_language(entry.meaning, language);
+            if beyond.is_empty() { meaning.to_owned() } else { format!("{meaning}: {beyond}") }
+        }
     }
 }
 
@@ -91,11 +100,11 @@ pub(super) fn of(what: &Happening, language: Language) -> String {
         H::ListenedTo => voice.say(t::LISTENED),
         // it was never tried: nobody may, or nobody knows where
         H::CannotBeListenedTo { code, text, count: 0 } => {
-            voice.fill(t::NOT_LISTENED_UNTRIED, &[("code", code)]) + &with(text.as_ref())
+            voice.fill(t::NOT_LISTENED_UNTRIED, &[("code", code)]) + &because(text.as_ref(), voice)
         }
         H::CannotBeListenedTo { code, text, count } => {
             voice.fill(t::NOT_LISTENED, &[("times", &voice.times(*count)), ("code", code)])
-                + &with(text.as_ref())
+                + &because(text.as_ref(), voice)
         }
         H::Adopted => voice.say(t::ADOPTED),
         H::ReadInFull { whole: Some(false) } => voice.say(t::READ_PARTLY),
@@ -171,7 +180,8 @@ fn notification(what: &Happening, voice: Voice) -> String {
                 (false, 0) => t::PUT_OFF,
                 (false, _) => t::FAILING,
             };
-            voice.fill(failing, &[("id", id), ("times", &voice.times(*attempts))]) + &with(error.as_ref())
+            voice.fill(failing, &[("id", id), ("times", &voice.times(*attempts))])
+                + &because(error.as_ref(), voice)
         }
         _ => String::new(),
     }
@@ -214,7 +224,7 @@ fn sending(what: &Happening, voice: Voice) -> String {
             let code = event_id.map(|id| voice.fill(t::OF_EVENT, &[("id", &id)])).unwrap_or_default();
             let theirs = planner_call_id.map(|id| voice.fill(t::THEIR_NUMBER, &[("id", &id)]));
             let how = voice.fill(how, &[("call", operation)]);
-            format!("{how}{code}{}{}", with(text.as_ref()), theirs.unwrap_or_default())
+            format!("{how}{code}{}{}", because(text.as_ref(), voice), theirs.unwrap_or_default())
         }
         Happening::InFlight { origin_id, operation, deadline } => {
             let (what, at) = (voice.asked(*operation), moment(*deadline));
@@ -233,7 +243,7 @@ fn sending(what: &Happening, voice: Voice) -> String {
                 ("version", version),
                 ("outcome", &voice.word(stored::receipt(outcome), outcome)),
             ];
-            voice.fill(t::ANSWERED, &values) + &with(text.as_ref())
+            voice.fill(t::ANSWERED, &values) + &because(text.as_ref(), voice)
         }
         _ => String::new(),
     }
@@ -306,6 +316,7 @@ fn next(key: &KeyState, facts: &MailboxFacts, sending: &Sending, voice: Voice) -
         return voice.fill(t::NEXT_REFUSED, &[("code", &code)]);
     }
     if let Some(reason) = &key.set_aside {
+        let reason = &stored::parts(reason, voice.0);
         return voice.fill(t::NEXT_ASIDE, &[("why", reason), ("mailbox", &facts.mail)]);
     }
     if key.withheld {
@@ -328,6 +339,8 @@ fn next(key: &KeyState, facts: &MailboxFacts, sending: &Sending, voice: Voice) -
     }
     if let (None, Some(failure)) = (key.next_attempt_at, &sending.failure) {
         let values = failure_values(failure);
+        let values = values.iter().map(|(name, value)| (*name, stored::parts(value, voice.0)));
+        let values: Vec<(&str, String)> = values.collect();
         let values: Vec<(&str, &dyn Display)> =
             values.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
         return voice.fill(t::NEXT_PLANNER_FAILS, &values);

@@ -136,8 +136,22 @@ async fn without_a_key_the_next_step_is_named() {
     let told = telemetry::chain(&error).to_string();
     assert!(told.contains("kommuneklient secrets generate --out FILE"), "{told}");
     assert!(told.starts_with("secrets rotate failed: "), "{told}");
-    let status = status(&database.store, None).await.unwrap();
-    assert!(status.text().starts_with("no key is configured"), "{}", status.text());
+    let empty = status(&database.store, None).await.unwrap();
+    assert!(empty.text().starts_with("no key is configured"), "{}", empty.text());
+    // regression: a new key was asked for where passwords are sealed under one that is not configured
+    let keys = Keys::new(&["old", "new"]);
+    for (name, secrets) in
+        [("old", "1 secret is sealed under the key "), ("new", "2 secrets are sealed under ")]
+    {
+        add(&database, &keys.config(name, &[]), name).await;
+        for dry_run in [true, false] {
+            let error = rotate(&database.store, &config, dry_run).await.unwrap_err();
+            let told = telemetry::chain(&error).to_string();
+            assert!(told.contains(secrets) && told.contains(&keys.id(name)), "{told}");
+            assert!(told.contains("set secrets.key_file to the file with"), "{told}");
+            assert!(!told.contains("secrets generate"), "{told}");
+        }
+    }
 }
 
 #[test]

@@ -14,7 +14,8 @@ use crate::texts::{Language, in_language, status as t};
 /// An alert names no more subjects than this; more of them may be concerned.
 pub(crate) const NAMED_MAX: usize = 5;
 
-/// One alert a code, whichever instances tell of it: since the earliest of them, about the subjects of all.
+/// One alert a code, whichever instances tell of it: since the earliest of them, about the subjects of all. What waits for an
+/// operator is not counted once an instance.
 pub(crate) fn merged(told: Vec<(String, Alert)>) -> Vec<Alert> {
     let mut alerts: Vec<Alert> = Vec::new();
     for (_, alert) in told {
@@ -24,7 +25,12 @@ pub(crate) fn merged(told: Vec<(String, Alert)>) -> Vec<Alert> {
         };
         known.since = known.since.min(alert.since);
         known.last_at = known.last_at.max(alert.last_at);
-        known.occurrences = known.occurrences.saturating_add(alert.occurrences);
+        known.occurrences = if is_state(&alert) {
+            // each of them looks at the same
+            known.occurrences.max(alert.occurrences)
+        } else {
+            known.occurrences.saturating_add(alert.occurrences)
+        };
         let (names, more) = named(&alert.subjects);
         let (known_names, known_more) = named(&known.subjects);
         let others = names.iter().filter(|name| !known_names.contains(name));
@@ -52,7 +58,8 @@ pub(crate) fn is_state(alert: &Alert) -> bool {
 
 /// Leaves out what does not wait for an operator any more: whoever keeps the alerts looks only now and then.
 pub(crate) fn drop_settled(alerts: &mut Vec<Alert>, matters: &OpenMatters) {
-    let settled = |code: u16| states(matters).iter().any(|(state, so)| *state == code && !so);
+    let settled =
+        |code: u16| states(matters).iter().any(|(state, waiting)| *state == code && waiting.is_none());
     alerts.retain(|alert| !settled(alert.code));
 }
 
@@ -103,7 +110,7 @@ fn subject(kind: Option<&str>, name: &str, language: Language) -> String {
         // what was counted as one
         _ if name == "others" => return t::OTHERS.say(language).to_owned(),
         Some("group") => t::ABOUT_GROUP,
-        Some("account") if name == "0" => return t::OF_CONFIGURATION.say(language).to_owned(),
+        Some("account") if name == "0" => return t::ABOUT_CONFIGURED.say(language).to_owned(),
         Some("account") => t::ABOUT_ACCOUNT,
         Some("shard") => t::ABOUT_SHARD,
         _ => return name.to_owned(),
@@ -140,6 +147,7 @@ pub(super) fn value(alert: &Alert) -> Value {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use store::alerts::Waiting;
 
     use super::*;
 
@@ -161,13 +169,17 @@ mod tests {
         assert_eq!(alerts[0].subjects, ["1", "2", "3"]);
         assert_eq!((alerts[0].since, alerts[0].occurrences), (alert(0, 3, &[]).since, 4));
         assert_eq!(alerts[0].last_at, alert(0, 5, &[]).last_at);
+        let both = ["one", "two"].map(|instance| (instance.to_owned(), alert(9106, 0, &[])));
+        assert_eq!(merged(both.into())[0].occurrences, 2, "both look at the same two runs");
     }
 
     #[test]
     fn what_was_settled_does_not_stand_and_what_waits_names_its_mailboxes() {
         let mut alerts = vec![alert(4908, 0, &["1"]), alert(9106, 0, &[]), alert(9404, 0, &[])];
         assert!(is_state(&alerts[1]) && !is_state(&alerts[0]));
-        drop_settled(&mut alerts, &OpenMatters { full_reads_withheld: true, ..OpenMatters::default() });
+        let waiting = Waiting { since: alerts[1].since, last_at: alerts[1].since, count: 1 };
+        let matters = OpenMatters { full_reads_withheld: Some(waiting), ..OpenMatters::default() };
+        drop_settled(&mut alerts, &matters);
         assert_eq!(alerts.iter().map(|alert| alert.code).collect::<Vec<_>>(), [4908, 9106]);
         let run = |mail: &str, source| WithheldRun {
             id: 1,
@@ -194,7 +206,8 @@ mod tests {
         for (code, subjects, english, danish) in [
             (4908, &["1", "12"][..], "group 1, group 12", "gruppe 1, gruppe 12"),
             (4906, &["a@x.dk"], "a@x.dk", "a@x.dk"),
-            (9006, &["0", "3"], "(configuration), account 3", "(konfiguration), konto 3"),
+            // regression: in the remark of `status` it stood as "((configuration))"
+            (9006, &["0", "3"], "account of the configuration, account 3", "konfigurationens konto, konto 3"),
             (6906, &[], "", ""),
             (
                 4908,

@@ -248,16 +248,24 @@ pub(super) fn stream(picture: &Picture, group: &Group) -> Stream {
 /// The streams of groups with mailboxes that fail, with how each stands where that is known: those that have not been open
 /// for long, and while an alert about them stands those that are not known to be open.
 pub(super) fn failing_streams(work: &Work, alerts: &[Alert]) -> BTreeMap<i64, Option<StreamState>> {
-    let fails = |group: &&Group| {
-        let alarmed = alerts::of_group(alerts, group.id).next().is_some();
-        match &group.stream {
-            Some(state) if state.open => false,
-            Some(state) => alarmed || age_s(state.since, work.at) > LATE_S,
-            None => alarmed,
-        }
-    };
+    let fails = |group: &&Group| stream_fails(group.id, group.stream.as_ref(), alerts, work.at);
     let groups = work.groups.iter().filter(|group| group.members > 0);
     groups.filter(fails).map(|group| (group.id, group.stream.clone())).collect()
+}
+
+/// Does the stream of this group fail, which stands so at `at`?
+pub(crate) fn stream_fails(
+    group: i64,
+    stream: Option<&StreamState>,
+    alerts: &[Alert],
+    at: Timestamp,
+) -> bool {
+    let alarmed = || alerts::of_group(alerts, group).next().is_some();
+    match stream {
+        Some(state) if state.open => false,
+        Some(state) => alarmed() || age_s(state.since, at) > LATE_S,
+        None => alarmed(),
+    }
 }
 
 /// Something to be looked at, and the next step.

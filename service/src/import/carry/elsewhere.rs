@@ -35,7 +35,7 @@ impl Carrying {
             }
         }
         for one in &source.unread {
-            self.leave(whose, None, &one.name, one.reason);
+            self.leave(whose, None, &one.name, &one.reason);
         }
         for part in &source.elsewhere {
             self.warnings.insert(format!("{whose}: {part}"));

@@ -1,7 +1,36 @@
 //! Goal: that calls to Planner fail is told with when that began. Method: calls in the log, ended minutes ago.
 
-use crate::outbox::testing::sql;
+use calendar::MailAddress;
+
+use crate::operations::Scope;
+use crate::outbox::testing::{new_resource, resource, sql};
 use crate::testing::database;
+
+#[tokio::test]
+async fn who_is_still_to_be_compared_is_counted() {
+    let database = database().await;
+    let store = &database.store;
+    for mail in ["a@x.dk", "b@x.dk", "gone@x.dk"] {
+        resource(store, mail).await;
+    }
+    sql(
+        store,
+        "update planner_resource set deleted_date = now(), adopted_at = null where mail = 'gone@x.dk'",
+    )
+    .await;
+    let counted = async |scope: &Scope| store.to_be_compared(scope).await.unwrap();
+    assert_eq!(counted(&Scope::All).await, 0);
+    // never adopted; and due, now or after an outcome that is not known
+    new_resource(store, "new@x.dk").await;
+    assert_eq!(counted(&Scope::All).await, 1);
+    for due in ["now()", "now() + interval '1 hour'"] {
+        sql(store, &format!("update planner_resource set compare_due_at = {due} where mail = 'a@x.dk'"))
+            .await;
+        assert_eq!(counted(&Scope::All).await, 2, "{due}");
+    }
+    let one = |mail| Scope::One(MailAddress::parse(mail).unwrap());
+    assert_eq!((counted(&one("a@x.dk")).await, counted(&one("b@x.dk")).await), (1, 0));
+}
 
 #[tokio::test]
 async fn calls_fail_since_the_first_after_the_last_that_worked() {

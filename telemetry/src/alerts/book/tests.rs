@@ -186,21 +186,45 @@ fn a_state_stands_until_somebody_who_looked_later_says_otherwise() {
     assert_eq!(story.raise(1003, ""), Some(true));
     story.pass(48 * HOUR_S);
     assert_eq!(story.standing(), [1003], "time ends no state");
-    assert_eq!(
-        story.book.hold(1003, false, before, story.now),
-        None,
-        "who looked before knows nothing of it"
-    );
+    assert_eq!(story.book.hold(1003, None, before, story.now), None, "who looked before knows nothing of it");
     let now = story.now;
-    assert!(story.book.hold(1003, false, now, now).is_some());
+    assert!(story.book.hold(1003, None, now, now).is_some());
     // a state that was there before the process
+    let found = Some(Held { since: before, last_at: before, times: 3 });
     assert_eq!(
-        story.book.hold(1003, true, now, now),
-        Some(AlertChange::Began { code: 1003, occurrences: 0 })
+        story.book.hold(1003, found, now, now),
+        Some(AlertChange::Began { code: 1003, occurrences: 3 })
     );
-    assert_eq!(story.book.hold(1003, true, now, now), None);
-    assert!(story.book.hold(1003, false, now, now).is_some());
+    assert_eq!(story.book.hold(1003, found, now, now), None);
+    assert!(story.book.hold(1003, None, now, now).is_some());
     assert!(story.book.is_calm());
+}
+
+/// Regression: what had waited for an operator for hours began anew with each restart, no time and just now.
+#[test]
+fn a_state_stands_since_it_is_so_and_not_since_somebody_looked() {
+    let mut story = Story::new();
+    let (first, last) = (story.now, story.now + SignedDuration::from_secs(60));
+    story.pass(5 * HOUR_S);
+    let looked = story.now;
+    let found = Some(Held { since: first, last_at: last, times: 2 });
+    story.book.hold(1003, found, looked, looked);
+    let standing = |story: &Story| {
+        let alert = story.book.standing().remove(0);
+        (alert.since, alert.last_at, alert.occurrences)
+    };
+    assert_eq!(standing(&story), (first, last, 2));
+    // one more, as this process sees it, and then as it is found
+    story.pass(10);
+    story.raise(1003, "");
+    assert_eq!(standing(&story), (first, story.now, 3));
+    let found = Some(Held { since: first, last_at: story.now, times: 3 });
+    story.book.hold(1003, found, story.now, story.now);
+    assert_eq!(standing(&story), (first, story.now, 3));
+    // a clock that goes ahead of ours makes nothing come from the future
+    let ahead = story.now + SignedDuration::from_secs(9);
+    story.book.hold(1003, Some(Held { since: ahead, last_at: ahead, times: 1 }), story.now, story.now);
+    assert_eq!(standing(&story), (first, story.now, 3));
 }
 
 #[test]
@@ -210,7 +234,8 @@ fn what_calls_for_nobody_is_not_counted() {
         assert_eq!(story.raise(code, ""), None);
     }
     let now = story.now;
-    assert_eq!(story.book.hold(1004, true, now, now), None);
+    let held = Held { since: now, last_at: now, times: 1 };
+    assert_eq!(story.book.hold(1004, Some(held), now, now), None);
     assert!(story.book.is_calm());
     assert_eq!(story.book.codes().collect::<Vec<_>>(), [1000, 1001, 1002, 1003, 1005, 1006]);
 }

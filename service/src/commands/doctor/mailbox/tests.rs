@@ -137,6 +137,46 @@ fn each_reason_is_found_by_its_step() {
         });
     };
     only(unsent, "mailbox.sent", Warn, "diff a@x.dk");
+    // regression: what waits was not told beside what was refused
+    let mut all = well();
+    unsent(&mut all);
+    (all.facts.counts.unsent, all.facts.counts.refused, all.facts.counts.set_aside) = (3, 2, 1);
+    let step = sent(&all);
+    for (language, stopped, waits) in [
+        (Language::En, "2 refused by Planner, 1 set aside; 3 to be sent", "set-aside list"),
+        (Language::Da, "2 afvist af Planner, 1 lagt til side; 3 skal sendes", "set-aside list"),
+    ] {
+        let (evidence, next) = (step.evidence.words(language), step.next.as_ref().unwrap().words(language));
+        assert!(evidence.starts_with(stopped), "{evidence}");
+        assert!(next.contains(waits) && next.ends_with("kommuneklient diff a@x.dk"), "{next}");
+    }
+}
+
+/// Regression: of a mailbox whose calendar is missing, or not to be seen, it was said that whoever has left is to be
+/// deleted in Planner.
+#[test]
+fn a_calendar_that_is_not_found_is_a_matter_of_the_calendar_and_of_rights() {
+    let without = |f: &mut Found| {
+        f.facts.error_code = Some("ErrorFolderNotFound".to_owned());
+        f.facts.error_count = 3;
+    };
+    let mut found = well();
+    without(&mut found);
+    assert_eq!(exists(&found).verdict, Verdict::Ok);
+    let step = readable(&found);
+    assert_eq!(step.verdict, Verdict::Fail);
+    // as the list of mailboxes says it
+    for (language, begin, advice) in [
+        (Language::En, "it has no calendar, or none that may be read; ", "the right to read the calendar"),
+        (Language::Da, "den har ingen kalender, eller ingen, der må læses; ", "ret til at læse kalenderen"),
+    ] {
+        let (evidence, next) = (step.evidence.words(language), step.next.as_ref().unwrap().words(language));
+        assert!(evidence.starts_with(begin) && evidence.contains("ErrorFolderNotFound"), "{evidence}");
+        assert!(next.contains(advice) && !next.contains("Planner"), "{next}");
+    }
+    // who was never located may be there
+    (found.facts.endpoint, found.facts.located_at) = (None, None);
+    assert_eq!(exists(&found).verdict, Verdict::Open);
 }
 
 #[test]
@@ -254,6 +294,42 @@ fn the_stream_of_its_group_is_told() {
         Verdict::Warn,
         "by itself",
     );
+    // for so long that `status` and `mailbox list` call it failing
+    let long = |found: &mut Found| {
+        found.facts.stream = Some(stream(false, "away", Some("HTTP 503")));
+        found.facts.seen_at = at(620);
+    };
+    only(long, "mailbox.listened", Verdict::Fail, "kommuneklient doctor");
+    let mut found = well();
+    long(&mut found);
+    let said = listened(&found).evidence.words(Language::En);
+    assert!(said.starts_with("the stream of group 7 is not open since"), "{said}");
+}
+
+/// Regression: it was called listened to while `mailbox list` said that it cannot be.
+#[test]
+fn who_cannot_be_listened_to_by_itself_is_not_whatever_its_stream_does() {
+    let denied = |f: &mut Found| {
+        // as the store counts it
+        f.facts.subscribed = false;
+        f.facts.error_code = Some("ErrorAccessDenied".to_owned());
+        f.facts.retry_at = Some(at(90));
+        f.facts.stream = Some(StreamState {
+            open: true,
+            since: at(20),
+            happening: "opened".to_owned(),
+            code: None,
+            happened_at: at(20),
+        });
+    };
+    let keys: Vec<(&str, Verdict)> =
+        found(denied).into_iter().map(|(key, verdict, _)| (key, verdict)).collect();
+    assert!(keys.contains(&("mailbox.listened", Verdict::Fail)), "{keys:?}");
+    let mut found = well();
+    denied(&mut found);
+    let said = |language| listened(&found).evidence.words(language);
+    assert_eq!(said(Language::En), format!("it cannot be listened to, tried again {}", moment(at(90))));
+    assert!(said(Language::Da).starts_with("der kan ikke lyttes til den, prøves igen "));
 }
 
 /// A mailbox of which all was sent is not in step for long while Planner is away.

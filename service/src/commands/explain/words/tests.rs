@@ -250,6 +250,12 @@ fn an_event_of_the_log_is_told_with_its_meaning_in_the_language_of_whoever_asks(
     };
     assert_eq!(told(2951, Language::En), "event 2951 (error): a log line");
     assert_eq!(told(2951, Language::Da), "hændelse 2951 (fejl): en postkasse kan ikke nås: a log line");
+    // regression: a sentence of ours that says no more than the meaning stood behind it in English
+    let message = "notification failed".to_owned();
+    let event = Happening::Event { event_id: 2905, severity: "error".to_owned(), message };
+    assert_eq!(of(&event, Language::En), "event 2905 (error): notification failed");
+    let meaning = codes::by_id(2905).unwrap().meaning.da;
+    assert_eq!(of(&event, Language::Da), format!("hændelse 2905 (fejl): {meaning}"));
     // of a newer version
     assert_eq!(told(60_000, Language::Da), "hændelse 60000 (fejl): a log line");
 }
