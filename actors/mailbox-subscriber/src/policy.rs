@@ -206,6 +206,8 @@ pub struct Policy {
     catch_up_failures: u32,
     /// Is the resource row known to say that all is well?
     recorded_well: bool,
+    /// Does what is under way go on because somebody asked? Then its failing does not lengthen the pause that was there.
+    asked: bool,
 }
 
 impl Policy {
@@ -218,6 +220,7 @@ impl Policy {
             failures: 0,
             catch_up_failures: 0,
             recorded_well: false,
+            asked: false,
         }
     }
 
@@ -276,6 +279,7 @@ impl Policy {
         self.recorded_well = false;
         match (&self.phase, self.catch_up) {
             (Phase::Parked, _) => {
+                self.asked = true;
                 self.phase = Phase::Checking;
                 vec![Directive::Check]
             }
@@ -289,6 +293,7 @@ impl Policy {
     }
 
     fn go_live(&mut self, id: SubscriptionId, folder: FolderId, now: Instant) -> Vec<Directive> {
+        self.asked = false;
         self.subscription = Some(id.clone());
         self.phase = Phase::Live { folder: folder.clone(), since: now };
         let mut directives = vec![Directive::TellLive(id, folder)];
@@ -414,7 +419,9 @@ impl Policy {
         options: &SubscriberOptions,
     ) -> Vec<Directive> {
         self.phase = Phase::Parked;
-        self.failures = self.failures.saturating_add(1);
+        // one that may pass counts all the same: it is written down by its number
+        let counts = !std::mem::take(&mut self.asked) || failure.kind == FailureKind::Passing;
+        self.failures = self.failures.saturating_add(u32::from(counts)).max(1);
         let own = match failure.kind {
             FailureKind::Passing => false,
             FailureKind::Moved | FailureKind::Own => true,

@@ -31,6 +31,7 @@ const PARTS: &[Text] = &[
     t::N_WITHHELD,
     t::N_UNREADABLE,
     t::N_REFUSED,
+    t::STILL_NOT,
     t::COMPARED_NOTHING,
     t::COMPARED_LACKING,
     t::COMPARED_TIMES,
@@ -266,6 +267,7 @@ mod tests {
                 "no such mailbox is in use, so there is nothing to be done",
                 "ingen sådan postkasse er i brug, så der er intet at gøre",
             ),
+            ("it cannot be listened to: ErrorAccessDenied", "der kan ikke lyttes til den: ErrorAccessDenied"),
             ("nothing to put right", "intet at rette"),
             (
                 "1 lacking in Planner, 2 with other times in Planner, 3 in Planner only, \

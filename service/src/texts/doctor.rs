@@ -267,6 +267,13 @@ texts! {
         en "nothing, if the service has a proxy; run doctor with HTTPS_PROXY and NO_PROXY as in the environment of the service to try that"
         da "intet, hvis tjenesten har en proxy; kør doctor med HTTPS_PROXY og NO_PROXY som i tjenestens miljø for at prøve den"
     }
+    CALLS_WORK_OTHERWISE = "doctor.calls.work_otherwise" {
+        en "calls of the service work, on another way" da "tjenestens kald virker, ad en anden vej"
+    }
+    CALLS_WORK_OTHERWISE_NEXT = "doctor.calls.work_otherwise.next" {
+        en "nothing for the service; HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment in which doctor runs are not those of the service, or not right"
+        da "intet for tjenesten; HTTPS_PROXY, HTTP_PROXY og NO_PROXY i det miljø, som doctor kører i, er ikke tjenestens, eller er forkerte"
+    }
     CALLS_ALERT = "doctor.calls.alert" {
         en "alert {code} since {since} (events: {count}, the last {at}): {meaning}"
         da "alarm {code} siden {since} (hændelser: {count}, den seneste {at}): {meaning}"

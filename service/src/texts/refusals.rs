@@ -18,8 +18,8 @@ texts! {
         da "databasen har ingen tabeller til denne version; bring den ajour med `kommuneklient migrate` (tjenesten gør det kun selv ved start, hvis database.migrate er true)"
     }
     UNKNOWN_MAILBOX = "refusals.unknown_mailbox" {
-        en "Planner never listed {mail}; `kommuneklient resources list` shows whom it lists"
-        da "Planner har aldrig haft {mail} på listen; `kommuneklient resources list` viser, hvem der er på den"
+        en "Planner never listed {mail}; `kommuneklient resources list` shows whom it lists, `kommuneklient resources refresh --wait` asks for its list now"
+        da "Planner har aldrig haft {mail} på listen; `kommuneklient resources list` viser, hvem der er på den, `kommuneklient resources refresh --wait` henter listen nu"
     }
     BLOCKED = "refusals.blocked" {
         en "{mail} is blocked ({reason}), by {by} {at}; `kommuneklient mailbox unblock {mail}` ends that"

@@ -24,6 +24,10 @@ texts! {
     N_UNREADABLE = "stored.n.unreadable" { en "unreadable {n}" da "ulæselige {n}" }
     N_REFUSED = "stored.n.refused" { en "refused by the database {n}" da "afvist af databasen {n}" }
 
+    /// What came of a rediscovery; the code of Exchange follows.
+    STILL_NOT = "stored.rediscovered.not" {
+        en "it cannot be listened to" da "der kan ikke lyttes til den"
+    }
     /// What a comparison found.
     COMPARED_NOTHING = "stored.compared.nothing" { en "nothing to put right" da "intet at rette" }
     COMPARED_LACKING = "stored.compared.lacking" { en "{n} lacking in Planner" da "{n} mangler i Planner" }

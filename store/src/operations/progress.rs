@@ -103,13 +103,23 @@ impl Store {
             operation.kind,
             OperationKind::FullPull | OperationKind::Comparison | OperationKind::Adoption
         );
+        // of one mailbox it is told what came of it; of many its list tells that
+        let outcome = match tells_whether_in_vain(operation) {
+            true => format!(
+                "update operation set outcome = {IN_VAIN} from booked r where id = $1 and r.error_code is not null"
+            ),
+            false => "select from booked".to_owned(),
+        };
         let client = self.client(doing).await?;
         client
             .execute(
                 &format!(
-                    "delete from operation_mailbox m using planner_resource r \
-                     where m.operation_id = $1 and r.mail = m.mail and (r.deleted_date is null or $4) and {done} \
-                       and $2::timestamptz < clock_timestamp() - make_interval(secs => $3)"
+                    "with booked as ( \
+                         delete from operation_mailbox m using planner_resource r \
+                         where m.operation_id = $1 and r.mail = m.mail and (r.deleted_date is null or $4) and {done} \
+                           and $2::timestamptz < clock_timestamp() - make_interval(secs => $3) \
+                         returning r.error_code) \
+                     {outcome}"
                 ),
                 &[&operation.id, &operation.asked_at, &pause, &has_time],
             )
@@ -127,6 +137,14 @@ impl Store {
     ) -> Result<Progress, StoreError> {
         let doing = "look how far an operation is";
         let client = self.client(doing).await?;
+        // who waits for it sees it done before that is booked
+        let outcome = match tells_whether_in_vain(operation) {
+            true => format!(
+                "coalesce(o.outcome, (select {IN_VAIN} from operation_mailbox m join planner_resource r using (mail) \
+                             where m.operation_id = $1 and {done}))"
+            ),
+            false => "o.outcome".to_owned(),
+        };
         // who asks may hold a row of before an erasure
         let row = client
             .query_one(
@@ -134,7 +152,7 @@ impl Store {
                     "select coalesce((select meant from operation where id = $1), 0), \
                             (select count(*) from operation_mailbox where operation_id = $1), \
                             count(*), count(*) filter (where {done}), \
-                            (select outcome from operation where id = $1) \
+                            (select {outcome} from operation o where o.id = $1) \
                      from operation_mailbox m join planner_resource r using (mail) \
                      where m.operation_id = $1 and r.deleted_date is null \
                        and $2::timestamptz is not null"
@@ -352,6 +370,14 @@ const REDISCOVERED: &str = "case when r.endpoint is null then r.error_date >= $2
      else r.location_doubted_at is null \
           and not (r.error_code is not null and r.retry_at is null \
                    and exists (select from planner_resource_subscription own where own.mail = r.mail)) end";
+
+/// Is this a rediscovery of one mailbox, which says whether that helped? Of many `mailbox list --failing` tells it.
+fn tells_whether_in_vain(operation: &Operation) -> bool {
+    operation.kind == OperationKind::Rediscovery && operation.scope.mail().is_some()
+}
+
+/// SQL: what came of the rediscovery of the mailbox `r`, if it was in vain.
+const IN_VAIN: &str = "'it cannot be listened to: ' || r.error_code";
 
 /// SQL: is nothing of the mailbox `r` left that was decided before `$2`?
 const RESENT: &str =

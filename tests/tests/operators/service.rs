@@ -227,8 +227,10 @@ async fn a_mailbox_that_could_not_be_listened_to_is_tried_at_once_when_somebody_
         let line = format!("rediscover {whom} --wait --timeout 1m --json");
         let done = answer(run(&scene.configuration, &line).await);
         assert_eq!((&done["state"], &done["done"]), (&json!("done"), &json!(of)), "{done}");
+        done["outcome"].clone()
     };
-    rediscover(&anna, 1).await;
+    let outcome = rediscover(&anna, 1).await;
+    assert_eq!(outcome, json!("it cannot be listened to: ErrorAccessDenied"));
     assert!(scene.count(&tries).await > before, "it was tried, in vain");
     access("full").await;
     rediscover("--all", 2).await;

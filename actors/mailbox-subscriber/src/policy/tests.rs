@@ -149,6 +149,31 @@ fn a_mailbox_that_waits_is_tried_at_once_when_somebody_asks() {
     assert_eq!(policy.on(Input::CaughtUp(Ok(())), now, 0.0, &options()), [Directive::RecordSuccess]);
 }
 
+/// Regression: each time that somebody asked in vain doubled the pause until the next try by itself.
+#[test]
+fn who_asks_in_vain_does_not_lengthen_the_pause() {
+    let now = SystemClock.monotonic();
+    let pause = |directives: Vec<Directive>| {
+        directives.into_iter().find_map(|directive| match directive {
+            Directive::Timer(pause) => Some(pause),
+            _ => None,
+        })
+    };
+    let mut policy = Policy::new(None);
+    policy.on(Input::Begin, now, 0.0, &options());
+    let fail = |policy: &mut Policy| {
+        pause(policy.on(Input::Checked(Err(failure(FailureKind::Own))), now, 0.0, &options()))
+    };
+    let first = fail(&mut policy);
+    assert!(first.is_some());
+    for _ in 0..3 {
+        policy.on(Input::TryNow, now, 0.0, &options());
+        assert_eq!(fail(&mut policy), first);
+    }
+    policy.on(Input::Timer, now, 0.0, &options());
+    assert!(fail(&mut policy) > first, "a try by itself counts");
+}
+
 #[test]
 fn the_time_that_the_server_asked_for_is_the_least_pause() {
     let now = SystemClock.monotonic();

@@ -10,10 +10,16 @@ use crate::texts::{Text, doctor as t};
 /// The step of the way to a service, where calls to it are known to work (`Some(true)`), are not known to (`Some(false)`:
 /// what fails is judged apart), or nothing of them is known at all (`None`).
 pub(super) fn judged(title: Text, way: Way, works: Option<bool>) -> Step {
+    // the proxy was tried then, and the service may have another one, or none
+    let of_proxy = matches!(way, Way::ProxyClosed { .. });
     let step = reached(title, way);
     match (works, step.verdict) {
         // that somebody accepts connections is not yet that calls work
         (None, Verdict::Ok) => Step::open(step.title, ready::both(step.evidence, plain(t::CALLS_UNKNOWN))),
+        (Some(true), Verdict::Fail) if of_proxy => {
+            let evidence = ready::both(step.evidence, plain(t::CALLS_WORK_OTHERWISE));
+            Step::new(step.title, Verdict::Warn, evidence, plain(t::CALLS_WORK_OTHERWISE_NEXT))
+        }
         (Some(true), Verdict::Fail) => {
             let evidence = ready::both(step.evidence, plain(t::CALLS_WORK));
             Step::new(step.title, Verdict::Warn, evidence, plain(t::CALLS_WORK_NEXT))
@@ -89,6 +95,7 @@ mod tests {
         let told = |way: Way, works| judged(t::PLANNER, way, works).evidence.words(Language::En);
         assert!(told(open(), None).ends_with("accepts connections; whether calls work is not known"));
         assert!(told(closed(), Some(true)).starts_with("there:443: refused; directly not"));
+        assert!(told(proxy_closed(), Some(true)).ends_with("; calls of the service work, on another way"));
         let way = judged(t::PLANNER, proxy_closed(), Some(false));
         for language in [Language::En, Language::Da] {
             let (evidence, next) = (way.evidence.words(language), way.next.as_ref().unwrap().words(language));
