@@ -254,7 +254,8 @@ impl Listener {
             Some(_) => tracing::error!(
                 event_id = event.id,
                 mailboxes = uncovered,
-                "mailboxes are not covered: {reason}"
+                reason,
+                "mailboxes are not covered"
             ),
             None => tracing::info!("all mailboxes that were located are covered"),
         }

@@ -1,9 +1,6 @@
 //! Words that the stages store in English, for people in their language; those of a newer version as they are. Pure.
 
-mod sentences;
-
 use crate::texts::{Language, Text, alerts as a, causes as c, explain as e, stored as t};
-use sentences::SENTENCES;
 
 /// What may have become of a notification.
 const HANDLED: &[Text] = &[
@@ -100,7 +97,6 @@ const CAUSES: &[Text] = &[
     c::TLS_UNUSABLE,
     c::ACCOUNT_MISSING,
     c::ACCOUNTS_EXHAUSTED,
-    c::NOT_COVERED,
     c::NO_ACCOUNT,
     c::NO_MORE_GROUPS,
     c::NOT_SOLVED,
@@ -171,14 +167,6 @@ pub(super) fn kind(kind: &str) -> Option<Text> {
 /// How bad an event is.
 pub(super) fn severity(name: &str) -> Option<Text> {
     [a::SEVERITY_INFORMATION, a::SEVERITY_WARNING, a::SEVERITY_ERROR].into_iter().find(|text| text.en == name)
-}
-
-/// What an event of the log says beyond the meaning of its code: all of it, what follows the sentence that it was raised with,
-/// or nothing.
-pub(super) fn beyond(logged: &str) -> &str {
-    let rests = SENTENCES.iter().filter_map(|sentence| logged.strip_prefix(sentence));
-    let beyond = rests.filter_map(|rest| if rest.is_empty() { Some(rest) } else { rest.strip_prefix(": ") });
-    beyond.min_by_key(|rest| rest.len()).unwrap_or(logged)
 }
 
 /// Part after part; one that is not known stays as it is. Also for a cause: its words that come from elsewhere stay.
@@ -340,18 +328,5 @@ mod tests {
         use planner_batcher::receipt::{CONVERTED_TWICE, FAILS_ALONE, NOT_NOW_TOO_OFTEN, UNSENDABLE};
         let aside = [CONVERTED_TWICE, NOT_NOW_TOO_OFTEN, FAILS_ALONE, UNSENDABLE];
         assert_eq!(CAUSES.iter().take(aside.len()).map(|text| text.en).collect::<Vec<_>>(), aside);
-    }
-
-    #[test]
-    fn an_event_says_what_its_code_does_not() {
-        for (logged, beyond_it) in [
-            ("notification failed", ""),
-            ("a call to planner failed: CreateEvents: no connection", "CreateEvents: no connection"),
-            ("something else: HTTP 503", "something else: HTTP 503"),
-            ("notification failed twice", "notification failed twice"),
-            ("", ""),
-        ] {
-            assert_eq!(beyond(logged), beyond_it);
-        }
     }
 }

@@ -176,7 +176,6 @@ texts! {
         en "there are too few service accounts for all groups"
         da "der er for få servicekonti til alle grupper"
     }
-    NOT_COVERED = "cause.not_covered" { en "mailboxes are not covered" da "postkasser er ikke dækket" }
     NO_ACCOUNT = "cause.no_account" { en "there is no service account" da "der er ingen servicekonto" }
     NO_MORE_GROUPS = "cause.no_more_groups" {
         en "the service accounts carry no more groups"

@@ -89,9 +89,9 @@ impl Store {
             .map_err(StoreError::query(operation))
     }
 
-    /// What the last event of each of these codes said within the last day, with its error or its code and reason; in English,
-    /// as it was logged. A code without such an event is left out.
-    pub async fn last_words(&self, codes: &[u16]) -> Result<Vec<(u16, String)>, StoreError> {
+    /// Why the last event of each of these codes within the last day came about: its error, or its code and reason, in English as
+    /// they were logged. Not its message, which says what the code means. A code without such an event, or cause, is left out.
+    pub async fn last_causes(&self, codes: &[u16]) -> Result<Vec<(u16, String)>, StoreError> {
         let operation = "look what the last events of some codes said";
         if codes.is_empty() {
             return Ok(Vec::new());
@@ -100,13 +100,13 @@ impl Store {
         let client = self.client(operation).await?;
         let rows = client
             .query(
-                "select distinct on (event_id) event_id, \
-                        left(concat_ws(': ', nullif(message, ''), \
-                                       coalesce(fields->>'error', \
-                                                nullif(concat_ws(', ', fields->>'code', fields->>'reason'), ''))), $2) \
-                 from application_log \
-                 where at > clock_timestamp() - interval '1 day' and event_id = any ($1) \
-                 order by event_id, at desc, id desc",
+                "select event_id, left(cause, $2) from ( \
+                     select distinct on (event_id) event_id, \
+                            coalesce(fields->>'error', concat_ws(', ', fields->>'code', fields->>'reason')) as cause \
+                     from application_log \
+                     where at > clock_timestamp() - interval '1 day' and event_id = any ($1) \
+                     order by event_id, at desc, id desc) as last \
+                 where cause <> '' order by event_id",
                 &[&codes, &WORDS_MAX],
             )
             .await

@@ -105,7 +105,7 @@ async fn leases_groups_and_calls_are_told() {
 }
 
 #[tokio::test]
-async fn what_the_last_event_of_a_code_said_is_told() {
+async fn what_the_last_event_of_a_code_was_caused_by_is_told() {
     let database = database().await;
     let store = &database.store;
     sql(
@@ -119,10 +119,10 @@ async fn what_the_last_event_of_a_code_said_is_told() {
                     (now() - interval '2 days', 6901, 'error', 'PCS', 'too old', '{}', 'one')",
     )
     .await;
-    let told = store.last_words(&[9629, 4908, 5201, 6901]).await.unwrap();
+    let told = store.last_causes(&[9629, 4908, 5201, 6901]).await.unwrap();
     let told: Vec<(u16, &str)> = told.iter().map(|(code, words)| (*code, words.as_str())).collect();
-    assert_eq!(told, [(4908, "newer: HTTP 503"), (5201, "busy"), (9629, "a call failed: refused")]);
-    assert!(store.last_words(&[]).await.unwrap().is_empty());
+    assert_eq!(told, [(4908, "HTTP 503"), (9629, "refused")]);
+    assert!(store.last_causes(&[]).await.unwrap().is_empty());
 }
 
 /// Regression: the leases that dissolved groups had left behind came first and cut off those of the shards and duties,

@@ -3,13 +3,13 @@
 use calendar::{MailAddress, codes};
 use jiff::{SignedDuration, Timestamp};
 use store::alerts::Alert;
-use store::inspect::{Happening, HistoryQuery, MailboxFacts, Tombstone, Unsent};
+use store::inspect::{Happening, HistoryQuery, MailboxFacts, Unsent};
 use store::operations::Scope;
-use store::resource_list::lists::ListEntry;
 use url::Url;
 
 use super::super::diff::{Sending, hold_text};
 use super::super::show::{maybe, moment};
+use super::super::unused::{self, Unused};
 use super::super::{CommandError, Desk, reasons, stored};
 use super::calls::{self, Known};
 use super::host::{self, Proxies, Way};
@@ -58,8 +58,8 @@ pub(super) async fn steps(desk: &Desk, mail: &MailAddress, offline: bool) -> Res
     let way = host::reach(url, &Proxies::to_planner(url), offline).await;
     let planner_answers = desk.store.planner_answers().await?;
     let Some(facts) = desk.store.mailbox_facts(mail).await? else {
-        let tombstone = desk.store.tombstone(mail).await?;
-        let unlisted = never_listed(mail, tombstone, desk.store.blocked(mail).await?);
+        let why = unused::why(&desk.store, mail).await?.unwrap_or(Unused::NeverListed);
+        let unlisted = unlisted(mail, why);
         // without its answers nobody is listed
         let alerts = alerts::merged(desk.store.standing_alerts().await?);
         return Ok(vec![unlisted, planner(&alerts, &sending, way, planner_answers)]);
@@ -121,26 +121,30 @@ fn judge(found: &Found) -> Vec<Step> {
     steps
 }
 
-fn never_listed(mail: &MailAddress, tombstone: Option<Tombstone>, blocked: Option<ListEntry>) -> Step {
+/// Of one without a resource row.
+fn unlisted(mail: &MailAddress, why: Unused) -> Step {
     let mailbox = ("mailbox", mail.to_string());
-    if let (None, Some(blocked)) = (&tombstone, blocked) {
-        // the resource list passes over whoever is blocked
-        let values = [
-            ("by", blocked.added_by),
-            ("at", moment(blocked.added_at)),
-            ("why", blocked.reason.unwrap_or_default()),
-        ];
-        let evidence = said(t::USED_BLOCKED, values);
-        return Step::new(t::USED, Verdict::Fail, evidence, said(t::USED_BLOCKED_NEXT, [mailbox]));
-    }
-    match tombstone {
-        Some(tombstone) => Step::new(
+    match why {
+        Unused::Erased(tombstone) => Step::new(
             t::KNOWN,
             Verdict::Fail,
             said(t::KNOWN_ERASED, [("at", moment(tombstone.at)), ("by", tombstone.by)]),
             said(t::KNOWN_ERASED_NEXT, [mailbox]),
         ),
-        None => Step::new(t::KNOWN, Verdict::Fail, plain(t::KNOWN_NEVER), plain(t::KNOWN_NEXT)),
+        // the resource list passes over whoever is blocked
+        Unused::Blocked(blocked) => {
+            let values = [
+                ("by", blocked.added_by),
+                ("at", moment(blocked.added_at)),
+                ("why", blocked.reason.unwrap_or_default()),
+            ];
+            let evidence = said(t::USED_BLOCKED, values);
+            Step::new(t::USED, Verdict::Fail, evidence, said(t::USED_BLOCKED_NEXT, [mailbox]))
+        }
+        // one that was dropped has its row
+        Unused::Dropped { .. } | Unused::NeverListed => {
+            Step::new(t::KNOWN, Verdict::Fail, plain(t::KNOWN_NEVER), plain(t::KNOWN_NEXT))
+        }
     }
 }
 

@@ -67,16 +67,11 @@ fn because(text: Option<&String>, voice: Voice) -> String {
     with(text.map(|text| stored::parts(text, voice.0)).as_ref())
 }
 
-/// What an event of the log says: the log is English, so for others what the code means stands before it.
-fn event_text(event_id: i32, logged: &str, language: Language) -> String {
-    let known = u16::try_from(event_id).ok().and_then(codes::by_id);
-    match (language, known) {
-        (Language::En, _) | (_, None) => logged.to_owned(),
-        (_, Some(entry)) => {
-            let beyond = stored::beyond(logged);
-            let meaning = in_language(entry.meaning, language);
-            if beyond.is_empty() { meaning.to_owned() } else { format!("{meaning}: {beyond}") }
-        }
+/// What an event of the log says: its message is English and says what its code means, so for others that is said.
+fn event_text(event_id: i32, logged: &str, language: Language) -> &str {
+    match (language, u16::try_from(event_id).ok().and_then(codes::by_id)) {
+        (Language::En, _) | (_, None) => logged,
+        (_, Some(entry)) => in_language(entry.meaning, language),
     }
 }
 

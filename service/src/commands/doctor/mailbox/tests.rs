@@ -4,8 +4,9 @@
 use calendar::{OriginId, Slot};
 use jiff::Timestamp;
 use store::group_streams::StreamState;
-use store::inspect::{Hold, MailboxCounts, PlannerFailure};
+use store::inspect::{Hold, MailboxCounts, PlannerFailure, Tombstone};
 use store::outbox::Operation;
+use store::resource_list::lists::ListEntry;
 
 use super::super::guide;
 use super::*;
@@ -257,13 +258,13 @@ fn who_was_blocked_before_the_first_list_is_blocked_and_not_unknown() {
         added_at: at(0),
         in_use: None,
     };
-    let step = never_listed(&mail, None, Some(blocked.clone()));
+    let step = unlisted(&mail, Unused::Blocked(blocked));
     assert_eq!((step.title.key, step.verdict), ("mailbox.used", Verdict::Fail));
     assert!(step.evidence.words(Language::En).starts_with("blocked by kim "), "{step:?}");
     assert!(step.evidence.words(Language::En).ends_with(": has left"), "{step:?}");
-    assert_eq!(never_listed(&mail, None, None).evidence, plain(t::KNOWN_NEVER));
+    assert_eq!(unlisted(&mail, Unused::NeverListed).evidence, plain(t::KNOWN_NEVER));
     let tombstone = Tombstone { at: at(0), by: "bo".to_owned() };
-    let erased = never_listed(&mail, Some(tombstone), Some(blocked));
+    let erased = unlisted(&mail, Unused::Erased(tombstone));
     assert!(erased.evidence.words(Language::En).contains("erased"), "{erased:?}");
 }
 
