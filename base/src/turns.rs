@@ -13,6 +13,15 @@ pub struct Turns(Arc<Semaphore>);
 #[must_use = "a turn is over when it is dropped"]
 pub struct Turn<'a>(#[expect(dead_code, reason = "held, not read")] SemaphorePermit<'a>);
 
+impl Turn<'_> {
+    /// Ends the turn, and lets who has the next one go before the caller goes on with work of its own: a task that is woken waits
+    /// for the one that wakes it to pause, and is taken over by no other thread meanwhile.
+    pub async fn pass_on(self) {
+        drop(self);
+        tokio::task::yield_now().await;
+    }
+}
+
 impl Turns {
     /// `at_one_time` of them; at least one, or nobody would ever go.
     pub fn new(at_one_time: usize) -> Self {
@@ -56,6 +65,26 @@ mod tests {
         assert!(take_now(&turns).is_none());
         drop(first);
         assert!(take_now(&shared).is_some());
+    }
+
+    #[tokio::test]
+    async fn who_passes_a_turn_on_goes_after_the_next() {
+        let turns = Turns::new(1);
+        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let turn = turns.take().await;
+        let next = tokio::spawn({
+            let (turns, order) = (turns.clone(), Arc::clone(&order));
+            async move {
+                let _turn = turns.take().await;
+                order.lock().unwrap().push("next");
+            }
+        });
+        // it stands in line
+        tokio::task::yield_now().await;
+        turn.pass_on().await;
+        order.lock().unwrap().push("before");
+        next.await.unwrap();
+        assert_eq!(*order.lock().unwrap(), ["next", "before"]);
     }
 
     #[test]

@@ -178,8 +178,8 @@ impl Store {
                     "insert into notification (mail, bucket, event_type, received_at, first_read) \
                      select r.mail, r.bucket, $2, $3, r.last_full_sync is null from planner_resource r \
                      where {unread} \
-                       and not exists (select from notification n where n.mail = r.mail \
-                                       and n.event_type = $2 and n.set_aside_at is null) \
+                       and r.mail not in (select n.mail from notification n \
+                                          where n.event_type = $2 and n.set_aside_at is null) \
                      order by r.mail"
                 ),
                 &[&read_since, &NotificationKind::FullRead.as_str(), &now],

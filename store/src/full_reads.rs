@@ -194,17 +194,19 @@ impl Store {
             .query("select name, value from store_state where name = any ($1)", &[&names])
             .await
             .map_err(StoreError::query(operation))?;
-        let mut changed = Vec::new();
-        for bucket in buckets {
-            let name = settings_of(*bucket);
+        let (mut changed, mut record) = (Vec::new(), Vec::new());
+        for (bucket, name) in buckets.iter().zip(names) {
             let stored =
                 rows.iter().find(|row| row.get::<_, &str>(0) == name).map(|row| row.get::<_, &str>(1));
-            if stored != Some(fingerprint) {
-                state::put(&tx, &name, fingerprint).await?;
-            }
             if stored.is_some_and(|stored| stored != fingerprint) {
                 changed.push(*bucket);
             }
+            if stored != Some(fingerprint) {
+                record.push(name);
+            }
+        }
+        if !record.is_empty() {
+            state::put_all(&tx, &record, fingerprint).await?;
         }
         let mailboxes = ask(&tx, if all { buckets } else { &changed }, now).await?;
         self.commit(tx, News::of(Channel::FullRead).when(mailboxes > 0), operation).await?;
@@ -304,15 +306,16 @@ async fn ask(tx: &Transaction<'_>, buckets: &[i16], now: Timestamp) -> Result<u6
         .map_err(StoreError::query("ask for full reads"))
 }
 
-/// A full read of each resource in use that `chosen` says, for which none waits: that which has waited longest first.
+/// A full read of each resource in use that `chosen` says, for which none waits: that which has waited longest first. Which
+/// wait is looked up once: `not exists` became a look through all that wait for each mailbox while PostgreSQL still took the
+/// table for a short one, so a start cost its mailboxes squared.
 fn ask_sql(chosen: &str) -> String {
     format!(
         "insert into notification (mail, bucket, event_type, received_at, first_read) \
          select r.mail, r.bucket, $2, $3, r.last_full_sync is null from planner_resource r \
          where {chosen} and r.deleted_date is null \
-           and not exists (select from notification n \
-                           where n.mail = r.mail and n.event_type = 'FullRead' and n.set_aside_at is null \
-                             and n.claim is null) \
+           and r.mail not in (select n.mail from notification n \
+                              where n.event_type = 'FullRead' and n.set_aside_at is null and n.claim is null) \
          order by r.full_read_began_at nulls first, r.mail"
     )
 }

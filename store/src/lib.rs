@@ -30,6 +30,7 @@ pub mod group_streams;
 pub mod housekeeping;
 pub mod inspect;
 pub mod instances;
+mod instant;
 pub mod lease;
 pub mod migrations;
 pub mod notification_queue;

@@ -1,15 +1,18 @@
 //! Where mailboxes live that are about to be read in full, and whether anything is known of them: asked of the database for
-//! all that begin at the same time. Who comes while a question is out goes with the next one; nobody waits for others.
+//! all that begin at the same time. Who comes while a question is out goes with the next one, and while enough are looked up
+//! that are not being read yet nothing is asked: who waits would have to wait for those anyway, and the fewer questions the
+//! cheaper.
 //!
 //! Failure: when it does not work for several, each asks for itself and learns its own fate.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use calendar::MailAddress;
 use store::full_reads::Beginning;
 use store::{Store, StoreError};
 use tokio::sync::oneshot::error::TryRecvError;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 #[cfg(test)]
 mod tests;
@@ -23,24 +26,59 @@ pub(crate) struct Beginnings {
     waiting: Mutex<Vec<Waiting>>,
     /// Who has it asks.
     turn: Semaphore,
+    line: Arc<Line>,
+    /// With fewer that stand in line it is asked for more.
+    few: usize,
+}
+
+/// Mailboxes that are looked up and not being read yet.
+#[derive(Debug, Default)]
+struct Line {
+    length: AtomicUsize,
+    /// It became shorter, or somebody waits to be looked up.
+    news: Notify,
+}
+
+/// A mailbox that is looked up and not being read yet; dropped when its reading begins, or is given up.
+#[derive(Debug)]
+pub(crate) struct InLine(Arc<Line>);
+
+impl InLine {
+    fn new(line: &Arc<Line>) -> Self {
+        line.length.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(line))
+    }
+}
+
+impl Drop for InLine {
+    fn drop(&mut self) {
+        self.0.length.fetch_sub(1, Ordering::Relaxed);
+        self.0.news.notify_one();
+    }
 }
 
 #[derive(Debug)]
 struct Waiting {
     mail: MailAddress,
     /// Told the answer; dropped when it is to be asked for alone.
-    answer: oneshot::Sender<Beginning>,
+    answer: oneshot::Sender<(Beginning, InLine)>,
 }
 
 impl Beginnings {
-    pub(crate) fn new() -> Self {
-        Self { waiting: Mutex::default(), turn: Semaphore::new(1) }
+    /// With fewer than `few` that are looked up and not being read yet it is asked for more.
+    pub(crate) fn new(few: usize) -> Self {
+        Self { waiting: Mutex::default(), turn: Semaphore::new(1), line: Arc::default(), few }
     }
 
-    /// Where the mailbox lives, and what is known of it.
-    pub(crate) async fn of(&self, store: &Store, mail: &MailAddress) -> Result<Beginning, StoreError> {
+    /// Where the mailbox lives, and what is known of it; and its place in line, to be dropped when its reading begins.
+    pub(crate) async fn of(
+        &self,
+        store: &Store,
+        mail: &MailAddress,
+    ) -> Result<(Beginning, InLine), StoreError> {
         let (answer, mut answered) = oneshot::channel();
         self.lock().push(Waiting { mail: mail.clone(), answer });
+        self.line.news.notify_one();
         let turn = self.turn.acquire().await.expect("nobody closes the semaphore");
         loop {
             match answered.try_recv() {
@@ -48,36 +86,50 @@ impl Beginnings {
                 Err(TryRecvError::Closed) => break,
                 // It still waits: who takes it out answers or drops it before the turn is another's.
                 Err(TryRecvError::Empty) => {
+                    self.until_few_are_in_line().await;
                     let group = take(&mut self.lock());
-                    ask(store, group).await;
+                    self.ask(store, group).await;
                 }
             }
         }
         drop(turn);
         let mut alone = store.begin_full_reads(&[mail]).await?;
-        Ok(alone.pop().expect("an answer for each mailbox"))
+        let beginning = alone.pop().expect("an answer for each mailbox");
+        Ok((beginning, InLine::new(&self.line)))
+    }
+
+    /// Waits until those who read have nearly run out of mailboxes, or a whole question's worth waits.
+    async fn until_few_are_in_line(&self) {
+        loop {
+            let news = self.line.news.notified();
+            let length = self.line.length.load(Ordering::Relaxed);
+            if length < self.few || self.lock().len() >= MAILBOXES_MAX {
+                return;
+            }
+            news.await;
+        }
+    }
+
+    /// Asks for a group and tells its members; drops them when each is to ask for itself.
+    async fn ask(&self, store: &Store, group: Vec<Waiting>) {
+        let mails: Vec<&MailAddress> = group.iter().map(|one| &one.mail).collect();
+        match store.begin_full_reads(&mails).await {
+            Ok(beginnings) => {
+                for (one, beginning) in group.into_iter().zip(beginnings) {
+                    // Who was given up meanwhile needs no answer, and stands in no line.
+                    let _ = one.answer.send((beginning, InLine::new(&self.line)));
+                }
+            }
+            Err(error) => tracing::debug!(
+                mailboxes = group.len(),
+                error = %telemetry::chain(&error),
+                "mailboxes could not be looked up together, each is by itself"
+            ),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Asks for a group and tells its members; drops them when each is to ask for itself.
-async fn ask(store: &Store, group: Vec<Waiting>) {
-    let mails: Vec<&MailAddress> = group.iter().map(|one| &one.mail).collect();
-    match store.begin_full_reads(&mails).await {
-        Ok(beginnings) => {
-            for (one, beginning) in group.into_iter().zip(beginnings) {
-                // Who was given up meanwhile needs no answer.
-                let _ = one.answer.send(beginning);
-            }
-        }
-        Err(error) => tracing::debug!(
-            mailboxes = group.len(),
-            error = %telemetry::chain(&error),
-            "mailboxes could not be looked up together, each is by itself"
-        ),
     }
 }
 

@@ -27,6 +27,7 @@ use store::notification_queue::{Claimed, Finished};
 use store::withheld::WithheldKey;
 use tracing::Instrument;
 
+use crate::beginnings::InLine;
 use crate::error::QualifierError;
 use crate::guarded::{self, Case};
 use crate::plan::{self, Readings, Tally};
@@ -40,7 +41,9 @@ use crate::work::{
 pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, QualifierError> {
     let mut report = Report::default();
     let notifications = &batch.notifications;
-    let Beginning { target, is_new } = office.beginnings.of(&office.services.store, &batch.mail).await?;
+    let (Beginning { target, is_new }, in_line) =
+        office.beginnings.of(&office.services.store, &batch.mail).await?;
+    let mut in_line = Some(in_line);
     let Some((mailbox, looked_up_at)) =
         office.mailbox(target, &batch.mail, notifications.iter(), &mut report).await?
     else {
@@ -60,7 +63,8 @@ pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, Qualif
     for attempt in 0..CONFLICTS_MAX {
         // After a conflict something is known, whatever was found before.
         let begun = Begun { looked_up_at, is_new: is_new && attempt == 0 };
-        let done = once(office, &reader, begun, notifications).instrument(span.clone()).await?;
+        let done =
+            once(office, &reader, begun, in_line.take(), notifications).instrument(span.clone()).await?;
         if let Some(done) = done {
             report.add(done);
             return Ok(report);
@@ -96,10 +100,11 @@ async fn once(
     office: &Office,
     reader: &Reader<'_>,
     begun: Begun,
+    in_line: Option<InLine>,
     notifications: &[Claimed],
 ) -> Result<Option<Report>, QualifierError> {
     let mailbox = reader.mailbox;
-    let facts = match gather(office, reader, begun.is_new).await? {
+    let facts = match gather(office, reader, begun.is_new, in_line).await? {
         Ok(facts) => facts,
         Err(error) => {
             tracing::Span::current().record("outcome", "failed");
@@ -122,7 +127,9 @@ async fn once(
     let news = plan::series_news(&facts.readings, &facts.found, &facts.series);
     let turn = if news.unknown.is_empty() { None } else { Some(office.turn_to_read().await) };
     office.learn_series(reader, news, &mut effect).await?;
-    drop(turn);
+    if let Some(turn) = turn {
+        turn.pass_on().await;
+    }
     let text = told(&facts, &effect.guarded, Tally::of(decisions.iter()));
     let outcome = if effect.full_read_whole { "full read" } else { "full read in part" };
     let finished = |one: &Claimed| Finished { id: one.id, outcome, text: Some(text.clone()) };
@@ -204,10 +211,11 @@ async fn gather(
     office: &Office,
     reader: &Reader<'_>,
     is_new: bool,
+    in_line: Option<InLine>,
 ) -> Result<Result<Facts, SourceError>, QualifierError> {
     let policy = &office.options.policy;
     let mail = &reader.mailbox.address;
-    let (window, began, reading) = office.read_window(reader).await;
+    let (window, began, reading) = office.read_window(reader, in_line).await;
     let mut reading = match reading.map_err(QualifierError::Source)? {
         Ok(reading) => reading,
         Err(error) => {
@@ -232,7 +240,9 @@ async fn gather(
     let more: Vec<ItemId> = also_to_read(office.now(), policy, &stored.known, &found).into_iter().collect();
     let turn = if more.is_empty() { None } else { Some(office.turn_to_read().await) };
     reader.items(&more, &mut readings).await.map_err(QualifierError::Source)?;
-    drop(turn);
+    if let Some(turn) = turn {
+        turn.pass_on().await;
+    }
     found.extend(readings.values().filter_map(|reading| match reading {
         Reading::There(item) => Some(item.clone()),
         _ => None,

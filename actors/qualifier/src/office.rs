@@ -26,6 +26,10 @@ use crate::together::{MAILBOXES_MAX, Together, WRITERS};
 /// that are being stored, and the one that gathers after them.
 pub(crate) const STORED_MEANWHILE: usize = (WRITERS + 1) * MAILBOXES_MAX;
 
+/// Mailboxes that are looked up before their reading begins, besides those for whose windows there is a turn: as many as are read
+/// while a question is out.
+const LOOKED_UP_AHEAD: usize = 8;
+
 /// What the shards of a process share.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
@@ -50,7 +54,7 @@ impl Shared {
             full_reads: Arc::new(Semaphore::new(options.simultaneous_full_reads + STORED_MEANWHILE)),
             windows: Turns::new(2 * options.simultaneous_full_reads + 1),
             full_read_calls: Turns::new(options.simultaneous_full_reads),
-            beginnings: Arc::new(Beginnings::new()),
+            beginnings: Arc::new(Beginnings::new(2 * options.simultaneous_full_reads + LOOKED_UP_AHEAD)),
             together: Arc::new(Together::new()),
             started: Arc::default(),
         }

@@ -21,7 +21,7 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 mod tests;
 
 /// Most mailboxes in one transaction.
-pub(crate) const MAILBOXES_MAX: usize = 16;
+pub(crate) const MAILBOXES_MAX: usize = 32;
 /// So many need not wait for more.
 const ENOUGH: usize = MAILBOXES_MAX;
 /// Longest wait for others.

@@ -14,7 +14,7 @@ use store::full_reads::Target;
 use store::lease::Fence;
 use store::notification_queue::{Claimed, Failed, Finished};
 
-use crate::beginnings::Beginnings;
+use crate::beginnings::{Beginnings, InLine};
 use crate::config::{QualifierOptions, Services};
 use crate::error::QualifierError;
 use crate::office::Shared;
@@ -88,12 +88,14 @@ impl Office {
         self.full_read_calls.take().await
     }
 
-    /// Reads the window of a full read that begins now; says when that was.
+    /// Reads the window of a full read that begins now; says when that was. Its mailbox stands `in_line` no longer then.
     pub(crate) async fn read_window(
         &self,
         reader: &Reader<'_>,
+        in_line: Option<InLine>,
     ) -> (Window, Timestamp, Result<Result<WindowReading, SourceError>, SourceError>) {
         let _window = self.windows.take().await;
+        drop(in_line);
         let began = self.now();
         let window = self.options.policy.window(began);
         (window, began, reader.window_by_turns(window.slot(), &self.full_read_calls).await)

@@ -20,6 +20,7 @@ use calendar::{MailAddress, SourceError};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, ClientBuilder};
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use crate::classify::own;
 use crate::config::Authentication;
@@ -94,11 +95,11 @@ impl Line {
         &self,
         operation: &'static str,
         lane: Lane,
-        endpoint: &str,
+        url: &Url,
         headers: HeaderMap,
         body: String,
     ) -> Result<Sent, SourceError> {
-        self.wire.send(self.account.id, operation, lane, endpoint, headers, body).await
+        self.wire.send(self.account.id, operation, lane, url, headers, body).await
     }
 }
 

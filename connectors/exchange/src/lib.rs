@@ -25,7 +25,8 @@
 pub mod accounts;
 pub mod classify;
 pub mod config;
-pub mod error;
+pub mod endpoints;
+mod error;
 pub mod refusals;
 pub mod throttle;
 

@@ -43,6 +43,9 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     (seconds > 0).then(|| Duration::from_secs(seconds.min(3_600)))
 }
 
+/// Most room that is made for an answer before it comes.
+const ROOM_MAX: usize = 256 * 1024;
+
 /// Reads a body, at most `limit` bytes.
 pub(crate) async fn read(
     operation: &'static str,
@@ -60,7 +63,9 @@ pub(crate) async fn read(
     if response.content_length().is_some_and(|length| length > limit as u64) {
         return Err(oversized());
     }
-    let mut bytes = Vec::new();
+    // in one piece, where its length is told and no more than a usual one
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    let mut bytes = Vec::with_capacity(announced.unwrap_or_default().min(ROOM_MAX));
     while let Some(piece) = response.chunk().await.map_err(|error| broken(operation, &error))? {
         if bytes.len() + piece.len() > limit {
             return Err(oversized());

@@ -22,8 +22,7 @@ pub(crate) const ITEM_BATCH: usize = 100;
 pub(crate) const STREAM_IDS: usize = 200;
 
 /// What is asked of an appointment.
-const APPOINTMENT_FIELDS: [&str; 10] = [
-    field::PARENT_FOLDER_ID,
+const APPOINTMENT_FIELDS: [&str; 9] = [
     field::UID,
     field::RECURRENCE_ID,
     field::START,
@@ -99,7 +98,8 @@ pub(crate) fn changes(folder: FolderRef, state: Option<&calendar::ids::SyncState
 
 pub(crate) fn items(ids: &[&ItemId]) -> Request {
     Request::GetItem(GetItem {
-        shape: ItemShape::with_fields(APPOINTMENT_FIELDS),
+        // an item may stand in another folder than the calendar by now; what a view of the calendar shows stands in it
+        shape: ItemShape::with_fields(APPOINTMENT_FIELDS.into_iter().chain([field::PARENT_FOLDER_ID])),
         item_ids: ids.iter().map(|id| ItemRef::id(id.as_str())).collect(),
     })
 }

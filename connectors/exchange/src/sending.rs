@@ -65,7 +65,7 @@ impl Clients {
         &self,
         operation: &'static str,
         lane: Lane,
-        endpoint: &str,
+        url: &Url,
         headers: HeaderMap,
         body: String,
     ) -> Result<Sent, SourceError> {
@@ -73,7 +73,7 @@ impl Clients {
             Lane::Calls => &self.calls,
             Lane::Streams => &self.streams,
         };
-        let sending = client.post(endpoint).headers(headers).body(body).send();
+        let sending = client.post(url.clone()).headers(headers).body(body).send();
         let response = sending.await.map_err(|error| broken(operation, &error))?;
         Ok(Sent { response, lease: None })
     }
@@ -86,30 +86,29 @@ impl Wire {
         account: AccountId,
         operation: &'static str,
         lane: Lane,
-        endpoint: &str,
+        url: &Url,
         mut headers: HeaderMap,
         body: String,
     ) -> Result<Sent, SourceError> {
         match self {
             Self::Basic { clients, authorization } => {
                 headers.insert(AUTHORIZATION, authorization.clone());
-                clients.post(operation, lane, endpoint, headers, body).await
+                clients.post(operation, lane, url, headers, body).await
             }
             Self::Bearer { clients, tokens } => {
                 let token = tokens.current(operation).await?;
                 headers.insert(AUTHORIZATION, token.clone());
-                let sent = clients.post(operation, lane, endpoint, headers.clone(), body.clone()).await?;
+                let sent = clients.post(operation, lane, url, headers.clone(), body.clone()).await?;
                 if sent.response.status() != StatusCode::UNAUTHORIZED {
                     return Ok(sent);
                 }
                 // it may have been withdrawn before its time: once more with a new one
                 tokens.reject(&token);
                 headers.insert(AUTHORIZATION, tokens.current(operation).await?);
-                clients.post(operation, lane, endpoint, headers, body).await
+                clients.post(operation, lane, url, headers, body).await
             }
             Self::Ntlm(connections) => {
-                let url = Url::parse(endpoint).map_err(|_| failed(operation, account, &Failure::Address))?;
-                let sent = connections.send(&url, &headers, &body).await;
+                let sent = connections.send(url, &headers, &body).await;
                 let (response, lease) = sent.map_err(|failure| failed(operation, account, &failure))?;
                 Ok(Sent { response, lease: Some(lease) })
             }

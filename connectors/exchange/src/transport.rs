@@ -20,6 +20,7 @@ use url::Url;
 
 use crate::accounts::{Account, Line, Maker, Pool};
 use crate::classify::{self, own};
+use crate::endpoints::{Endpoints, service_of};
 use crate::reply::{chain, check_status, read, redirect_target};
 use crate::sending::{Lane, Sent};
 use crate::throttle::{BackOff, Common, Refusal, StillClosed, Throttle};
@@ -78,6 +79,7 @@ pub(crate) struct Transport {
     pool: RwLock<Pool>,
     maker: Maker,
     common: Common,
+    endpoints: Endpoints,
     pub(crate) options: ExchangeOptions,
 }
 
@@ -101,7 +103,7 @@ impl Transport {
         // also without accounts yet: what can never work is told at the start
         maker.tls()?;
         let pool = Pool::default().with(options.account.as_slice(), &maker)?;
-        Ok(Self { pool: RwLock::new(pool), maker, common, options })
+        Ok(Self { pool: RwLock::new(pool), maker, common, endpoints: Endpoints::default(), options })
     }
 
     /// From now on there are these accounts and no others.
@@ -159,16 +161,18 @@ impl Transport {
         let span = span_of(operation, route.mailbox);
         async {
             let line = self.line(operation, &route)?;
-            let service = service_of(route.endpoint);
-            let turn = Turns::take_of(route.turns).await;
-            let pass =
-                line.throttle.pass(&service).await.map_err(|closed| still_closed(operation, closed))?;
-            let sent = line.throttle.now();
+            let endpoint = self.endpoints.of(route.endpoint);
+            let service = &*endpoint.service;
+            // all that can be made before the turn is: others wait for it
             let body = self.encode(&route, request)?;
             let headers = headers(&route, telemetry::trace::current());
-            let outcome = self.exchange(&line, operation, route.endpoint, headers, body, turn).await;
+            let turn = Turns::take_of(route.turns).await;
+            let pass = line.throttle.pass(service).await.map_err(|closed| still_closed(operation, closed))?;
+            let sent = line.throttle.now();
+            let url = endpoint.url(operation)?;
+            let outcome = self.exchange(&line, operation, url, headers, body, turn).await;
             let told = outcome.as_ref().map(|answer| answer_problem(&answer.response));
-            learn(&line.throttle, &service, sent, told);
+            learn(&line.throttle, service, sent, told);
             drop(pass);
             outcome
         }
@@ -189,14 +193,14 @@ impl Transport {
         url: &Url,
         body: String,
     ) -> Result<Posted, SourceError> {
-        let service = service_of(url.as_str());
+        let service = service_of(url).unwrap_or_else(|| url.to_string());
         let line = self.pool().any(operation, &service)?;
         let pass = line.throttle.pass(&service).await.map_err(|closed| still_closed(operation, closed))?;
         let sent = line.throttle.now();
         let posting = async {
             let mut headers = HeaderMap::new();
             add_common(&mut headers, telemetry::trace::current());
-            let mut sent = line.send(operation, Lane::Calls, url.as_str(), headers, body).await?;
+            let mut sent = line.send(operation, Lane::Calls, url, headers, body).await?;
             if let Some(target) = redirect_target(&sent.response) {
                 return Ok(Posted::Redirect(target));
             }
@@ -226,14 +230,15 @@ impl Transport {
         let span = span_of(operation, route.mailbox);
         async {
             let line = self.line(operation, &route)?;
-            let service = service_of(route.endpoint);
-            let pass = line.throttle.pass_stream(&service).await;
+            let endpoint = self.endpoints.of(route.endpoint);
+            let service = &*endpoint.service;
+            let pass = line.throttle.pass_stream(service).await;
             let pass = pass.map_err(|closed| still_closed(operation, closed))?;
             let sent = line.throttle.now();
             let body = self.encode(&route, request)?;
             let headers = headers(&route, telemetry::trace::current());
-            let outcome = self.open(&line, operation, route.endpoint, headers, body).await;
-            learn(&line.throttle, &service, sent, outcome.as_ref().map(|_| None));
+            let outcome = self.open(&line, operation, endpoint.url(operation)?, headers, body).await;
+            learn(&line.throttle, service, sent, outcome.as_ref().map(|_| None));
             drop(pass);
             outcome
         }
@@ -246,11 +251,11 @@ impl Transport {
         &self,
         line: &Line,
         operation: &'static str,
-        endpoint: &str,
+        url: &Url,
         headers: HeaderMap,
         body: String,
     ) -> Result<Sent, SourceError> {
-        let sending = line.send(operation, Lane::Streams, endpoint, headers, body);
+        let sending = line.send(operation, Lane::Streams, url, headers, body);
         let mut sent = self.in_time(operation, sending).await?;
         check_status(operation, &sent.response)?;
         if sent.response.status().is_success() {
@@ -285,13 +290,13 @@ impl Transport {
         &self,
         line: &Line,
         operation: &'static str,
-        endpoint: &str,
+        url: &Url,
         headers: HeaderMap,
         body: String,
         turn: Option<Turn<'_>>,
     ) -> Result<Answer, SourceError> {
         let calling = async {
-            let mut sent = line.send(operation, Lane::Calls, endpoint, headers, body).await?;
+            let mut sent = line.send(operation, Lane::Calls, url, headers, body).await?;
             let status = sent.response.status();
             check_status(operation, &sent.response)?;
             let cookie = affinity_cookie(sent.response.headers());
@@ -301,7 +306,9 @@ impl Transport {
         };
         let (status, cookie, bytes) = self.in_time(operation, calling).await?;
         // the next may ask while this answer is decoded
-        drop(turn);
+        if let Some(turn) = turn {
+            turn.pass_on().await;
+        }
         let response = decode(operation, &bytes, self.limits(), status)?;
         if response.name() != operation {
             return Err(own(
@@ -368,14 +375,6 @@ fn learn(
         throttle.busy(sent, error.after);
     } else if !error.is_outage() {
         throttle.worked(service, sent);
-    }
-}
-
-/// Which service an address belongs to: scheme, host and port. What is no address is a service of its own.
-fn service_of(endpoint: &str) -> String {
-    match Url::parse(endpoint) {
-        Ok(url) if url.origin().is_tuple() => url.origin().ascii_serialization(),
-        _ => endpoint.chars().take(200).collect(),
     }
 }
 

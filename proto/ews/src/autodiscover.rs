@@ -151,7 +151,7 @@ pub fn decode_request(message: &[u8], limits: Limits) -> Result<GetUserSettings,
 }
 
 /// Mailboxes and settings.
-fn read_request(reader: &mut Reader<'_>, element: &Element) -> Result<(Vec<String>, Vec<String>), Error> {
+fn read_request(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<(Vec<String>, Vec<String>), Error> {
     let (mut mailboxes, mut settings) = (Vec::new(), Vec::new());
     reader.children(element, |reader, request| {
         if !request.is(AUTODISCOVER_NS, "Request") {
@@ -174,7 +174,7 @@ fn read_request(reader: &mut Reader<'_>, element: &Element) -> Result<(Vec<Strin
     Ok((mailboxes, settings))
 }
 
-fn read_user(reader: &mut Reader<'_>, user: &Element) -> Result<Option<String>, Error> {
+fn read_user(reader: &mut Reader<'_>, user: &Element<'_>) -> Result<Option<String>, Error> {
     let mut mailbox = None;
     reader.children(user, |reader, child| {
         if child.is(AUTODISCOVER_NS, "Mailbox") {
@@ -246,7 +246,7 @@ pub fn decode_response(
 }
 
 impl GetUserSettingsResponse {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let (mut error_code, mut error_message, mut users) = (None, String::new(), Vec::new());
         reader.children(element, |reader, response| {
             if !response.is(AUTODISCOVER_NS, "Response") {
@@ -286,7 +286,7 @@ impl GetUserSettingsResponse {
 }
 
 impl UserSettings {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let mut user = Self::default();
         let (mut code, mut target) = (None, String::new());
         reader.children(element, |reader, child| {
@@ -341,7 +341,7 @@ impl UserSettings {
 }
 
 /// Name and value of a setting; `None` for those that are no text.
-fn read_setting(reader: &mut Reader<'_>, element: &Element) -> Result<Option<(String, String)>, Error> {
+fn read_setting(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Option<(String, String)>, Error> {
     let (mut name, mut value) = (None, None);
     reader.children(element, |reader, child| {
         match child.name() {
@@ -355,7 +355,7 @@ fn read_setting(reader: &mut Reader<'_>, element: &Element) -> Result<Option<(St
 }
 
 impl SettingError {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Option<Self>, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Option<Self>, Error> {
         if !element.is(AUTODISCOVER_NS, "UserSettingError") {
             return Ok(None);
         }

@@ -195,7 +195,7 @@ impl Impersonation {
         }
     }
 
-    fn read(reader: &mut Reader<'_>, block: &Element) -> Result<Option<Self>, Error> {
+    fn read(reader: &mut Reader<'_>, block: &Element<'_>) -> Result<Option<Self>, Error> {
         let mut found = None;
         reader.children(block, |reader, sid| {
             if !sid.is(TYPES_NS, "ConnectingSID") {
@@ -218,7 +218,7 @@ impl Impersonation {
 }
 
 /// The zone's identifier in a `TimeZoneContext`.
-fn read_zone(reader: &mut Reader<'_>, block: &Element) -> Result<Option<String>, Error> {
+fn read_zone(reader: &mut Reader<'_>, block: &Element<'_>) -> Result<Option<String>, Error> {
     let mut zone = None;
     reader.children(block, |_, child| {
         if child.is(TYPES_NS, "TimeZoneDefinition") {
@@ -230,7 +230,7 @@ fn read_zone(reader: &mut Reader<'_>, block: &Element) -> Result<Option<String>,
 }
 
 impl ServerVersion {
-    fn read(block: &Element) -> Result<Self, Error> {
+    fn read(block: &Element<'_>) -> Result<Self, Error> {
         let number = |name: &str| block.parse_attribute::<u32>(name).map(Option::unwrap_or_default);
         Ok(Self {
             major: number("MajorVersion")?,

@@ -155,7 +155,7 @@ pub fn decode_response(message: &[u8], limits: Limits) -> Result<PoxResponse, Er
 fn document(
     message: &[u8],
     limits: Limits,
-    read: impl FnOnce(&mut Reader<'_>, &Element) -> Result<(), Error>,
+    read: impl FnOnce(&mut Reader<'_>, &Element<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut reader = Reader::new(message, limits)?;
     let root = reader.root()?;
@@ -166,7 +166,7 @@ fn document(
     Ok(reader.finish()?)
 }
 
-fn read_error(reader: &mut Reader<'_>, element: &Element) -> Result<PoxResponse, Error> {
+fn read_error(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<PoxResponse, Error> {
     let (mut code, mut message) = (String::new(), String::new());
     reader.children(element, |reader, child| {
         match child.local() {
@@ -179,7 +179,7 @@ fn read_error(reader: &mut Reader<'_>, element: &Element) -> Result<PoxResponse,
     Ok(PoxResponse::Failed { code, message })
 }
 
-fn read_account(reader: &mut Reader<'_>, element: &Element) -> Result<PoxResponse, Error> {
+fn read_account(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<PoxResponse, Error> {
     let (mut action, mut address, mut url) = (None, String::new(), String::new());
     let mut settings = PoxSettings::default();
     reader.children(element, |reader, child| {
@@ -201,7 +201,7 @@ fn read_account(reader: &mut Reader<'_>, element: &Element) -> Result<PoxRespons
 
 impl PoxSettings {
     /// Takes over what one protocol tells; the first that names a thing counts.
-    fn read_protocol(&mut self, reader: &mut Reader<'_>, element: &Element) -> Result<(), Error> {
+    fn read_protocol(&mut self, reader: &mut Reader<'_>, element: &Element<'_>) -> Result<(), Error> {
         let (mut kind, mut url, mut grouping) = (String::new(), None, None);
         reader.children(element, |reader, child| {
             match child.local() {

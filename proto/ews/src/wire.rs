@@ -9,19 +9,19 @@ use crate::time::{format_date, format_timestamp, parse_date, parse_timestamp};
 use crate::{Error, TYPES_NS};
 
 /// A time.
-pub(crate) fn read_time(reader: &mut Reader<'_>, element: &Element) -> Result<Timestamp, Error> {
+pub(crate) fn read_time(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Timestamp, Error> {
     let text = reader.content(element)?;
     Ok(parse_timestamp(&text).ok_or_else(|| element.value_error())?)
 }
 
 /// A date.
-pub(crate) fn read_date(reader: &mut Reader<'_>, element: &Element) -> Result<Date, Error> {
+pub(crate) fn read_date(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Date, Error> {
     let text = reader.text(element)?;
     Ok(parse_date(&text).ok_or_else(|| element.value_error())?)
 }
 
 /// An attribute that is an XML boolean.
-pub(crate) fn boolean_attribute(element: &Element, name: &str) -> Result<Option<bool>, Error> {
+pub(crate) fn boolean_attribute(element: &Element<'_>, name: &str) -> Result<Option<bool>, Error> {
     match element.attribute(name).map(str::trim) {
         None => Ok(None),
         Some("true" | "1") => Ok(Some(true)),
@@ -33,7 +33,7 @@ pub(crate) fn boolean_attribute(element: &Element, name: &str) -> Result<Option<
 /// The texts of the children `local` (in the types namespace), as lists of strings are written.
 pub(crate) fn read_strings(
     reader: &mut Reader<'_>,
-    element: &Element,
+    element: &Element<'_>,
     local: &str,
 ) -> Result<Vec<String>, Error> {
     let mut strings = Vec::new();
@@ -49,8 +49,8 @@ pub(crate) fn read_strings(
 /// The things that `read` makes of the child elements, which it may pass over.
 pub(crate) fn read_all<T>(
     reader: &mut Reader<'_>,
-    element: &Element,
-    mut read: impl FnMut(&mut Reader<'_>, &Element) -> Result<Option<T>, Error>,
+    element: &Element<'_>,
+    mut read: impl FnMut(&mut Reader<'_>, &Element<'_>) -> Result<Option<T>, Error>,
 ) -> Result<Vec<T>, Error> {
     let mut things = Vec::new();
     reader.children(element, |reader, child| {

@@ -81,7 +81,7 @@ pub fn decode_response(
 
 fn read_header(
     reader: &mut Reader<'_>,
-    element: &Element,
+    element: &Element<'_>,
     headers: &mut Headers,
     wire_time: &WireTime,
 ) -> Result<(), WireError> {
@@ -97,7 +97,7 @@ fn read_header(
     Ok(())
 }
 
-fn read_active_organisation(reader: &mut Reader<'_>, parent: &Element) -> Result<ActiveOrganisation, Error> {
+fn read_active_organisation(reader: &mut Reader<'_>, parent: &Element<'_>) -> Result<ActiveOrganisation, Error> {
     let (mut organisation_type, mut code) = (None, None);
     reader.children(parent, |reader, child| {
         match child.name() {
@@ -117,7 +117,7 @@ fn read_active_organisation(reader: &mut Reader<'_>, parent: &Element) -> Result
 
 fn read_user_metadata(
     reader: &mut Reader<'_>,
-    parent: &Element,
+    parent: &Element<'_>,
     wire_time: &WireTime,
 ) -> Result<RequestUserMetadata, Error> {
     let (mut full_name, mut user_type, mut identifier, mut email) = (None, None, None, None);
@@ -164,7 +164,7 @@ fn read_user_metadata(
 
 fn read_request(
     reader: &mut Reader<'_>,
-    element: &Element,
+    element: &Element<'_>,
     wire_time: &WireTime,
 ) -> Result<Request, WireError> {
     let named = |operation: &Operation| element.is(EVENTS, operation.request_element());
@@ -182,7 +182,7 @@ fn read_request(
 /// The appointments of a change; at least one, each with its key.
 fn read_events(
     reader: &mut Reader<'_>,
-    parent: &Element,
+    parent: &Element<'_>,
     wire_time: &WireTime,
 ) -> Result<Vec<CalendarEvent>, Error> {
     let mut events = Vec::new();
@@ -205,7 +205,7 @@ fn read_events(
     Ok(events)
 }
 
-fn read_query(reader: &mut Reader<'_>, parent: &Element, wire_time: &WireTime) -> Result<EventsQuery, Error> {
+fn read_query(reader: &mut Reader<'_>, parent: &Element<'_>, wire_time: &WireTime) -> Result<EventsQuery, Error> {
     let mut query = EventsQuery::default();
     reader.children(parent, |reader, child| {
         match child.name() {
@@ -223,7 +223,7 @@ fn read_query(reader: &mut Reader<'_>, parent: &Element, wire_time: &WireTime) -
     Ok(query)
 }
 
-fn read_addresses(reader: &mut Reader<'_>, parent: &Element) -> Result<Vec<String>, Error> {
+fn read_addresses(reader: &mut Reader<'_>, parent: &Element<'_>) -> Result<Vec<String>, Error> {
     let mut addresses = Vec::new();
     reader.children(parent, |reader, child| {
         if child.is(EVENTS, "EmailAddressIdentifier") {
@@ -239,7 +239,7 @@ fn read_addresses(reader: &mut Reader<'_>, parent: &Element) -> Result<Vec<Strin
 fn read_response(
     operation: Operation,
     reader: &mut Reader<'_>,
-    element: &Element,
+    element: &Element<'_>,
     wire_time: &WireTime,
 ) -> Result<Response, WireError> {
     if !element.is(EVENTS, operation.response_element()) {
@@ -281,7 +281,7 @@ fn read_response(
 
 fn read_change_answer(
     reader: &mut Reader<'_>,
-    parent: &Element,
+    parent: &Element<'_>,
     wire_time: &WireTime,
 ) -> Result<ChangeAnswer, Error> {
     let mut receipts = Vec::new();
@@ -297,8 +297,8 @@ fn read_change_answer(
 /// Reads the parts of an answer with `part`, and the call's identifier that stands among them.
 fn read_parts(
     reader: &mut Reader<'_>,
-    parent: &Element,
-    mut part: impl FnMut(&mut Reader<'_>, &Element) -> Result<(), Error>,
+    parent: &Element<'_>,
+    mut part: impl FnMut(&mut Reader<'_>, &Element<'_>) -> Result<(), Error>,
 ) -> Result<Uuid, Error> {
     let mut call_id = None;
     reader.children(parent, |reader, child| {
@@ -313,7 +313,7 @@ fn read_parts(
 
 fn read_receipt(
     reader: &mut Reader<'_>,
-    parent: &Element,
+    parent: &Element<'_>,
     wire_time: &WireTime,
 ) -> Result<CalendarEventReceipt, Error> {
     let (mut resource, mut event, mut received_at, mut code) = (None, None, None, None);
@@ -347,7 +347,7 @@ fn read_receipt(
 /// An appointment; origin id and mail address are empty where they are missing.
 fn read_event(
     reader: &mut Reader<'_>,
-    parent: &Element,
+    parent: &Element<'_>,
     wire_time: &WireTime,
 ) -> Result<CalendarEvent, Error> {
     let (mut start, mut end, mut origin, mut mail) = (None, None, String::new(), String::new());
@@ -375,13 +375,13 @@ fn read_event(
 }
 
 /// A resource of a request: all of it must be right.
-fn read_resource(reader: &mut Reader<'_>, parent: &Element) -> Result<CalendarResource, Error> {
+fn read_resource(reader: &mut Reader<'_>, parent: &Element<'_>) -> Result<CalendarResource, Error> {
     let (resource, lacks) = read_entry(reader, parent)?.whole(1).map_err(|unusable| unusable.error)?;
     lacks.map_or(Ok(resource), Err)
 }
 
 /// What can be read of a resource. What makes the bytes no message any more is an error.
-fn read_entry(reader: &mut Reader<'_>, parent: &Element) -> Result<ResourceParts, Error> {
+fn read_entry(reader: &mut Reader<'_>, parent: &Element<'_>) -> Result<ResourceParts, Error> {
     let mut parts = ResourceParts::default();
     reader.children(parent, |reader, child| match parts.read(reader, child) {
         // the rest of the entry is read all the same: it may say whose it is
@@ -416,7 +416,7 @@ struct ResourceParts {
 }
 
 impl ResourceParts {
-    fn read(&mut self, reader: &mut Reader<'_>, child: &Element) -> Result<(), Error> {
+    fn read(&mut self, reader: &mut Reader<'_>, child: &Element<'_>) -> Result<(), Error> {
         match child.name() {
             (EVENTS, "CalendarResourceName") => self.name = reader.text(child)?,
             (EVENTS, "RID") => self.rid = reader.text(child)?,
@@ -458,9 +458,9 @@ impl ResourceParts {
     }
 }
 
-fn read_working_hours(reader: &mut Reader<'_>, parent: &Element) -> Result<WorkingHours, Error> {
+fn read_working_hours(reader: &mut Reader<'_>, parent: &Element<'_>) -> Result<WorkingHours, Error> {
     let (mut weekday, mut start, mut end) = (None, None, None);
-    let clock = |reader: &mut Reader<'_>, child: &Element| {
+    let clock = |reader: &mut Reader<'_>, child: &Element<'_>| {
         time::read_clock(&reader.text(child)?).ok_or_else(|| child.value_error())
     };
     reader.children(parent, |reader, child| {
@@ -480,7 +480,7 @@ fn read_working_hours(reader: &mut Reader<'_>, parent: &Element) -> Result<Worki
 }
 
 /// The number inside an element of a code list. One beyond 32 bits is cut to the nearest representable.
-fn read_code(reader: &mut Reader<'_>, parent: &Element) -> Result<i32, Error> {
+fn read_code(reader: &mut Reader<'_>, parent: &Element<'_>) -> Result<i32, Error> {
     let mut code = None;
     reader.children(parent, |reader, child| {
         if child.is(CODE_LIST, "CodeListItemIdentifier") {
@@ -523,20 +523,20 @@ fn planner_fault(fault: proto_soap::Fault) -> PlannerFault {
 
 // === values ===
 
-fn read_time(reader: &mut Reader<'_>, element: &Element, wire_time: &WireTime) -> Result<Timestamp, Error> {
+fn read_time(reader: &mut Reader<'_>, element: &Element<'_>, wire_time: &WireTime) -> Result<Timestamp, Error> {
     wire_time.read(&reader.text(element)?).ok_or_else(|| element.value_error())
 }
 
 fn read_optional_time(
     reader: &mut Reader<'_>,
-    element: &Element,
+    element: &Element<'_>,
     wire_time: &WireTime,
 ) -> Result<Option<Timestamp>, Error> {
     if element.is_nil() { Ok(None) } else { read_time(reader, element, wire_time).map(Some) }
 }
 
 /// An identifier; an empty or nil element holds none.
-fn read_optional_id(reader: &mut Reader<'_>, element: &Element) -> Result<Option<Uuid>, Error> {
+fn read_optional_id(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Option<Uuid>, Error> {
     match reader.text(element)?.trim() {
         "" => Ok(None),
         text => text.parse().map(Some).map_err(|_| element.value_error()),
@@ -544,11 +544,11 @@ fn read_optional_id(reader: &mut Reader<'_>, element: &Element) -> Result<Option
 }
 
 /// A text; a nil element holds none.
-fn read_optional_text(reader: &mut Reader<'_>, element: &Element) -> Result<Option<String>, Error> {
+fn read_optional_text(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Option<String>, Error> {
     if element.is_nil() { Ok(None) } else { reader.text(element).map(Some) }
 }
 
-fn read_trimmed(reader: &mut Reader<'_>, element: &Element) -> Result<String, Error> {
+fn read_trimmed(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<String, Error> {
     Ok(reader.text(element)?.trim().to_owned())
 }
 

@@ -144,8 +144,8 @@ impl EnvelopeWriter<'_> {
 pub fn read_envelope<T, E: From<Error>>(
     message: &[u8],
     limits: Limits,
-    mut header: impl FnMut(&mut Reader<'_>, &Element) -> Result<(), E>,
-    mut body: impl FnMut(&mut Reader<'_>, &Element) -> Result<T, E>,
+    mut header: impl FnMut(&mut Reader<'_>, &Element<'_>) -> Result<(), E>,
+    mut body: impl FnMut(&mut Reader<'_>, &Element<'_>) -> Result<T, E>,
 ) -> Result<Body<T>, E> {
     let mut reader = Reader::new(message, limits)?;
     let envelope = reader.root()?;
@@ -173,7 +173,7 @@ pub fn read_envelope<T, E: From<Error>>(
 }
 
 /// Reads a fault. Its children have no namespace in SOAP 1.1; servers that qualify them are borne.
-pub fn read_fault(reader: &mut Reader<'_>, fault: &Element) -> Result<Fault, Error> {
+pub fn read_fault(reader: &mut Reader<'_>, fault: &Element<'_>) -> Result<Fault, Error> {
     let mut result = Fault::default();
     reader.children(fault, |reader, child| {
         match child.name() {
@@ -197,7 +197,7 @@ pub fn read_fault(reader: &mut Reader<'_>, fault: &Element) -> Result<Fault, Err
 }
 
 /// The prefix may be declared on the element itself, whose declarations hold until the reader goes on.
-fn fault_code(reader: &mut Reader<'_>, element: &Element) -> Result<FaultCode, Error> {
+fn fault_code(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<FaultCode, Error> {
     let text = reader.text(element)?;
     let (namespace, local) = reader.resolve(text.trim());
     Ok(FaultCode { namespace, local: local.to_owned() })

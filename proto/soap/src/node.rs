@@ -110,7 +110,7 @@ fn write_attribute(writer: &mut Writer, number: usize, attribute: &NodeAttribute
 impl Reader<'_> {
     /// Everything in `element` as a tree; afterwards `element` is over. Recursion is bounded by the limit of
     /// depth.
-    pub fn node(&mut self, element: &Element) -> Result<Node, Error> {
+    pub fn node(&mut self, element: &Element<'_>) -> Result<Node, Error> {
         let mut node = Node {
             namespace: element.namespace().to_owned(),
             local: element.local().to_owned(),
@@ -118,8 +118,8 @@ impl Reader<'_> {
         };
         for attribute in element.attributes() {
             node.attributes.push(NodeAttribute {
-                namespace: attribute.namespace.to_string(),
-                local: attribute.local.to_string(),
+                namespace: attribute.namespace().to_owned(),
+                local: attribute.local.to_owned(),
                 value: attribute.value.to_string(),
             });
         }

@@ -3,16 +3,17 @@
 //! A decoder gets an [`Element`] and asks the reader for what stands in it: [`Reader::text`],
 //! [`Reader::children`], [`Reader::node`]. Whatever it leaves unread is skipped when its parent goes on, so
 //! unknown elements need no care. Elements are positions in one pass: each can be read once, in document
-//! order; asking again for one that is over gives nothing (no text, no children).
+//! order; asking again for one that is over gives nothing (no text, no children). Names and values are lent from the message
+//! and not copied.
 
 use std::borrow::Cow;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use quick_xml::Reader as XmlReader;
+use quick_xml::events::attributes::Attributes;
 use quick_xml::events::{BytesStart, Event};
-use quick_xml::name::PrefixDeclaration;
-use smol_str::SmolStr;
+use quick_xml::name::{PrefixDeclaration, QName};
 
 use self::scope::Scope;
 use crate::{Error, Limits};
@@ -27,32 +28,38 @@ const NAME_BYTES_MAX: usize = 1024;
 
 /// An attribute; namespace declarations are not among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attribute {
-    /// Namespace, empty for a name without prefix.
-    pub namespace: Arc<str>,
+pub struct Attribute<'i> {
+    /// Namespace; `None` for a name without prefix.
+    namespace: Option<Arc<str>>,
     /// Name without prefix.
-    pub local: SmolStr,
+    pub local: &'i str,
     /// Value with references resolved and white space normalised.
-    pub value: Box<str>,
+    pub value: Cow<'i, str>,
+}
+
+impl Attribute<'_> {
+    /// The namespace, empty for a name without prefix.
+    pub fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or_default()
+    }
 }
 
 /// The start of an element: its name and attributes. Its content is still to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Element {
+pub struct Element<'i> {
     namespace: Arc<str>,
-    /// Without an allocation where it is as short as names are.
-    local: SmolStr,
-    attributes: Vec<Attribute>,
+    local: &'i str,
+    attributes: Vec<Attribute<'i>>,
     /// Number of open elements, this one included: names the element while it is open.
     depth: usize,
     at: u64,
 }
 
-impl Element {
+impl<'i> Element<'i> {
     /// Namespace (empty when it has none) and local name, made for `match`:
     /// `match child.name() { (TYPES, "Subject") => …, _ => … }`.
     pub fn name(&self) -> (&str, &str) {
-        (&self.namespace, &self.local)
+        (&self.namespace, self.local)
     }
 
     /// The namespace, empty when the element has none.
@@ -62,16 +69,16 @@ impl Element {
 
     /// The name without prefix.
     pub fn local(&self) -> &str {
-        &self.local
+        self.local
     }
 
     /// Is this the element `local` of `namespace`?
     pub fn is(&self, namespace: &str, local: &str) -> bool {
-        *self.namespace == *namespace && *self.local == *local
+        *self.namespace == *namespace && self.local == local
     }
 
     /// Its attributes in document order.
-    pub fn attributes(&self) -> &[Attribute] {
+    pub fn attributes(&self) -> &[Attribute<'i>] {
         &self.attributes
     }
 
@@ -82,7 +89,7 @@ impl Element {
 
     /// Value of the attribute `local` of `namespace`.
     pub fn attribute_ns(&self, namespace: &str, local: &str) -> Option<&str> {
-        let found = self.attributes.iter().find(|a| *a.namespace == *namespace && *a.local == *local);
+        let found = self.attributes.iter().find(|a| a.namespace() == namespace && a.local == local);
         found.map(|a| &*a.value)
     }
 
@@ -105,12 +112,12 @@ impl Element {
 
     /// An error that says that the value of this element does not fit its type.
     pub fn value_error(&self) -> Error {
-        Error::Value { name: Error::name(&self.local), at: self.at }
+        Error::Value { name: Error::name(self.local), at: self.at }
     }
 }
 
 /// One step of the reader; `O` is what it makes of the start of an element.
-enum Step<'i, O = Element> {
+enum Step<'i, O> {
     Open(O),
     Close,
     Text(Cow<'i, str>),
@@ -120,6 +127,7 @@ enum Step<'i, O = Element> {
 /// The pull reader over one message.
 #[derive(Debug)]
 pub struct Reader<'i> {
+    text: &'i str,
     xml: XmlReader<&'i [u8]>,
     limits: Limits,
     depth: usize,
@@ -166,11 +174,11 @@ impl<'i> Reader<'i> {
         config.expand_empty_elements = true;
         config.check_end_names = true;
         let limits = Limits { depth: limits.depth.min(Limits::DEPTH_MAX), ..limits };
-        Self { xml, limits, depth: 0, elements: 0, scope: Scope::new() }
+        Self { text, xml, limits, depth: 0, elements: 0, scope: Scope::new() }
     }
 
     /// The document's root element.
-    pub fn root(&mut self) -> Result<Element, Error> {
+    pub fn root(&mut self) -> Result<Element<'i>, Error> {
         loop {
             match self.step()? {
                 Step::Open(element) => return Ok(element),
@@ -199,8 +207,8 @@ impl<'i> Reader<'i> {
     /// unread; afterwards `parent` is over.
     pub fn children<E: From<Error>>(
         &mut self,
-        parent: &Element,
-        mut visit: impl FnMut(&mut Self, &Element) -> Result<(), E>,
+        parent: &Element<'_>,
+        mut visit: impl FnMut(&mut Self, &Element<'i>) -> Result<(), E>,
     ) -> Result<(), E> {
         while let Some(child) = self.child(parent)? {
             visit(self, &child)?;
@@ -211,7 +219,7 @@ impl<'i> Reader<'i> {
 
     /// The next child element of `parent`, or `None` when `parent` is over. What was left unread of the
     /// child before is skipped; text between children is passed over.
-    pub fn child(&mut self, parent: &Element) -> Result<Option<Element>, Error> {
+    pub fn child(&mut self, parent: &Element<'_>) -> Result<Option<Element<'i>>, Error> {
         self.close_below(parent.depth)?;
         while self.depth == parent.depth {
             match self.step()? {
@@ -225,12 +233,12 @@ impl<'i> Reader<'i> {
 
     /// The text of `element`, without that of elements inside it; afterwards `element` is over. White
     /// space is kept.
-    pub fn text(&mut self, element: &Element) -> Result<String, Error> {
+    pub fn text(&mut self, element: &Element<'_>) -> Result<String, Error> {
         self.content(element).map(Cow::into_owned)
     }
 
     /// The same, without a copy where it stands in one piece.
-    pub fn content(&mut self, element: &Element) -> Result<Cow<'i, str>, Error> {
+    pub fn content(&mut self, element: &Element<'_>) -> Result<Cow<'i, str>, Error> {
         self.close_below(element.depth)?;
         let mut text = Cow::Borrowed("");
         while self.depth >= element.depth {
@@ -250,12 +258,12 @@ impl<'i> Reader<'i> {
     }
 
     /// The text of `element` read as a `T`; surrounding white space does not count.
-    pub fn parse<T: FromStr>(&mut self, element: &Element) -> Result<T, Error> {
+    pub fn parse<T: FromStr>(&mut self, element: &Element<'_>) -> Result<T, Error> {
         self.content(element)?.trim().parse().map_err(|_| element.value_error())
     }
 
     /// The text of `element` as an XML boolean: `true`, `false`, `1`, `0`.
-    pub fn boolean(&mut self, element: &Element) -> Result<bool, Error> {
+    pub fn boolean(&mut self, element: &Element<'_>) -> Result<bool, Error> {
         match self.content(element)?.trim() {
             "true" | "1" => Ok(true),
             "false" | "0" => Ok(false),
@@ -264,7 +272,7 @@ impl<'i> Reader<'i> {
     }
 
     /// Skips the rest of `element`.
-    pub fn skip(&mut self, element: &Element) -> Result<(), Error> {
+    pub fn skip(&mut self, element: &Element<'_>) -> Result<(), Error> {
         self.close_below(element.depth.saturating_sub(1))
     }
 
@@ -291,7 +299,7 @@ impl<'i> Reader<'i> {
     }
 
     /// The next piece of `element`'s own text or its next child, for trees.
-    pub(crate) fn piece(&mut self, element: &Element) -> Result<Option<Piece<'i>>, Error> {
+    pub(crate) fn piece(&mut self, element: &Element<'_>) -> Result<Option<Piece<'i>>, Error> {
         self.close_below(element.depth)?;
         while self.depth == element.depth {
             match self.step()? {
@@ -315,7 +323,7 @@ impl<'i> Reader<'i> {
     }
 
     /// The next step; everything that is refused is refused here, also in parts that are skipped.
-    fn step(&mut self) -> Result<Step<'i>, Error> {
+    fn step(&mut self) -> Result<Step<'i, Element<'i>>, Error> {
         self.step_by(Self::open)
     }
 
@@ -368,23 +376,33 @@ impl<'i> Reader<'i> {
         Ok(escape::legal(text))
     }
 
-    fn open(&mut self, start: &BytesStart<'_>) -> Result<Element, Error> {
+    fn open(&mut self, start: &BytesStart<'_>) -> Result<Element<'i>, Error> {
         self.enter(start)?;
+        let begin = Begin::of(start, self.lent(start)?);
         // most elements have none
-        let attributes = if start.attributes_raw().is_empty() { Vec::new() } else { self.attributes(start)? };
-        let (local, prefix) = self.element_name(start)?;
+        let attributes = if begin.has_attributes() { self.attributes(&begin)? } else { Vec::new() };
+        let (local, prefix) = self.name_of(begin.name())?;
         let Some(namespace) = self.scope.of_element(prefix) else { return Err(self.undeclared_element()) };
-        Ok(Element { namespace, local: local.into(), attributes, depth: self.depth, at: self.at() })
+        Ok(Element { namespace, local, attributes, depth: self.depth, at: self.at() })
     }
 
     /// The same where no element is wanted: what `open` refuses is refused.
     fn pass(&mut self, start: &BytesStart<'_>) -> Result<(), Error> {
         self.enter(start)?;
-        if !start.attributes_raw().is_empty() {
-            self.attributes(start)?;
+        let begin = Begin::of(start, self.lent(start)?);
+        if begin.has_attributes() {
+            self.attributes(&begin)?;
         }
-        let (_, prefix) = self.element_name(start)?;
+        let (_, prefix) = self.name_of(begin.name())?;
         if self.scope.knows(prefix) { Ok(()) } else { Err(self.undeclared_element()) }
+    }
+
+    /// What the parser read, for as long as the message lives: the parser lends its pieces for a shorter time.
+    fn lent(&self, piece: &str) -> Result<&'i str, Error> {
+        let offset = (piece.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
+        let lent = self.text.get(offset..offset.wrapping_add(piece.len()));
+        // it reads from a slice, and copies nothing
+        lent.ok_or_else(|| self.malformed("a start that does not stand in the message"))
     }
 
     /// Counts an element that begins.
@@ -403,9 +421,9 @@ impl<'i> Reader<'i> {
         Ok(())
     }
 
-    /// Its name without prefix, and the prefix.
-    fn element_name<'s>(&self, start: &'s BytesStart<'_>) -> Result<(&'s str, Option<&'s str>), Error> {
-        let (local, prefix) = start.name().decompose();
+    /// The name of an element without prefix, and the prefix.
+    fn name_of<'s>(&self, name: QName<'s>) -> Result<(&'s str, Option<&'s str>), Error> {
+        let (local, prefix) = name.decompose();
         let local = local.into_inner();
         if !escape::is_name(local) {
             return Err(self.malformed("malformed name of an element"));
@@ -418,11 +436,11 @@ impl<'i> Reader<'i> {
     }
 
     /// The attributes of a start, and what it declares.
-    fn attributes(&mut self, start: &BytesStart<'_>) -> Result<Vec<Attribute>, Error> {
+    fn attributes(&mut self, begin: &Begin<'i>) -> Result<Vec<Attribute<'i>>, Error> {
         let mut attributes = Vec::new();
         // those with a prefix, which may be declared after them
-        let mut prefixed: Vec<(usize, SmolStr)> = Vec::new();
-        for (number, attribute) in start.attributes().enumerate() {
+        let mut prefixed: Vec<(usize, &str)> = Vec::new();
+        for (number, attribute) in begin.attributes().enumerate() {
             if number >= self.limits.attributes {
                 return Err(self.over("attributes", self.limits.attributes));
             }
@@ -447,17 +465,16 @@ impl<'i> Reader<'i> {
                 return Err(self.malformed("malformed name of an attribute"));
             }
             if let Some(prefix) = prefix {
-                prefixed.push((attributes.len(), prefix.into_inner().into()));
+                prefixed.push((attributes.len(), prefix.into_inner()));
             }
-            let value = escape::attribute_value(&attribute.value, self.at())?.into();
-            let namespace = self.scope.none();
-            attributes.push(Attribute { namespace, local: local.into_inner().into(), value });
+            let value = escape::attribute_value(attribute.value, self.at())?;
+            attributes.push(Attribute { namespace: None, local: local.into_inner(), value });
         }
         for (number, prefix) in prefixed {
-            let Some(namespace) = self.scope.of_prefix(&prefix) else {
+            let Some(namespace) = self.scope.of_prefix(prefix) else {
                 return Err(self.malformed("undeclared prefix of an attribute"));
             };
-            attributes[number].namespace = namespace;
+            attributes[number].namespace = Some(namespace);
         }
         Ok(attributes)
     }
@@ -496,9 +513,33 @@ impl<'i> Reader<'i> {
     }
 }
 
+/// The start of an element as it stands in the message: name and attributes.
+struct Begin<'i> {
+    content: &'i str,
+    name: usize,
+}
+
+impl<'i> Begin<'i> {
+    fn of(start: &BytesStart<'_>, content: &'i str) -> Self {
+        Self { content, name: start.name().into_inner().len() }
+    }
+
+    fn name(&self) -> QName<'i> {
+        QName(&self.content[..self.name])
+    }
+
+    fn has_attributes(&self) -> bool {
+        self.content.len() > self.name
+    }
+
+    fn attributes(&self) -> Attributes<'i> {
+        Attributes::new(self.content, self.name)
+    }
+}
+
 /// A piece of an element's content.
 pub(crate) enum Piece<'i> {
-    Child(Element),
+    Child(Element<'i>),
     Text(Cow<'i, str>),
 }
 
@@ -507,7 +548,8 @@ fn text_of(message: &[u8], limits: Limits) -> Result<&str, Error> {
     if message.len() > limits.bytes {
         return Err(Error::TooLarge { bytes: message.len(), limit: limits.bytes });
     }
-    let text = std::str::from_utf8(message).map_err(|e| Error::NotUtf8 { at: e.valid_up_to() as u64 })?;
+    let text =
+        simdutf8::compat::from_utf8(message).map_err(|e| Error::NotUtf8 { at: e.valid_up_to() as u64 })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if begins_with_chunk_length(text) { Err(Error::BrokenProxy) } else { Ok(text) }
 }

@@ -17,6 +17,7 @@ use super::Effect;
 use super::overruled::keep_overruled;
 use crate::StoreError;
 use crate::conflict::HELD;
+use crate::instant::Instant;
 use crate::notification_queue::{self, Finished};
 use crate::wake::{Channel, News};
 
@@ -26,6 +27,14 @@ pub(super) type Of<'a> = (&'a Effect, &'a (Decision, Option<TraceContext>));
 impl Effect {
     fn mail(&self) -> &str {
         self.mail.as_str()
+    }
+
+    /// Is it bulk work of whose keys nothing was known, and which wants all of them?
+    pub(super) fn only_creates(&self) -> bool {
+        let is_first = |decision: &Decision| {
+            decision.expected_version == 0 && matches!(decision.change, Change::Create(_))
+        };
+        self.fresh && self.bulk && self.decisions.iter().all(|(decision, _)| is_first(decision))
     }
 }
 
@@ -58,56 +67,46 @@ pub(super) async fn hurry(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(
     tx.batch_execute("set local synchronous_commit = off").await.map_err(StoreError::query("store decisions"))
 }
 
-/// Decisions as arrays, one a column of [`insert`].
+/// Decisions as arrays, one a column of [`insert`] or [`CREATE`].
 struct Columns<'a> {
     mails: Vec<&'a str>,
-    decided: Vec<Timestamp>,
-    began: Vec<Timestamp>,
-    bulk: Vec<bool>,
+    decided: Vec<Instant>,
+    began: Vec<Instant>,
     origin_ids: Vec<&'a str>,
     uids: Vec<Option<&'a str>>,
-    recurrences: Vec<Option<Timestamp>>,
+    recurrences: Vec<Option<Instant>>,
     items: Vec<Option<&'a str>>,
-    versions: Vec<i64>,
-    wanted: Vec<bool>,
-    starts: Vec<Option<Timestamp>>,
-    ends: Vec<Option<Timestamp>>,
+    starts: Vec<Option<Instant>>,
+    ends: Vec<Option<Instant>>,
     traces: Vec<Option<&'a str>>,
 }
 
 impl<'a> Columns<'a> {
     fn of(changed: &[Of<'a>]) -> Self {
         let slots = || changed.iter().map(|(_, (d, _))| slot_of(d.change));
-        let is_wanted = |change| matches!(change, Change::Create(_) | Change::Update(_));
         Self {
             mails: changed.iter().map(|(of, _)| of.mail()).collect(),
-            decided: changed.iter().map(|(of, _)| of.decided_at).collect(),
-            began: changed.iter().map(|(of, _)| of.reading_began).collect(),
-            bulk: changed.iter().map(|(of, _)| of.bulk).collect(),
+            decided: changed.iter().map(|(of, _)| Instant(of.decided_at)).collect(),
+            began: changed.iter().map(|(of, _)| Instant(of.reading_began)).collect(),
             origin_ids: changed.iter().map(|(_, (d, _))| d.origin_id.as_str()).collect(),
             uids: changed.iter().map(|(_, (d, _))| d.uid.as_ref().map(Uid::as_str)).collect(),
-            recurrences: changed.iter().map(|(_, (d, _))| d.recurrence_time).collect(),
+            recurrences: changed.iter().map(|(_, (d, _))| d.recurrence_time.map(Instant)).collect(),
             items: changed.iter().map(|(_, (d, _))| d.item_id.as_ref().map(ItemId::as_str)).collect(),
-            versions: changed.iter().map(|(_, (d, _))| d.expected_version + 1).collect(),
-            wanted: changed.iter().map(|(_, (d, _))| is_wanted(d.change)).collect(),
-            starts: slots().map(|slot| slot.map(|slot| slot.start)).collect(),
-            ends: slots().map(|slot| slot.map(|slot| slot.end)).collect(),
+            starts: slots().map(|slot| slot.map(|slot| Instant(slot.start))).collect(),
+            ends: slots().map(|slot| slot.map(|slot| Instant(slot.end))).collect(),
             traces: changed.iter().map(|(_, (_, trace))| trace.as_ref().map(TraceContext::as_str)).collect(),
         }
     }
 
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 13] {
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 10] {
         [
             &self.mails,
             &self.decided,
             &self.began,
-            &self.bulk,
             &self.origin_ids,
             &self.uids,
             &self.recurrences,
             &self.items,
-            &self.versions,
-            &self.wanted,
             &self.starts,
             &self.ends,
             &self.traces,
@@ -115,7 +114,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Inserts the rows of decisions about keys that there are no rows of; one that there is makes it an error.
+/// Inserts the rows of decisions of effects that [only create](Effect::only_creates); a row that there is makes it an error.
 pub(super) async fn create(tx: &Transaction<'_>, created: &[Of<'_>]) -> Result<(), StoreError> {
     let operation = "store the first decisions about a mailbox";
     if created.is_empty() {
@@ -141,10 +140,13 @@ pub(super) async fn decide<'a>(
     let are_first = changed.iter().all(|(_, (decision, _))| decision.expected_version == 0);
     let statement = if are_first { DECIDE_FIRST } else { DECIDE };
     let statement = tx.prepare_cached(statement).await.map_err(StoreError::query(operation))?;
-    let rows = tx
-        .query(&statement, &Columns::of(changed).parameters())
-        .await
-        .map_err(StoreError::query(operation))?;
+    let columns = Columns::of(changed);
+    let bulk: Vec<bool> = changed.iter().map(|(of, _)| of.bulk).collect();
+    let versions: Vec<i64> = changed.iter().map(|(_, (d, _))| d.expected_version + 1).collect();
+    let wanted: Vec<bool> = changed.iter().map(|(_, (d, _))| is_wanted(d.change)).collect();
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = columns.parameters().into();
+    parameters.extend([&bulk as &(dyn ToSql + Sync), &versions, &wanted]);
+    let rows = tx.query(&statement, &parameters).await.map_err(StoreError::query(operation))?;
     if rows.len() == changed.len() {
         return Ok(Vec::new());
     }
@@ -157,23 +159,50 @@ pub(super) async fn decide<'a>(
     Ok(missed.map(|(_, (decision, _))| &decision.origin_id).collect())
 }
 
-/// SQL: rows of decisions out of the arrays of [`Columns`].
-macro_rules! insert {
+/// SQL: the columns that a decision writes.
+macro_rules! columns {
     () => {
-        "insert into calendar_event as e (mail, origin_id, uid, recurrence_time, item_id, version, wanted, \
-                                          item_known_since, start_at, end_at, decided_at, reading_began, bulk, \
-                                          decision_trace, decision_stored_at) \
-         select d.mail, d.origin_id, d.uid, d.recurrence_time, d.item_id, d.version, d.wanted, d.decided_at, \
-                d.start_at, d.end_at, d.decided_at, d.reading_began, d.bulk, d.trace, clock_timestamp() \
-         from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::boolean[], $5::text[], $6::text[], \
-                     $7::timestamptz[], $8::text[], $9::bigint[], $10::boolean[], $11::timestamptz[], \
-                     $12::timestamptz[], $13::text[]) \
-              as d (mail, decided_at, reading_began, bulk, origin_id, uid, recurrence_time, item_id, version, \
-                    wanted, start_at, end_at, trace)"
+        "(mail, origin_id, uid, recurrence_time, item_id, version, wanted, item_known_since, start_at, end_at, \
+          decided_at, reading_began, bulk, decision_trace, decision_stored_at)"
     };
 }
 
-pub(super) const CREATE: &str = insert!();
+/// SQL: the arrays of [`Columns`], a row a decision. They are taken apart side by side where they are selected: in a `from` each
+/// would be written into a table of its own first, which is a fifth of what the storing of a row costs
+/// (docs/performance.md).
+macro_rules! unnested {
+    () => {
+        "unnest($1::text[]) as mail, unnest($2::timestamptz[]) as decided_at, \
+         unnest($3::timestamptz[]) as reading_began, unnest($4::text[]) as origin_id, unnest($5::text[]) as uid, \
+         unnest($6::timestamptz[]) as recurrence_time, unnest($7::text[]) as item_id, \
+         unnest($8::timestamptz[]) as start_at, unnest($9::timestamptz[]) as end_at, unnest($10::text[]) as trace"
+    };
+}
+
+/// SQL: rows of decisions.
+macro_rules! insert {
+    () => {
+        concat!(
+            "insert into calendar_event as e ",
+            columns!(),
+            " select d.mail, d.origin_id, d.uid, d.recurrence_time, d.item_id, d.version, d.wanted, d.decided_at, \
+                     d.start_at, d.end_at, d.decided_at, d.reading_began, d.bulk, d.trace, clock_timestamp() \
+              from (select ",
+            unnested!(),
+            ", unnest($11::boolean[]) as bulk, unnest($12::bigint[]) as version, unnest($13::boolean[]) as wanted) d"
+        )
+    };
+}
+
+/// SQL: rows of first decisions of full reads ([`Effect::only_creates`]).
+pub(super) const CREATE: &str = concat!(
+    "insert into calendar_event ",
+    columns!(),
+    " select d.mail, d.origin_id, d.uid, d.recurrence_time, d.item_id, 1, true, d.decided_at, d.start_at, d.end_at, \
+             d.decided_at, d.reading_began, true, d.trace, clock_timestamp() from (select ",
+    unnested!(),
+    ") d"
+);
 
 /// SQL: compare-and-set. A row of another version than expected, or decided by a later reading, is left as it is.
 macro_rules! decide {
@@ -209,6 +238,10 @@ pub(super) const DECIDE: &str = concat!(
     keep_overruled!(),
     " select mail, origin_id from stored",
 );
+
+const fn is_wanted(change: Change) -> bool {
+    matches!(change, Change::Create(_) | Change::Update(_))
+}
 
 const fn slot_of(change: Change) -> Option<Slot> {
     match change {

@@ -3,7 +3,8 @@
 //! The simulated Exchange is a process of its own; PostgreSQL is the embedded one with its durable defaults; the
 //! qualifier runs in this process on the real store and connector. A first pull goes through a recorder, which
 //! gives the requests; then pulls into an empty database and the bare requests take turns, as many at one time as
-//! the pull makes calls. The medians count.
+//! the pull makes calls. The medians count. Of each round the processor time of all processes is told, too: that of a
+//! pull without the making of its database.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -27,6 +28,8 @@ use supervision::Tree;
 
 use crate::figures::Figures;
 use crate::recorder::{Recorder, Request};
+use crate::usage;
+use crate::world::Cpu;
 
 pub(crate) const NAME: &str = "full-pull";
 const MAILBOXES: u32 = 1_000;
@@ -63,20 +66,34 @@ pub(crate) async fn run() -> Figures {
     let address: SocketAddr =
         simulator.url.trim_start_matches("http://").parse().expect("the simulator says where it listens");
     let recorder = Recorder::before(address).await;
-    let bench = Bench { clock, server, runs: AtomicUsize::new(0) };
+    let pids = Pids {
+        postgres: usage::postmaster(&place.path("database")),
+        simulator: simulator.id().expect("the simulator runs"),
+    };
+    let bench = Bench { clock, server, pids, runs: AtomicUsize::new(0) };
     let warm = bench.pull(recorder.address, 8).await;
     let requests: Arc<[Request]> = recorder.requests().into();
+    let (warm, _) = warm;
     eprintln!("  {} requests for a pull; a first one took {:.1} s", requests.len(), warm.as_secs_f64());
     let mut figures = Figures::default();
     for simultaneous in SIMULTANEOUS {
         let (mut pulls, mut bares) = (Vec::new(), Vec::new());
         for round in 1..=ROUNDS {
-            let pull = bench.pull(address, simultaneous).await;
+            let (pull, of_pull) = bench.pull(address, simultaneous).await;
+            let before = bench.pids.cpu();
             let bare = bench.bare(address, &requests, simultaneous).await;
+            let of_bare = bench.pids.cpu().since(before);
             eprintln!(
-                "  {simultaneous} at a time, round {round} of {ROUNDS}: pull {:.2} s, bare requests {:.2} s",
+                "  {simultaneous} at a time, round {round} of {ROUNDS}: pull {:.2} s (processor: service {:.2}, \
+                 PostgreSQL {:.2}, simulator {:.2} s), bare requests {:.2} s (client {:.2}, simulator {:.2} s); load {}",
                 pull.as_secs_f64(),
-                bare.as_secs_f64()
+                of_pull.service,
+                of_pull.postgres,
+                of_pull.simulators,
+                bare.as_secs_f64(),
+                of_bare.service,
+                of_bare.simulators,
+                usage::load(),
             );
             pulls.push(pull);
             bares.push(bare);
@@ -144,15 +161,34 @@ fn mail(number: u32) -> String {
     format!("m{number:04}@sim.test")
 }
 
+/// Whose processor time is told besides our own.
+#[derive(Debug, Clone, Copy)]
+struct Pids {
+    postgres: u32,
+    simulator: u32,
+}
+
+impl Pids {
+    /// Processor seconds so far; the service runs in this process, and so does the client of the bare requests.
+    fn cpu(self) -> Cpu {
+        Cpu {
+            service: usage::cpu_s(std::process::id()),
+            postgres: usage::cpu_with_children_s(self.postgres),
+            simulators: usage::cpu_s(self.simulator),
+        }
+    }
+}
+
 struct Bench {
     clock: SharedClock,
     server: Embedded,
+    pids: Pids,
     runs: AtomicUsize,
 }
 
 impl Bench {
-    /// Reads all mailboxes into an empty database.
-    async fn pull(&self, exchange: SocketAddr, simultaneous: usize) -> Duration {
+    /// Reads all mailboxes into an empty database; says how long that took, and of what processor time.
+    async fn pull(&self, exchange: SocketAddr, simultaneous: usize) -> (Duration, Cpu) {
         let store = self.empty_store(exchange).await;
         let services = self.services(&store, exchange);
         let mut news = services.wake.subscribe(Channel::Decision);
@@ -167,22 +203,22 @@ impl Bench {
             ..QualifierOptions::new(policy)
         };
         let qualifier = qualifier::supervisor(options, services).expect("options that work");
-        let began = self.clock.monotonic();
+        let (began, before) = (self.clock.monotonic(), self.pids.cpu());
         let tree = Tree::start(qualifier, self.clock.clone());
         let all_read = async {
-            let query = "select count(*) from planner_resource where last_full_sync is null";
-            while one(&store, query).await > 0 {
+            while is_any_unread(&store).await {
                 // each transaction that stores full reads is news
                 let _ = tokio::time::timeout(LOOK_AGAIN, news.changed()).await;
             }
         };
         tokio::time::timeout(PATIENCE, all_read).await.expect("all mailboxes are read in time");
         let took = self.clock.monotonic().saturating_duration_since(began);
+        let used = self.pids.cpu().since(before);
         let there: i64 = one(&store, "select count(*) from calendar_event where wanted").await;
         assert_eq!(there, i64::from(APPOINTMENTS), "a pull must find everything to count");
         tree.shutdown().await;
         store.close();
-        took
+        (took, used)
     }
 
     /// The same requests, their answers read and thrown away.
@@ -262,6 +298,14 @@ impl Bench {
             runtime: tokio::runtime::Handle::current(),
         }
     }
+}
+
+/// Is there a mailbox that was not read? Cheap, since what it costs is counted.
+async fn is_any_unread(store: &Store) -> bool {
+    let client = store.client("bench").await.expect("a connection");
+    let query = "select from planner_resource where last_full_sync is null limit 1";
+    let query = client.prepare_cached(query).await.expect("a query that works");
+    client.query_opt(&query, &[]).await.expect("a query that works").is_some()
 }
 
 async fn one(store: &Store, query: &str) -> i64 {

@@ -15,7 +15,7 @@ async fn line_up(
     kit: &Kit,
     beginnings: &Arc<Beginnings>,
     n: u32,
-) -> JoinHandle<Result<Beginning, StoreError>> {
+) -> JoinHandle<Result<(Beginning, InLine), StoreError>> {
     let before = beginnings.lock().len();
     let (store, line) = (kit.services.store.clone(), Arc::clone(beginnings));
     let task = tokio::spawn(async move { line.of(&store, &mail(n)).await });
@@ -31,7 +31,7 @@ async fn line_up(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_asks_at_the_same_time_gets_an_own_answer() {
-    let (kit, beginnings) = (Kit::new(3).await, Arc::new(Beginnings::new()));
+    let (kit, beginnings) = (Kit::new(3).await, Arc::new(Beginnings::new(8)));
     let client = kit.database.store.client("test").await.unwrap();
     client
         .batch_execute(&format!(
@@ -50,7 +50,7 @@ async fn who_asks_at_the_same_time_gets_an_own_answer() {
     }
     drop(turn);
     for (n, task) in tasks {
-        let Beginning { target, is_new } = task.await.unwrap().unwrap();
+        let (Beginning { target, is_new }, _in_line) = task.await.unwrap().unwrap();
         let found = match target {
             Target::Located { .. } => "located",
             Target::NotLocated => "not located",
@@ -70,7 +70,7 @@ async fn who_asks_at_the_same_time_gets_an_own_answer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_question_without_an_answer_is_everybodys_own_error() {
-    let (kit, beginnings) = (Kit::new(2).await, Arc::new(Beginnings::new()));
+    let (kit, beginnings) = (Kit::new(2).await, Arc::new(Beginnings::new(8)));
     let client = kit.database.store.client("test").await.unwrap();
     client.batch_execute("alter table series rename to elsewhere").await.unwrap();
     let turn = beginnings.turn.acquire().await.unwrap();
@@ -85,7 +85,7 @@ async fn a_question_without_an_answer_is_everybodys_own_error() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_given_up_while_it_asks_leaves_the_others_to_themselves() {
-    let (kit, beginnings) = (Kit::new(2).await, Arc::new(Beginnings::new()));
+    let (kit, beginnings) = (Kit::new(2).await, Arc::new(Beginnings::new(8)));
     let client = kit.database.store.client("test").await.unwrap();
     let turn = beginnings.turn.acquire().await.unwrap();
     let first = line_up(&kit, &beginnings, 1).await;
@@ -104,5 +104,60 @@ async fn who_is_given_up_while_it_asks_leaves_the_others_to_themselves() {
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     client.batch_execute("commit").await.unwrap();
-    assert!(matches!(second.await.unwrap().unwrap().target, Target::Located { .. }));
+    assert!(matches!(second.await.unwrap().unwrap().0.target, Target::Located { .. }));
+}
+
+/// Goal: those who wait to be looked up are asked for together, as soon as few are left that are looked up and not being
+/// read. Method: two places in line; the questions are counted by the server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_asked_while_enough_stand_in_line() {
+    let (kit, beginnings) = (Kit::new(5).await, Arc::new(Beginnings::new(2)));
+    let store = &kit.services.store;
+    let first = beginnings.of(store, &mail(1)).await.unwrap();
+    let second = beginnings.of(store, &mail(2)).await.unwrap();
+    let mut tasks = Vec::new();
+    for n in [3, 4, 5] {
+        tasks.push(line_up(&kit, &beginnings, n).await);
+    }
+    // the first of them has the turn, and waits
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while beginnings.turn.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("one has the turn");
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(beginnings.lock().len(), 3, "all three wait while two stand in line");
+    drop(first);
+    let mut answers = Vec::new();
+    for task in tasks {
+        answers.push(
+            tokio::time::timeout(Duration::from_secs(10), task).await.expect("asked").unwrap().unwrap(),
+        );
+    }
+    assert_eq!(beginnings.line.length.load(Ordering::Relaxed), 4, "the second and these three stand in line");
+    drop((second, answers));
+    assert_eq!(beginnings.line.length.load(Ordering::Relaxed), 0);
+}
+
+/// Regression by design: who is given up while it waits, or before its answer is seen, must not count as standing in line, or
+/// nothing would be asked any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_given_up_stands_in_no_line() {
+    let (kit, beginnings) = (Kit::new(2).await, Arc::new(Beginnings::new(1)));
+    let turn = beginnings.turn.acquire().await.unwrap();
+    let given_up = line_up(&kit, &beginnings, 1).await;
+    let other = line_up(&kit, &beginnings, 2).await;
+    given_up.abort();
+    assert!(given_up.await.unwrap_err().is_cancelled());
+    drop(turn);
+    let (beginning, in_line) =
+        tokio::time::timeout(Duration::from_secs(10), other).await.expect("asked").unwrap().unwrap();
+    assert!(matches!(beginning.target, Target::Located { .. }));
+    assert_eq!(beginnings.line.length.load(Ordering::Relaxed), 1);
+    drop(in_line);
+    assert_eq!(beginnings.line.length.load(Ordering::Relaxed), 0);
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl CalendarItem {
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let mut item = Self::default();
         item.read_into(reader, element)?;
         Ok(item)
@@ -18,7 +18,7 @@ impl CalendarItem {
 
     /// Reads into a default value, so that the caller keeps what was read before an error. Only direct
     /// children count: occurrences and conflicting meetings nest elements of the same names (field note 31).
-    pub(crate) fn read_into(&mut self, reader: &mut Reader<'_>, element: &Element) -> Result<(), Error> {
+    pub(crate) fn read_into(&mut self, reader: &mut Reader<'_>, element: &Element<'_>) -> Result<(), Error> {
         reader.children(element, |reader, child| {
             if child.namespace() != TYPES_NS {
                 return Ok(());
@@ -32,7 +32,7 @@ impl CalendarItem {
     }
 
     /// Fields that all items have. False when it is none of them.
-    fn read_item_field(&mut self, reader: &mut Reader<'_>, child: &Element) -> Result<bool, Error> {
+    fn read_item_field(&mut self, reader: &mut Reader<'_>, child: &Element<'_>) -> Result<bool, Error> {
         match child.local() {
             "MimeContent" => self.mime_content = Some(reader.text(child)?),
             "ItemId" => self.item_id = Some(ItemId::read(child)?),
@@ -71,7 +71,7 @@ impl CalendarItem {
     }
 
     /// Fields of appointments with plain values. False when it is none of them.
-    fn read_event_field(&mut self, reader: &mut Reader<'_>, child: &Element) -> Result<bool, Error> {
+    fn read_event_field(&mut self, reader: &mut Reader<'_>, child: &Element<'_>) -> Result<bool, Error> {
         match child.local() {
             "UID" => self.uid = Some(reader.text(child)?),
             "RecurrenceId" => self.recurrence_id = Some(read_time(reader, child)?),
@@ -96,7 +96,7 @@ impl CalendarItem {
     }
 
     /// Fields of appointments with parts of their own, and those after them.
-    fn read_series_field(&mut self, reader: &mut Reader<'_>, child: &Element) -> Result<(), Error> {
+    fn read_series_field(&mut self, reader: &mut Reader<'_>, child: &Element<'_>) -> Result<(), Error> {
         match child.local() {
             "Organizer" => self.organizer = EmailAddress::read_inside(reader, child)?,
             "RequiredAttendees" => self.required_attendees = Attendee::read_list(reader, child)?,

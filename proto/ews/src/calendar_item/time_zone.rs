@@ -7,7 +7,7 @@ use crate::wire::{boolean_attribute, read_all, read_time, write_attribute, write
 use crate::{BodyType, Error, ItemId, TYPES_NS};
 
 impl TimeZoneDefinition {
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let text = |name: &str| element.attribute(name).map(str::to_owned);
         let (id, name) = (text("Id"), text("Name"));
         let definition = read_all(reader, element, |reader, child| Ok(Some(reader.node(child)?)))?;
@@ -24,7 +24,7 @@ impl TimeZoneDefinition {
 }
 
 impl OccurrenceInfo {
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let (mut item_id, mut start, mut end, mut original_start) = (None, None, None, None);
         reader.children(element, |reader, child| {
             match child.name() {
@@ -44,7 +44,7 @@ impl OccurrenceInfo {
         })
     }
 
-    pub(crate) fn read_list(reader: &mut Reader<'_>, element: &Element) -> Result<Vec<Self>, Error> {
+    pub(crate) fn read_list(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Vec<Self>, Error> {
         read_all(reader, element, |reader, child| match child.name() {
             (TYPES_NS, "Occurrence") => Self::read(reader, child).map(Some),
             _ => Ok(None),
@@ -62,14 +62,14 @@ impl OccurrenceInfo {
 }
 
 impl DeletedOccurrence {
-    pub(crate) fn read_list(reader: &mut Reader<'_>, element: &Element) -> Result<Vec<Self>, Error> {
+    pub(crate) fn read_list(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Vec<Self>, Error> {
         read_all(reader, element, |reader, child| match child.name() {
             (TYPES_NS, "DeletedOccurrence") => Self::read(reader, child).map(Some),
             _ => Ok(None),
         })
     }
 
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let mut start = None;
         reader.children(element, |reader, child| {
             if child.is(TYPES_NS, "Start") {
@@ -86,7 +86,7 @@ impl DeletedOccurrence {
 }
 
 impl Body {
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         Ok(Self {
             body_type: element.parse_attribute("BodyType")?.unwrap_or(BodyType::Unknown),
             is_truncated: boolean_attribute(element, "IsTruncated")?,

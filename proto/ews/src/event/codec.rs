@@ -11,12 +11,12 @@ use crate::wire::{read_all, read_time, write_time, write_value};
 use crate::{ConnectionStatus, Error, EventKind, FolderId, ItemId, MESSAGES_NS, SubscriptionId, TYPES_NS};
 
 /// Is it an element of EWS, in whatever namespace servers put it?
-fn is_loosely(element: &Element, local: &str) -> bool {
+fn is_loosely(element: &Element<'_>, local: &str) -> bool {
     matches!(element.namespace(), MESSAGES_NS | TYPES_NS | "") && element.local() == local
 }
 
 impl StreamMessage {
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let mut message = Self::default();
         let mut head = Head::new(element);
         reader.children(element, |reader, child| {
@@ -68,13 +68,13 @@ impl StreamMessage {
 }
 
 impl SubscriptionId {
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         Ok(Self::new(reader.text(element)?.trim()))
     }
 }
 
 impl Notification {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let (mut subscription_id, mut more_events, mut events) = (None, None, Vec::new());
         reader.children(element, |reader, child| {
             if is_loosely(child, "SubscriptionId") {
@@ -112,7 +112,7 @@ impl Notification {
 }
 
 impl ChangeEvent {
-    fn read(reader: &mut Reader<'_>, element: &Element, kind: EventKind) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>, kind: EventKind) -> Result<Self, Error> {
         let (mut time_stamp, mut target, mut parent, mut unread_count) = (None, None, None, None);
         let (mut old, mut old_parent_folder_id) = (None, None);
         reader.children(element, |reader, child| {

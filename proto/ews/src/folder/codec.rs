@@ -8,7 +8,7 @@ use crate::{Error, ExtendedProperty, FolderId, FolderKind, TYPES_NS};
 
 impl Folder {
     /// Reads one; `None` when the element is none.
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Option<Self>, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Option<Self>, Error> {
         let kind: FolderKind = match (element.namespace(), element.local().parse()) {
             (TYPES_NS, Ok(kind)) => kind,
             _ => return Ok(None),
@@ -64,7 +64,7 @@ impl Folder {
 }
 
 impl EffectiveRights {
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let mut rights = Self::default();
         reader.children(element, |reader, child| {
             let right = match child.name() {

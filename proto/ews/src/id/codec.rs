@@ -6,12 +6,12 @@ use super::{DistinguishedFolderId, FolderId, FolderRef, ItemId, ItemRef};
 use crate::wire::{read_all, write_attribute};
 use crate::{EmailAddress, Error, TYPES_NS};
 
-fn change_key(element: &Element) -> Option<String> {
+fn change_key(element: &Element<'_>) -> Option<String> {
     element.attribute("ChangeKey").map(str::to_owned)
 }
 
 impl ItemId {
-    pub(crate) fn read(element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(element: &Element<'_>) -> Result<Self, Error> {
         Ok(Self { id: element.require("Id")?.to_owned(), change_key: change_key(element) })
     }
 
@@ -24,7 +24,7 @@ impl ItemId {
 }
 
 impl FolderId {
-    pub(crate) fn read(element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(element: &Element<'_>) -> Result<Self, Error> {
         Ok(Self { id: element.require("Id")?.to_owned(), change_key: change_key(element) })
     }
 
@@ -38,7 +38,7 @@ impl FolderId {
 
 impl FolderRef {
     /// Reads one; `None` when the element is none.
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Option<Self>, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Option<Self>, Error> {
         match element.name() {
             (TYPES_NS, "FolderId") => Ok(Some(Self::Id(FolderId::read(element)?))),
             (TYPES_NS, "DistinguishedFolderId") => {
@@ -58,12 +58,12 @@ impl FolderRef {
     }
 
     /// Reads the list in `element`.
-    pub(crate) fn read_list(reader: &mut Reader<'_>, element: &Element) -> Result<Vec<Self>, Error> {
+    pub(crate) fn read_list(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Vec<Self>, Error> {
         read_all(reader, element, Self::read)
     }
 
     /// Reads the only one in `element`.
-    pub(crate) fn read_only(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read_only(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         Self::read_list(reader, element)?.pop().ok_or(Error::missing("FolderId"))
     }
 
@@ -88,7 +88,7 @@ impl FolderRef {
 
 impl ItemRef {
     /// Reads one; `None` when the element is none.
-    pub(crate) fn read(_: &mut Reader<'_>, element: &Element) -> Result<Option<Self>, Error> {
+    pub(crate) fn read(_: &mut Reader<'_>, element: &Element<'_>) -> Result<Option<Self>, Error> {
         match element.name() {
             (TYPES_NS, "ItemId") => Ok(Some(Self::Item(ItemId::read(element)?))),
             (TYPES_NS, "OccurrenceItemId") => Ok(Some(Self::Occurrence {
@@ -107,7 +107,7 @@ impl ItemRef {
     }
 
     /// Reads the list in `element`.
-    pub(crate) fn read_list(reader: &mut Reader<'_>, element: &Element) -> Result<Vec<Self>, Error> {
+    pub(crate) fn read_list(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Vec<Self>, Error> {
         read_all(reader, element, Self::read)
     }
 

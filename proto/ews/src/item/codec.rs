@@ -14,7 +14,7 @@ const fn is_of_value(error: &proto_soap::Error) -> bool {
 impl Item {
     /// Reads one of an answer, by its element's name and nothing else (field notes 32, 39). A wrong value
     /// makes it unreadable, not the answer.
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Option<Self>, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Option<Self>, Error> {
         match element.name() {
             (TYPES_NS, "CalendarItem") => {
                 let mut item = CalendarItem::default();
@@ -43,12 +43,12 @@ impl Item {
     }
 
     /// Reads the items in `element`.
-    pub(crate) fn read_list(reader: &mut Reader<'_>, element: &Element) -> Result<Vec<Self>, Error> {
+    pub(crate) fn read_list(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Vec<Self>, Error> {
         read_all(reader, element, Self::read)
     }
 
     /// Reads the items in `element` of a request, where a wrong value is the sender's error.
-    pub(crate) fn read_list_strictly(reader: &mut Reader<'_>, element: &Element) -> Result<Vec<Self>, Error> {
+    pub(crate) fn read_list_strictly(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Vec<Self>, Error> {
         let items = Self::read_list(reader, element)?;
         let wrong = items.iter().find_map(|item| match item {
             Self::Unreadable { error, .. } => Some(error.clone()),

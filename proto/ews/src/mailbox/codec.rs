@@ -7,7 +7,7 @@ use crate::wire::{read_all, read_time, write_time};
 use crate::{Error, TYPES_NS};
 
 impl EmailAddress {
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let mut address = Self::default();
         reader.children(element, |reader, child| {
             let field = match child.name() {
@@ -33,7 +33,7 @@ impl EmailAddress {
     }
 
     /// The `t:Mailbox` inside `element`, as organizers are written.
-    pub(crate) fn read_inside(reader: &mut Reader<'_>, element: &Element) -> Result<Option<Self>, Error> {
+    pub(crate) fn read_inside(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Option<Self>, Error> {
         let mut mailboxes = read_all(reader, element, |reader, child| match child.name() {
             (TYPES_NS, "Mailbox") => Self::read(reader, child).map(Some),
             _ => Ok(None),
@@ -43,14 +43,14 @@ impl EmailAddress {
 }
 
 impl Attendee {
-    pub(crate) fn read_list(reader: &mut Reader<'_>, element: &Element) -> Result<Vec<Self>, Error> {
+    pub(crate) fn read_list(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Vec<Self>, Error> {
         read_all(reader, element, |reader, child| match child.name() {
             (TYPES_NS, "Attendee") => Self::read(reader, child).map(Some),
             _ => Ok(None),
         })
     }
 
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let mut attendee = Self::default();
         reader.children(element, |reader, child| {
             match child.name() {

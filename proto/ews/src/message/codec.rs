@@ -22,7 +22,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    pub(crate) fn new(message: &Element) -> Self {
+    pub(crate) fn new(message: &Element<'_>) -> Self {
         let class = match message.attribute("ResponseClass").map(str::trim) {
             Some("Success") => Some(Class::Success),
             Some("Warning") => Some(Class::Warning),
@@ -33,7 +33,7 @@ impl Head {
     }
 
     /// Reads a child of the message; false when it is none of the head's.
-    pub(crate) fn read(&mut self, reader: &mut Reader<'_>, child: &Element) -> Result<bool, Error> {
+    pub(crate) fn read(&mut self, reader: &mut Reader<'_>, child: &Element<'_>) -> Result<bool, Error> {
         match child.name() {
             (MESSAGES_NS, "ResponseCode") => {
                 self.code = Some(ResponseCode::new(reader.text(child)?.trim()));
@@ -86,7 +86,7 @@ impl Head {
 }
 
 impl MessageXml {
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let mut xml = Self::default();
         reader.children(element, |reader, child| {
             if xml.values.len() < Self::VALUES_MAX {
@@ -114,7 +114,7 @@ pub(crate) trait Content: Sized {
     type Draft: Default;
 
     /// Reads a child of the message; unknown ones are passed over.
-    fn read(draft: &mut Self::Draft, reader: &mut Reader<'_>, child: &Element) -> Result<(), Error>;
+    fn read(draft: &mut Self::Draft, reader: &mut Reader<'_>, child: &Element<'_>) -> Result<(), Error>;
 
     /// The content, or the error that a part is missing.
     fn finish(draft: Self::Draft) -> Result<Self, Error>;
@@ -135,7 +135,7 @@ pub(crate) trait Content: Sized {
 /// Reads one response message.
 pub(crate) fn read_message<T: Content>(
     reader: &mut Reader<'_>,
-    message: &Element,
+    message: &Element<'_>,
 ) -> Result<ResponseMessage<T>, Error> {
     let mut head = Head::new(message);
     let mut draft = T::Draft::default();

@@ -18,7 +18,7 @@ use crate::{
 
 impl Request {
     /// Reads the element in the body of a request.
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         Ok(match element.name() {
             (MESSAGES_NS, "GetFolder") => Self::GetFolder(GetFolder::read(reader, element)?),
             (MESSAGES_NS, "ResolveNames") => Self::ResolveNames(ResolveNames::read(reader, element)?),
@@ -60,12 +60,12 @@ impl Request {
     }
 }
 
-fn text_attribute(element: &Element, name: &str) -> Option<String> {
+fn text_attribute(element: &Element<'_>, name: &str) -> Option<String> {
     element.attribute(name).map(str::to_owned)
 }
 
 impl GetFolder {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let (mut shape, mut folder_ids) = (None, Vec::new());
         reader.children(element, |reader, child| {
             match child.name() {
@@ -85,7 +85,7 @@ impl GetFolder {
 }
 
 impl ResolveNames {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let (mut parent_folder_ids, mut entry) = (Vec::new(), None);
         reader.children(element, |reader, child| {
             match child.name() {
@@ -114,7 +114,7 @@ impl ResolveNames {
 }
 
 impl ConvertId {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let destination_format = element.require("DestinationFormat")?.to_owned();
         let mut source_ids = Vec::new();
         reader.children(element, |reader, child| {
@@ -138,7 +138,7 @@ impl ConvertId {
 }
 
 impl AlternateId {
-    pub(super) fn read(element: &Element) -> Result<Self, Error> {
+    pub(super) fn read(element: &Element<'_>) -> Result<Self, Error> {
         Ok(Self {
             format: element.require("Format")?.to_owned(),
             id: element.require("Id")?.to_owned(),
@@ -156,7 +156,7 @@ impl AlternateId {
 }
 
 impl Subscribe {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let mut request = None;
         reader.children(element, |reader, child| {
             match child.name() {
@@ -176,7 +176,7 @@ impl Subscribe {
         request.ok_or(Error::missing("StreamingSubscriptionRequest"))
     }
 
-    fn read_streaming(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read_streaming(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let all = boolean_attribute(element, "SubscribeToAllFolders")?.unwrap_or(false);
         let (mut these, mut event_kinds) = (Vec::new(), Vec::new());
         reader.children(element, |reader, child| {
@@ -210,7 +210,7 @@ impl Subscribe {
 }
 
 impl GetStreamingEvents {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let (mut subscription_ids, mut timeout) = (Vec::new(), None);
         reader.children(element, |reader, child| {
             match child.name() {
@@ -238,7 +238,7 @@ impl GetStreamingEvents {
 }
 
 impl Unsubscribe {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let mut subscription_id = None;
         reader.children(element, |reader, child| {
             if child.is(MESSAGES_NS, "SubscriptionId") {
@@ -251,7 +251,7 @@ impl Unsubscribe {
 }
 
 impl SyncFolderItems {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let (mut shape, mut folder, mut sync_state, mut ignore) = (None, None, None, Vec::new());
         let (mut max_changes_returned, mut sync_scope) = (None, None);
         reader.children(element, |reader, child| {
@@ -294,7 +294,7 @@ impl SyncFolderItems {
 }
 
 impl FindItem {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let traversal = element.parse_attribute("Traversal")?.ok_or(Error::missing("Traversal"))?;
         let (mut shape, mut view, mut parent_folder_ids) = (None, View::Everything, Vec::new());
         let mut has_restriction = false;
@@ -334,7 +334,7 @@ impl FindItem {
 }
 
 impl View {
-    fn read_indexed(element: &Element) -> Result<Self, Error> {
+    fn read_indexed(element: &Element<'_>) -> Result<Self, Error> {
         Ok(Self::Indexed {
             max_entries_returned: element.parse_attribute("MaxEntriesReturned")?,
             offset: element.parse_attribute("Offset")?.ok_or(Error::missing("Offset"))?,
@@ -344,7 +344,7 @@ impl View {
 }
 
 impl CalendarView {
-    fn read(element: &Element) -> Result<Self, Error> {
+    fn read(element: &Element<'_>) -> Result<Self, Error> {
         let time = |name: &'static str| -> Result<Timestamp, Error> {
             let text = element.require(name)?;
             Ok(parse_timestamp(text).ok_or_else(|| element.value_error())?)
@@ -366,7 +366,7 @@ impl CalendarView {
 }
 
 impl GetItem {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let (mut shape, mut item_ids) = (None, Vec::new());
         reader.children(element, |reader, child| {
             match child.name() {
@@ -386,7 +386,7 @@ impl GetItem {
 }
 
 impl CreateItem {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let (mut saved_item_folder, mut items) = (None, Vec::new());
         reader.children(element, |reader, child| {
             match child.name() {
@@ -421,7 +421,7 @@ fn write_saved_item_folder(writer: &mut Writer, folder: Option<&FolderRef>) {
 }
 
 impl UpdateItem {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let conflict_resolution =
             element.parse_attribute("ConflictResolution")?.ok_or(Error::missing("ConflictResolution"))?;
         let (mut saved_item_folder, mut changes) = (None, Vec::new());
@@ -465,7 +465,7 @@ impl UpdateItem {
 }
 
 impl ItemChange {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let (mut item, mut updates) = (None, Vec::new());
         reader.children(element, |reader, child| {
             if child.is(TYPES_NS, "Updates") {
@@ -487,7 +487,7 @@ impl ItemChange {
 }
 
 impl FieldUpdate {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Option<Self>, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Option<Self>, Error> {
         let (mut path, mut item) = (None, None);
         reader.children(element, |reader, child| {
             if let Some(found) = PropertyPath::read(child)? {
@@ -524,7 +524,7 @@ impl FieldUpdate {
 }
 
 impl DeleteItem {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let mut item_ids = Vec::new();
         reader.children(element, |reader, child| {
             if child.is(MESSAGES_NS, "ItemIds") {
@@ -551,7 +551,7 @@ impl DeleteItem {
 }
 
 impl MoveItem {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let (mut to_folder, mut item_ids, mut return_new_item_ids) = (None, Vec::new(), None);
         reader.children(element, |reader, child| {
             match child.name() {

@@ -12,7 +12,7 @@ use crate::{
 
 impl Response {
     /// Reads the element in the body of an answer.
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let operation = match element.name() {
             (MESSAGES_NS, local) => local.strip_suffix("Response").unwrap_or_default().to_owned(),
             (_, local) => return Err(Error::unknown_operation(local)),
@@ -70,7 +70,7 @@ fn write_messages<T: Content>(writer: &mut Writer, operation: &str, messages: &[
 
 fn messages<T: Content>(
     reader: &mut Reader<'_>,
-    response: &Element,
+    response: &Element<'_>,
     operation: &str,
 ) -> Result<Vec<ResponseMessage<T>>, Error> {
     read_messages(reader, response, operation, read_message)
@@ -78,9 +78,9 @@ fn messages<T: Content>(
 
 fn read_messages<T>(
     reader: &mut Reader<'_>,
-    response: &Element,
+    response: &Element<'_>,
     operation: &str,
-    mut read: impl FnMut(&mut Reader<'_>, &Element) -> Result<T, Error>,
+    mut read: impl FnMut(&mut Reader<'_>, &Element<'_>) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
     let name = format!("{operation}ResponseMessage");
     let mut messages = Vec::new();
@@ -98,7 +98,7 @@ fn read_messages<T>(
 impl Content for () {
     type Draft = ();
 
-    fn read((): &mut (), _: &mut Reader<'_>, _: &Element) -> Result<(), Error> {
+    fn read((): &mut (), _: &mut Reader<'_>, _: &Element<'_>) -> Result<(), Error> {
         Ok(())
     }
 
@@ -116,7 +116,7 @@ impl Content for () {
 impl Content for Vec<Folder> {
     type Draft = Self;
 
-    fn read(draft: &mut Self, reader: &mut Reader<'_>, child: &Element) -> Result<(), Error> {
+    fn read(draft: &mut Self, reader: &mut Reader<'_>, child: &Element<'_>) -> Result<(), Error> {
         if child.is(MESSAGES_NS, "Folders") {
             *draft = read_all(reader, child, Folder::read)?;
         }
@@ -143,7 +143,7 @@ impl Content for Vec<Folder> {
 impl Content for Vec<Item> {
     type Draft = Self;
 
-    fn read(draft: &mut Self, reader: &mut Reader<'_>, child: &Element) -> Result<(), Error> {
+    fn read(draft: &mut Self, reader: &mut Reader<'_>, child: &Element<'_>) -> Result<(), Error> {
         if child.is(MESSAGES_NS, "Items") {
             *draft = Item::read_list(reader, child)?;
         }
@@ -170,7 +170,7 @@ impl Content for Vec<Item> {
 impl Content for UpdatedItems {
     type Draft = (Vec<Item>, Option<i32>);
 
-    fn read(draft: &mut Self::Draft, reader: &mut Reader<'_>, child: &Element) -> Result<(), Error> {
+    fn read(draft: &mut Self::Draft, reader: &mut Reader<'_>, child: &Element<'_>) -> Result<(), Error> {
         match child.name() {
             (MESSAGES_NS, "Items") => draft.0 = Item::read_list(reader, child)?,
             (MESSAGES_NS, "ConflictResults") => reader.children(child, |reader, count| {
@@ -207,7 +207,7 @@ impl Content for UpdatedItems {
 impl Content for SubscriptionId {
     type Draft = Option<Self>;
 
-    fn read(draft: &mut Self::Draft, reader: &mut Reader<'_>, child: &Element) -> Result<(), Error> {
+    fn read(draft: &mut Self::Draft, reader: &mut Reader<'_>, child: &Element<'_>) -> Result<(), Error> {
         if child.is(MESSAGES_NS, "SubscriptionId") {
             *draft = Some(Self::read(reader, child)?);
         }
@@ -226,7 +226,7 @@ impl Content for SubscriptionId {
 impl Content for AlternateId {
     type Draft = Option<Self>;
 
-    fn read(draft: &mut Self::Draft, _: &mut Reader<'_>, child: &Element) -> Result<(), Error> {
+    fn read(draft: &mut Self::Draft, _: &mut Reader<'_>, child: &Element<'_>) -> Result<(), Error> {
         if child.is(MESSAGES_NS, "AlternateId") {
             *draft = Some(Self::read(child)?);
         }
@@ -250,7 +250,7 @@ impl Content for AlternateId {
 impl Content for ResolutionSet {
     type Draft = Option<Self>;
 
-    fn read(draft: &mut Self::Draft, reader: &mut Reader<'_>, child: &Element) -> Result<(), Error> {
+    fn read(draft: &mut Self::Draft, reader: &mut Reader<'_>, child: &Element<'_>) -> Result<(), Error> {
         if !child.is(MESSAGES_NS, "ResolutionSet") {
             return Ok(());
         }
@@ -283,7 +283,7 @@ impl Content for ResolutionSet {
 impl Content for SyncPage {
     type Draft = (Option<String>, Option<bool>, Vec<SyncChange>);
 
-    fn read(draft: &mut Self::Draft, reader: &mut Reader<'_>, child: &Element) -> Result<(), Error> {
+    fn read(draft: &mut Self::Draft, reader: &mut Reader<'_>, child: &Element<'_>) -> Result<(), Error> {
         match child.name() {
             (MESSAGES_NS, "SyncState") => draft.0 = Some(reader.text(child)?),
             (MESSAGES_NS, "IncludesLastItemInRange") => draft.1 = Some(reader.boolean(child)?),
@@ -315,7 +315,7 @@ impl Content for SyncPage {
 }
 
 impl SyncChange {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Option<Self>, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Option<Self>, Error> {
         if element.namespace() != TYPES_NS {
             return Ok(None);
         }
@@ -359,7 +359,7 @@ impl SyncChange {
 impl Content for FoundItems {
     type Draft = Option<Self>;
 
-    fn read(draft: &mut Self::Draft, reader: &mut Reader<'_>, child: &Element) -> Result<(), Error> {
+    fn read(draft: &mut Self::Draft, reader: &mut Reader<'_>, child: &Element<'_>) -> Result<(), Error> {
         if !child.is(MESSAGES_NS, "RootFolder") {
             return Ok(());
         }

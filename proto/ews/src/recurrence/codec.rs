@@ -25,7 +25,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let mut parts = Self::default();
         reader.children(element, |reader, child| {
             match child.name() {
@@ -71,7 +71,7 @@ impl Parts {
 }
 
 /// Days with blanks between them.
-fn read_days(reader: &mut Reader<'_>, element: &Element) -> Result<Vec<DayOfWeek>, Error> {
+fn read_days(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Vec<DayOfWeek>, Error> {
     let text = reader.text(element)?;
     let days: Result<Vec<DayOfWeek>, _> =
         text.split_ascii_whitespace().take(DAYS_MAX).map(str::parse).collect();
@@ -79,7 +79,7 @@ fn read_days(reader: &mut Reader<'_>, element: &Element) -> Result<Vec<DayOfWeek
 }
 
 impl Recurrence {
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let (mut pattern, mut range) = (None, None);
         reader.children(element, |reader, child| {
             if child.namespace() != TYPES_NS {

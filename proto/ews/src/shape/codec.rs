@@ -7,7 +7,7 @@ use crate::wire::{read_all, read_strings, write_attribute, write_value};
 use crate::{BodyType, Error, TYPES_NS};
 
 impl ItemShape {
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let (mut base, mut include_mime_content, mut body_type) = (None, None, None);
         let mut additional = Vec::new();
         reader.children(element, |reader, child| {
@@ -37,7 +37,7 @@ impl ItemShape {
 }
 
 impl FolderShape {
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let ItemShape { base, additional, .. } = ItemShape::read(reader, element)?;
         Ok(Self { base, additional })
     }
@@ -59,7 +59,7 @@ fn write_paths(writer: &mut Writer, paths: &[PropertyPath]) {
 
 impl PropertyPath {
     /// Reads one; `None` when the element is none.
-    pub(crate) fn read(element: &Element) -> Result<Option<Self>, Error> {
+    pub(crate) fn read(element: &Element<'_>) -> Result<Option<Self>, Error> {
         Ok(match element.name() {
             (TYPES_NS, "FieldURI") => Some(Self::Field(element.require("FieldURI")?.to_owned())),
             (TYPES_NS, "ExtendedFieldURI") => Some(Self::Extended(ExtendedFieldUri::read(element)?)),
@@ -84,7 +84,7 @@ impl PropertyPath {
 }
 
 impl ExtendedFieldUri {
-    fn read(element: &Element) -> Result<Self, Error> {
+    fn read(element: &Element<'_>) -> Result<Self, Error> {
         let text = |name: &str| element.attribute(name).map(str::to_owned);
         Ok(Self {
             distinguished_property_set_id: text("DistinguishedPropertySetId"),
@@ -110,7 +110,7 @@ impl ExtendedFieldUri {
 }
 
 impl ExtendedProperty {
-    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Error> {
         let (mut uri, mut value) = (None, None);
         reader.children(element, |reader, child| {
             match child.name() {

@@ -75,12 +75,12 @@ pub(super) fn reference(name: &str, at: u64) -> Result<char, Error> {
 }
 
 /// The value of an attribute: white space becomes blanks, references their characters.
-pub(super) fn attribute_value(raw: &str, at: u64) -> Result<String, Error> {
-    if is_plain(raw) {
-        return Ok(raw.to_owned());
+pub(super) fn attribute_value(raw: Cow<'_, str>, at: u64) -> Result<Cow<'_, str>, Error> {
+    if is_plain(&raw) {
+        return Ok(raw);
     }
     let mut value = String::with_capacity(raw.len());
-    let mut rest = raw;
+    let mut rest = &*raw;
     while let Some(position) = rest.find('&') {
         push_literal(&mut value, &rest[..position]);
         rest = &rest[position + 1..];
@@ -89,7 +89,7 @@ pub(super) fn attribute_value(raw: &str, at: u64) -> Result<String, Error> {
         rest = &rest[end + 1..];
     }
     push_literal(&mut value, rest);
-    Ok(value)
+    Ok(Cow::Owned(value))
 }
 
 fn push_literal(value: &mut String, literal: &str) {

@@ -57,10 +57,7 @@ impl Scope {
     ) -> Result<(), Error> {
         let malformed = Error::Malformed { what: "malformed namespace declaration", at };
         // what it says, not how that is written
-        let namespace = match escape::is_plain(raw) {
-            true => Cow::Borrowed(raw),
-            false => Cow::Owned(escape::attribute_value(raw, at)?),
-        };
+        let namespace = escape::attribute_value(Cow::Borrowed(raw), at)?;
         match prefix {
             Some("xml") if namespace == crate::XML_NS => return Ok(()),
             Some("xml" | "xmlns") => return Err(malformed),
@@ -99,11 +96,6 @@ impl Scope {
             "xml" => Some(&self.xml),
             _ => self.declared(prefix).filter(|namespace| !namespace.is_empty()),
         }
-    }
-
-    /// That of a name which is in none.
-    pub(super) fn none(&self) -> Arc<str> {
-        Arc::clone(&self.none)
     }
 
     fn declared(&self, prefix: &str) -> Option<&Arc<str>> {

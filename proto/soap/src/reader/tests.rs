@@ -178,16 +178,18 @@ fn typed_texts() {
     let text = "<r><a> true </a><a>0</a><a>yes</a><n>\n42 </n><n>x</n></r>";
     let mut reader = reader(text);
     let root = reader.root().unwrap();
-    let next = |reader: &mut Reader<'_>| reader.child(&root).unwrap().unwrap();
-    let child = next(&mut reader);
+    fn next<'i>(reader: &mut Reader<'i>, parent: &Element<'_>) -> Element<'i> {
+        reader.child(parent).unwrap().unwrap()
+    }
+    let child = next(&mut reader, &root);
     assert_eq!(reader.boolean(&child), Ok(true));
-    let child = next(&mut reader);
+    let child = next(&mut reader, &root);
     assert_eq!(reader.boolean(&child), Ok(false));
-    let child = next(&mut reader);
+    let child = next(&mut reader, &root);
     assert!(matches!(reader.boolean(&child), Err(Error::Value { .. })));
-    let child = next(&mut reader);
+    let child = next(&mut reader, &root);
     assert_eq!(reader.parse::<i32>(&child), Ok(42));
-    let child = next(&mut reader);
+    let child = next(&mut reader, &root);
     assert!(matches!(reader.parse::<i32>(&child), Err(Error::Value { name, .. }) if name == "n"));
 }
 
