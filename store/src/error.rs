@@ -102,15 +102,18 @@ impl StoreError {
             Self::Connect { .. } | Self::AccountGone | Self::MigratorBusy { .. } => Disposition::RETRY,
             _ if self.is_conflict() => Disposition::Retry { after: Some(Duration::ZERO) },
             Self::Query { source, .. } if passes(source) => Disposition::RETRY,
-            Self::Migrate { source } if inner(source).is_some_and(passes) => Disposition::RETRY,
+            Self::Migrate { source }
+                if inner(source).is_some_and(|error| passes(error) || is_lost(error)) =>
+            {
+                Disposition::RETRY
+            }
             _ => Disposition::Escalate,
         }
     }
 
     /// Did a transaction lose a race against another, so that the server undid it? It can be made again at once.
     pub fn is_conflict(&self) -> bool {
-        const LOST: [SqlState; 2] = [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE];
-        matches!(self, Self::Query { source, .. } if source.code().is_some_and(|code| LOST.contains(code)))
+        matches!(self, Self::Query { source, .. } if is_lost(source))
     }
 
     /// Does the database lack a table or column of this version: has it not been migrated?
@@ -145,6 +148,12 @@ fn inner(error: &refinery::Error) -> Option<&tokio_postgres::Error> {
         next = error.source();
     }
     None
+}
+
+/// A transaction lost a race against another.
+fn is_lost(error: &tokio_postgres::Error) -> bool {
+    const LOST: [SqlState; 2] = [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE];
+    error.code().is_some_and(|code| LOST.contains(code))
 }
 
 fn passes(error: &tokio_postgres::Error) -> bool {

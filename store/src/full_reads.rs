@@ -283,7 +283,10 @@ impl Store {
             .await
             .map_err(StoreError::query(operation))?;
         let asked = tx
-            .execute(&ask_sql("($1::text is null or r.mail = $1)"), &[&scope.mail(), &full_read, &now])
+            .execute(
+                &ask_sql(|row| format!("($1::text is null or {row}.mail = $1)")),
+                &[&scope.mail(), &full_read, &now],
+            )
             .await
             .map_err(StoreError::query(operation))?;
         wake::notify(&tx, Channel::FullRead).await?;
@@ -301,21 +304,27 @@ fn settings_of(bucket: i16) -> String {
 }
 
 async fn ask(tx: &Transaction<'_>, buckets: &[i16], now: Timestamp) -> Result<u64, StoreError> {
-    tx.execute(&ask_sql("r.bucket = any ($1)"), &[&buckets, &NotificationKind::FullRead.as_str(), &now])
-        .await
-        .map_err(StoreError::query("ask for full reads"))
+    tx.execute(
+        &ask_sql(|row| format!("{row}.bucket = any ($1)")),
+        &[&buckets, &NotificationKind::FullRead.as_str(), &now],
+    )
+    .await
+    .map_err(StoreError::query("ask for full reads"))
 }
 
-/// A full read of each resource in use that `chosen` says, for which none waits: that which has waited longest first. Which
-/// wait is looked up once: `not exists` became a look through all that wait for each mailbox while PostgreSQL still took the
-/// table for a short one, so a start cost its mailboxes squared.
-fn ask_sql(chosen: &str) -> String {
+/// A full read of each resource in use that `chosen` says (of the row of that name), for which none waits: that which has
+/// waited longest first. Which wait is looked up once: `not exists` became a look through all that wait for each mailbox while
+/// PostgreSQL still took the table for a short one, so that a start cost its mailboxes squared. (With its usual memory it keeps
+/// some 130,000 names at hand; beyond that a look costs more.)
+fn ask_sql(chosen: impl Fn(&str) -> String) -> String {
+    let (resources, waiting) = (chosen("r"), chosen("n"));
     format!(
         "insert into notification (mail, bucket, event_type, received_at, first_read) \
          select r.mail, r.bucket, $2, $3, r.last_full_sync is null from planner_resource r \
-         where {chosen} and r.deleted_date is null \
+         where {resources} and r.deleted_date is null \
            and r.mail not in (select n.mail from notification n \
-                              where n.event_type = 'FullRead' and n.set_aside_at is null and n.claim is null) \
+                              where {waiting} and n.event_type = 'FullRead' and n.set_aside_at is null \
+                                and n.claim is null) \
          order by r.full_read_began_at nulls first, r.mail"
     )
 }

@@ -24,7 +24,7 @@ use crate::error::QualifierError;
 use crate::messages::{Kinds, Woken};
 use crate::office::{self, Incumbency, Shared};
 use crate::schedule::{Batch, Limits, Schedule, until};
-use crate::work::{Failure, Office, Report, later};
+use crate::work::{Failure, Office, Report, in_time, later};
 use crate::{full, live};
 
 mod claims;
@@ -501,14 +501,11 @@ async fn handle(
     batch: Arc<Batch>,
     _permit: Option<OwnedSemaphorePermit>,
 ) -> Result<Report, QualifierError> {
-    let deadline = office.options.job_deadline;
-    let work = async {
-        match &*batch {
-            Batch::Live(batch) => live::handle(&office, batch).await,
-            Batch::Full(batch) => full::handle(&office, batch).await,
-        }
-    };
-    tokio::time::timeout(deadline, work).await.unwrap_or(Err(QualifierError::TooLong(deadline)))
+    match &*batch {
+        Batch::Live(batch) => in_time(&office, live::handle(&office, batch)).await,
+        // it has the whole time for each part that it does not wait for others
+        Batch::Full(batch) => full::handle(&office, batch).await,
+    }
 }
 
 async fn count_panic(office: Arc<Office>, batch: Arc<Batch>) -> Result<Report, QualifierError> {

@@ -7,12 +7,15 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use calendar::MailAddress;
+use store::Store;
 use store::full_reads::Beginning;
-use store::{Store, StoreError};
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Notify, Semaphore, oneshot};
+
+use crate::error::QualifierError;
 
 #[cfg(test)]
 mod tests;
@@ -70,16 +73,22 @@ impl Beginnings {
         Self { waiting: Mutex::default(), turn: Semaphore::new(1), line: Arc::default(), few }
     }
 
-    /// Where the mailbox lives, and what is known of it; and its place in line, to be dropped when its reading begins.
+    /// Where the mailbox lives, and what is known of it; and its place in line, to be dropped when its reading begins. A question
+    /// may take as long as `patience`; waiting for the turn to ask does not count.
     pub(crate) async fn of(
         &self,
         store: &Store,
         mail: &MailAddress,
-    ) -> Result<(Beginning, InLine), StoreError> {
+        patience: Duration,
+    ) -> Result<(Beginning, InLine), QualifierError> {
         let (answer, mut answered) = oneshot::channel();
         self.lock().push(Waiting { mail: mail.clone(), answer });
         self.line.news.notify_one();
-        let turn = self.turn.acquire().await.expect("nobody closes the semaphore");
+        let turn = tokio::select! {
+            biased;
+            told = &mut answered => return self.told(store, mail, patience, told.ok()).await,
+            turn = self.turn.acquire() => turn.expect("nobody closes the semaphore"),
+        };
         loop {
             match answered.try_recv() {
                 Ok(beginning) => return Ok(beginning),
@@ -88,12 +97,26 @@ impl Beginnings {
                 Err(TryRecvError::Empty) => {
                     self.until_few_are_in_line().await;
                     let group = take(&mut self.lock());
-                    self.ask(store, group).await;
+                    self.ask(store, patience, group).await;
                 }
             }
         }
         drop(turn);
-        let mut alone = store.begin_full_reads(&[mail]).await?;
+        self.told(store, mail, patience, None).await
+    }
+
+    /// What was answered; asks alone where there is no answer.
+    async fn told(
+        &self,
+        store: &Store,
+        mail: &MailAddress,
+        patience: Duration,
+        answer: Option<(Beginning, InLine)>,
+    ) -> Result<(Beginning, InLine), QualifierError> {
+        if let Some(answer) = answer {
+            return Ok(answer);
+        }
+        let mut alone = question(store, &[mail], patience).await?;
         let beginning = alone.pop().expect("an answer for each mailbox");
         Ok((beginning, InLine::new(&self.line)))
     }
@@ -111,9 +134,9 @@ impl Beginnings {
     }
 
     /// Asks for a group and tells its members; drops them when each is to ask for itself.
-    async fn ask(&self, store: &Store, group: Vec<Waiting>) {
+    async fn ask(&self, store: &Store, patience: Duration, group: Vec<Waiting>) {
         let mails: Vec<&MailAddress> = group.iter().map(|one| &one.mail).collect();
-        match store.begin_full_reads(&mails).await {
+        match question(store, &mails, patience).await {
             Ok(beginnings) => {
                 for (one, beginning) in group.into_iter().zip(beginnings) {
                     // Who was given up meanwhile needs no answer, and stands in no line.
@@ -130,6 +153,17 @@ impl Beginnings {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn question(
+    store: &Store,
+    mails: &[&MailAddress],
+    patience: Duration,
+) -> Result<Vec<Beginning>, QualifierError> {
+    match tokio::time::timeout(patience, store.begin_full_reads(mails)).await {
+        Ok(answer) => Ok(answer?),
+        Err(_elapsed) => Err(QualifierError::TooLong(patience)),
     }
 }
 

@@ -8,7 +8,8 @@
 //! the others are stored.
 //!
 //! While one mailbox is stored or its answer decoded the next is read: only the calls to the source are limited by
-//! `simultaneous_calls_at_full_pull`.
+//! `simultaneous_calls_at_full_pull`. The deadline of a handling counts from the turn to read on: many wait for it, and slow
+//! mailboxes must not cost those behind them their time.
 //!
 //! Cost: one reading, and of the database a few round trips for what is known and one short transaction, however
 //! many keys there are; mailboxes that are ready at the same time share it (`together`).
@@ -16,7 +17,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use base::TraceContext;
+use base::{TraceContext, Turn};
 use calendar::reconcile::{Change, Covered, Decision, Reason, Reconciled, Scene, also_to_read, reconcile};
 use calendar::source::{Reading, WindowReading};
 use calendar::{Appointment, ItemId, Known, MailAddress, Policy, SourceError, Window, codes};
@@ -27,14 +28,13 @@ use store::notification_queue::{Claimed, Finished};
 use store::withheld::WithheldKey;
 use tracing::Instrument;
 
-use crate::beginnings::InLine;
 use crate::error::QualifierError;
 use crate::guarded::{self, Case};
 use crate::plan::{self, Readings, Tally};
 use crate::reader::Reader;
 use crate::schedule::FullBatch;
 use crate::work::{
-    CONFLICTS_MAX, CONTENDED, Failure, Office, Report, continue_traces, tell_unknown_zones, traces,
+    CONFLICTS_MAX, CONTENDED, Failure, Office, Report, continue_traces, in_time, tell_unknown_zones, traces,
 };
 
 /// Handles the full reads that were asked for: one serves them all.
@@ -42,11 +42,10 @@ pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, Qualif
     let mut report = Report::default();
     let notifications = &batch.notifications;
     let (Beginning { target, is_new }, in_line) =
-        office.beginnings.of(&office.services.store, &batch.mail).await?;
+        office.beginnings.of(&office.services.store, &batch.mail, office.options.job_deadline).await?;
     let mut in_line = Some(in_line);
-    let Some((mailbox, looked_up_at)) =
-        office.mailbox(target, &batch.mail, notifications.iter(), &mut report).await?
-    else {
+    let looked_up = office.mailbox(target, &batch.mail, notifications.iter(), &mut report);
+    let Some((mailbox, looked_up_at)) = in_time(office, looked_up).await? else {
         return Ok(report);
     };
     let _under_way = office.together.begin();
@@ -63,15 +62,17 @@ pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, Qualif
     for attempt in 0..CONFLICTS_MAX {
         // After a conflict something is known, whatever was found before.
         let begun = Begun { looked_up_at, is_new: is_new && attempt == 0 };
-        let done =
-            once(office, &reader, begun, in_line.take(), notifications).instrument(span.clone()).await?;
+        let turn = office.turn_of_window().await;
+        drop(in_line.take());
+        let done = once(office, &reader, begun, turn, notifications).instrument(span.clone());
+        let done = in_time(office, done).await?;
         if let Some(done) = done {
             report.add(done);
             return Ok(report);
         }
     }
     let failure = |notification| Failure { notification, error: CONTENDED.to_owned(), own: true };
-    office.fail(&batch.mail, notifications.iter().map(failure).collect()).await
+    in_time(office, office.fail(&batch.mail, notifications.iter().map(failure).collect())).await
 }
 
 /// What was known of the mailbox when its full read began.
@@ -100,11 +101,11 @@ async fn once(
     office: &Office,
     reader: &Reader<'_>,
     begun: Begun,
-    in_line: Option<InLine>,
+    turn: Turn<'_>,
     notifications: &[Claimed],
 ) -> Result<Option<Report>, QualifierError> {
     let mailbox = reader.mailbox;
-    let facts = match gather(office, reader, begun.is_new, in_line).await? {
+    let facts = match gather(office, reader, begun.is_new, turn).await? {
         Ok(facts) => facts,
         Err(error) => {
             tracing::Span::current().record("outcome", "failed");
@@ -211,11 +212,11 @@ async fn gather(
     office: &Office,
     reader: &Reader<'_>,
     is_new: bool,
-    in_line: Option<InLine>,
+    turn: Turn<'_>,
 ) -> Result<Result<Facts, SourceError>, QualifierError> {
     let policy = &office.options.policy;
     let mail = &reader.mailbox.address;
-    let (window, began, reading) = office.read_window(reader, in_line).await;
+    let (window, began, reading) = office.read_window(reader, turn).await;
     let mut reading = match reading.map_err(QualifierError::Source)? {
         Ok(reading) => reading,
         Err(error) => {

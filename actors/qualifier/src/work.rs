@@ -14,7 +14,7 @@ use store::full_reads::Target;
 use store::lease::Fence;
 use store::notification_queue::{Claimed, Failed, Finished};
 
-use crate::beginnings::{Beginnings, InLine};
+use crate::beginnings::Beginnings;
 use crate::config::{QualifierOptions, Services};
 use crate::error::QualifierError;
 use crate::office::Shared;
@@ -64,6 +64,15 @@ pub(crate) const CONFLICTS_MAX: usize = 3;
 /// Why it is given up then.
 pub(crate) const CONTENDED: &str = "the keys kept changing while they were decided about";
 
+/// Does `work` in the longest time that a handling may take.
+pub(crate) async fn in_time<T>(
+    office: &Office,
+    work: impl Future<Output = Result<T, QualifierError>>,
+) -> Result<T, QualifierError> {
+    let deadline = office.options.job_deadline;
+    tokio::time::timeout(deadline, work).await.unwrap_or(Err(QualifierError::TooLong(deadline)))
+}
+
 impl Office {
     /// An office of the shard that holds `fence`, with what the shards of the process share.
     pub(crate) fn new(
@@ -88,14 +97,17 @@ impl Office {
         self.full_read_calls.take().await
     }
 
-    /// Reads the window of a full read that begins now; says when that was. Its mailbox stands `in_line` no longer then.
+    /// Waits for the turn to read a window in full.
+    pub(crate) async fn turn_of_window(&self) -> Turn<'_> {
+        self.windows.take().await
+    }
+
+    /// Reads the window of a full read that begins now, in this turn; says when that was.
     pub(crate) async fn read_window(
         &self,
         reader: &Reader<'_>,
-        in_line: Option<InLine>,
+        _turn: Turn<'_>,
     ) -> (Window, Timestamp, Result<Result<WindowReading, SourceError>, SourceError>) {
-        let _window = self.windows.take().await;
-        drop(in_line);
         let began = self.now();
         let window = self.options.policy.window(began);
         (window, began, reader.window_by_turns(window.slot(), &self.full_read_calls).await)

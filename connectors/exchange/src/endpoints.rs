@@ -27,7 +27,7 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     fn parse(text: &str) -> Self {
-        let url = Url::parse(text).ok();
+        let url = Url::parse(text).ok().filter(can_be_called);
         let service = url.as_ref().and_then(service_of);
         Self { service: service.unwrap_or_else(|| text.chars().take(SERVICE_MAX).collect()), url }
     }
@@ -37,6 +37,10 @@ impl Endpoint {
         let text = "what is stored as the address of the service is none";
         self.url.as_ref().ok_or_else(|| own(operation, SourceErrorKind::Rediscover, "no connection", text))
     }
+}
+
+fn can_be_called(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.has_host()
 }
 
 /// Which service an address belongs to.

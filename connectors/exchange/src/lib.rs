@@ -25,8 +25,8 @@
 pub mod accounts;
 pub mod classify;
 pub mod config;
-pub mod endpoints;
-mod error;
+mod endpoints;
+pub mod error;
 pub mod refusals;
 pub mod throttle;
 

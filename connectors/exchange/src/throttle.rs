@@ -93,8 +93,15 @@ pub struct Throttle {
 /// The right to send one call; given back when dropped, after its answer was learnt from.
 #[derive(Debug)]
 pub struct Pass<'a> {
-    _permit: Option<SemaphorePermit<'a>>,
+    permit: Option<SemaphorePermit<'a>>,
     probe: Option<Probe<'a>>,
+}
+
+impl Pass<'_> {
+    /// The answer is there: another call may be sent. What the answer says is still to be learnt.
+    pub(crate) fn answered(&mut self) {
+        self.permit = None;
+    }
 }
 
 /// This call finds out whether the account is taken again.
@@ -251,7 +258,7 @@ impl Throttle {
             let now = self.common.clock.monotonic();
             let refused = pass.probe.is_none() && !self.refusals().left(service, now).is_zero();
             if self.gate().wait(now).is_zero() && !refused {
-                return Ok(Pass { _permit: Some(permit), ..pass });
+                return Ok(Pass { permit: Some(permit), ..pass });
             }
         }
     }
@@ -269,10 +276,10 @@ impl Throttle {
             if left.is_zero() {
                 let turn = self.refusals().turn(service, now);
                 left = match turn {
-                    Turn::Go => return Ok(Pass { _permit: None, probe: None }),
+                    Turn::Go => return Ok(Pass { permit: None, probe: None }),
                     Turn::Probe => {
                         let probe = Probe { throttle: self, service: service.to_owned() };
-                        return Ok(Pass { _permit: None, probe: Some(probe) });
+                        return Ok(Pass { permit: None, probe: Some(probe) });
                     }
                     Turn::Wait(left) => left,
                     Turn::Probed => {

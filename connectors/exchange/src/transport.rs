@@ -23,7 +23,7 @@ use crate::classify::{self, own};
 use crate::endpoints::{Endpoints, service_of};
 use crate::reply::{chain, check_status, read, redirect_target};
 use crate::sending::{Lane, Sent};
-use crate::throttle::{BackOff, Common, Refusal, StillClosed, Throttle};
+use crate::throttle::{BackOff, Common, Pass, Refusal, StillClosed, Throttle};
 use crate::{ExchangeError, ExchangeOptions};
 
 #[cfg(test)]
@@ -162,15 +162,15 @@ impl Transport {
         async {
             let line = self.line(operation, &route)?;
             let endpoint = self.endpoints.of(route.endpoint);
-            let service = &*endpoint.service;
+            let (url, service) = (endpoint.url(operation)?, &*endpoint.service);
             // all that can be made before the turn is: others wait for it
             let body = self.encode(&route, request)?;
             let headers = headers(&route, telemetry::trace::current());
             let turn = Turns::take_of(route.turns).await;
-            let pass = line.throttle.pass(service).await.map_err(|closed| still_closed(operation, closed))?;
+            let mut pass =
+                line.throttle.pass(service).await.map_err(|closed| still_closed(operation, closed))?;
             let sent = line.throttle.now();
-            let url = endpoint.url(operation)?;
-            let outcome = self.exchange(&line, operation, url, headers, body, turn).await;
+            let outcome = self.exchange(&line, operation, url, headers, body, (&mut pass, turn)).await;
             let told = outcome.as_ref().map(|answer| answer_problem(&answer.response));
             learn(&line.throttle, service, sent, told);
             drop(pass);
@@ -231,13 +231,13 @@ impl Transport {
         async {
             let line = self.line(operation, &route)?;
             let endpoint = self.endpoints.of(route.endpoint);
-            let service = &*endpoint.service;
+            let (url, service) = (endpoint.url(operation)?, &*endpoint.service);
             let pass = line.throttle.pass_stream(service).await;
             let pass = pass.map_err(|closed| still_closed(operation, closed))?;
             let sent = line.throttle.now();
             let body = self.encode(&route, request)?;
             let headers = headers(&route, telemetry::trace::current());
-            let outcome = self.open(&line, operation, endpoint.url(operation)?, headers, body).await;
+            let outcome = self.open(&line, operation, url, headers, body).await;
             learn(&line.throttle, service, sent, outcome.as_ref().map(|_| None));
             drop(pass);
             outcome
@@ -293,7 +293,7 @@ impl Transport {
         url: &Url,
         headers: HeaderMap,
         body: String,
-        turn: Option<Turn<'_>>,
+        (pass, turn): (&mut Pass<'_>, Option<Turn<'_>>),
     ) -> Result<Answer, SourceError> {
         let calling = async {
             let mut sent = line.send(operation, Lane::Calls, url, headers, body).await?;
@@ -306,6 +306,7 @@ impl Transport {
         };
         let (status, cookie, bytes) = self.in_time(operation, calling).await?;
         // the next may ask while this answer is decoded
+        pass.answered();
         if let Some(turn) = turn {
             turn.pass_on().await;
         }

@@ -9,7 +9,7 @@ use store::notifications::NotificationKind as Kind;
 use store::testing::database;
 use supervision::Tree;
 
-use super::tests::{start, system};
+use super::tests::{Odd, start, system};
 use super::*;
 use crate::office::STORED_MEANWHILE;
 use crate::testkit::{log, mail, notification, options, resources, services, slot, there, wait_for};
@@ -361,6 +361,36 @@ fn a_long_series_does_not_stop_other_mailboxes() {
         })
         .await;
         assert_eq!(source.most_mailboxes_at_once(), 1);
+        tree.shutdown().await;
+    });
+}
+
+/// Regression by design: a pull has a hundred mailboxes in hand that wait for their turn to be read. While that counted as
+/// time of their handling, a few slow mailboxes made those behind them too late, who were told as failures and read again.
+/// Method: each reading takes a twelfth of what a handling may take, and there are twenty.
+#[test]
+fn who_waits_behind_slow_mailboxes_is_not_too_late() {
+    const MAILBOXES: u32 = 20;
+    system(async {
+        let database = database().await;
+        resources(&database, MAILBOXES).await;
+        let source = Arc::new(FakeCalendar::default());
+        let mut services = services(&database, &source).await;
+        services.source =
+            Arc::new(Odd { calendar: Arc::clone(&source), window_takes: Duration::from_millis(250) });
+        let options = QualifierOptions {
+            full_read_at_start: true,
+            simultaneous_full_reads: 1,
+            job_deadline: Duration::from_secs(3),
+            ..options()
+        };
+        let tree = start(&services, options);
+        wait_for(async || {
+            let done = log(&database).await.len();
+            if done == MAILBOXES as usize { Ok(()) } else { Err(format!("{done} read")) }
+        })
+        .await;
+        assert_eq!(reads(&source), MAILBOXES as usize, "nobody was read twice");
         tree.shutdown().await;
     });
 }

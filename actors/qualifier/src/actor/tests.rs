@@ -247,20 +247,23 @@ fn poison_is_set_aside_and_others_go_on() {
     });
 }
 
-/// A source that panics when one item is read.
+/// A source that panics when the item `bomb` is read, and takes its time for a window.
 #[derive(Debug)]
-struct Panicking(Arc<FakeCalendar>);
+pub(super) struct Odd {
+    pub(super) calendar: Arc<FakeCalendar>,
+    pub(super) window_takes: Duration,
+}
 
 #[async_trait::async_trait]
-impl CalendarSource for Panicking {
+impl CalendarSource for Odd {
     async fn locate(&self, mailboxes: &[MailAddress]) -> Vec<Result<Location, SourceError>> {
-        self.0.locate(mailboxes).await
+        self.calendar.locate(mailboxes).await
     }
     async fn check(&self, mailbox: &Mailbox) -> Result<CalendarFolder, SourceError> {
-        self.0.check(mailbox).await
+        self.calendar.check(mailbox).await
     }
     async fn subscribe(&self, mailbox: &Mailbox, affinity: &Affinity) -> Result<Subscribed, SourceError> {
-        self.0.subscribe(mailbox, affinity).await
+        self.calendar.subscribe(mailbox, affinity).await
     }
     async fn unsubscribe(
         &self,
@@ -268,35 +271,36 @@ impl CalendarSource for Panicking {
         affinity: &Affinity,
         id: &calendar::ids::SubscriptionId,
     ) -> Result<(), SourceError> {
-        self.0.unsubscribe(mailbox, affinity, id).await
+        self.calendar.unsubscribe(mailbox, affinity, id).await
     }
     async fn listen(
         &self,
         affinity: &Affinity,
         ids: &[calendar::ids::SubscriptionId],
     ) -> Result<HintStream, SourceError> {
-        self.0.listen(affinity, ids).await
+        self.calendar.listen(affinity, ids).await
     }
     async fn catch_up(
         &self,
         mailbox: &Mailbox,
         state: Option<&calendar::ids::SyncState>,
     ) -> Result<ChangePage, SourceError> {
-        self.0.catch_up(mailbox, state).await
+        self.calendar.catch_up(mailbox, state).await
     }
     async fn read_items(&self, mailbox: &Mailbox, items: &[ItemId]) -> Result<Vec<Reading>, SourceError> {
         assert!(!items.contains(&ItemId::new("bomb")), "the bomb was read");
-        self.0.read_items(mailbox, items).await
+        self.calendar.read_items(mailbox, items).await
     }
     async fn masters_of(
         &self,
         mailbox: &Mailbox,
         occurrences: &[ItemId],
     ) -> Result<Vec<Option<ItemId>>, SourceError> {
-        self.0.masters_of(mailbox, occurrences).await
+        self.calendar.masters_of(mailbox, occurrences).await
     }
     async fn read_window(&self, mailbox: &Mailbox, window: Slot) -> Result<WindowReading, SourceError> {
-        self.0.read_window(mailbox, window).await
+        tokio::time::sleep(self.window_takes).await;
+        self.calendar.read_window(mailbox, window).await
     }
 }
 
@@ -308,7 +312,7 @@ fn a_panic_counts_and_takes_nobody_down_with_it() {
         let source = Arc::new(FakeCalendar::default());
         source.put(&mail(1), single("good", "A", slot(2, 9)));
         let mut services = services(&database, &source).await;
-        services.source = Arc::new(Panicking(Arc::clone(&source)));
+        services.source = Arc::new(Odd { calendar: Arc::clone(&source), window_takes: Duration::ZERO });
         let hints =
             [notification(1, (Kind::Created, "bomb", None)), notification(1, (Kind::Created, "good", None))];
         services.store.append(&hints).await.unwrap();

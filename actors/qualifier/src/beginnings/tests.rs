@@ -10,15 +10,17 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::testkit::{Kit, mail};
 
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Begins to ask, and answers once it stands in line.
 async fn line_up(
     kit: &Kit,
     beginnings: &Arc<Beginnings>,
     n: u32,
-) -> JoinHandle<Result<(Beginning, InLine), StoreError>> {
+) -> JoinHandle<Result<(Beginning, InLine), QualifierError>> {
     let before = beginnings.lock().len();
     let (store, line) = (kit.services.store.clone(), Arc::clone(beginnings));
-    let task = tokio::spawn(async move { line.of(&store, &mail(n)).await });
+    let task = tokio::spawn(async move { line.of(&store, &mail(n), PATIENCE).await });
     tokio::time::timeout(Duration::from_secs(10), async {
         while beginnings.lock().len() == before {
             tokio::task::yield_now().await;
@@ -78,7 +80,7 @@ async fn a_question_without_an_answer_is_everybodys_own_error() {
     drop(turn);
     for task in tasks {
         let error = task.await.unwrap().unwrap_err();
-        assert!(matches!(error, StoreError::Query { .. }), "{error:?}");
+        assert!(matches!(error, QualifierError::Store(store::StoreError::Query { .. })), "{error:?}");
     }
     assert_eq!(beginnings.lock().len(), 0);
 }
@@ -113,8 +115,8 @@ async fn who_is_given_up_while_it_asks_leaves_the_others_to_themselves() {
 async fn nothing_is_asked_while_enough_stand_in_line() {
     let (kit, beginnings) = (Kit::new(5).await, Arc::new(Beginnings::new(2)));
     let store = &kit.services.store;
-    let first = beginnings.of(store, &mail(1)).await.unwrap();
-    let second = beginnings.of(store, &mail(2)).await.unwrap();
+    let first = beginnings.of(store, &mail(1), PATIENCE).await.unwrap();
+    let second = beginnings.of(store, &mail(2), PATIENCE).await.unwrap();
     let mut tasks = Vec::new();
     for n in [3, 4, 5] {
         tasks.push(line_up(&kit, &beginnings, n).await);
@@ -160,4 +162,21 @@ async fn who_is_given_up_stands_in_no_line() {
     assert_eq!(beginnings.line.length.load(Ordering::Relaxed), 1);
     drop(in_line);
     assert_eq!(beginnings.line.length.load(Ordering::Relaxed), 0);
+}
+
+/// The other way out of the gate: as many wait as go into one question.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_question_is_asked_however_many_stand_in_line() {
+    const MANY: u32 = MAILBOXES_MAX as u32;
+    let (kit, beginnings) = (Kit::new(MANY + 1).await, Arc::new(Beginnings::new(1)));
+    let in_line = beginnings.of(&kit.services.store, &mail(1), PATIENCE).await.unwrap();
+    let mut tasks = Vec::new();
+    for n in 2..=MANY + 1 {
+        let (store, line) = (kit.services.store.clone(), Arc::clone(&beginnings));
+        tasks.push(tokio::spawn(async move { line.of(&store, &mail(n), PATIENCE).await }));
+    }
+    for task in tasks {
+        tokio::time::timeout(Duration::from_secs(20), task).await.expect("asked").unwrap().unwrap();
+    }
+    drop(in_line);
 }

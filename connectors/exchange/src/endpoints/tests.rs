@@ -6,7 +6,8 @@ fn an_address_belongs_to_the_service_at_its_host_and_port() {
         ("https://mail.example.dk/EWS/Exchange.asmx", "https://mail.example.dk", true),
         ("https://MAIL.example.dk:443/other", "https://mail.example.dk", true),
         ("http://127.0.0.1:8080/EWS/Exchange.asmx", "http://127.0.0.1:8080", true),
-        ("mailto:somebody@example.dk", "mailto:somebody@example.dk", true),
+        ("mailto:somebody@example.dk", "mailto:somebody@example.dk", false),
+        ("ftp://mail.example.dk/", "ftp://mail.example.dk/", false),
         ("no address", "no address", false),
         ("", "", false),
     ] {
