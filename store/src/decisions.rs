@@ -287,7 +287,8 @@ impl Store {
         let tx = client.transaction().await.map_err(StoreError::query(operation))?;
         let all_fences: Vec<&Fence> = effects.iter().map(|(fence, _)| *fence).collect();
         let effects: Vec<&Effect> = effects.iter().map(|(_, effect)| *effect).collect();
-        let (fresh, known): (Vec<&Effect>, Vec<&Effect>) = effects.iter().partition(|effect| effect.only_creates());
+        let (fresh, known): (Vec<&Effect>, Vec<&Effect>) =
+            effects.iter().partition(|effect| effect.only_creates());
         let (fresh, known) = (write::in_order(&fresh), write::in_order(&known));
         // All at once: the connection answers in the order in which it is asked, and whatever turns out not to be allowed,
         // or not to be possible, undoes everything. That is the order in which locks are taken, too: so nothing may have to

@@ -11,12 +11,12 @@ mod tests;
 pub(crate) struct Incomplete(pub(crate) &'static str);
 
 /// The appointment that an item is. `id` is the identifier that it was asked by or found with.
-pub(crate) fn from_item(id: ItemId, item: &CalendarItem) -> Result<Appointment, Incomplete> {
+pub(crate) fn from_item(id: ItemId, item: &mut CalendarItem) -> Result<Appointment, Incomplete> {
     let start = item.start.ok_or(Incomplete("an item without start"))?;
     let end = item.end.ok_or(Incomplete("an item without end"))?;
     Ok(Appointment {
         item_id: id,
-        uid: item.uid.as_deref().filter(|uid| !uid.is_empty()).map(Uid::new),
+        uid: item.uid.take().filter(|uid| !uid.is_empty()).map(Uid::new),
         kind: kind(item.kind),
         recurrence_id: item.recurrence_id,
         slot: Slot { start, end },
@@ -25,9 +25,9 @@ pub(crate) fn from_item(id: ItemId, item: &CalendarItem) -> Result<Appointment, 
         is_cancelled: item.is_cancelled.unwrap_or(false),
         zone: item
             .start_time_zone
-            .as_ref()
-            .and_then(|zone| zone.id.clone())
-            .or_else(|| item.start_time_zone_id.clone())
+            .take()
+            .and_then(|zone| zone.id)
+            .or_else(|| item.start_time_zone_id.take())
             .filter(|zone| !zone.is_empty()),
     })
 }

@@ -51,7 +51,7 @@ fn whole_or_error(readings: Vec<Reading>) -> Result<Vec<Reading>, SourceError> {
 }
 
 async fn reading(exchange: &Exchange, mailbox: &Mailbox, id: &ItemId, message: ItemMessage) -> Reading {
-    let found = match one_item(message) {
+    let mut found = match one_item(message) {
         Ok(Some(item)) => item,
         Ok(None) => return Reading::Gone,
         Err(error) if error.kind == SourceErrorKind::Gone => return Reading::Gone,
@@ -61,7 +61,7 @@ async fn reading(exchange: &Exchange, mailbox: &Mailbox, id: &ItemId, message: I
         return Reading::Failed(incomplete(OPERATION, Incomplete("an item without its folder")));
     };
     match exchange.is_calendar(mailbox, &FolderId::new(parent.id.clone())).await {
-        Ok(true) => match appointment::from_item(id.clone(), &found) {
+        Ok(true) => match appointment::from_item(id.clone(), &mut found) {
             Ok(appointment) => Reading::There(appointment),
             Err(missing) => Reading::Failed(incomplete(OPERATION, missing)),
         },

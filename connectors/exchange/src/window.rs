@@ -212,11 +212,16 @@ fn part_failed(error: SourceError) -> Result<Part, SourceError> {
 /// Items that are no appointments do not count.
 fn appointments(found: FoundItems) -> Spoiled {
     let mut spoiled = Spoiled::default();
-    for item in found.items {
-        let id = item.item_id().map(|id| ItemId::new(id.id.clone()));
+    for mut item in found.items {
+        let id = match &mut item {
+            Item::Calendar(item) => item.item_id.take(),
+            Item::Unreadable { item_id, .. } => item_id.take(),
+            Item::Other(_) => continue,
+        };
+        let id = id.map(|id| ItemId::new(id.id));
         let error = match (item, &id) {
             (Item::Other(_), _) => continue,
-            (Item::Calendar(item), Some(id)) => match appointment::from_item(id.clone(), &item) {
+            (Item::Calendar(mut item), Some(id)) => match appointment::from_item(id.clone(), &mut item) {
                 Ok(appointment) => {
                     spoiled.found.push(appointment);
                     continue;

@@ -97,7 +97,10 @@ fn read_header(
     Ok(())
 }
 
-fn read_active_organisation(reader: &mut Reader<'_>, parent: &Element<'_>) -> Result<ActiveOrganisation, Error> {
+fn read_active_organisation(
+    reader: &mut Reader<'_>,
+    parent: &Element<'_>,
+) -> Result<ActiveOrganisation, Error> {
     let (mut organisation_type, mut code) = (None, None);
     reader.children(parent, |reader, child| {
         match child.name() {
@@ -205,7 +208,11 @@ fn read_events(
     Ok(events)
 }
 
-fn read_query(reader: &mut Reader<'_>, parent: &Element<'_>, wire_time: &WireTime) -> Result<EventsQuery, Error> {
+fn read_query(
+    reader: &mut Reader<'_>,
+    parent: &Element<'_>,
+    wire_time: &WireTime,
+) -> Result<EventsQuery, Error> {
     let mut query = EventsQuery::default();
     reader.children(parent, |reader, child| {
         match child.name() {
@@ -523,7 +530,11 @@ fn planner_fault(fault: proto_soap::Fault) -> PlannerFault {
 
 // === values ===
 
-fn read_time(reader: &mut Reader<'_>, element: &Element<'_>, wire_time: &WireTime) -> Result<Timestamp, Error> {
+fn read_time(
+    reader: &mut Reader<'_>,
+    element: &Element<'_>,
+    wire_time: &WireTime,
+) -> Result<Timestamp, Error> {
     wire_time.read(&reader.text(element)?).ok_or_else(|| element.value_error())
 }
 

@@ -254,3 +254,58 @@ async fn what_decides_about_a_live_change_waits_for_the_disk_and_what_only_ends_
     let expected = [(1, "off"), (2, "on"), (3, "on")].map(|(n, on)| (mail(n).to_string(), on.to_owned()));
     assert_eq!(waits, expected);
 }
+
+/// Goal: what is stored by the plain insert of first decisions is what the compare-and-set stores of the same. Method: the
+/// same mailbox twice, once with nothing known of it and once without that being said; every column but the keys' owner and the
+/// time of storing. With a recurrence, a trace, and without UID, item and trace.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plain_insert_stores_what_the_compare_and_set_does() {
+    let place = place().await;
+    let trace: TraceContext = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
+    let effect = |n: u32, fresh: bool| {
+        let mut effect = full_read(1, 0, None);
+        effect.mail = mail(n);
+        effect.fresh = fresh;
+        effect.reading_began = at(-7);
+        let bare = Decision {
+            origin_id: OriginId::new("c"),
+            uid: None,
+            item_id: None,
+            ..effect.decisions[0].0.clone()
+        };
+        effect.decisions[1].0.recurrence_time = Some(at(200));
+        effect.decisions[1].1 = Some(trace.clone());
+        effect.decisions.push((bare, None));
+        effect
+    };
+    let (inserted, compared) = (effect(1, true), effect(2, false));
+    assert!(inserted.only_creates() && !compared.only_creates());
+    assert!(place.together(&[&inserted, &compared]).await.unwrap());
+    let client = place.database.store.client("test").await.unwrap();
+    let rows = client
+        .query(
+            "select mail, string_agg((to_jsonb(e) - 'mail' - 'decision_stored_at')::text, ' ' order by origin_id), \
+                    count(*), bool_and(bulk and wanted and version = 1 and pending and decision_stored_at is not null) \
+             from calendar_event e group by mail order by mail",
+            &[],
+        )
+        .await
+        .unwrap();
+    let [one, other] = rows.as_slice() else { panic!("{} mailboxes", rows.len()) };
+    assert_eq!(one.get::<_, String>(1), other.get::<_, String>(1));
+    assert_eq!((one.get::<_, i64>(2), one.get::<_, bool>(3), other.get::<_, bool>(3)), (3, true, true));
+}
+
+/// Which effects go by the plain insert: those of whose keys nothing is known, as bulk work, with nothing but creates.
+#[test]
+fn only_first_creates_of_bulk_work_are_plain_inserts() {
+    assert!(full_read(1, 0, None).only_creates());
+    assert!(!Effect { bulk: false, ..full_read(1, 0, None) }.only_creates(), "a live change");
+    assert!(!Effect { fresh: false, ..full_read(1, 0, None) }.only_creates(), "something is known");
+    let mut later = full_read(1, 0, None);
+    later.decisions[1].0.expected_version = 1;
+    assert!(!later.only_creates(), "there is a decision");
+    let mut deletes = full_read(1, 0, None);
+    deletes.decisions[1].0.change = Change::Delete { slot: slot(1), inferred: false };
+    assert!(!deletes.only_creates(), "a deletion");
+}

@@ -37,26 +37,26 @@ fn every_field_is_carried_over() {
         is_cancelled: true,
         zone: Some("Romance Standard Time".into()),
     };
-    assert_eq!(from_item(ItemId::new("I"), &item()), Ok(expected));
+    assert_eq!(from_item(ItemId::new("I"), &mut item().clone()), Ok(expected));
 }
 
 #[test]
 fn what_a_server_leaves_out_takes_its_harmless_value() {
     let bare = CalendarItem { start: item().start, end: item().end, ..CalendarItem::default() };
-    let appointment = from_item(ItemId::new("I"), &bare).unwrap();
+    let appointment = from_item(ItemId::new("I"), &mut bare.clone()).unwrap();
     assert_eq!(
         (appointment.kind, appointment.free_busy, appointment.is_cancelled, appointment.is_all_day),
         (AppointmentKind::Single, FreeBusy::NoData, false, false)
     );
     assert_eq!((appointment.uid, appointment.zone, appointment.recurrence_id), (None, None, None));
     let empty_uid = CalendarItem { uid: Some(String::new()), ..bare };
-    assert_eq!(from_item(ItemId::new("I"), &empty_uid).unwrap().uid, None);
+    assert_eq!(from_item(ItemId::new("I"), &mut empty_uid.clone()).unwrap().uid, None);
 }
 
 #[test]
 fn an_item_without_times_is_none() {
     let no_start = CalendarItem { start: None, ..item() };
     let no_end = CalendarItem { end: None, ..item() };
-    assert_eq!(from_item(ItemId::new("I"), &no_start), Err(Incomplete("an item without start")));
-    assert_eq!(from_item(ItemId::new("I"), &no_end), Err(Incomplete("an item without end")));
+    assert_eq!(from_item(ItemId::new("I"), &mut no_start.clone()), Err(Incomplete("an item without start")));
+    assert_eq!(from_item(ItemId::new("I"), &mut no_end.clone()), Err(Incomplete("an item without end")));
 }

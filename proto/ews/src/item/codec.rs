@@ -17,9 +17,10 @@ impl Item {
     pub(crate) fn read(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Option<Self>, Error> {
         match element.name() {
             (TYPES_NS, "CalendarItem") => {
-                let mut item = CalendarItem::default();
+                // made where it stays: it is large
+                let mut item = Box::<CalendarItem>::default();
                 match item.read_into(reader, element) {
-                    Ok(()) => Ok(Some(Self::Calendar(Box::new(item)))),
+                    Ok(()) => Ok(Some(Self::Calendar(item))),
                     Err(Error::Soap(error)) if is_of_value(&error) => {
                         reader.skip(element)?;
                         Ok(Some(Self::Unreadable { item_id: item.item_id, error }))
@@ -48,7 +49,10 @@ impl Item {
     }
 
     /// Reads the items in `element` of a request, where a wrong value is the sender's error.
-    pub(crate) fn read_list_strictly(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Vec<Self>, Error> {
+    pub(crate) fn read_list_strictly(
+        reader: &mut Reader<'_>,
+        element: &Element<'_>,
+    ) -> Result<Vec<Self>, Error> {
         let items = Self::read_list(reader, element)?;
         let wrong = items.iter().find_map(|item| match item {
             Self::Unreadable { error, .. } => Some(error.clone()),
