@@ -17,6 +17,7 @@ use store::notification_queue::Claimed;
 use store::wake::Channel;
 use supervision::{ChildContext, ChildRef, ChildSpec, Intensity, Stop, Strategy, SupervisorSpec};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{QualifierOptions, Services};
@@ -89,6 +90,8 @@ pub struct Shard {
     incumbency: Option<(Incumbency, Arc<Office>)>,
     /// Counts terms of office: what belongs to an earlier one is not heard.
     term: u64,
+    /// Ends with the term, and with it what was begun in it: its reads would be in vain, and their turns are waited for.
+    term_over: CancellationToken,
     running: usize,
     claiming: bool,
     /// What is to be looked for when the claim that is under way has ended.
@@ -139,6 +142,7 @@ impl Shard {
             schedule,
             incumbency: None,
             term: 0,
+            term_over: CancellationToken::new(),
             running: 0,
             claiming: false,
             claim_again: Kinds::NONE,
@@ -156,7 +160,7 @@ impl Shard {
     }
 
     /// Runs `task` on the runtime and hands its answer, or the fact that it panicked, to `done`, unless the
-    /// term of office is over by then. The task ends with the actor.
+    /// term of office is over by then. The task ends with the term, and with the actor.
     fn run<T: Send + 'static>(
         &self,
         ctx: &mut Ctx,
@@ -164,11 +168,20 @@ impl Shard {
         done: impl FnOnce(&mut Self, &mut Ctx, Option<T>) + 'static,
     ) {
         let term = self.term;
+        let over = self.term_over.clone();
+        let task = async move {
+            tokio::select! {
+                // first: what ends must not take the turn that another one gave back because it ended
+                biased;
+                () = over.cancelled() => None,
+                answer = task => Some(answer),
+            }
+        };
         let handle = AbortOnDropHandle::new(self.services.runtime.spawn(task));
         ctx.spawn(fut::wrap_future::<_, Self>(handle).map(move |answer, act, ctx| {
             act.child.progress();
             if act.term == term {
-                done(act, ctx, answer.ok());
+                done(act, ctx, answer.ok().flatten());
             }
         }));
     }
@@ -218,13 +231,19 @@ impl Shard {
         self.out(ctx);
     }
 
+    /// Ends what is under way. Its writes would be refused.
+    fn next_term(&mut self) {
+        self.term += 1;
+        std::mem::replace(&mut self.term_over, CancellationToken::new()).cancel();
+    }
+
     /// Out of office: what is under way is not heard any more, and its writes are refused.
     fn out(&mut self, ctx: &mut Ctx) {
         self.child.busy(false);
         if self.ending {
             return ctx.stop();
         }
-        self.term += 1;
+        self.next_term();
         self.leaving = false;
         self.giving_back = false;
         self.schedule = Schedule::new(limits(&self.options));
@@ -440,7 +459,7 @@ impl Shard {
         };
         self.giving_back = true;
         // nobody hears what is under way
-        self.term += 1;
+        self.next_term();
         self.run(ctx, duty::give_back(incumbency.lease), |act, ctx, _| act.out(ctx));
     }
 }

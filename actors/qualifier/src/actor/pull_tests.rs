@@ -394,3 +394,30 @@ fn who_waits_behind_slow_mailboxes_is_not_too_late() {
         tree.shutdown().await;
     });
 }
+
+/// Full reads of a term that is over would be in vain: they end with it, and those of the next term do not wait for them.
+/// Method: the calendar does not answer; that another reading begins meanwhile shows that the turn was given back.
+#[test]
+fn full_reads_end_with_the_term_of_office() {
+    system(async {
+        let database = database().await;
+        resources(&database, 5).await;
+        let source = Arc::new(FakeCalendar::default());
+        let services = services(&database, &source).await;
+        source.close();
+        let options = QualifierOptions { full_read_at_start: true, simultaneous_full_reads: 1, ..options() };
+        let tree = start(&services, options);
+        until_reads(&source, 1).await;
+        let client = database.store.client("test").await.unwrap();
+        let lose = "update lease set owner = '', token = token + 1, expires_at = '-infinity' where key = 'qualifier/0'";
+        client.batch_execute(lose).await.unwrap();
+        until_reads(&source, 2).await;
+        source.open();
+        wait_for(async || {
+            let done = log(&database).await.len();
+            if done == 5 { Ok(()) } else { Err(format!("{done} read")) }
+        })
+        .await;
+        tree.shutdown().await;
+    });
+}
