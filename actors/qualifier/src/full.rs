@@ -64,7 +64,8 @@ pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, Qualif
         let begun = Begun { looked_up_at, is_new: is_new && attempt == 0 };
         let turn = office.turn_of_window().await;
         drop(in_line.take());
-        let done = once(office, &reader, begun, turn, notifications).instrument(span.clone());
+        // boxed, so that it is not moved from one to another of those around it
+        let done = Box::pin(once(office, &reader, begun, turn, notifications).instrument(span.clone()));
         let done = in_time(office, done).await?;
         if let Some(done) = done {
             report.add(done);
