@@ -29,33 +29,33 @@ pub(crate) struct Beginnings {
     waiting: Mutex<Vec<Waiting>>,
     /// Who has it asks.
     turn: Semaphore,
-    line: Arc<Line>,
-    /// With fewer that stand in line it is asked for more.
+    ahead: Arc<Ahead>,
+    /// With fewer of them it is asked for more.
     few: usize,
 }
 
 /// Mailboxes that are looked up and not being read yet.
 #[derive(Debug, Default)]
-struct Line {
-    length: AtomicUsize,
-    /// It became shorter, or somebody waits to be looked up.
+struct Ahead {
+    count: AtomicUsize,
+    /// They became fewer, or somebody waits to be looked up.
     news: Notify,
 }
 
 /// A mailbox that is looked up and not being read yet; dropped when its reading begins, or is given up.
 #[derive(Debug)]
-pub(crate) struct InLine(Arc<Line>);
+pub(crate) struct LookedUp(Arc<Ahead>);
 
-impl InLine {
-    fn new(line: &Arc<Line>) -> Self {
-        line.length.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(line))
+impl LookedUp {
+    fn new(ahead: &Arc<Ahead>) -> Self {
+        ahead.count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(ahead))
     }
 }
 
-impl Drop for InLine {
+impl Drop for LookedUp {
     fn drop(&mut self) {
-        self.0.length.fetch_sub(1, Ordering::Relaxed);
+        self.0.count.fetch_sub(1, Ordering::Relaxed);
         self.0.news.notify_one();
     }
 }
@@ -64,26 +64,26 @@ impl Drop for InLine {
 struct Waiting {
     mail: MailAddress,
     /// Told the answer; dropped when it is to be asked for alone.
-    answer: oneshot::Sender<(Beginning, InLine)>,
+    answer: oneshot::Sender<(Beginning, LookedUp)>,
 }
 
 impl Beginnings {
     /// With fewer than `few` that are looked up and not being read yet it is asked for more.
     pub(crate) fn new(few: usize) -> Self {
-        Self { waiting: Mutex::default(), turn: Semaphore::new(1), line: Arc::default(), few }
+        Self { waiting: Mutex::default(), turn: Semaphore::new(1), ahead: Arc::default(), few }
     }
 
-    /// Where the mailbox lives, and what is known of it; and its place in line, to be dropped when its reading begins. A question
+    /// Where the mailbox lives, and what is known of it; and a guard, to be dropped when its reading begins. A question
     /// may take as long as `patience`; waiting for the turn to ask does not count.
     pub(crate) async fn of(
         &self,
         store: &Store,
         mail: &MailAddress,
         patience: Duration,
-    ) -> Result<(Beginning, InLine), QualifierError> {
+    ) -> Result<(Beginning, LookedUp), QualifierError> {
         let (answer, mut answered) = oneshot::channel();
         self.lock().push(Waiting { mail: mail.clone(), answer });
-        self.line.news.notify_one();
+        self.ahead.news.notify_one();
         let turn = tokio::select! {
             biased;
             told = &mut answered => return self.told(store, mail, patience, told.ok()).await,
@@ -95,7 +95,7 @@ impl Beginnings {
                 Err(TryRecvError::Closed) => break,
                 // It still waits: who takes it out answers or drops it before the turn is another's.
                 Err(TryRecvError::Empty) => {
-                    self.until_few_are_in_line().await;
+                    self.until_few_are_ahead().await;
                     let group = take(&mut self.lock());
                     self.ask(store, patience, group).await;
                 }
@@ -111,22 +111,22 @@ impl Beginnings {
         store: &Store,
         mail: &MailAddress,
         patience: Duration,
-        answer: Option<(Beginning, InLine)>,
-    ) -> Result<(Beginning, InLine), QualifierError> {
+        answer: Option<(Beginning, LookedUp)>,
+    ) -> Result<(Beginning, LookedUp), QualifierError> {
         if let Some(answer) = answer {
             return Ok(answer);
         }
         let mut alone = question(store, &[mail], patience).await?;
         let beginning = alone.pop().expect("an answer for each mailbox");
-        Ok((beginning, InLine::new(&self.line)))
+        Ok((beginning, LookedUp::new(&self.ahead)))
     }
 
     /// Waits until those who read have nearly run out of mailboxes, or a whole question's worth waits.
-    async fn until_few_are_in_line(&self) {
+    async fn until_few_are_ahead(&self) {
         loop {
-            let news = self.line.news.notified();
-            let length = self.line.length.load(Ordering::Relaxed);
-            if length < self.few || self.lock().len() >= MAILBOXES_MAX {
+            let news = self.ahead.news.notified();
+            let count = self.ahead.count.load(Ordering::Relaxed);
+            if count < self.few || self.lock().len() >= MAILBOXES_MAX {
                 return;
             }
             news.await;
@@ -139,8 +139,8 @@ impl Beginnings {
         match question(store, &mails, patience).await {
             Ok(beginnings) => {
                 for (one, beginning) in group.into_iter().zip(beginnings) {
-                    // Who was given up meanwhile needs no answer, and stands in no line.
-                    let _ = one.answer.send((beginning, InLine::new(&self.line)));
+                    // Who was given up meanwhile needs no answer, and does not count.
+                    let _ = one.answer.send((beginning, LookedUp::new(&self.ahead)));
                 }
             }
             Err(error) => tracing::debug!(

@@ -41,9 +41,9 @@ use crate::work::{
 pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, QualifierError> {
     let mut report = Report::default();
     let notifications = &batch.notifications;
-    let (Beginning { target, is_new }, in_line) =
+    let (Beginning { target, is_new }, ahead) =
         office.beginnings.of(&office.services.store, &batch.mail, office.options.job_deadline).await?;
-    let mut in_line = Some(in_line);
+    let mut ahead = Some(ahead);
     let looked_up = office.mailbox(target, &batch.mail, notifications.iter(), &mut report);
     let Some((mailbox, looked_up_at)) = in_time(office, looked_up).await? else {
         return Ok(report);
@@ -63,7 +63,7 @@ pub async fn handle(office: &Office, batch: &FullBatch) -> Result<Report, Qualif
         // After a conflict something is known, whatever was found before.
         let begun = Begun { looked_up_at, is_new: is_new && attempt == 0 };
         let turn = office.turn_of_window().await;
-        drop(in_line.take());
+        drop(ahead.take());
         // boxed, so that it is not moved from one to another of those around it
         let done = Box::pin(once(office, &reader, begun, turn, notifications).instrument(span.clone()));
         let done = in_time(office, done).await?;

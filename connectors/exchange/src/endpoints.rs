@@ -34,7 +34,7 @@ impl Endpoint {
 
     /// Where to send to; an error when it is no address.
     pub(crate) fn url(&self, operation: &'static str) -> Result<&Url, SourceError> {
-        let text = "what is stored as the address of the service is none";
+        let text = "the stored address of the service is no http or https address";
         self.url.as_ref().ok_or_else(|| own(operation, SourceErrorKind::Rediscover, "no connection", text))
     }
 }
@@ -44,7 +44,7 @@ fn can_be_called(url: &Url) -> bool {
 }
 
 /// Which service an address belongs to.
-pub(crate) fn service_of(url: &Url) -> Option<String> {
+fn service_of(url: &Url) -> Option<String> {
     let origin = url.origin();
     origin.is_tuple().then(|| origin.ascii_serialization())
 }

@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::accounts::{Account, Line, Maker, Pool};
 use crate::classify::{self, own};
-use crate::endpoints::{Endpoints, service_of};
+use crate::endpoints::Endpoints;
 use crate::reply::{chain, check_status, read, redirect_target};
 use crate::sending::{Lane, Sent};
 use crate::throttle::{BackOff, Common, Pass, Refusal, StillClosed, Throttle};
@@ -193,9 +193,10 @@ impl Transport {
         url: &Url,
         body: String,
     ) -> Result<Posted, SourceError> {
-        let service = service_of(url).unwrap_or_else(|| url.to_string());
-        let line = self.pool().any(operation, &service)?;
-        let pass = line.throttle.pass(&service).await.map_err(|closed| still_closed(operation, closed))?;
+        let endpoint = self.endpoints.of(url.as_str());
+        let service = &*endpoint.service;
+        let line = self.pool().any(operation, service)?;
+        let pass = line.throttle.pass(service).await.map_err(|closed| still_closed(operation, closed))?;
         let sent = line.throttle.now();
         let posting = async {
             let mut headers = HeaderMap::new();
@@ -214,7 +215,7 @@ impl Transport {
         if self.is_elsewhere(url) {
             return outcome.map_err(not_accepted_elsewhere);
         }
-        learn(&line.throttle, &service, sent, outcome.as_ref().map(|_| None));
+        learn(&line.throttle, service, sent, outcome.as_ref().map(|_| None));
         drop(pass);
         outcome
     }

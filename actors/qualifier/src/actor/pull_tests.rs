@@ -367,10 +367,10 @@ fn a_long_series_does_not_stop_other_mailboxes() {
 
 /// Regression by design: a pull has a hundred mailboxes in hand that wait for their turn to be read. While that counted as
 /// time of their handling, a few slow mailboxes made those behind them too late, who were told as failures and read again.
-/// Method: each reading takes a twelfth of what a handling may take, and there are twenty.
+/// Method: each reading takes a twelfth of what a handling may take, and there are sixteen.
 #[test]
 fn who_waits_behind_slow_mailboxes_is_not_too_late() {
-    const MAILBOXES: u32 = 20;
+    const MAILBOXES: u32 = 16;
     system(async {
         let database = database().await;
         resources(&database, MAILBOXES).await;

@@ -17,7 +17,7 @@ async fn line_up(
     kit: &Kit,
     beginnings: &Arc<Beginnings>,
     n: u32,
-) -> JoinHandle<Result<(Beginning, InLine), QualifierError>> {
+) -> JoinHandle<Result<(Beginning, LookedUp), QualifierError>> {
     let before = beginnings.lock().len();
     let (store, line) = (kit.services.store.clone(), Arc::clone(beginnings));
     let task = tokio::spawn(async move { line.of(&store, &mail(n), PATIENCE).await });
@@ -52,7 +52,7 @@ async fn who_asks_at_the_same_time_gets_an_own_answer() {
     }
     drop(turn);
     for (n, task) in tasks {
-        let (Beginning { target, is_new }, _in_line) = task.await.unwrap().unwrap();
+        let (Beginning { target, is_new }, _looked_up) = task.await.unwrap().unwrap();
         let found = match target {
             Target::Located { .. } => "located",
             Target::NotLocated => "not located",
@@ -110,9 +110,9 @@ async fn who_is_given_up_while_it_asks_leaves_the_others_to_themselves() {
 }
 
 /// Goal: those who wait to be looked up are asked for together, as soon as few are left that are looked up and not being
-/// read. Method: two places in line; the questions are counted by the server.
+/// read. Method: two are looked up, and three wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_asked_while_enough_stand_in_line() {
+async fn nothing_is_asked_while_enough_are_looked_up() {
     let (kit, beginnings) = (Kit::new(5).await, Arc::new(Beginnings::new(2)));
     let store = &kit.services.store;
     let first = beginnings.of(store, &mail(1), PATIENCE).await.unwrap();
@@ -132,7 +132,7 @@ async fn nothing_is_asked_while_enough_stand_in_line() {
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(beginnings.lock().len(), 3, "all three wait while two stand in line");
+    assert_eq!(beginnings.lock().len(), 3, "all three wait while two are looked up");
     drop(first);
     let mut answers = Vec::new();
     for task in tasks {
@@ -140,15 +140,15 @@ async fn nothing_is_asked_while_enough_stand_in_line() {
             tokio::time::timeout(Duration::from_secs(10), task).await.expect("asked").unwrap().unwrap(),
         );
     }
-    assert_eq!(beginnings.line.length.load(Ordering::Relaxed), 4, "the second and these three stand in line");
+    assert_eq!(beginnings.ahead.count.load(Ordering::Relaxed), 4, "the second and these three are looked up");
     drop((second, answers));
-    assert_eq!(beginnings.line.length.load(Ordering::Relaxed), 0);
+    assert_eq!(beginnings.ahead.count.load(Ordering::Relaxed), 0);
 }
 
-/// Regression by design: who is given up while it waits, or before its answer is seen, must not count as standing in line, or
+/// Regression by design: who is given up while it waits, or before its answer is seen, must not count as looked up, or
 /// nothing would be asked any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_is_given_up_stands_in_no_line() {
+async fn who_is_given_up_does_not_count_as_looked_up() {
     let (kit, beginnings) = (Kit::new(2).await, Arc::new(Beginnings::new(1)));
     let turn = beginnings.turn.acquire().await.unwrap();
     let given_up = line_up(&kit, &beginnings, 1).await;
@@ -156,20 +156,20 @@ async fn who_is_given_up_stands_in_no_line() {
     given_up.abort();
     assert!(given_up.await.unwrap_err().is_cancelled());
     drop(turn);
-    let (beginning, in_line) =
+    let (beginning, looked_up) =
         tokio::time::timeout(Duration::from_secs(10), other).await.expect("asked").unwrap().unwrap();
     assert!(matches!(beginning.target, Target::Located { .. }));
-    assert_eq!(beginnings.line.length.load(Ordering::Relaxed), 1);
-    drop(in_line);
-    assert_eq!(beginnings.line.length.load(Ordering::Relaxed), 0);
+    assert_eq!(beginnings.ahead.count.load(Ordering::Relaxed), 1);
+    drop(looked_up);
+    assert_eq!(beginnings.ahead.count.load(Ordering::Relaxed), 0);
 }
 
 /// The other way out of the gate: as many wait as go into one question.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_whole_question_is_asked_however_many_stand_in_line() {
+async fn a_whole_question_is_asked_however_many_are_looked_up() {
     const MANY: u32 = MAILBOXES_MAX as u32;
     let (kit, beginnings) = (Kit::new(MANY + 1).await, Arc::new(Beginnings::new(1)));
-    let in_line = beginnings.of(&kit.services.store, &mail(1), PATIENCE).await.unwrap();
+    let looked_up = beginnings.of(&kit.services.store, &mail(1), PATIENCE).await.unwrap();
     let mut tasks = Vec::new();
     for n in 2..=MANY + 1 {
         let (store, line) = (kit.services.store.clone(), Arc::clone(&beginnings));
@@ -178,5 +178,5 @@ async fn a_whole_question_is_asked_however_many_stand_in_line() {
     for task in tasks {
         tokio::time::timeout(Duration::from_secs(20), task).await.expect("asked").unwrap().unwrap();
     }
-    drop(in_line);
+    drop(looked_up);
 }
