@@ -19,9 +19,10 @@ mod tests;
 const TRIES: u32 = 4;
 
 /// The rows of `planner_resource` of the addresses `$1`, locked in the order of the addresses; to be joined by an update
-/// that changes several of them.
+/// that changes several of them. (Not `= any($1)`: where the table is small it is read as a whole, and each row would be compared
+/// with one address after the other.)
 pub(crate) const HELD: &str = "with held as materialized ( \
-    select mail from planner_resource where mail = any($1) order by mail for no key update)";
+    select mail from planner_resource where mail in (select unnest($1::text[])) order by mail for no key update)";
 
 /// The same for the resources in use: all, or that of the address `$1`.
 pub(crate) const HELD_SCOPE: &str = "with held as materialized ( \

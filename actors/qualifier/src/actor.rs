@@ -352,10 +352,8 @@ impl Shard {
                 act.claim(ctx, Kinds::ALL);
             });
         }
-        // Full reads are claimed a few at a time.
-        let few_full = matches!(batch, Batch::Full(_))
-            && self.more_full
-            && self.schedule.full_waiting() <= FULL_READS_AHEAD / 2;
+        // Full reads are claimed a few at a time; the end of a claim looks by itself whether it brought enough.
+        let few_full = matches!(batch, Batch::Full(_)) && !self.claiming && self.has_few_full();
         match (self.schedule.room() <= CLAIM_MAX, few_full) {
             (true, true) => self.claim(ctx, Kinds::ALL),
             (true, false) => self.claim(ctx, Kinds::LIVE),

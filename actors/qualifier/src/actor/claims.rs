@@ -66,6 +66,7 @@ impl Shard {
                     let more = std::mem::take(&mut act.claim_again).with(more_live);
                     act.schedule.arrive(claimed, act.services.clock.monotonic());
                     act.proceed(ctx);
+                    let more = more.with(Kinds { live: false, full: act.has_few_full() });
                     if is_worth_it(more, act.schedule.room()) {
                         act.claim(ctx, more);
                     }
@@ -78,6 +79,11 @@ impl Shard {
                 None => act.child.fail("claiming notifications panicked"),
             }
         });
+    }
+
+    /// Is it time to claim the full reads that there are besides those that wait here?
+    pub(super) fn has_few_full(&self) -> bool {
+        self.more_full && self.schedule.full_waiting() <= FULL_READS_AHEAD / 2
     }
 
     /// These rows of the schedule, and those on their way back.
