@@ -126,9 +126,12 @@ async fn once(
     effect.full_read_began_db = Some(begun.looked_up_at);
     effect.full_read_whole = facts.reading.unreadable.is_empty();
     effect.guarded = guarded;
-    // which masters are not known is not asked: that waits until something unknown is gone (`live`)
     let news = plan::series_news(&facts.readings, &facts.found, &facts.series);
-    (effect.series, effect.masters_gone) = (news.learned, news.gone);
+    let turn = if news.unknown.is_empty() { None } else { Some(office.turn_to_read().await) };
+    office.learn_series(reader, news, &mut effect).await?;
+    if let Some(turn) = turn {
+        turn.pass_on().await;
+    }
     let text = told(&facts, &effect.guarded, Tally::of(decisions.iter()));
     let outcome = if effect.full_read_whole { "full read" } else { "full read in part" };
     let finished = |one: &Claimed| Finished { id: one.id, outcome, text: Some(text.clone()) };

@@ -3,12 +3,6 @@
 //! Events are hints only. Each item (and its identifier before a move) is read; every group of keys that
 //! this concerns is then settled on what is there now: the other items of the group are read too, and the
 //! window where a series is or was concerned (B5); what an unreadable item of the window may hide is left alone.
-//!
-//! The deletion of a series names its master, which stands in no window. A master is known once it was read itself;
-//! a full read asks for none, since that would double its calls for what is seldom needed. So something that is gone
-//! and unknown may be the master of any series whose master is not known: all of these are read again, and the masters
-//! of those that are still there are asked for, so that it costs a mailbox one more reading once and not with each.
-//!
 //! Decisions, the series table and the notifications' move to
 //! the log happen in one transaction.
 //!
@@ -166,10 +160,7 @@ async fn once(
     }
     let mut effect = office.effect(&mailbox.address, facts.began, now);
     effect.guarded.seen = guarded::seen(&reconciled.decisions, &facts.known, &facts.found, &facts.withheld);
-    let mut news = plan::series_news(&facts.readings, &facts.found, &facts.series);
-    if !plan::any_gone(&facts.readings) {
-        news.unknown.clear();
-    }
+    let news = plan::series_news(&facts.readings, &facts.found, &facts.series);
     office.learn_series(reader, news, &mut effect).await?;
     let mut failures = Vec::new();
     for (item, span) in items.iter().zip(spans) {

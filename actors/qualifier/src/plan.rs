@@ -68,15 +68,6 @@ pub(crate) fn groups(
         .collect()
 }
 
-fn is_gone(reading: &Reading) -> bool {
-    matches!(reading, Reading::Gone | Reading::Elsewhere)
-}
-
-/// Is anything gone? Only then is it worth asking for the masters of the series concerned.
-pub(crate) fn any_gone(readings: &Readings) -> bool {
-    readings.values().any(is_gone)
-}
-
 /// Is an item gone of which nothing is known?
 pub(crate) fn any_stranger_gone(readings: &Readings, groups: &BTreeMap<ItemId, BTreeSet<Group>>) -> bool {
     strangers_gone(readings, groups).next().is_some()
@@ -86,12 +77,13 @@ fn strangers_gone<'a>(
     readings: &'a Readings,
     groups: &'a BTreeMap<ItemId, BTreeSet<Group>>,
 ) -> impl Iterator<Item = &'a ItemId> {
+    let gone = |reading: &Reading| matches!(reading, Reading::Gone | Reading::Elsewhere);
     let stranger = |id: &ItemId| groups.get(id).is_none_or(BTreeSet::is_empty);
-    readings.iter().filter(move |(id, reading)| is_gone(reading) && stranger(id)).map(|(id, _)| id)
+    readings.iter().filter(move |(id, reading)| gone(reading) && stranger(id)).map(|(id, _)| id)
 }
 
-/// An item that is gone and of which nothing is known may have been the master of any series whose master is not
-/// known: it concerns them all.
+/// An item that is gone and of which nothing is known may have been the master of any series whose master could not
+/// be found: it concerns them all.
 pub(crate) fn suspect_masters(
     readings: &Readings,
     groups: &mut BTreeMap<ItemId, BTreeSet<Group>>,

@@ -182,7 +182,7 @@ impl Office {
     }
 
     /// Finds the masters of series that nobody knows, and puts the news of series into the effect. A master
-    /// that cannot be found is told and forgotten: it is asked for again when something is gone again.
+    /// that cannot be found is told and forgotten: the next reading asks again.
     pub(crate) async fn learn_series(
         &self,
         reader: &Reader<'_>,

@@ -25,6 +25,8 @@ async fn finds_everything_and_infers_what_is_absent() {
     kit.ask_full_read(1).await;
     assert_eq!(kit.work().await.unwrap().finished, 2);
     assert_eq!(kit.keys(1).await.len(), 4);
+    let series = kit.services.store.series(&mail(1), &[], &[Uid::new("S")]).await.unwrap();
+    assert_eq!(series[0].item_id.as_str(), "s");
     let client = kit.database.store.client("test").await.unwrap();
     let row = client
         .query_one("select full_read_began_at <= last_full_sync from planner_resource", &[])
@@ -41,8 +43,8 @@ async fn finds_everything_and_infers_what_is_absent() {
     assert_eq!(kit.keys(1).await, ["B"]);
     let calls = kit.source.calls();
     let operations: Vec<&str> = calls.iter().map(|call| call.operation).collect();
-    // one reading for two requests, and nobody asked for the master
-    assert_eq!(operations, ["read_window", "read_window"]);
+    // one reading for two requests, and the master asked for once
+    assert_eq!(operations, ["read_window", "masters_of", "read_window"]);
     assert_eq!(kit.log().await.len(), 3);
 }
 
