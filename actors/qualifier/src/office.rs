@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use base::Turns;
 use calendar::codes;
@@ -31,9 +30,6 @@ pub(crate) const STORED_MEANWHILE: usize = (WRITERS + 1) * MAILBOXES_MAX;
 /// while a question is out.
 const LOOKED_UP_AHEAD: usize = 8;
 
-/// How long a shard that comes into office has its turn, at most: who has to wait for a lease holds up nobody.
-const TURN_MAX: Duration = Duration::from_millis(10);
-
 /// What the shards of a process share.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
@@ -44,9 +40,6 @@ pub(crate) struct Shared {
     pub(crate) windows: Turns,
     /// One for each call of full reads (`simultaneous_calls_at_full_pull`).
     pub(crate) full_read_calls: Turns,
-    /// Who comes into office, one after the other where nobody has to wait: all at once they would need as many connections to
-    /// the database, all of them cold, and the first would begin no sooner than the last.
-    entry: Turns,
     /// Where they begin.
     pub(crate) beginnings: Arc<Beginnings>,
     /// Where they are stored.
@@ -61,7 +54,6 @@ impl Shared {
             full_reads: Arc::new(Semaphore::new(options.simultaneous_full_reads + STORED_MEANWHILE)),
             windows: Turns::new(2 * options.simultaneous_full_reads + 1),
             full_read_calls: Turns::new(options.simultaneous_full_reads),
-            entry: Turns::new(1),
             beginnings: Arc::new(Beginnings::new(2 * options.simultaneous_full_reads + LOOKED_UP_AHEAD)),
             together: Arc::new(Together::new()),
             started: Arc::default(),
@@ -105,8 +97,7 @@ pub(crate) async fn take(
 ) -> Result<Incumbency, CutAnew> {
     let mut failures = 0_u32;
     loop {
-        let attempt = attempt(shard, &options, &services, &shared, &child);
-        match in_turn_at_first(&shared.entry, TURN_MAX, attempt).await {
+        match attempt(shard, &options, &services, &shared, &child).await {
             Ok(outcome) => return outcome,
             Err(error) => {
                 failures = failures.saturating_add(1);
@@ -129,18 +120,6 @@ pub(crate) async fn take(
                 tokio::time::sleep(pause).await;
             }
         }
-    }
-}
-
-/// Does `work` in its turn, and goes on without it when that takes longer than `turn_max`.
-async fn in_turn_at_first<T>(turns: &Turns, turn_max: Duration, work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
-    let turn = turns.take().await;
-    let done = tokio::time::timeout(turn_max, &mut work).await;
-    drop(turn);
-    match done {
-        Ok(done) => done,
-        Err(_elapsed) => work.await,
     }
 }
 
@@ -238,35 +217,4 @@ async fn begin(
     }
     tracing::info!(shard, claim, full_reads = asked.mailboxes, "qualifier shard in office");
     Ok(claim)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn shards_come_one_after_the_other_and_who_waits_holds_up_nobody() {
-        let turns = Turns::new(1);
-        let (at_once, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let quick = async || {
-            most.fetch_max(at_once.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-            tokio::task::yield_now().await;
-            at_once.fetch_sub(1, Ordering::Relaxed);
-        };
-        let began = tokio::time::Instant::now();
-        let waits = in_turn_at_first(&turns, TURN_MAX, std::future::pending::<()>());
-        let others = async {
-            tokio::task::yield_now().await;
-            let three = [(); 3].map(|()| in_turn_at_first(&turns, TURN_MAX, quick()));
-            futures::future::join_all(three).await;
-        };
-        tokio::select! {
-            () = waits => unreachable!("it waits for ever"),
-            () = others => {}
-        }
-        assert_eq!(most.into_inner(), 1);
-        assert_eq!(began.elapsed(), TURN_MAX, "the others waited for one turn, not for its end");
-    }
 }
