@@ -2,7 +2,8 @@
 //! an operator says to them.
 //!
 //! Protocol: who finds too many keys missing calls [`withhold`] in the transaction that stores the rest of the
-//! run; it takes the place of the run of the same mailbox and source that waits already. Nothing is decided
+//! run; it takes the place of the run of the same mailbox and source that waits already, unless that lacks the same: then it goes
+//! on waiting under the number that operators have in hand. Nothing is decided
 //! about the keys then: what was decided before stands, and a deletion that would be pending is not sent
 //! (`delete_withheld` makes `pending` false, so no sender has to look here). An operator confirms
 //! ([`Store::confirm_withheld`]: the deletions are decided, for keys of which nothing was decided since and that were
@@ -142,9 +143,12 @@ pub struct SettledRun {
 
 /// Withholds the deletions of a run, in the caller's transaction and first in it; answers the run's number, or `None`
 /// when nothing of it stands any more (all of the keys were decided about meanwhile). A run of the same mailbox and source
-/// that waits is replaced.
+/// that waits is replaced; one with the same keys goes on waiting.
 pub async fn withhold(tx: &Transaction<'_>, run: &Withholding<'_>) -> Result<Option<i64>, StoreError> {
     let operation = "withhold deletions";
+    if let Some(same) = found_again(tx, run).await.map_err(StoreError::query(operation))? {
+        return Ok(Some(same));
+    }
     end_open(tx, run.mail, run.source, "replaced", "a newer run", run.at).await?;
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let row = tx
@@ -163,10 +167,7 @@ pub async fn withhold(tx: &Transaction<'_>, run: &Withholding<'_>) -> Result<Opt
         .await
         .map_err(StoreError::query(operation))?;
     let id: i64 = row.try_get(0).map_err(StoreError::query(operation))?;
-    let origin_ids: Vec<&str> = run.keys.iter().map(|key| key.origin_id.as_str()).collect();
-    let versions: Vec<i64> = run.keys.iter().map(|key| key.version).collect();
-    let starts: Vec<Timestamp> = run.keys.iter().map(|key| key.slot.start).collect();
-    let ends: Vec<Timestamp> = run.keys.iter().map(|key| key.slot.end).collect();
+    let KeyColumns { origin_ids, versions, starts, ends } = KeyColumns::of(run.keys);
     // Only void rows can be in the way: runs leave what is withheld or rejected already.
     let stored = tx
         .execute(
@@ -193,6 +194,62 @@ pub async fn withhold(tx: &Transaction<'_>, run: &Withholding<'_>) -> Result<Opt
         hold_back(tx, run.mail, id).await?;
     }
     Ok(Some(id))
+}
+
+/// Keys as arrays.
+struct KeyColumns<'a> {
+    origin_ids: Vec<&'a str>,
+    versions: Vec<i64>,
+    starts: Vec<Timestamp>,
+    ends: Vec<Timestamp>,
+}
+
+impl<'a> KeyColumns<'a> {
+    fn of(keys: &'a [MissingKey]) -> Self {
+        Self {
+            origin_ids: keys.iter().map(|key| key.origin_id.as_str()).collect(),
+            versions: keys.iter().map(|key| key.version).collect(),
+            starts: keys.iter().map(|key| key.slot.start).collect(),
+            ends: keys.iter().map(|key| key.slot.end).collect(),
+        }
+    }
+}
+
+/// The run that waits, if it has exactly these keys and nothing was decided about any of them since: it was found by a newer
+/// reading now.
+async fn found_again(
+    tx: &Transaction<'_>,
+    run: &Withholding<'_>,
+) -> Result<Option<i64>, tokio_postgres::Error> {
+    lock_waiting(tx, run.mail).await?;
+    let KeyColumns { origin_ids, versions, starts, ends } = KeyColumns::of(run.keys);
+    let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    let found = tx
+        .query_opt(
+            "update withheld_run r set reading_began = $3, there = $4 \
+             where r.mail = $1 and r.source = $2 and r.state = 'withheld' \
+               and (select count(*) from withheld_key w where w.run = r.id) = cardinality($5::text[]) \
+               and not exists ( \
+                   select from unnest($5::text[], $6::bigint[], $7::timestamptz[], $8::timestamptz[]) \
+                        as k (origin_id, version, start_at, end_at) \
+                   left join withheld_key w on w.run = r.id and w.mail = r.mail and w.origin_id = k.origin_id \
+                        and w.version = k.version and w.start_at = k.start_at and w.end_at = k.end_at \
+                   left join calendar_event e on e.mail = r.mail and e.origin_id = k.origin_id \
+                   where w.run is null or coalesce(e.version, 0) <> k.version) \
+             returning r.id",
+            &[
+                &run.mail.as_str(),
+                &run.source.as_str(),
+                &run.began,
+                &count(run.there),
+                &origin_ids,
+                &versions,
+                &starts,
+                &ends,
+            ],
+        )
+        .await?;
+    found.map(|row| row.try_get(0)).transpose()
 }
 
 /// Keeps the sender from deletions that were decided long ago and are withheld now.

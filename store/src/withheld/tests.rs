@@ -278,24 +278,43 @@ async fn a_newer_run_takes_the_place_of_the_one_that_waits() {
     assert_eq!(number(&database, PENDING).await, 1);
 }
 
+/// A calendar that stays broken is found so each night: the number that an operator has in hand goes on being good.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_whose_keys_are_still_missing_goes_on_waiting() {
+    let database = database().await;
+    let fence = fence(&database).await;
+    let first = withheld_abc(&database, &fence).await;
+    let waiting = async || database.store.withheld_runs(false, at(500)).await.unwrap();
+    let before = waiting().await;
+    let again = effect(400, Vec::new(), withholds(&[("C", 1), ("A", 1), ("B", 1)]));
+    assert_eq!(apply(&database, &fence, &again).await.withheld, Some(first));
+    assert_eq!(waiting().await, before);
+    assert_eq!(held(&database).await, ["A", "B", "C"].map(|key| (key.to_owned(), false)));
+    // a key more is another finding, and so are as many others
+    let more = effect(500, Vec::new(), withholds(&[("A", 1), ("B", 1), ("C", 1), ("D", 0)]));
+    let second = apply(&database, &fence, &more).await.withheld.unwrap();
+    assert_ne!(second, first);
+    let others = effect(600, Vec::new(), withholds(&[("A", 1), ("B", 1), ("C", 1), ("E", 0)]));
+    assert_ne!(apply(&database, &fence, &others).await.withheld, Some(second));
+}
+
 /// Whoever has an old number in hand is told of the run that counts, over all that came between.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_was_replaced_names_the_last_of_its_successors() {
     let database = database().await;
     let fence = fence(&database).await;
     let first = withheld_abc(&database, &fence).await;
-    let again = async |began| {
-        let effect = effect(began, Vec::new(), withholds(&[("A", 1), ("B", 1)]));
+    let newer = async |began, keys: &[(&str, i64)]| {
+        let effect = effect(began, Vec::new(), withholds(keys));
         apply(&database, &fence, &effect).await.withheld.unwrap()
     };
-    let second = again(400).await;
-    let third = again(500).await;
+    let second = newer(400, &[("A", 1), ("B", 1)]).await;
+    let third = newer(500, &[("B", 1), ("C", 1)]).await;
     let successor = async |run| database.store.withheld_run_successor(run).await.unwrap();
     assert_eq!((successor(first).await, successor(second).await), (Some(third), Some(third)));
     // what comes after a run that was settled does not take its place
     database.store.confirm_withheld(third, "Anna", at(600)).await.unwrap().unwrap();
-    let other = effect(700, Vec::new(), withholds(&[("C", 1)]));
-    let other = apply(&database, &fence, &other).await.withheld.unwrap();
+    let other = newer(700, &[("A", 1)]).await;
     assert_eq!((successor(first).await, successor(third).await), (Some(third), None));
     assert_eq!((successor(other).await, successor(99).await), (None, None));
 }
