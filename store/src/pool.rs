@@ -197,7 +197,9 @@ fn pool(config: &tokio_postgres::Config, tls: &MakeRustlsConnect, size: usize, p
 ///
 /// The server ends sessions that are idle within a transaction for `pause`. A commit is on the disk (and with the
 /// synchronous standbys, where there are any) before it is answered: what must not be lost is told to Exchange and
-/// Planner as done. The address may say otherwise of both.
+/// Planner as done. What is looked up is in memory, so a page anywhere costs little more than the next one: by the server's
+/// default, which is that of disks that turn, tables that grow and shrink within minutes are read as a whole for a few rows. The
+/// address may say otherwise of all three.
 ///
 /// Not of the isolation: each statement of a transaction must see what was committed before it, else a lease that was
 /// taken over while [`guard`](crate::lease::guard) waited is a serialization failure instead of a lost lease, and what is
@@ -206,7 +208,7 @@ fn settle_sessions(config: &mut tokio_postgres::Config, pause: Duration) {
     let pause = format!("-c idle_in_transaction_session_timeout={}", pause.as_millis().max(1));
     let theirs = config.get_options().map(str::to_owned);
     // of two that say something about the same the later one counts
-    let options: Vec<&str> = [pause.as_str(), "-c synchronous_commit=on"]
+    let options: Vec<&str> = [pause.as_str(), "-c synchronous_commit=on", "-c random_page_cost=1.1"]
         .into_iter()
         .chain(theirs.as_deref())
         .chain(["-c default_transaction_isolation=read\\ committed"])
@@ -274,7 +276,8 @@ mod tests {
             settle_sessions(&mut config, Duration::from_secs(12));
             config.get_options().unwrap().to_owned()
         };
-        let ours = "-c idle_in_transaction_session_timeout=12000 -c synchronous_commit=on";
+        let ours =
+            "-c idle_in_transaction_session_timeout=12000 -c synchronous_commit=on -c random_page_cost=1.1";
         let isolation = "-c default_transaction_isolation=read\\ committed";
         assert_eq!(options("postgres://u:p@db/d"), format!("{ours} {isolation}"));
         let theirs = "postgres://u:p@db/d?options=-c%20jit%3Doff";

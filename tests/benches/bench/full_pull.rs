@@ -41,7 +41,7 @@ const APPOINTMENTS: u32 = MAILBOXES * (SINGLES + OCCURRENCES);
 /// Calls of the pull at one time (`simultaneous_calls_at_full_pull`).
 const SIMULTANEOUS: [usize; 2] = [1, 8];
 /// Pulls and bare runs that are measured, each.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 9;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// How long it is waited for news before it is looked without any.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
