@@ -113,6 +113,8 @@ pub enum GuardedRun {
     Withholds {
         /// The keys, none twice.
         keys: Vec<MissingKey>,
+        /// Where the window begins that was read.
+        from: Timestamp,
         /// How many keys were there.
         there: usize,
     },
@@ -384,12 +386,13 @@ async fn apply_guarded(tx: &Transaction<'_>, effect: &Effect) -> Result<Option<O
             withheld::cancel(tx, mail, WithheldSource::FullRead, *decided_at).await?;
             None
         }
-        GuardedRun::Withholds { keys, there } => {
+        GuardedRun::Withholds { keys, from, there } => {
             let run = Withholding {
                 mail,
                 source: WithheldSource::FullRead,
                 began: effect.reading_began,
                 at: *decided_at,
+                from: *from,
                 there: *there,
                 keys,
             };

@@ -79,6 +79,8 @@ pub struct Withholding<'a> {
     pub began: Timestamp,
     /// The present.
     pub at: Timestamp,
+    /// Where the window begins that was looked at: what ended before says nothing by not being among the keys.
+    pub from: Timestamp,
     /// How many keys were there.
     pub there: usize,
     /// The keys, none twice.
@@ -146,7 +148,7 @@ pub struct SettledRun {
 /// that waits is replaced; one with the same keys goes on waiting.
 pub async fn withhold(tx: &Transaction<'_>, run: &Withholding<'_>) -> Result<Option<i64>, StoreError> {
     let operation = "withhold deletions";
-    if let Some(same) = found_again(tx, run).await.map_err(StoreError::query(operation))? {
+    if let Some(same) = found_again(tx, run).await? {
         return Ok(Some(same));
     }
     end_open(tx, run.mail, run.source, "replaced", "a newer run", run.at).await?;
@@ -168,7 +170,8 @@ pub async fn withhold(tx: &Transaction<'_>, run: &Withholding<'_>) -> Result<Opt
         .map_err(StoreError::query(operation))?;
     let id: i64 = row.try_get(0).map_err(StoreError::query(operation))?;
     let KeyColumns { origin_ids, versions, starts, ends } = KeyColumns::of(run.keys);
-    // Only void rows can be in the way: runs leave what is withheld or rejected already.
+    // Void rows can be in the way, since runs leave what is withheld or rejected already; and what an operator rejected
+    // since the caller looked, which stays so.
     let stored = tx
         .execute(
             "insert into withheld_key (mail, origin_id, run, version, start_at, end_at) \
@@ -179,7 +182,8 @@ pub async fn withhold(tx: &Transaction<'_>, run: &Withholding<'_>) -> Result<Opt
              where coalesce(e.version, 0) = k.version order by k.origin_id \
              on conflict (mail, origin_id) do update set \
                  run = excluded.run, version = excluded.version, start_at = excluded.start_at, \
-                 end_at = excluded.end_at, rejected = false",
+                 end_at = excluded.end_at, rejected = false \
+             where not (withheld_key.rejected and withheld_key.version = excluded.version)",
             &[&run.mail.as_str(), &id, &origin_ids, &versions, &starts, &ends],
         )
         .await
@@ -215,25 +219,23 @@ impl<'a> KeyColumns<'a> {
     }
 }
 
-/// The run that waits, if it has exactly these keys and nothing was decided about any of them since: it was found by a newer
-/// reading now.
-async fn found_again(
-    tx: &Transaction<'_>,
-    run: &Withholding<'_>,
-) -> Result<Option<i64>, tokio_postgres::Error> {
-    lock_waiting(tx, run.mail).await?;
+/// The run that waits, if of the window that was looked at it has exactly these keys and nothing was decided about any of them
+/// since: it was found by a newer reading now. What it had before that window it has no more.
+async fn found_again(tx: &Transaction<'_>, run: &Withholding<'_>) -> Result<Option<i64>, StoreError> {
+    let operation = "look for the same withheld run";
+    lock_waiting(tx, run.mail).await.map_err(StoreError::query(operation))?;
     let KeyColumns { origin_ids, versions, starts, ends } = KeyColumns::of(run.keys);
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let found = tx
         .query_opt(
-            "update withheld_run r set reading_began = $3, there = $4 \
+            "update withheld_run r set reading_began = $3, keys = cardinality($5::text[]), there = $4 \
              where r.mail = $1 and r.source = $2 and r.state = 'withheld' \
-               and (select count(*) from withheld_key w where w.run = r.id) = cardinality($5::text[]) \
+               and (select count(*) from withheld_key w where w.run = r.id and w.end_at > $9) = cardinality($5::text[]) \
                and not exists ( \
                    select from unnest($5::text[], $6::bigint[], $7::timestamptz[], $8::timestamptz[]) \
                         as k (origin_id, version, start_at, end_at) \
                    left join withheld_key w on w.run = r.id and w.mail = r.mail and w.origin_id = k.origin_id \
-                        and w.version = k.version and w.start_at = k.start_at and w.end_at = k.end_at \
+                        and w.version = k.version and w.start_at = k.start_at and w.end_at = k.end_at and w.end_at > $9 \
                    left join calendar_event e on e.mail = r.mail and e.origin_id = k.origin_id \
                    where w.run is null or coalesce(e.version, 0) <> k.version) \
              returning r.id",
@@ -246,10 +248,22 @@ async fn found_again(
                 &versions,
                 &starts,
                 &ends,
+                &run.from,
             ],
         )
-        .await?;
-    found.map(|row| row.try_get(0)).transpose()
+        .await
+        .map_err(StoreError::query(operation))?;
+    let Some(row) = found else { return Ok(None) };
+    let id: i64 = row.try_get(0).map_err(StoreError::query(operation))?;
+    let left = tx
+        .query(
+            "delete from withheld_key where run = $1 and end_at <= $2 returning origin_id",
+            &[&id, &run.from],
+        )
+        .await
+        .map_err(StoreError::query(operation))?;
+    freed(tx, run.mail, run.source, &left).await?;
+    Ok(Some(id))
 }
 
 /// Keeps the sender from deletions that were decided long ago and are withheld now.
@@ -342,15 +356,22 @@ async fn end_open(
         .query("delete from withheld_key where run = $1 returning origin_id", &[&id])
         .await
         .map_err(StoreError::query(operation))?;
-    if source == WithheldSource::Comparison {
-        let freed: Vec<&str> = freed
-            .iter()
-            .map(|row| row.try_get(0))
-            .collect::<Result<_, _>>()
-            .map_err(StoreError::query(operation))?;
-        release(tx, mail, &freed).await?;
-    }
+    self::freed(tx, mail, source, &freed).await?;
     Ok(true)
+}
+
+/// These keys are withheld no longer: what a comparison kept from the sender goes on.
+async fn freed(
+    tx: &Transaction<'_>,
+    mail: &MailAddress,
+    source: WithheldSource,
+    keys: &[Row],
+) -> Result<(), StoreError> {
+    if source != WithheldSource::Comparison || keys.is_empty() {
+        return Ok(());
+    }
+    let origin_ids: Result<Vec<&str>, _> = keys.iter().map(|row| row.try_get(0)).collect();
+    release(tx, mail, &origin_ids.map_err(StoreError::query("let deletions go on"))?).await
 }
 
 /// Deletions that are not withheld any longer go on being pending.

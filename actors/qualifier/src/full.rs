@@ -148,7 +148,7 @@ async fn once(
     let Applied::Done(done) = applied else { return Ok(None) };
     base::crash::point("qualifier.full-read-stored");
     guarded::tell_seen(&mailbox.address, &effect.guarded.seen);
-    if let (Some(run), GuardedRun::Withholds { keys, there }) = (done.withheld, &effect.guarded.run) {
+    if let (Some(run), GuardedRun::Withholds { keys, there, .. }) = (done.withheld, &effect.guarded.run) {
         tracing::error!(
             event_id = codes::DELETES_WITHHELD.id,
             mailbox = %mailbox.address,
@@ -198,7 +198,7 @@ fn told(facts: &Facts, guarded: &Guarded, tally: Tally) -> String {
     let Tally { created, updated, deleted } = tally;
     let found = facts.found.len();
     let mut text = format!("found {found}, created {created}, updated {updated}, deleted {deleted}");
-    if let GuardedRun::Withholds { keys, there } = &guarded.run {
+    if let GuardedRun::Withholds { keys, there, .. } = &guarded.run {
         text += &format!(", deletions withheld {} of {there}", keys.len());
     }
     if !facts.reading.unreadable.is_empty() {

@@ -72,7 +72,8 @@ pub(crate) fn guard(case: &Case<'_>, decisions: &mut Vec<Decision>) -> Guarded {
     let run = match judge(missing.len() + unseen.len(), there, case.limits) {
         Judgement::Withhold => {
             decisions.retain(|one| !is_inferred(one));
-            GuardedRun::Withholds { keys: missing.into_iter().chain(unseen).collect(), there }
+            let from = case.window.slot().start;
+            GuardedRun::Withholds { keys: missing.into_iter().chain(unseen).collect(), from, there }
         }
         Judgement::Pass if case.withheld.iter().any(waits) => GuardedRun::Ends,
         Judgement::Pass => GuardedRun::Stays,

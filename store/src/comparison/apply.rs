@@ -228,6 +228,7 @@ async fn withhold(
         source: WithheldSource::Comparison,
         began: comparison.began,
         at: comparison.now,
+        from: comparison.window.slot().start,
         there,
         keys: &missing,
     };

@@ -278,6 +278,11 @@ impl Happening {
         matches!(self, Self::Decided { overruled_at: None, .. })
     }
 
+    /// Is it a withheld run that waits?
+    fn waits(&self) -> bool {
+        matches!(self, Self::Withheld { state, .. } if state == "withheld")
+    }
+
     /// Of decisions of the same instant, those about a key follow their versions.
     const fn version(&self) -> i64 {
         match self {
@@ -340,7 +345,11 @@ impl Store {
         self.calls_of(query, &calls, is_known, &mut entries).await?;
         self.acts_of(query, is_known, &mut entries).await?;
         forget_what_acts_tell(&mut entries);
-        entries.retain(|entry| entry.at >= query.since || (query.origin_id.is_some() && entry.what.stands()));
+        // a run that still waits says why nothing is deleted, however long ago it was found
+        entries.retain(|entry| {
+            let stands = query.origin_id.is_some() && entry.what.stands();
+            entry.at >= query.since || stands || entry.what.waits()
+        });
         entries.sort_by_key(|entry| (entry.at, entry.what.rank(), entry.what.version(), entry.what.number()));
         let limit = query.limit as usize;
         let more = entries.len() > limit;
@@ -527,7 +536,7 @@ impl Store {
             .query(
                 // a confirmation forgets the keys, and their decisions bear its time
                 "select withheld_at, id, source, keys, there, state, settled_at, settled_by from withheld_run r \
-                 where mail = $1 and greatest(withheld_at, settled_at) >= $2 \
+                 where mail = $1 and (state = 'withheld' or greatest(withheld_at, settled_at) >= $2) \
                    and ($3::text is null \
                         or exists (select from withheld_key k where k.run = r.id and k.origin_id = $3) \
                         or (state = 'confirmed' \

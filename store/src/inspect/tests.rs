@@ -547,6 +547,31 @@ async fn asking_for_rediscovery_and_resend_is_followed() {
     assert_eq!((progress.done, progress.of, progress.waiting[0].mail.as_str()), (1, 2, "b@x.dk"));
 }
 
+/// It says why nothing is deleted, and keeps its number and its time while the same is missing.
+#[tokio::test]
+async fn a_run_that_waits_is_told_however_long_it_has() {
+    let database = database().await;
+    let store = &database.store;
+    resource(store, "a@x.dk").await;
+    sql(
+        store,
+        "insert into withheld_run (mail, source, reading_began, withheld_at, keys, there) \
+             values ('a@x.dk', 'full_read', '2020-01-01', '2020-01-01', 11, 12)",
+    )
+    .await;
+    let address = mail("a@x.dk");
+    let since = Timestamp::from_second(1_700_000_000).unwrap();
+    let query = HistoryQuery { mail: &address, origin_id: None, since, limit: 10 };
+    let told = async || {
+        let history = store.history(&query).await.unwrap();
+        history.entries.iter().any(|entry| matches!(entry.what, Happening::Withheld { .. }))
+    };
+    assert!(told().await);
+    sql(store, "update withheld_run set state = 'cancelled', settled_at = '2020-01-02', settled_by = 'kim'")
+        .await;
+    assert!(!told().await);
+}
+
 #[tokio::test]
 async fn the_settlement_of_a_run_is_followed_to_its_last_deletion() {
     let database = database().await;

@@ -164,8 +164,6 @@ async fn shards_are_shared_evenly_by_those_that_come_go_and_die() {
 async fn groups_that_come_are_in_somebodys_part_and_those_that_go_in_nobodys() {
     let database = database().await;
     let wake = Wake::start(database.store.clone());
-    let mut news = wake.subscribe(Channel::Group);
-    news.changed().await.unwrap();
     let start = async |name: &str| {
         let book = LeaseBook::new(database.store.clone(), SystemClock::shared(), name.into(), 20 * LIFE);
         let roles = vec![LISTEN.to_owned()];

@@ -84,7 +84,7 @@ fn missing(key: &str, version: i64) -> MissingKey {
 
 fn withholds(keys: &[(&str, i64)]) -> Guarded {
     let keys = keys.iter().map(|(key, version)| missing(key, *version)).collect();
-    Guarded { seen: Vec::new(), run: GuardedRun::Withholds { keys, there: 5 } }
+    Guarded { seen: Vec::new(), run: GuardedRun::Withholds { keys, from: at(0), there: 5 } }
 }
 
 fn seen(keys: &[&str]) -> Guarded {
@@ -278,7 +278,7 @@ async fn a_newer_run_takes_the_place_of_the_one_that_waits() {
     assert_eq!(number(&database, PENDING).await, 1);
 }
 
-/// A calendar that stays broken is found so each night: the number that an operator has in hand goes on being good.
+/// A calendar that stays broken is found so by each reading: the number that an operator has in hand goes on being good.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_whose_keys_are_still_missing_goes_on_waiting() {
     let database = database().await;
@@ -296,6 +296,46 @@ async fn a_run_whose_keys_are_still_missing_goes_on_waiting() {
     assert_ne!(second, first);
     let others = effect(600, Vec::new(), withholds(&[("A", 1), ("B", 1), ("C", 1), ("E", 0)]));
     assert_ne!(apply(&database, &fence, &others).await.withheld, Some(second));
+}
+
+/// The window goes on by a day each night, and what lies before it is not looked for any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_of_which_some_have_left_the_window_goes_on_waiting() {
+    let database = database().await;
+    let fence = fence(&database).await;
+    let create = |key, start| decision(key, 0, Change::Create(slot(start)));
+    let there = vec![create("A", 10_000), create("B", 90_000), create("C", 90_000)];
+    apply(&database, &fence, &effect(0, there, Guarded::default())).await;
+    let missing = |key: &str, start| MissingKey { slot: slot(start), ..missing(key, 1) };
+    let withholds = |keys, from| {
+        let run = GuardedRun::Withholds { keys, from: at(from), there: 3 };
+        Guarded { seen: Vec::new(), run }
+    };
+    let all = vec![missing("A", 10_000), missing("B", 90_000), missing("C", 90_000)];
+    let first = apply(&database, &fence, &effect(100, Vec::new(), withholds(all, 0))).await.withheld.unwrap();
+    let rest = || vec![missing("B", 90_000), missing("C", 90_000)];
+    let next_day = effect(200, Vec::new(), withholds(rest(), 13_600));
+    assert_eq!(apply(&database, &fence, &next_day).await.withheld, Some(first));
+    let [run] = &database.store.withheld_runs(false, at(500)).await.unwrap()[..] else { panic!("one run") };
+    assert_eq!((run.id, run.keys, run.remaining), (first, 2, 2));
+    assert_eq!(held(&database).await, ["B", "C"].map(|key| (key.to_owned(), false)));
+    // in the same window it is another finding
+    let fewer = effect(300, Vec::new(), withholds(vec![missing("C", 90_000)], 13_600));
+    assert_ne!(apply(&database, &fence, &fewer).await.withheld, Some(first));
+}
+
+/// Regression: a reading that had looked before the operator said so withheld the keys again, and a confirmation of that run
+/// deleted what was to stay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_rejected_since_a_reading_looked_stays_rejected() {
+    let database = database().await;
+    let fence = fence(&database).await;
+    let run = withheld_abc(&database, &fence).await;
+    database.store.reject_withheld(run, "Anna", at(200)).await.unwrap().unwrap();
+    let late = effect(150, Vec::new(), withholds(&[("A", 1), ("B", 1), ("C", 1)]));
+    assert_eq!(apply(&database, &fence, &late).await.withheld, None);
+    assert_eq!(held(&database).await, ["A", "B", "C"].map(|key| (key.to_owned(), true)));
+    assert_eq!(database.store.withheld_runs(false, at(300)).await.unwrap(), []);
 }
 
 /// Whoever has an old number in hand is told of the run that counts, over all that came between.
@@ -334,7 +374,7 @@ async fn compared(database: &TestDatabase, keys: &[MissingKey]) -> i64 {
     let tx = client.transaction().await.unwrap();
     let mail = mail();
     let source = WithheldSource::Comparison;
-    let run = Withholding { mail: &mail, source, began: at(100), at: at(101), there: 5, keys };
+    let run = Withholding { mail: &mail, source, began: at(100), at: at(101), from: at(0), there: 5, keys };
     let id = withhold(&tx, &run).await.unwrap().unwrap();
     tx.commit().await.unwrap();
     id

@@ -54,7 +54,7 @@ fn of(there: usize, withheld: &[WithheldKey], decisions: &mut Vec<Decision>) -> 
 
 fn withheld_keys(guarded: &Guarded) -> Option<(usize, usize)> {
     match &guarded.run {
-        GuardedRun::Withholds { keys, there } => Some((keys.len(), *there)),
+        GuardedRun::Withholds { keys, there, .. } => Some((keys.len(), *there)),
         _ => None,
     }
 }

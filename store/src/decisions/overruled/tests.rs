@@ -213,7 +213,10 @@ async fn comparisons_settlements_and_withdrawals_keep_what_they_overrule() {
     // a deletion is withheld, and an operator confirms it
     let key = MissingKey { origin_id: OriginId::new("withheld"), version: 1, slot: slot(20) };
     let withheld = Effect {
-        guarded: Guarded { seen: Vec::new(), run: GuardedRun::Withholds { keys: vec![key], there: 3 } },
+        guarded: Guarded {
+            seen: Vec::new(),
+            run: GuardedRun::Withholds { keys: vec![key], from: Timestamp::UNIX_EPOCH, there: 3 },
+        },
         ..effect(60, Vec::new())
     };
     let Applied::Done(Done { withheld: Some(run), .. }) = apply(store, &qualifier, &withheld).await else {
