@@ -67,7 +67,7 @@ pub(super) async fn hurry(tx: &Transaction<'_>, effects: &[&Effect]) -> Result<(
     tx.batch_execute("set local synchronous_commit = off").await.map_err(StoreError::query("store decisions"))
 }
 
-/// Decisions as arrays, one a column of [`insert`] or [`CREATE`].
+/// Decisions as arrays, one a column of `insert!` or [`CREATE`].
 struct Columns<'a> {
     mails: Vec<&'a str>,
     decided: Vec<Instant>,
