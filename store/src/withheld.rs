@@ -152,7 +152,6 @@ pub async fn withhold(tx: &Transaction<'_>, run: &Withholding<'_>) -> Result<Opt
         return Ok(Some(same));
     }
     end_open(tx, run.mail, run.source, "replaced", "a newer run", run.at).await?;
-    let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let row = tx
         .query_one(
             "insert into withheld_run (mail, source, reading_began, withheld_at, keys, there) \
@@ -200,6 +199,11 @@ pub async fn withhold(tx: &Transaction<'_>, run: &Withholding<'_>) -> Result<Opt
     Ok(Some(id))
 }
 
+/// A number of keys, as a column holds it.
+fn count(keys: usize) -> i32 {
+    i32::try_from(keys).unwrap_or(i32::MAX)
+}
+
 /// Keys as arrays.
 struct KeyColumns<'a> {
     origin_ids: Vec<&'a str>,
@@ -225,7 +229,6 @@ async fn found_again(tx: &Transaction<'_>, run: &Withholding<'_>) -> Result<Opti
     let operation = "look for the same withheld run";
     lock_waiting(tx, run.mail).await.map_err(StoreError::query(operation))?;
     let KeyColumns { origin_ids, versions, starts, ends } = KeyColumns::of(run.keys);
-    let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let found = tx
         .query_opt(
             "update withheld_run r set reading_began = $3, keys = cardinality($5::text[]), there = $4 \
@@ -262,7 +265,7 @@ async fn found_again(tx: &Transaction<'_>, run: &Withholding<'_>) -> Result<Opti
         )
         .await
         .map_err(StoreError::query(operation))?;
-    freed(tx, run.mail, run.source, &left).await?;
+    let_go(tx, run.mail, run.source, &left).await?;
     Ok(Some(id))
 }
 
@@ -356,12 +359,12 @@ async fn end_open(
         .query("delete from withheld_key where run = $1 returning origin_id", &[&id])
         .await
         .map_err(StoreError::query(operation))?;
-    self::freed(tx, mail, source, &freed).await?;
+    let_go(tx, mail, source, &freed).await?;
     Ok(true)
 }
 
 /// These keys are withheld no longer: what a comparison kept from the sender goes on.
-async fn freed(
+async fn let_go(
     tx: &Transaction<'_>,
     mail: &MailAddress,
     source: WithheldSource,
