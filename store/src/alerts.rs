@@ -79,10 +79,30 @@ pub struct Waiting {
     pub count: u64,
 }
 
-/// SQL: for each field of [`OpenMatters`], in that order, how many wait, since when the oldest and the latest do.
-const OPEN_MATTERS: &str = "select 1 as place, count(*) as count, min(withheld_at) as since, max(withheld_at) as last_at \
+/// Whose notifications and keys were set aside, by address; the first [`MAILBOXES_MAX`] of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SetAsideMailboxes {
+    /// Of notifications (9101).
+    pub notifications: Vec<String>,
+    /// Of keys (9203).
+    pub keys: Vec<String>,
+}
+
+/// Most mailboxes of one kind that [`Store::set_aside_mailboxes`] answers.
+pub const MAILBOXES_MAX: usize = 1_000;
+
+/// SQL: for each field of [`SetAsideMailboxes`], its mailboxes.
+const SET_ASIDE_MAILBOXES: &str = "(select distinct true as of_notifications, mail from notification \
+                                    where set_aside_at is not null order by mail limit $1) \
+     union all (select distinct false, mail from calendar_event \
+                where version > 0 and set_aside_version = version order by mail limit $1)";
+
+/// SQL: for each field of [`OpenMatters`], in that order, how many wait, since when the oldest and the latest do. A run that is
+/// found again keeps its number and `withheld_at`; the reading that found it last began later.
+const OPEN_MATTERS: &str = "select 1 as place, count(*) as count, min(withheld_at) as since, \
+                        max(greatest(withheld_at, reading_began)) as last_at \
          from withheld_run where state = 'withheld' and source = 'full_read' \
-     union all select 2, count(*), min(withheld_at), max(withheld_at) \
+     union all select 2, count(*), min(withheld_at), max(greatest(withheld_at, reading_began)) \
          from withheld_run where state = 'withheld' and source = 'comparison' \
      union all select 3, count(*), min(withheld_at), max(withheld_at) from withheld_list where state = 'withheld' \
      union all select 4, count(*), min(set_aside_at), max(set_aside_at) \
@@ -189,6 +209,25 @@ impl Store {
             notifications_set_aside: next()?,
             keys_set_aside: next()?,
         })
+    }
+
+    /// The mailboxes of what was set aside.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn set_aside_mailboxes(&self) -> Result<SetAsideMailboxes, StoreError> {
+        let operation = "look whose notifications and appointments are set aside";
+        let client = self.client(operation).await?;
+        let limit = i64::try_from(MAILBOXES_MAX).unwrap_or(i64::MAX);
+        let rows =
+            client.query(SET_ASIDE_MAILBOXES, &[&limit]).await.map_err(StoreError::query(operation))?;
+        let mut mailboxes = SetAsideMailboxes::default();
+        for row in &rows {
+            let of = |column| row.try_get::<_, bool>(column).map_err(StoreError::query(operation));
+            let kind = if of(0)? { &mut mailboxes.notifications } else { &mut mailboxes.keys };
+            kind.push(row.try_get(1).map_err(StoreError::query(operation))?);
+        }
+        Ok(mailboxes)
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_postgres::NoTls;
 use crate::embedded::{Embedded, EmbeddedOptions};
 use crate::migrations;
 use crate::pool::{Store, StoreOptions};
+use crate::wake::Wake;
 
 /// A database of its own, dropped with this value.
 #[derive(Debug)]
@@ -43,6 +44,18 @@ pub async fn database() -> TestDatabase {
     let url: SecretString = format!("host='{server}' user=kommuneklient dbname={name}").into();
     let store = Store::open(options(url.clone())).expect("the string was made here");
     TestDatabase { store, url, name, socket: server }
+}
+
+/// Wake-ups whose connection stands: what is subscribed to changes with what is announced, and not because listening began.
+///
+/// # Panics
+/// When no connection stands after twenty seconds.
+pub async fn listening(store: &Store) -> Wake {
+    let wake = Wake::start(store.clone());
+    tokio::time::timeout(Duration::from_secs(20), wake.listens())
+        .await
+        .expect("a connection for wake-ups stands");
+    wake
 }
 
 /// Makes a database without a schema.

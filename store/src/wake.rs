@@ -49,6 +49,8 @@ struct Senders {
     channels: [watch::Sender<u64>; CHANNELS],
     /// How often there were news of each part, by channel.
     parts: [[AtomicU64; PARTS]; CHANNELS],
+    /// Does the connection stand, and was everybody woken for it?
+    listens: watch::Sender<bool>,
 }
 
 impl Senders {
@@ -56,6 +58,7 @@ impl Senders {
         Arc::new(Self {
             channels: std::array::from_fn(|_| watch::Sender::new(0)),
             parts: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
+            listens: watch::Sender::new(false),
         })
     }
 
@@ -176,6 +179,14 @@ impl Wake {
         Self { inner: Arc::new(Inner { senders: Senders::new(), _listener: None }) }
     }
 
+    /// Waits until the connection stands and everybody was woken for it: who subscribes after that is woken by what is announced,
+    /// and by nothing else for as long as the connection holds. Never comes where there are [no wake-ups](Self::never).
+    pub async fn listens(&self) {
+        let mut listens = self.inner.senders.listens.subscribe();
+        // the sender lives as long as this does
+        let _ = listens.wait_for(|listens| *listens).await;
+    }
+
     /// A receiver that changes whenever there may be news.
     pub fn subscribe(&self, channel: Channel) -> watch::Receiver<u64> {
         self.inner.senders.channels[channel.index()].subscribe()
@@ -230,6 +241,7 @@ async fn run(store: Store, senders: Arc<Senders>) {
             // before an embedded server is stopped: its end is no outage then
             () = store.closed().cancelled() => return,
         };
+        senders.listens.send_replace(false);
         match ended {
             Ok(()) => tracing::warn!("the connection for wake-ups was closed, the intervals go on"),
             Err(error) => tracing::warn!(
@@ -268,6 +280,7 @@ async fn listen(store: &Store, senders: &Senders, failures: &mut u32) -> Result<
     client.batch_execute(&statements).await.map_err(StoreError::query("listen for wake-ups"))?;
     *failures = 0;
     Channel::ALL.into_iter().for_each(|channel| senders.bump(channel, ALL_PARTS));
+    senders.listens.send_replace(true);
     while let Some((name, parts)) = received.recv().await {
         if let Some(channel) = Channel::ALL.into_iter().find(|channel| channel.name() == name) {
             senders.bump(channel, parts);

@@ -3,13 +3,14 @@
 use calendar::MailAddress;
 use serde_json::{Value, json};
 use store::notification_queue::SetAsideNotification;
+use store::notifications::NotificationKind;
 use store::operations::Scope;
 use store::set_aside::{SetAsideFilter, SetAsideKey, SetAsidePage, StopReason};
 
 use super::show::{counted_in, moment, table_in};
 use super::{CommandError, Desk, diff, stored};
 use crate::cli::operators::RetryArgs;
-use crate::texts::{Language, set_aside as t, words as w};
+use crate::texts::{Language, Text, set_aside as t, words as w};
 
 /// Most notifications, and most appointments, of one answer.
 const SHOWN: u32 = 10_000;
@@ -55,11 +56,36 @@ fn notification_row(one: &SetAsideNotification, language: Language) -> Vec<Strin
     vec![
         one.id.to_string(),
         one.mail.clone(),
-        one.event_type.clone(),
+        kind_text(&one.event_type, language),
         moment(one.set_aside_at),
         one.attempts.to_string(),
         one.error.as_deref().map(|error| stored::parts(error, language)).unwrap_or_default(),
     ]
+}
+
+/// What a notification told, in words, and as it is named in the database; of another version's only the name is known.
+fn kind_text(event_type: &str, language: Language) -> String {
+    match NotificationKind::parse(event_type) {
+        Some(kind) => {
+            t::WITH_TYPE.fill(language, &[("words", &kind_words(kind).say(language)), ("type", &event_type)])
+        }
+        None => event_type.to_owned(),
+    }
+}
+
+const fn kind_words(kind: NotificationKind) -> Text {
+    match kind {
+        NotificationKind::Created => t::CREATED,
+        NotificationKind::Modified => t::MODIFIED,
+        NotificationKind::Deleted => t::DELETED,
+        NotificationKind::Moved => t::MOVED,
+        NotificationKind::Copied => t::COPIED,
+        NotificationKind::FreeBusyChanged => t::FREE_BUSY_CHANGED,
+        NotificationKind::SyncChange => t::SYNC_CHANGE,
+        NotificationKind::SyncDelete => t::SYNC_DELETE,
+        NotificationKind::SyncCheck => t::SYNC_CHECK,
+        NotificationKind::FullRead => t::FULL_READ,
+    }
 }
 
 fn notification_value(one: &SetAsideNotification) -> Value {
@@ -150,6 +176,20 @@ mod tests {
     use store::outbox::Operation;
 
     use super::*;
+
+    /// Each kind has words in both languages, with the name that the database and programs know; a name of another version stays.
+    #[test]
+    fn what_was_notified_is_told_in_words() {
+        for kind in NotificationKind::ALL {
+            for language in [Language::En, Language::Da] {
+                let told = kind_text(kind.as_str(), language);
+                assert!(told.ends_with(&format!(" ({})", kind.as_str())), "{told}");
+            }
+        }
+        assert_eq!(kind_text("DeletedEvent", Language::Da), "slettet (DeletedEvent)");
+        assert_eq!(kind_text("SyncCheck", Language::En), "to be looked at after a gap (SyncCheck)");
+        assert_eq!(kind_text("NewMailEvent", Language::Da), "NewMailEvent");
+    }
 
     /// Regression: what `diff` called "create" stood here as the name of Planner's call.
     #[test]

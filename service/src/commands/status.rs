@@ -152,7 +152,10 @@ async fn standing(desk: &Desk) -> Result<Vec<Alert>, CommandError> {
     if standing.iter().any(alerts::is_state) {
         // an event comes after what it is about: what is not there any more was settled
         alerts::drop_settled(&mut standing, &desk.store.open_matters().await?);
-        alerts::name_withheld(&mut standing, &desk.store.withheld_runs(false, desk.now()).await?);
+        let runs = desk.store.withheld_runs(false, desk.now()).await?;
+        let set_aside = desk.store.set_aside_mailboxes().await?;
+        let mailboxes = alerts::WaitingMailboxes { runs: &runs, set_aside: &set_aside };
+        alerts::name_waiting(&mut standing, &mailboxes);
     }
     Ok(standing)
 }

@@ -4,6 +4,17 @@ texts! {
     NOTHING = "set_aside.nothing" { en "nothing is set aside" da "intet er lagt til side" }
     ID = "set_aside.id" { en "ID" da "ID" }
     NOTIFICATION = "set_aside.notification" { en "NOTIFICATION" da "NOTIFIKATION" }
+    CREATED = "set_aside.created" { en "created" da "oprettet" }
+    MODIFIED = "set_aside.modified" { en "modified" da "ændret" }
+    DELETED = "set_aside.deleted" { en "deleted" da "slettet" }
+    MOVED = "set_aside.moved" { en "moved" da "flyttet" }
+    COPIED = "set_aside.copied" { en "copied" da "kopieret" }
+    FREE_BUSY_CHANGED = "set_aside.free_busy_changed" { en "free/busy changed" da "ledig/optaget ændret" }
+    SYNC_CHANGE = "set_aside.sync_change" { en "found changed after a gap" da "fundet ændret efter et hul" }
+    SYNC_DELETE = "set_aside.sync_delete" { en "found gone after a gap" da "fundet væk efter et hul" }
+    SYNC_CHECK = "set_aside.sync_check" { en "to be looked at after a gap" da "skal ses efter et hul" }
+    FULL_READ = "set_aside.full_read" { en "full read" da "fuld læsning" }
+    WITH_TYPE = "set_aside.with_type" { en "{words} ({type})" da "{words} ({type})" }
     SINCE = "set_aside.since" { en "SINCE" da "SIDEN" }
     TRIES = "set_aside.tries" { en "TRIES" da "FORSØG" }
     WHY = "set_aside.why" { en "WHY" da "HVORFOR" }

@@ -10,8 +10,7 @@ use calendar::source::Location;
 use super::*;
 use crate::lease::LeaseBook;
 use crate::subscriptions::{NewGroup, Regrouping};
-use crate::testing::{TestDatabase, database};
-use crate::wake::Wake;
+use crate::testing::{self, TestDatabase, database};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -84,10 +83,8 @@ async fn a_refusal_is_kept_for_its_service_until_it_is_over() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_shares_an_account_is_woken() {
     let database = database().await;
-    let wake = Wake::start(database.store.clone());
+    let wake = testing::listening(&database.store).await;
     let mut news = wake.subscribe(Channel::Account);
-    // every channel is woken once when the connection stands
-    tokio::time::timeout(10 * SECOND, news.changed()).await.unwrap().unwrap();
     database.store.record_back_offs(&[waits(1, 60, 1, BackOffReason::Busy)]).await.unwrap();
     tokio::time::timeout(10 * SECOND, news.changed()).await.unwrap().unwrap();
 }

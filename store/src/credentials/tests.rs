@@ -7,8 +7,7 @@ use secrecy::ExposeSecret;
 use trust::seal::{KeyRing, SealingKey};
 
 use super::*;
-use crate::testing::{TestDatabase, database};
-use crate::wake::Wake;
+use crate::testing::{self, TestDatabase, database};
 
 const PASSWORD: &str = "marked-password-of-an-account";
 
@@ -172,10 +171,8 @@ async fn an_account_that_carries_groups_is_removed_by_force_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_wake_whoever_uses_the_accounts() {
     let (database, ring) = (database().await, ring());
-    let wake = Wake::start(database.store.clone());
+    let wake = testing::listening(&database.store).await;
     let mut news = wake.subscribe(Channel::Account);
-    // the first wake-up says that listening began
-    news.changed().await.unwrap();
     let account = add(&database, &ring, "svc").await;
     news.changed().await.unwrap();
     let sealed = ring.seal(password_place(account), &"new".into()).unwrap();

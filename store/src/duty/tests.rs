@@ -10,8 +10,7 @@ use base::SystemClock;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::testing::{TestDatabase, database};
-use crate::wake::{Channel, Wake};
+use crate::testing::{self, TestDatabase, database};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(400);
@@ -41,9 +40,7 @@ fn held(tidings: Option<Tidings>) -> Lease {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_duty_passes_on_when_it_is_given_back_and_its_loss_is_told() {
     let database = database().await;
-    let wake = Wake::start(database.store.clone());
-    let mut listening = wake.subscribe(Channel::Lease);
-    listening.changed().await.unwrap();
+    let wake = testing::listening(&database.store).await;
     let (first, second) = (book(&database, "first", LONG), book(&database, "second", LONG));
     second.wake_by(&wake);
     let mut of_first = keeping(&first);

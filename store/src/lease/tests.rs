@@ -4,7 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "leases live by real time")]
 
 use super::*;
-use crate::testing::{TestDatabase, database};
+use crate::testing::{self, TestDatabase, database};
 use base::SystemClock;
 
 const LIFE: Duration = Duration::from_millis(600);
@@ -105,9 +105,8 @@ async fn a_restarted_actor_of_the_same_process_gets_a_token_of_its_own() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wake_ups_arrive_and_come_again_after_the_connection_was_cut() {
     let database = database().await;
-    let wake = Wake::start(database.store.clone());
+    let wake = testing::listening(&database.store).await;
     let mut news = wake.subscribe(Channel::Decision);
-    news.changed().await.unwrap(); // listening now
     let mut client = database.store.client("test").await.unwrap();
     let transaction = client.transaction().await.unwrap();
     wake::notify(&transaction, Channel::Decision).await.unwrap();
@@ -150,7 +149,7 @@ async fn a_transaction_that_a_paused_process_left_open_does_not_hold_up_a_take_o
     let database = database().await;
     let paused = Store::open(crate::StoreOptions {
         idle_in_transaction: LIFE,
-        ..crate::testing::options(database.url.clone())
+        ..testing::options(database.url.clone())
     })
     .unwrap();
     let (first, second) = (book(&database, "first", LIFE), book(&database, "second", LIFE));
@@ -200,9 +199,7 @@ async fn a_lease_that_nobody_has_in_hand_is_handed_back_before_a_life_is_over() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_is_woken_when_a_lease_is_handed_back() {
     let database = database().await;
-    let wake = Wake::start(database.store.clone());
-    let mut listening = wake.subscribe(Channel::Lease);
-    listening.changed().await.unwrap();
+    let wake = testing::listening(&database.store).await;
     // lives so long that a look without wake-up comes once a second
     let life = Duration::from_secs(600);
     let (first, second) = (book(&database, "first", life), book(&database, "second", life));

@@ -8,7 +8,7 @@ use calendar::MailAddress;
 
 use super::*;
 use crate::lease::LeaseBook;
-use crate::testing::{TestDatabase, database};
+use crate::testing::{self, TestDatabase, database};
 use crate::wake::Wake;
 
 fn mail(n: u32) -> MailAddress {
@@ -95,10 +95,8 @@ async fn a_batch_keeps_its_order_and_all_its_fields() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_append_wakes_the_qualifier() {
     let database = database().await;
-    let wake = Wake::start(database.store.clone());
+    let wake = testing::listening(&database.store).await;
     let mut news = wake.subscribe(Channel::Notification);
-    // the connection announces itself once when it is ready
-    news.changed().await.unwrap();
     database.store.append(&[modified(1, "a")]).await.unwrap();
     tokio::time::timeout(Duration::from_secs(10), news.changed()).await.expect("woken").unwrap();
 }
@@ -106,9 +104,8 @@ async fn an_append_wakes_the_qualifier() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_wake_ups_nobody_is_woken() {
     let database = database().await;
-    let (wake, never) = (Wake::start(database.store.clone()), Wake::never());
+    let (wake, never) = (testing::listening(&database.store).await, Wake::never());
     let (mut news, none) = (wake.subscribe(Channel::Notification), never.subscribe(Channel::Notification));
-    news.changed().await.unwrap();
     database.store.append(&[modified(1, "a")]).await.unwrap();
     // the other one was told, so this one would have been
     tokio::time::timeout(Duration::from_secs(10), news.changed()).await.expect("woken").unwrap();

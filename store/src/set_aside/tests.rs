@@ -11,7 +11,7 @@ use super::*;
 use crate::calls::{CallBook, CallEnd, CallLimits, Class, Permit};
 use crate::outbox::testing::{decide, fence, key_row, number, resource, slot, sql};
 use crate::outbox::{Answer, Batch, KeyAnswer, Outcome, PageSize};
-use crate::testing::{TestDatabase, database};
+use crate::testing::{self, TestDatabase, database};
 
 const ALL: SetAsideFilter = SetAsideFilter { scope: Scope::All, refused: true };
 const PAGE: SetAsidePage = SetAsidePage { after: None, limit: 100 };
@@ -142,10 +142,8 @@ async fn a_retry_is_a_new_beginning_for_what_was_set_aside_and_for_nothing_else(
 async fn a_retry_of_all_goes_behind_the_changes_of_the_day_and_wakes_the_sender() {
     let database = scene().await;
     let store = &database.store;
-    let wake = wake::Wake::start(store.clone());
+    let wake = testing::listening(store).await;
     let mut news = wake.subscribe(Channel::Decision);
-    // the first news is that one listens
-    news.changed().await.unwrap();
     assert_eq!(store.retry_set_aside(&Scope::All).await.unwrap(), 2);
     tokio::time::timeout(Duration::from_secs(10), news.changed()).await.unwrap().unwrap();
     assert_eq!(number(store, "select count(*) from calendar_event where pending and bulk").await, 2);

@@ -62,9 +62,8 @@ fn other(database: &TestDatabase, name: &str) -> Store {
 
 /// A listening end that listens by now.
 async fn listening(store: &Store, channel: Channel) -> (Wake, watch::Receiver<u64>) {
-    let wake = Wake::start(store.clone());
-    let mut news = wake.subscribe(channel);
-    changed(&mut news).await;
+    let wake = testing::listening(store).await;
+    let news = wake.subscribe(channel);
     (wake, news)
 }
 
@@ -273,6 +272,30 @@ async fn what_is_marked_at_the_end_is_still_announced() {
         }
     };
     tokio::time::timeout(PATIENCE, gone).await.expect("the announcer ends with its store");
+}
+
+/// Goal: who waits until the connection stands is not woken by that it stands, but by what others announce, and each time that
+/// it is made anew. Method: another store announces; the connection is cut.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_after_it_listens_is_news_alone() {
+    let database = database().await;
+    for _ in 0..5 {
+        let (wake, mut news) = listening(&database.store, Channel::Account).await;
+        assert!(!news.has_changed().unwrap(), "nothing was announced");
+        let others = other(&database, "another");
+        let mut client = others.client("test").await.unwrap();
+        let transaction = client.transaction().await.unwrap();
+        notify(&transaction, Channel::Account).await.unwrap();
+        transaction.commit().await.unwrap();
+        changed(&mut news).await;
+        let cut = "select pg_terminate_backend(pid) from pg_stat_activity \
+                   where datname = current_database() and query like 'listen %'";
+        client.execute(cut, &[]).await.unwrap();
+        // everybody is woken, and only then it listens again
+        changed(&mut news).await;
+        tokio::time::timeout(PATIENCE, wake.listens()).await.expect("a new connection stands");
+        assert!(!news.has_changed().unwrap(), "woken once for the new connection");
+    }
 }
 
 /// Without a database nothing waits and nothing fails.

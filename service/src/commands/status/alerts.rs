@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use base::event_entry::Clears;
 use calendar::codes;
 use serde_json::{Value, json};
-use store::alerts::{Alert, OpenMatters, named, not_named};
+use store::alerts::{Alert, OpenMatters, SetAsideMailboxes, named, not_named};
 use store::withheld::{WithheldRun, WithheldSource};
 
 use crate::alert_keeper::states;
@@ -63,23 +63,48 @@ pub(crate) fn drop_settled(alerts: &mut Vec<Alert>, matters: &OpenMatters) {
     alerts.retain(|alert| !settled(alert.code));
 }
 
-/// What withheld the deletions that the alert is about.
-fn withheld_by(code: u16) -> Option<WithheldSource> {
-    if code == codes::DELETES_WITHHELD.id {
-        Some(WithheldSource::FullRead)
-    } else if code == codes::COMPARISON_WITHHELD.id {
-        Some(WithheldSource::Comparison)
-    } else {
-        None
+/// The mailboxes of what waits for an operator.
+#[derive(Debug)]
+pub(crate) struct WaitingMailboxes<'a> {
+    /// Runs that withhold deletions.
+    pub(crate) runs: &'a [WithheldRun],
+    /// Whose notifications and keys were set aside.
+    pub(crate) set_aside: &'a SetAsideMailboxes,
+}
+
+impl WaitingMailboxes<'_> {
+    /// Those that an alert of this code is about; `None` where it is about no mailboxes.
+    fn of(&self, code: u16) -> Option<BTreeSet<String>> {
+        let withheld_by = |source| {
+            let of_it = self.runs.iter().filter(|run| run.source == source);
+            of_it.map(|run| run.mail.to_string()).collect()
+        };
+        if code == codes::DELETES_WITHHELD.id {
+            Some(withheld_by(WithheldSource::FullRead))
+        } else if code == codes::COMPARISON_WITHHELD.id {
+            Some(withheld_by(WithheldSource::Comparison))
+        } else if code == codes::NOTIFICATION_SET_ASIDE.id {
+            Some(self.set_aside.notifications.iter().cloned().collect())
+        } else if code == codes::KEY_SET_ASIDE.id {
+            Some(self.set_aside.keys.iter().cloned().collect())
+        } else {
+            None
+        }
     }
 }
 
-/// Names the mailboxes whose deletions are withheld by these runs.
-pub(crate) fn name_withheld(alerts: &mut [Alert], runs: &[WithheldRun]) {
+/// States that are about mailboxes although their events are not counted by mailbox ([`WaitingMailboxes::of`]).
+const ABOUT_MAILBOXES: [u16; 4] = [
+    codes::DELETES_WITHHELD.id,
+    codes::COMPARISON_WITHHELD.id,
+    codes::NOTIFICATION_SET_ASIDE.id,
+    codes::KEY_SET_ASIDE.id,
+];
+
+/// Names the mailboxes for which something waits.
+pub(crate) fn name_waiting(alerts: &mut [Alert], mailboxes: &WaitingMailboxes<'_>) {
     for alert in alerts {
-        let Some(source) = withheld_by(alert.code) else { continue };
-        let of_it = runs.iter().filter(|run| run.source == source);
-        let mails: BTreeSet<String> = of_it.map(|run| run.mail.to_string()).collect();
+        let Some(mails) = mailboxes.of(alert.code) else { continue };
         let more = not_named(mails.len().saturating_sub(NAMED_MAX));
         alert.subjects = mails.into_iter().take(NAMED_MAX).chain(more).collect();
     }
@@ -87,8 +112,8 @@ pub(crate) fn name_withheld(alerts: &mut [Alert], runs: &[WithheldRun]) {
 
 /// What the subjects of an alert are: "group", "mailbox", "account" …
 fn kind_of_subjects(alert: &Alert) -> Option<&'static str> {
-    let withheld = withheld_by(alert.code).map(|_| "mailbox");
-    codes::by_id(alert.code).and_then(|entry| entry.per).or(withheld)
+    let waits = ABOUT_MAILBOXES.contains(&alert.code).then_some("mailbox");
+    codes::by_id(alert.code).and_then(|entry| entry.per).or(waits)
 }
 
 /// What the alert is about, in words: the first few, and how many more; nothing where it is about the whole.
@@ -175,12 +200,23 @@ mod tests {
 
     #[test]
     fn what_was_settled_does_not_stand_and_what_waits_names_its_mailboxes() {
-        let mut alerts = vec![alert(4908, 0, &["1"]), alert(9106, 0, &[]), alert(9404, 0, &[])];
+        let mut alerts = vec![
+            alert(4908, 0, &["1"]),
+            alert(9101, 0, &[]),
+            alert(9106, 0, &[]),
+            alert(9203, 0, &[]),
+            alert(9404, 0, &[]),
+        ];
         assert!(is_state(&alerts[1]) && !is_state(&alerts[0]));
         let waiting = Waiting { since: alerts[1].since, last_at: alerts[1].since, count: 1 };
-        let matters = OpenMatters { full_reads_withheld: Some(waiting), ..OpenMatters::default() };
+        let matters = OpenMatters {
+            full_reads_withheld: Some(waiting),
+            notifications_set_aside: Some(waiting),
+            keys_set_aside: Some(waiting),
+            ..OpenMatters::default()
+        };
         drop_settled(&mut alerts, &matters);
-        assert_eq!(alerts.iter().map(|alert| alert.code).collect::<Vec<_>>(), [4908, 9106]);
+        assert_eq!(alerts.iter().map(|alert| alert.code).collect::<Vec<_>>(), [4908, 9101, 9106, 9203]);
         let run = |mail: &str, source| WithheldRun {
             id: 1,
             mail: calendar::MailAddress::parse(mail).unwrap(),
@@ -193,11 +229,23 @@ mod tests {
             settled: None,
         };
         let runs = [run("b@x.dk", WithheldSource::FullRead), run("c@x.dk", WithheldSource::Comparison)];
-        name_withheld(&mut alerts, &runs);
-        assert_eq!(alerts[1].subjects, ["b@x.dk"]);
-        assert_eq!(alerts[0].subjects, ["1"]);
+        let notifications = (1..=7).map(|n| format!("n{n}@x.dk")).collect();
+        let set_aside = SetAsideMailboxes { notifications, keys: vec!["k@x.dk".to_owned()] };
+        name_waiting(&mut alerts, &WaitingMailboxes { runs: &runs, set_aside: &set_aside });
+        let subjects = |place: usize| alerts[place].subjects.join(" ");
+        assert_eq!(subjects(0), "1");
+        // regression: 9101 and 9203 named no mailbox
+        assert_eq!(subjects(1), "n1@x.dk n2@x.dk n3@x.dk n4@x.dk n5@x.dk +2");
+        assert_eq!(subjects(2), "b@x.dk");
+        assert_eq!(subjects(3), "k@x.dk");
         let about = |alert: &Alert| value(alert)["about"].clone();
-        assert_eq!((about(&alerts[1]), about(&alerts[0])), (json!("mailbox"), json!("group")));
+        assert_eq!(about(&alerts[0]), json!("group"));
+        assert!(alerts[1..].iter().all(|alert| about(alert) == json!("mailbox")));
+        // which states are about mailboxes is said twice, and the same
+        for code in codes::REGISTRY.iter().map(|entry| entry.code.id) {
+            let mailboxes = WaitingMailboxes { runs: &runs, set_aside: &set_aside };
+            assert_eq!(mailboxes.of(code).is_some(), ABOUT_MAILBOXES.contains(&code), "{code}");
+        }
     }
 
     /// Regression: subjects were cut at five without a word, and a bare number said neither group nor account.
