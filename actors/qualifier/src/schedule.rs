@@ -162,15 +162,23 @@ impl Schedule {
         self.mailboxes.values().map(|mailbox| mailbox.full.len()).sum()
     }
 
-    /// Mailboxes that are not to be claimed for: in a pause, or with much in memory.
+    /// Mailboxes of which no hints are to be claimed: in a pause, or with much in memory.
     pub fn closed(&self) -> Vec<MailAddress> {
-        let crowded =
-            |mailbox: &Mailbox| mailbox.waiting() + mailbox.in_hand.len() >= self.limits.capacity_per_mailbox;
-        self.mailboxes
-            .iter()
-            .filter(|(_, mailbox)| mailbox.paused_until.is_some() || crowded(mailbox))
-            .map(|(mail, _)| mail.clone())
-            .collect()
+        self.mails(|mailbox| mailbox.paused_until.is_some() || self.is_crowded(mailbox))
+    }
+
+    /// Mailboxes of which no full reads are to be claimed: those with much in memory. One in a pause is not among them: of what
+    /// it paused for, the full read waits in the database as long as it does, so one that is due was asked for since.
+    pub fn closed_to_full_reads(&self) -> Vec<MailAddress> {
+        self.mails(|mailbox| self.is_crowded(mailbox))
+    }
+
+    fn is_crowded(&self, mailbox: &Mailbox) -> bool {
+        mailbox.waiting() + mailbox.in_hand.len() >= self.limits.capacity_per_mailbox
+    }
+
+    fn mails(&self, which: impl Fn(&Mailbox) -> bool) -> Vec<MailAddress> {
+        self.mailboxes.iter().filter(|(_, mailbox)| which(mailbox)).map(|(mail, _)| mail.clone()).collect()
     }
 
     /// The rows of everything in memory.
@@ -193,7 +201,8 @@ impl Schedule {
         self.mailboxes.values().flat_map(rows).collect()
     }
 
-    /// Takes in what was claimed.
+    /// Takes in what was claimed. A full read ends the pause of its mailbox: somebody asks for it now, who may have mended what it
+    /// paused for. Its failures stay counted, so that the next pause is the longer one.
     pub fn arrive(&mut self, claimed: Vec<Claimed>, now: Instant) {
         let mut touched = BTreeSet::new();
         for notification in claimed {
@@ -201,7 +210,12 @@ impl Schedule {
             touched.insert(notification.mail.clone());
             let mailbox = self.mailboxes.entry(notification.mail.clone()).or_default();
             match &notification.subject {
-                Subject::FullRead => mailbox.full.push(notification),
+                Subject::FullRead => {
+                    if let Some(until) = mailbox.paused_until.take() {
+                        self.pauses.remove(&(until, notification.mail.clone()));
+                    }
+                    mailbox.full.push(notification);
+                }
                 Subject::Item { id, .. } => {
                     if let Some(item) = mailbox.items.get_mut(id) {
                         item.arrive(notification, now, self.limits.timing);

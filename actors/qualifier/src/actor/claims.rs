@@ -45,11 +45,10 @@ impl Shard {
         let request = Claim {
             number: incumbency.claim,
             buckets: self.options.buckets(self.n),
-            without,
+            live: Part { without, most: live_max },
+            full: Part { without: self.schedule.closed_to_full_reads(), most: full_max },
             live_in_hand: self.claim_uncertain.then(|| self.in_hand(self.schedule.rows())),
             full_in_hand: self.in_hand(self.schedule.full_rows()),
-            live_max,
-            full_max,
         };
         let task = claim(Arc::clone(office), request);
         self.run(ctx, task, move |act, ctx, claimed| {
@@ -126,12 +125,20 @@ fn is_full_read(one: &Claimed) -> bool {
 struct Claim {
     number: i64,
     buckets: Vec<i16>,
-    without: Vec<MailAddress>,
+    /// Of hints.
+    live: Part,
+    /// Of full reads.
+    full: Part,
     /// While something may be left behind.
     live_in_hand: Option<Vec<i64>>,
     full_in_hand: Vec<i64>,
-    live_max: usize,
-    full_max: usize,
+}
+
+/// How much of one kind is claimed.
+struct Part {
+    /// Mailboxes of which nothing is.
+    without: Vec<MailAddress>,
+    most: usize,
 }
 
 /// What claims brought.
@@ -143,13 +150,15 @@ struct Brought {
 
 async fn claim(office: Arc<Office>, claim: Claim) -> Result<Brought, StoreError> {
     let mut claimed = Vec::new();
+    let Part { without, most } = &claim.live;
     if let Some(in_hand) = &claim.live_in_hand {
-        claimed.extend(claim_some(&office, &claim, Wanted::LeftBehind { in_hand }, claim.live_max).await?);
+        claimed.extend(claim_some(&office, &claim, Wanted::LeftBehind { in_hand }, without, *most).await?);
     }
     let left_behind = claimed.len();
-    claimed.extend(claim_some(&office, &claim, Wanted::New, claim.live_max - left_behind).await?);
+    claimed.extend(claim_some(&office, &claim, Wanted::New, without, most - left_behind).await?);
     let full_reads = Wanted::FullReads { in_hand: &claim.full_in_hand };
-    claimed.extend(claim_some(&office, &claim, full_reads, claim.full_max).await?);
+    let Part { without, most } = &claim.full;
+    claimed.extend(claim_some(&office, &claim, full_reads, without, *most).await?);
     Ok(Brought { left_behind, claimed })
 }
 
@@ -157,6 +166,7 @@ async fn claim_some(
     office: &Office,
     claim: &Claim,
     wanted: Wanted<'_>,
+    without: &[MailAddress],
     limit: usize,
 ) -> Result<Vec<Claimed>, StoreError> {
     if limit == 0 {
@@ -167,7 +177,7 @@ async fn claim_some(
         claim: claim.number,
         buckets: &claim.buckets,
         wanted,
-        without: &claim.without,
+        without,
         now: office.now(),
         limit: u32::try_from(limit).unwrap_or(u32::MAX),
     };

@@ -3,9 +3,10 @@
 //! time matters.
 use base::clock::ManualClock;
 use base::{DailyTimes, SystemClock};
-use calendar::testing::{FakeCalendar, occurrence, single};
+use calendar::testing::{FakeCalendar, failure, occurrence, single};
 use jiff::civil::time;
 use store::notifications::NotificationKind as Kind;
+use store::operations::Scope;
 use store::testing::database;
 use supervision::Tree;
 
@@ -114,7 +115,7 @@ fn the_database_is_asked_when_a_time_came_and_when_nobody_knows() {
 #[test]
 fn a_pull_that_was_asked_for_is_seen_to_be_done_whatever_the_clock_of_the_process_says() {
     system(async {
-        let all = store::operations::Scope::All;
+        let all = Scope::All;
         for hours in [-2, 2] {
             let database = database().await;
             resources(&database, 2).await;
@@ -181,11 +182,7 @@ fn a_live_change_during_a_pull_of_a_thousand_mailboxes_is_handled_at_once() {
             source.put(&mail(n), single(&format!("i{n}"), "A", slot(2, 9)));
         }
         let services = services(&database, &source).await;
-        let asked = services
-            .store
-            .ask_for_full_reads(&store::operations::Scope::All, services.clock.now())
-            .await
-            .unwrap();
+        let asked = services.store.ask_for_full_reads(&Scope::All, services.clock.now()).await.unwrap();
         assert_eq!(asked, 1_000);
         let tree = start(&services, QualifierOptions { shards: 4, ..options() });
         wait_for(async || if reads(&source) > 20 { Ok(()) } else { Err("the pull has not begun".into()) })
@@ -232,7 +229,7 @@ fn regression_a_resource_without_id_is_read_by_a_full_pull_and_so_are_the_others
             source.put(&mail(n), single(&format!("i{n}"), "A", slot(2, 9)));
         }
         let services = services(&database, &source).await;
-        let all = store::operations::Scope::All;
+        let all = Scope::All;
         let asked = services.store.ask_for_full_reads(&all, services.clock.now()).await.unwrap();
         assert_eq!(asked, 3);
         let tree = start(&services, options());
@@ -255,7 +252,7 @@ fn no_more_mailboxes_are_read_at_one_time_than_allowed() {
         resources(&database, 40).await;
         let source = Arc::new(FakeCalendar::default());
         let services = services(&database, &source).await;
-        let all = store::operations::Scope::All;
+        let all = Scope::All;
         services.store.ask_for_full_reads(&all, services.clock.now()).await.unwrap();
         // nobody is answered, so that everybody who asks is seen at once
         source.close();
@@ -283,11 +280,7 @@ fn a_pull_that_was_interrupted_goes_on_where_it_was() {
         resources(&database, 200).await;
         let source = Arc::new(FakeCalendar::default());
         let services = services(&database, &source).await;
-        services
-            .store
-            .ask_for_full_reads(&store::operations::Scope::All, services.clock.now())
-            .await
-            .unwrap();
+        services.store.ask_for_full_reads(&Scope::All, services.clock.now()).await.unwrap();
         let options = QualifierOptions { shards: 1, ..options() };
         let first = start(&services, options.clone());
         wait_for(
@@ -416,6 +409,52 @@ fn full_reads_end_with_the_term_of_office() {
         wait_for(async || {
             let done = log(&database).await.len();
             if done == 5 { Ok(()) } else { Err(format!("{done} read")) }
+        })
+        .await;
+        tree.shutdown().await;
+    });
+}
+
+/// Regression: a pull that an operator asked for after an outage of Exchange waited until the pauses of the mailboxes were over.
+#[test]
+fn a_pull_that_is_asked_for_does_not_wait_for_the_pause_of_its_mailbox() {
+    let hours = || Backoff::doubling(Duration::from_secs(3_600), Duration::from_secs(7_200));
+    system(async {
+        let database = database().await;
+        resources(&database, 3).await;
+        let source = Arc::new(FakeCalendar::default());
+        let services = services(&database, &source).await;
+        source.set_down(Some(failure(SourceErrorKind::Unavailable)));
+        let options = QualifierOptions {
+            full_read_at_start: true,
+            retry: hours(),
+            mailbox_retry: hours(),
+            ..options()
+        };
+        let tree = start(&services, options);
+        until_reads(&source, 3).await;
+        let client = database.store.client("test").await.unwrap();
+        // each was handed back to wait for hours
+        let waiting = "select count(*) from notification where claim is null and next_attempt_at > now() + interval '30 min'";
+        wait_for(async || match client.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) {
+            3 => Ok(()),
+            waiting => Err(format!("{waiting} wait")),
+        })
+        .await;
+        source.set_down(None);
+        assert_eq!(
+            services.store.ask_for_full_reads(&Scope::One(mail(2)), services.clock.now()).await.unwrap(),
+            1
+        );
+        wait_for(async || match log(&database).await.len() {
+            0 => Err("not read yet".to_owned()),
+            read => Ok(assert_eq!(read, 1, "the one that was asked for")),
+        })
+        .await;
+        assert_eq!(services.store.ask_for_full_reads(&Scope::All, services.clock.now()).await.unwrap(), 3);
+        wait_for(async || match log(&database).await.len() {
+            4 => Ok(()),
+            read => Err(format!("{read} read")),
         })
         .await;
         tree.shutdown().await;

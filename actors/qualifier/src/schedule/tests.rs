@@ -134,6 +134,29 @@ fn a_released_mailbox_leaves_memory_and_pauses() {
     assert_eq!(schedule.failures(&mail(1)), 1);
 }
 
+/// Who asks for a full read may have mended what the mailbox paused for: it is tried at once, and when that was in vain the
+/// pause is the next longer one.
+#[test]
+fn a_full_read_that_is_asked_for_ends_the_pause() {
+    let t = start();
+    let mut schedule = Schedule::new(LIMITS);
+    schedule.arrive(vec![full_read(1, 1)], t);
+    let batch = Batch::Full(schedule.start_full().unwrap());
+    schedule.release(&batch, seconds(t, 9));
+    assert_eq!((schedule.closed(), schedule.closed_to_full_reads()), (vec![mail(1)], Vec::new()));
+    // hints do not end it
+    schedule.arrive(vec![hint(2, 1, 1)], t);
+    assert!(schedule.start_live(seconds(t, 8)).is_empty());
+    schedule.arrive(vec![full_read(3, 1)], seconds(t, 1));
+    assert!(schedule.closed().is_empty());
+    let again = schedule.start_full().unwrap();
+    assert_eq!((again.failures, &again.notifications[0].id), (1, &3));
+    schedule.release(&Batch::Full(again), seconds(t, 20));
+    assert_eq!(schedule.failures(&mail(1)), 3);
+    assert!(!schedule.tick(seconds(t, 19)), "the pause of before is over and forgotten");
+    assert!(schedule.tick(seconds(t, 20)));
+}
+
 #[test]
 fn a_kept_batch_comes_back_after_the_pause() {
     let t = start();
@@ -161,6 +184,7 @@ fn a_noisy_mailbox_is_not_claimed_for() {
     let mut schedule = Schedule::new(LIMITS);
     schedule.arrive((1..=10).map(|id| hint(id, 1, 1)).collect(), t);
     assert_eq!(schedule.closed(), [mail(1)]);
+    assert_eq!(schedule.closed_to_full_reads(), [mail(1)]);
     assert_eq!(schedule.room(), 90);
 }
 
