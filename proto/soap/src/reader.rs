@@ -8,17 +8,18 @@
 
 use std::borrow::Cow;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use quick_xml::Reader as XmlReader;
 use quick_xml::events::attributes::Attributes;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{PrefixDeclaration, QName};
 
-use self::scope::Scope;
+use self::names::Names;
+use self::scope::{Namespace, Scope};
 use crate::{Error, Limits};
 
 pub(crate) mod escape;
+mod names;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,7 @@ const NAME_BYTES_MAX: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attribute<'i> {
     /// Namespace; `None` for a name without prefix.
-    namespace: Option<Arc<str>>,
+    namespace: Option<Namespace<'i>>,
     /// Name without prefix.
     pub local: &'i str,
     /// Value with references resolved and white space normalised.
@@ -40,14 +41,14 @@ pub struct Attribute<'i> {
 impl Attribute<'_> {
     /// The namespace, empty for a name without prefix.
     pub fn namespace(&self) -> &str {
-        self.namespace.as_deref().unwrap_or_default()
+        self.namespace.as_ref().map_or("", Namespace::as_str)
     }
 }
 
 /// The start of an element: its name and attributes. Its content is still to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Element<'i> {
-    namespace: Arc<str>,
+    namespace: Namespace<'i>,
     local: &'i str,
     attributes: Vec<Attribute<'i>>,
     /// Number of open elements, this one included: names the element while it is open.
@@ -59,12 +60,12 @@ impl<'i> Element<'i> {
     /// Namespace (empty when it has none) and local name, made for `match`:
     /// `match child.name() { (TYPES, "Subject") => …, _ => … }`.
     pub fn name(&self) -> (&str, &str) {
-        (&self.namespace, self.local)
+        (self.namespace.as_str(), self.local)
     }
 
     /// The namespace, empty when the element has none.
     pub fn namespace(&self) -> &str {
-        &self.namespace
+        self.namespace.as_str()
     }
 
     /// The name without prefix.
@@ -74,7 +75,7 @@ impl<'i> Element<'i> {
 
     /// Is this the element `local` of `namespace`?
     pub fn is(&self, namespace: &str, local: &str) -> bool {
-        *self.namespace == *namespace && self.local == local
+        self.local == local && self.namespace.as_str() == namespace
     }
 
     /// Its attributes in document order.
@@ -128,11 +129,14 @@ enum Step<'i, O> {
 #[derive(Debug)]
 pub struct Reader<'i> {
     text: &'i str,
+    /// There is no character in it that must be replaced, and no line end other than a line feed.
+    is_tidy: bool,
     xml: XmlReader<&'i [u8]>,
     limits: Limits,
     depth: usize,
     elements: usize,
-    scope: Scope,
+    scope: Scope<'i>,
+    names: Names<'i>,
 }
 
 impl<'i> Reader<'i> {
@@ -174,7 +178,8 @@ impl<'i> Reader<'i> {
         config.expand_empty_elements = true;
         config.check_end_names = true;
         let limits = Limits { depth: limits.depth.min(Limits::DEPTH_MAX), ..limits };
-        Self { text, xml, limits, depth: 0, elements: 0, scope: Scope::new() }
+        let is_tidy = escape::is_tidy(text);
+        Self { text, is_tidy, xml, limits, depth: 0, elements: 0, scope: Scope::new(), names: Names::new() }
     }
 
     /// The document's root element.
@@ -281,7 +286,7 @@ impl<'i> Reader<'i> {
     /// still hold right after its [`text`](Self::text) was read, until the reader goes on.
     pub fn resolve<'n>(&self, name: &'n str) -> (Option<String>, &'n str) {
         let Some((prefix, local)) = name.split_once(':') else { return (None, name) };
-        (self.scope.of_prefix(prefix).map(|namespace| namespace.to_string()), local)
+        (self.scope.of_prefix(prefix).map(|namespace| namespace.as_str().to_owned()), local)
     }
 
     /// Byte offset of the reader in the message.
@@ -344,12 +349,16 @@ impl<'i> Reader<'i> {
                     self.depth = self.depth.saturating_sub(1);
                     return Ok(Step::Close);
                 }
-                Event::Text(text) => return self.piece_of_text(text.xml10_content()).map(Step::Text),
+                Event::Text(text) => {
+                    let text = if self.is_tidy { text.into_inner() } else { text.xml10_content() };
+                    return self.piece_of_text(text).map(Step::Text);
+                }
                 Event::CData(text) => {
                     if self.depth == 0 {
                         return Err(self.malformed("CDATA outside of the root element"));
                     }
-                    return self.piece_of_text(text.xml10_content()).map(Step::Text);
+                    let text = if self.is_tidy { text.into_inner() } else { text.xml10_content() };
+                    return self.piece_of_text(text).map(Step::Text);
                 }
                 Event::GeneralRef(name) => {
                     let at = self.at();
@@ -373,7 +382,7 @@ impl<'i> Reader<'i> {
         if text.len() > self.limits.text {
             return Err(self.over("bytes of text", self.limits.text));
         }
-        Ok(escape::legal(text))
+        Ok(if self.is_tidy { text } else { escape::legal(text) })
     }
 
     fn open(&mut self, start: &BytesStart<'_>) -> Result<Element<'i>, Error> {
@@ -381,8 +390,7 @@ impl<'i> Reader<'i> {
         let begin = Begin::of(start, self.lent(start)?);
         // most elements have none
         let attributes = if begin.has_attributes() { self.attributes(&begin)? } else { Vec::new() };
-        let (local, prefix) = self.name_of(begin.name())?;
-        let Some(namespace) = self.scope.of_element(prefix) else { return Err(self.undeclared_element()) };
+        let (local, namespace) = self.name_of(begin.name())?;
         Ok(Element { namespace, local, attributes, depth: self.depth, at: self.at() })
     }
 
@@ -393,8 +401,7 @@ impl<'i> Reader<'i> {
         if begin.has_attributes() {
             self.attributes(&begin)?;
         }
-        let (_, prefix) = self.name_of(begin.name())?;
-        if self.scope.knows(prefix) { Ok(()) } else { Err(self.undeclared_element()) }
+        self.name_of(begin.name()).map(drop)
     }
 
     /// What the parser read, for as long as the message lives: the parser lends its pieces for a shorter time.
@@ -421,25 +428,29 @@ impl<'i> Reader<'i> {
         Ok(())
     }
 
-    /// The name of an element without prefix, and the prefix.
-    fn name_of<'s>(&self, name: QName<'s>) -> Result<(&'s str, Option<&'s str>), Error> {
+    /// The name of an element without prefix, and its namespace.
+    fn name_of(&mut self, name: QName<'i>) -> Result<(&'i str, Namespace<'i>), Error> {
+        let raw = name.into_inner();
+        if let Some(known) = self.names.known(raw, self.scope.changes()) {
+            return Ok(known);
+        }
         let (local, prefix) = name.decompose();
         let local = local.into_inner();
         if !escape::is_name(local) {
             return Err(self.malformed("malformed name of an element"));
         }
-        Ok((local, prefix.map(|prefix| prefix.into_inner())))
-    }
-
-    fn undeclared_element(&self) -> Error {
-        self.malformed("undeclared prefix of an element")
+        let Some(namespace) = self.scope.of_element(prefix.map(|prefix| prefix.into_inner())) else {
+            return Err(self.malformed("undeclared prefix of an element"));
+        };
+        self.names.keep(raw, local, namespace.clone(), self.scope.changes());
+        Ok((local, namespace))
     }
 
     /// The attributes of a start, and what it declares.
     fn attributes(&mut self, begin: &Begin<'i>) -> Result<Vec<Attribute<'i>>, Error> {
-        let mut attributes = Vec::new();
+        let mut attributes: Vec<Attribute<'i>> = Vec::new();
         // those with a prefix, which may be declared after them
-        let mut prefixed: Vec<(usize, &str)> = Vec::new();
+        let mut prefixed: Vec<(usize, &'i str)> = Vec::new();
         for (number, attribute) in begin.attributes().enumerate() {
             if number >= self.limits.attributes {
                 return Err(self.over("attributes", self.limits.attributes));
@@ -452,20 +463,29 @@ impl<'i> Reader<'i> {
                 return Err(self.over("bytes in an attribute", self.limits.text));
             }
             let declared = match attribute.key.as_namespace_binding() {
-                Some(PrefixDeclaration::Default) => Some(None),
-                Some(PrefixDeclaration::Named(prefix)) => Some(Some(prefix)),
+                Some(PrefixDeclaration::Default) => Some(""),
+                Some(PrefixDeclaration::Named("")) => return Err(self.malformed("malformed attribute")),
+                Some(PrefixDeclaration::Named(prefix)) => Some(prefix),
                 None => None,
             };
             if let Some(prefix) = declared {
-                self.scope.declare(prefix, &attribute.value, self.depth, self.xml.buffer_position())?;
+                self.scope.declare(prefix, attribute.value, self.depth, self.xml.buffer_position())?;
                 continue;
             }
             let (local, prefix) = attribute.key.decompose();
             if !escape::is_name(local.into_inner()) {
                 return Err(self.malformed("malformed name of an attribute"));
             }
+            let prefix = prefix.map(|prefix| prefix.into_inner());
+            let same = |(place, one): (usize, &Attribute<'_>)| {
+                let of_one = prefixed.iter().find(|(number, _)| *number == place).map(|(_, prefix)| *prefix);
+                one.local == local.into_inner() && of_one == prefix
+            };
+            if attributes.iter().enumerate().any(same) {
+                return Err(self.malformed("an attribute that is there twice"));
+            }
             if let Some(prefix) = prefix {
-                prefixed.push((attributes.len(), prefix.into_inner()));
+                prefixed.push((attributes.len(), prefix));
             }
             let value = escape::attribute_value(attribute.value, self.at())?;
             attributes.push(Attribute { namespace: None, local: local.into_inner(), value });
@@ -533,7 +553,10 @@ impl<'i> Begin<'i> {
     }
 
     fn attributes(&self) -> Attributes<'i> {
-        Attributes::new(self.content, self.name)
+        let mut attributes = Attributes::new(self.content, self.name);
+        // whether one is there twice is looked for by the reader, which need not keep their names for that
+        attributes.with_checks(false);
+        attributes
     }
 }
 

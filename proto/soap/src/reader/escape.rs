@@ -44,6 +44,14 @@ pub(super) fn is_plain(text: &str) -> bool {
     text.as_bytes().chunks(64).all(block)
 }
 
+/// Is nothing in this message text to be replaced ([`legal`]), and no line end to be normalised (XML 1.0, 2.11)? Said without
+/// decoding characters: of the forbidden ones beyond ASCII both begin with the byte that is looked for.
+pub(super) fn is_tidy(text: &str) -> bool {
+    let tidy = |byte: &u8| ((*byte >= b' ') & (*byte != 0xef)) | (*byte == b'\t') | (*byte == b'\n');
+    let block = |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & tidy(byte));
+    text.as_bytes().chunks(256).all(block)
+}
+
 /// The text with every forbidden character replaced.
 pub(super) fn legal(text: Cow<'_, str>) -> Cow<'_, str> {
     if is_plain(&text) || text.chars().all(is_legal) {

@@ -5,113 +5,128 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use smol_str::SmolStr;
-
 use super::escape;
 use crate::Error;
 
-/// How many namespace names a reader keeps shared; messages here use about five.
-const NAMESPACES_KEPT: usize = 16;
 /// Most declarations that hold at one time.
 const DECLARATIONS_MAX: usize = 128;
 /// What the prefix `xmlns` stands for; nobody may declare it.
 const XMLNS_NS: &str = "http://www.w3.org/2000/xmlns/";
 
+/// The name of a namespace.
+#[derive(Debug, Clone)]
+pub(super) enum Namespace<'i> {
+    /// As it stands in the message.
+    Lent(&'i str),
+    /// Put together from what was written with references.
+    Kept(Arc<str>),
+}
+
+impl Namespace<'_> {
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Lent(name) => name,
+            Self::Kept(name) => name,
+        }
+    }
+}
+
+impl PartialEq for Namespace<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Namespace<'_> {}
+
 #[derive(Debug)]
-struct Declaration {
+struct Declaration<'i> {
     /// Empty for the default namespace.
-    prefix: SmolStr,
-    namespace: Arc<str>,
+    prefix: &'i str,
+    namespace: Namespace<'i>,
     /// How many elements are open at least while it holds.
     depth: usize,
 }
 
 /// The declarations that hold now.
 #[derive(Debug)]
-pub(super) struct Scope {
-    declarations: Vec<Declaration>,
-    kept: Vec<Arc<str>>,
-    none: Arc<str>,
-    xml: Arc<str>,
+pub(super) struct Scope<'i> {
+    declarations: Vec<Declaration<'i>>,
+    changes: u64,
 }
 
-impl Scope {
-    pub(super) fn new() -> Self {
-        Self { declarations: Vec::new(), kept: Vec::new(), none: "".into(), xml: crate::XML_NS.into() }
+impl<'i> Scope<'i> {
+    pub(super) const fn new() -> Self {
+        Self { declarations: Vec::new(), changes: 0 }
+    }
+
+    /// Differs when a prefix may stand for something else than before.
+    pub(super) const fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// What was declared where more than `depth` elements were open ends.
+    #[inline]
     pub(super) fn end_below(&mut self, depth: usize) {
         while self.declarations.last().is_some_and(|last| last.depth > depth) {
             self.declarations.pop();
+            self.changes += 1;
         }
     }
 
-    /// Declares what `prefix` (`None`: no prefix) stands for, as it was written, with its references.
+    /// Declares what `prefix` (empty: no prefix) stands for, as it was written, with its references.
     pub(super) fn declare(
         &mut self,
-        prefix: Option<&str>,
-        raw: &str,
+        prefix: &'i str,
+        raw: Cow<'i, str>,
         depth: usize,
         at: u64,
     ) -> Result<(), Error> {
         let malformed = Error::Malformed { what: "malformed namespace declaration", at };
         // what it says, not how that is written
-        let namespace = escape::attribute_value(Cow::Borrowed(raw), at)?;
+        let namespace = escape::attribute_value(raw, at)?;
         match prefix {
-            Some("xml") if namespace == crate::XML_NS => return Ok(()),
-            Some("xml" | "xmlns") => return Err(malformed),
-            Some(_) if namespace == crate::XML_NS || namespace == XMLNS_NS => return Err(malformed),
+            "xml" if namespace == crate::XML_NS => return Ok(()),
+            "xml" | "xmlns" => return Err(malformed),
+            "" => {}
+            _ if namespace == crate::XML_NS || namespace == XMLNS_NS => return Err(malformed),
             _ => {}
         }
         if self.declarations.len() >= DECLARATIONS_MAX {
             return Err(Error::Limit { what: "namespace declarations", limit: DECLARATIONS_MAX, at });
         }
-        let namespace = self.shared(&namespace);
-        self.declarations.push(Declaration { prefix: prefix.unwrap_or_default().into(), namespace, depth });
+        let of_this_element = self.declarations.iter().rev().take_while(|one| one.depth == depth);
+        if of_this_element.into_iter().any(|one| one.prefix == prefix) {
+            return Err(malformed);
+        }
+        let namespace = match namespace {
+            Cow::Borrowed(name) => Namespace::Lent(name),
+            Cow::Owned(name) => Namespace::Kept(name.into()),
+        };
+        self.declarations.push(Declaration { prefix, namespace, depth });
+        self.changes += 1;
         Ok(())
     }
 
     /// The namespace of an element's name; `None` for an undeclared prefix.
-    pub(super) fn of_element(&self, prefix: Option<&str>) -> Option<Arc<str>> {
+    pub(super) fn of_element(&self, prefix: Option<&str>) -> Option<Namespace<'i>> {
         match prefix {
             Some(prefix) => self.of_prefix(prefix),
-            None => Some(Arc::clone(self.declared("").unwrap_or(&self.none))),
+            None => Some(self.declared("").cloned().unwrap_or(Namespace::Lent(""))),
         }
     }
 
     /// The namespace of a name with this prefix; `None` when it is not declared, or not any more.
-    pub(super) fn of_prefix(&self, prefix: &str) -> Option<Arc<str>> {
-        self.found(prefix).cloned()
-    }
-
-    /// Has an element's name with this prefix (`None`: without one) a namespace, or is it rightly in none?
-    pub(super) fn knows(&self, prefix: Option<&str>) -> bool {
-        prefix.is_none_or(|prefix| self.found(prefix).is_some())
-    }
-
-    fn found(&self, prefix: &str) -> Option<&Arc<str>> {
+    pub(super) fn of_prefix(&self, prefix: &str) -> Option<Namespace<'i>> {
         match prefix {
             "" => None,
-            "xml" => Some(&self.xml),
-            _ => self.declared(prefix).filter(|namespace| !namespace.is_empty()),
+            "xml" => Some(Namespace::Lent(crate::XML_NS)),
+            _ => self.declared(prefix).filter(|namespace| !namespace.as_str().is_empty()).cloned(),
         }
     }
 
-    fn declared(&self, prefix: &str) -> Option<&Arc<str>> {
+    fn declared(&self, prefix: &str) -> Option<&Namespace<'i>> {
         let found = self.declarations.iter().rev().find(|one| one.prefix == prefix);
         found.map(|one| &one.namespace)
-    }
-
-    /// One shared copy of a namespace name, as long as there are few of them.
-    fn shared(&mut self, namespace: &str) -> Arc<str> {
-        if let Some(found) = self.kept.iter().find(|kept| ***kept == *namespace) {
-            return Arc::clone(found);
-        }
-        let namespace: Arc<str> = namespace.into();
-        if self.kept.len() < NAMESPACES_KEPT {
-            self.kept.push(Arc::clone(&namespace));
-        }
-        namespace
     }
 }

@@ -353,6 +353,7 @@ fn markup() -> impl Strategy<Value = String> {
         "<!--c-->",
         "<?p?>",
         "xmlns='u'",
+        "<b x='1' p:x='2' x='3'>",
         "<",
         ">",
         "'",
@@ -368,6 +369,114 @@ fn markup() -> impl Strategy<Value = String> {
         "<a b='",
     ]);
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+/// Elements within each other, with few names and prefixes that are declared here and there, and declared anew.
+fn nested() -> impl Strategy<Value = String> {
+    let declarations = prop::collection::btree_map(
+        prop::sample::select(vec!["xmlns", "xmlns:p", "xmlns:q"]),
+        prop::sample::select(vec!["urn:u", "urn:v", "urn:&#119;", "urn:\u{ef}"]),
+        0..3,
+    );
+    let name = prop::sample::select(vec!["a", "b", "p:a", "p:b", "q:a", "xml:a"]);
+    let start = (name, declarations).prop_map(|(name, declared)| {
+        let declared = declared.iter().map(|(prefix, namespace)| format!(" {prefix}='{namespace}'"));
+        (name, declared.collect::<String>())
+    });
+    let leaf = start.clone().prop_map(|(name, declared)| format!("<{name}{declared}/>"));
+    leaf.prop_recursive(5, 40, 5, move |inner| {
+        (start.clone(), prop::collection::vec(inner, 0..5))
+            .prop_map(|((name, declared), inner)| format!("<{name}{declared}>{}</{name}>", inner.concat()))
+    })
+}
+
+/// The names of all elements by quick-xml's own resolver; `None` where a prefix is not declared.
+fn resolved(text: &str) -> Option<Vec<(String, String)>> {
+    use quick_xml::name::ResolveResult;
+
+    let mut reader = quick_xml::NsReader::from_str(text);
+    let mut names = Vec::new();
+    loop {
+        let (namespace, event) = reader.read_resolved_event().unwrap();
+        let (Event::Start(start) | Event::Empty(start)) = event else {
+            if event == Event::Eof {
+                return Some(names);
+            }
+            continue;
+        };
+        let namespace = match namespace {
+            ResolveResult::Bound(namespace) => {
+                quick_xml::escape::unescape(namespace.as_ref()).unwrap().into_owned()
+            }
+            ResolveResult::Unbound => String::new(),
+            ResolveResult::Unknown(_) => return None,
+        };
+        names.push((namespace, start.local_name().as_ref().to_owned()));
+    }
+}
+
+/// The same by ours.
+fn named(text: &str) -> Result<Vec<(String, String)>, Error> {
+    fn walk(
+        reader: &mut Reader<'_>,
+        element: &Element<'_>,
+        names: &mut Vec<(String, String)>,
+    ) -> Result<(), Error> {
+        names.push((element.namespace().to_owned(), element.local().to_owned()));
+        while let Some(child) = reader.child(element)? {
+            walk(reader, &child, names)?;
+        }
+        Ok(())
+    }
+    let (mut reader, mut names) = (reader(text), Vec::new());
+    let root = reader.root()?;
+    walk(&mut reader, &root, &mut names)?;
+    reader.finish().map(|()| names)
+}
+
+/// Names are remembered as long as their prefixes stand for the same, and no longer.
+#[test]
+fn a_name_that_was_met_before_means_what_its_prefix_means_now() {
+    let text =
+        "<p:r xmlns:p='u'><p:a/><p:m xmlns:p='v'><p:a/></p:m><p:a/><a/><m xmlns='w'><a/></m><a/></p:r>";
+    let names = named(text).unwrap();
+    let names: Vec<String> = names.iter().map(|(namespace, local)| format!("{namespace} {local}")).collect();
+    assert_eq!(names, ["u r", "u a", "v m", "v a", "u a", " a", "w m", "w a", " a"]);
+    assert!(named("<r><m xmlns:p='u'><p:a/></m><p:a/></r>").is_err(), "declared no longer");
+}
+
+/// What is there twice is refused: an attribute, a declaration.
+#[test]
+fn what_is_there_twice_is_refused() {
+    for text in [
+        "<r a='1' b='2' a='1'/>",
+        "<r xmlns:p='u' p:a='1' a='2' p:a='3'/>",
+        "<r xmlns:p='u' xmlns:p='u'/>",
+        "<r xmlns='u' a='1' xmlns='v'/>",
+        "<r><s a='1' a='2'/></r>",
+        "<r xmlns:=''/>",
+    ] {
+        assert!(matches!(error_of(text), Error::Malformed { .. }), "{text}");
+        assert!(Reader::check(text.as_bytes(), Limits::standard()).is_err(), "{text}");
+    }
+    let good =
+        "<r xmlns:p='u' a='1' p:a='2' xmlns='u' xmlns:q='v'><s xmlns:p='w' a='1' p:a='2' q:a='3'/></r>";
+    assert_eq!(read_all(good.as_bytes(), Limits::standard()).unwrap().children.len(), 1);
+}
+
+/// What tells that nothing is to be replaced never says so wrongly.
+#[test]
+fn tidy_text_is_text_that_stays_as_it_is() {
+    for character in (0..=0x2_ffff_u32).filter_map(char::from_u32) {
+        let text = format!("{}{character}{}", "x".repeat(250), "y".repeat(20));
+        if escape::is_tidy(&text) {
+            assert!(escape::is_legal(character) && character != '\r', "{character:?}");
+        }
+        // all of ASCII that is, is said to be
+        let is_usual = character.is_ascii() && escape::is_legal(character) && character != '\r';
+        assert!(escape::is_tidy(&text) || !is_usual, "{character:?}");
+    }
+    assert!(escape::is_tidy("") && escape::is_tidy("\u{e6}\u{f8}\u{e5}\t\n"));
 }
 
 /// Everything read and nothing wanted, by the reader that makes elements.
@@ -386,6 +495,12 @@ proptest! {
         prop_assert_eq!(Reader::check(text.as_bytes(), limits).map(drop), walked(text.as_bytes(), limits));
         let standard = Limits::standard();
         prop_assert_eq!(Reader::check(text.as_bytes(), standard).map(drop), walked(text.as_bytes(), standard));
+    }
+
+    /// Names are resolved as quick-xml resolves them, however prefixes are declared and declared anew.
+    #[test]
+    fn names_are_resolved_as_by_the_library(text in nested()) {
+        prop_assert_eq!(named(&text).ok(), resolved(&text), "{}", text);
     }
 
     #[test]
