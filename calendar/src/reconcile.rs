@@ -117,16 +117,16 @@ pub fn also_to_read(
     found: &[Appointment],
 ) -> BTreeSet<ItemId> {
     let window = policy.window(now);
-    let found_ids: HashSet<&ItemId> = found.iter().map(|item| &item.item_id).collect();
-    let holders: HashMap<&OriginId, &ItemId> = known
+    let mut holders: HashMap<&OriginId, &ItemId> = known
         .iter()
         .filter(|key| matches!(key.standing(), Standing::There(slot) if slot.end <= window.start))
         .filter_map(|key| Some((&key.origin_id, key.item_id.as_ref()?)))
-        .filter(|(_, holder)| !found_ids.contains(holder))
         .collect();
     if holders.is_empty() {
         return BTreeSet::new();
     }
+    let found_ids: HashSet<&ItemId> = found.iter().map(|item| &item.item_id).collect();
+    holders.retain(|_, holder| !found_ids.contains(holder));
     let zone = policy.zones.configured();
     found
         .iter()
@@ -155,23 +155,26 @@ pub fn reconcile(scene: &Scene<'_>) -> Reconciled {
         }
     }
     let named = name_all(scene, &window, items.values().copied().filter(|item| is_appointment(item)));
-    let mut decisions: BTreeMap<&OriginId, Decision> = BTreeMap::new();
-    for one in &named {
-        let known = by_origin.get(&one.origin_id).copied();
-        if let Some(decision) = decide_found(scene.now, &window, one, known) {
-            decisions.insert(&one.origin_id, decision);
-        }
-    }
-    let names: HashSet<&OriginId> = named.iter().map(|one| &one.origin_id).collect();
+    let mut decisions: Vec<Decision> = named
+        .iter()
+        .filter_map(|one| decide_found(scene.now, &window, one, by_origin.get(&one.origin_id).copied()))
+        .collect();
+    // of a mailbox of which nothing is known, nothing can be missing
+    let named_now = if scene.known.is_empty() { &[] } else { &named[..] };
+    let names: HashSet<&OriginId> = named_now.iter().map(|one| &one.origin_id).collect();
+    let mut missing: BTreeMap<&OriginId, Decision> = BTreeMap::new();
     for known in scene.known.iter().filter(|known| !names.contains(&known.origin_id)) {
         // An item of the calendar that is known under this key has another name now, or is a pattern.
         let elsewhere = |id: &ItemId| scene.gone.contains(id) || items.contains_key(id);
         let proven = known.item_id.as_ref().is_some_and(elsewhere);
         if let Some(decision) = decide_missing(scene, &window, known, proven) {
-            decisions.insert(&known.origin_id, decision);
+            missing.insert(&known.origin_id, decision);
         }
     }
-    Reconciled { decisions: decisions.into_values().collect(), unrepresentable }
+    // each key is there once: names are given once, and none of them is missing
+    decisions.extend(missing.into_values());
+    decisions.sort_unstable_by(|a, b| a.origin_id.cmp(&b.origin_id));
+    Reconciled { decisions, unrepresentable }
 }
 
 /// Gives each item its name (B2). What is left in Planner because its time has come keeps the name that it

@@ -149,6 +149,9 @@ pub(crate) fn found_of(
 
 /// Items that were read and are not in the calendar as an appointment of the concerned groups.
 pub(crate) fn gone_of(readings: &Readings, found: &[Appointment]) -> BTreeSet<ItemId> {
+    if readings.is_empty() {
+        return BTreeSet::new();
+    }
     let found: BTreeSet<&ItemId> = found.iter().map(|item| &item.item_id).collect();
     readings
         .iter()

@@ -137,3 +137,14 @@ fn items_without_a_uid_are_told_apart_by_their_item() {
     other.item_id = ItemId::new("AAMK=1");
     assert_ne!(first_choice(&one, &zone), first_choice(&other, &zone));
 }
+
+/// What is looked at byte by byte says what the characters say.
+#[test]
+fn each_character_is_carried_or_not_wherever_it_stands() {
+    for character in (0..=0x2_ffff_u32).filter_map(char::from_u32) {
+        let carried = character >= ' ' && !matches!(character, '\u{fffe}' | '\u{ffff}');
+        for text in [character.to_string(), format!("AAMk{character}="), format!("\u{ffef}{character}")] {
+            assert_eq!(is_carried(&text), carried, "{character:?}");
+        }
+    }
+}

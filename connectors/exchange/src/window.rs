@@ -138,6 +138,7 @@ async fn collect(
 impl Collected {
     /// Takes over what a part gave; an error when something in it bears no identifier.
     fn take(&mut self, spoiled: Spoiled, part: Slot) -> Option<SourceError> {
+        self.found.reserve(spoiled.found.len());
         self.found.extend(spoiled.found.into_iter().map(|a| (a.item_id.clone(), a)));
         for (id, error) in spoiled.unreadable {
             self.unreadable.entry(id).or_insert((part, error));

@@ -19,6 +19,9 @@ const OFFSET_MINUTES_MAX: i32 = 14 * 60;
 /// Reads a time; `None` when it is none.
 pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
     let text = text.trim();
+    if let Some(time) = usual_timestamp(text) {
+        return Some(time);
+    }
     // What the library would read besides: a zone's name in brackets.
     if text.contains('[') {
         return None;
@@ -29,6 +32,21 @@ pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
     let offset = parse_offset(&text[zone_from..])?;
     let nearest_end = if local.year() > 0 { Timestamp::MAX } else { Timestamp::MIN };
     Some(offset.to_timestamp(local).unwrap_or(nearest_end))
+}
+
+/// The form in which servers write nearly all times, `2026-03-02T09:15:07Z`, at a fraction of the cost of the others; `None`
+/// where it is another, or is none.
+fn usual_timestamp(text: &str) -> Option<Timestamp> {
+    let bytes: &[u8; 20] = text.as_bytes().try_into().ok()?;
+    let is_so = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'Z')];
+    if !is_so.iter().all(|(place, byte)| bytes[*place] == *byte) {
+        return None;
+    }
+    let digit = |place: usize| bytes[place].is_ascii_digit().then(|| bytes[place] - b'0');
+    let two = |place: usize| Some(digit(place)?.cast_signed() * 10 + digit(place + 1)?.cast_signed());
+    let year = i16::from(two(0)?) * 100 + i16::from(two(2)?);
+    let local = DateTime::new(year, two(5)?, two(8)?, two(11)?, two(14)?, two(17)?, 0).ok()?;
+    Offset::UTC.to_timestamp(local).ok()
 }
 
 /// The offset after a time: nothing, `Z`, `+01:00`.

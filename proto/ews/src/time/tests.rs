@@ -25,6 +25,24 @@ fn forms_of_times() {
     }
 }
 
+proptest! {
+    /// The usual form is read as the library reads it, and what is nearly of that form is not read as something else.
+    #[test]
+    fn the_usual_form_is_read_as_the_library_reads_it(
+        text in "(0[0-9]|19|20|99)[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](Z|z|a|)",
+    ) {
+        let by_library: Option<Timestamp> = text.parse().ok();
+        if let Some(time) = usual_timestamp(&text) {
+            prop_assert_eq!(Some(time), by_library);
+        }
+        // seconds of 60, and the end of the library's range, are the other path's business
+        let unusual = text.contains(":60") || text.starts_with("9999");
+        if text.ends_with('Z') && !unusual {
+            prop_assert_eq!(usual_timestamp(&text), by_library);
+        }
+    }
+}
+
 #[test]
 fn no_times() {
     for text in [
