@@ -9,11 +9,12 @@
 //! same UID, one beyond the window). So every path names the wanted ones alike.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use crate::appointment::{Appointment, AppointmentKind};
-use crate::ids::{ItemId, OriginId};
+use crate::ids::{ItemId, OriginId, Uid};
 
 #[cfg(test)]
 mod tests;
@@ -62,9 +63,34 @@ fn is_carried(text: &str) -> bool {
 pub fn first_choice(item: &Appointment, zone: &TimeZone) -> OriginId {
     let Some(uid) = &item.uid else { return nameless(&item.item_id) };
     OriginId::new(match recurrence_time(item) {
-        Some(original) => format!("{uid}${}", original.to_zoned(zone.clone()).strftime("%Y%m%d-%H%M%S")),
+        Some(original) => named_at(uid, zone.to_datetime(original)),
         None => uid.as_str().to_owned(),
     })
+}
+
+/// The name of an occurrence whose original start is `local`: `UID$yyyyMMdd-HHmmss`. Written digit by digit, since each
+/// occurrence that is read needs it.
+fn named_at(uid: &Uid, local: DateTime) -> String {
+    let Ok(year @ 0..=9_999) = u16::try_from(local.year()) else {
+        return format!("{uid}${}", local.strftime("%Y%m%d-%H%M%S"));
+    };
+    let mut name = String::with_capacity(uid.as_str().len() + 16);
+    let two = |name: &mut String, number: u16| {
+        for digit in [number / 10, number % 10] {
+            name.extend(char::from_digit(digit.into(), 10));
+        }
+    };
+    let of = |number: i8| u16::from(number.unsigned_abs());
+    name.push_str(uid.as_str());
+    name.push('$');
+    for number in [year / 100, year % 100, of(local.month()), of(local.day())] {
+        two(&mut name, number);
+    }
+    name.push('-');
+    for number in [local.hour(), local.minute(), local.second()] {
+        two(&mut name, of(number));
+    }
+    name
 }
 
 /// The name that an item has when another one holds its first choice.

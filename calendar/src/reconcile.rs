@@ -194,9 +194,10 @@ fn name_all<'a>(
             }
         }
     }
-    let mut taken = HashSet::new();
-    let mut named = Vec::new();
-    let mut choosing: Vec<(bool, &Appointment, Fact)> = Vec::new();
+    let most = items.size_hint().1.unwrap_or_default();
+    let mut taken = HashSet::with_capacity(most);
+    let mut named = Vec::with_capacity(most);
+    let mut choosing: Vec<(bool, &Appointment, Fact)> = Vec::with_capacity(most);
     for item in items {
         let fact = Fact::of(item, scene.policy);
         // Only a name that is its own: an item that goes by another UID now has left the name to others.

@@ -1,7 +1,8 @@
 //! Goal: names as B2 writes them, over DST, for odd types, and without a UID.
+use proptest::prelude::*;
+
 use super::*;
 use crate::appointment::{FreeBusy, Slot};
-use crate::ids::Uid;
 
 fn item(kind: AppointmentKind, uid: Option<&str>, recurrence: Option<&str>, start: &str) -> Appointment {
     Appointment {
@@ -145,6 +146,19 @@ fn each_character_is_carried_or_not_wherever_it_stands() {
         let carried = character >= ' ' && !matches!(character, '\u{fffe}' | '\u{ffff}');
         for text in [character.to_string(), format!("AAMk{character}="), format!("\u{ffef}{character}")] {
             assert_eq!(is_carried(&text), carried, "{character:?}");
+        }
+    }
+}
+
+proptest! {
+    /// The stamp of an occurrence is what the library writes by the rule's pattern.
+    #[test]
+    fn an_original_start_is_written_as_the_library_writes_it(second in -70_000_000_000_i64..250_000_000_000) {
+        let original = Timestamp::from_second(second).unwrap();
+        for zone in ["Europe/Copenhagen", "America/Nuuk", "UTC"] {
+            let zone = TimeZone::get(zone).unwrap();
+            let expected = format!("S${}", original.to_zoned(zone.clone()).strftime("%Y%m%d-%H%M%S"));
+            prop_assert_eq!(named_at(&Uid::new("S"), zone.to_datetime(original)), expected);
         }
     }
 }

@@ -212,7 +212,7 @@ fn part_failed(error: SourceError) -> Result<Part, SourceError> {
 
 /// Items that are no appointments do not count.
 fn appointments(found: FoundItems) -> Spoiled {
-    let mut spoiled = Spoiled::default();
+    let mut spoiled = Spoiled { found: Vec::with_capacity(found.items.len()), ..Spoiled::default() };
     for mut item in found.items {
         let id = match &mut item {
             Item::Calendar(item) => item.item_id.take(),
