@@ -446,11 +446,12 @@ fn a_pull_that_is_asked_for_does_not_wait_for_the_pause_of_its_mailbox() {
             services.store.ask_for_full_reads(&Scope::One(mail(2)), services.clock.now()).await.unwrap(),
             1
         );
-        wait_for(async || match log(&database).await.len() {
+        let read = wait_for(async || match log(&database).await.len() {
             0 => Err("not read yet".to_owned()),
-            read => Ok(assert_eq!(read, 1, "the one that was asked for")),
+            read => Ok(read),
         })
         .await;
+        assert_eq!(read, 1, "the one that was asked for");
         assert_eq!(services.store.ask_for_full_reads(&Scope::All, services.clock.now()).await.unwrap(), 3);
         wait_for(async || match log(&database).await.len() {
             4 => Ok(()),
