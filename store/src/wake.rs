@@ -49,8 +49,6 @@ struct Senders {
     channels: [watch::Sender<u64>; CHANNELS],
     /// How often there were news of each part, by channel.
     parts: [[AtomicU64; PARTS]; CHANNELS],
-    /// Does the connection stand, and was everybody woken for it?
-    listens: watch::Sender<bool>,
 }
 
 impl Senders {
@@ -58,7 +56,6 @@ impl Senders {
         Arc::new(Self {
             channels: std::array::from_fn(|_| watch::Sender::new(0)),
             parts: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
-            listens: watch::Sender::new(false),
         })
     }
 
@@ -160,6 +157,8 @@ pub struct Wake {
 #[derive(Debug)]
 struct Inner {
     senders: Arc<Senders>,
+    /// Does the connection stand, and was everybody woken for it?
+    listens: watch::Sender<bool>,
     /// Absent where there are no wake-ups.
     _listener: Option<AbortOnDropHandle<()>>,
 }
@@ -169,20 +168,28 @@ impl Wake {
     /// is heard at once.
     pub fn start(store: Store) -> Self {
         let senders = Arc::clone(store.announcer().senders());
-        let listener = AbortOnDropHandle::new(tokio::spawn(run(store, Arc::clone(&senders))));
-        Self { inner: Arc::new(Inner { senders, _listener: Some(listener) }) }
+        let listens = watch::Sender::new(false);
+        let listener =
+            AbortOnDropHandle::new(tokio::spawn(run(store, Arc::clone(&senders), listens.clone())));
+        Self { inner: Arc::new(Inner { senders, listens, _listener: Some(listener) }) }
     }
 
     /// Listens to nothing: whoever waits is woken by its interval alone, as the original's services were
     /// (`database.wake_ups = false`, for comparing with them).
     pub fn never() -> Self {
-        Self { inner: Arc::new(Inner { senders: Senders::new(), _listener: None }) }
+        Self {
+            inner: Arc::new(Inner {
+                senders: Senders::new(),
+                listens: watch::Sender::new(false),
+                _listener: None,
+            }),
+        }
     }
 
     /// Waits until the connection stands and everybody was woken for it: who subscribes after that is woken by what is announced,
     /// and by nothing else for as long as the connection holds. Never comes where there are [no wake-ups](Self::never).
     pub async fn listens(&self) {
-        let mut listens = self.inner.senders.listens.subscribe();
+        let mut listens = self.inner.listens.subscribe();
         // the sender lives as long as this does
         let _ = listens.wait_for(|listens| *listens).await;
     }
@@ -232,16 +239,16 @@ impl PartNews {
     }
 }
 
-async fn run(store: Store, senders: Arc<Senders>) {
+async fn run(store: Store, senders: Arc<Senders>, listens: watch::Sender<bool>) {
     let backoff = Backoff::doubling(Duration::from_millis(100), Duration::from_secs(10));
     let mut failures = 0;
     loop {
         let ended = tokio::select! {
-            ended = listen(&store, &senders, &mut failures) => ended,
+            ended = listen(&store, &senders, &listens, &mut failures) => ended,
             // before an embedded server is stopped: its end is no outage then
             () = store.closed().cancelled() => return,
         };
-        senders.listens.send_replace(false);
+        listens.send_replace(false);
         match ended {
             Ok(()) => tracing::warn!("the connection for wake-ups was closed, the intervals go on"),
             Err(error) => tracing::warn!(
@@ -256,7 +263,12 @@ async fn run(store: Store, senders: Arc<Senders>) {
 }
 
 /// Listens until the connection ends.
-async fn listen(store: &Store, senders: &Senders, failures: &mut u32) -> Result<(), StoreError> {
+async fn listen(
+    store: &Store,
+    senders: &Senders,
+    listens: &watch::Sender<bool>,
+    failures: &mut u32,
+) -> Result<(), StoreError> {
     let (client, mut connection) = store.direct("listen for wake-ups").await?;
     let own = store.announcer().name().to_owned();
     let (messages, mut received) = tokio::sync::mpsc::channel(64);
@@ -280,7 +292,7 @@ async fn listen(store: &Store, senders: &Senders, failures: &mut u32) -> Result<
     client.batch_execute(&statements).await.map_err(StoreError::query("listen for wake-ups"))?;
     *failures = 0;
     Channel::ALL.into_iter().for_each(|channel| senders.bump(channel, ALL_PARTS));
-    senders.listens.send_replace(true);
+    listens.send_replace(true);
     while let Some((name, parts)) = received.recv().await {
         if let Some(channel) = Channel::ALL.into_iter().find(|channel| channel.name() == name) {
             senders.bump(channel, parts);
