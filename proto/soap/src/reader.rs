@@ -478,8 +478,9 @@ impl<'i> Reader<'i> {
             }
             let prefix = prefix.map(|prefix| prefix.into_inner());
             let same = |(place, one): (usize, &Attribute<'_>)| {
-                let of_one = prefixed.iter().find(|(number, _)| *number == place).map(|(_, prefix)| *prefix);
-                one.local == local.into_inner() && of_one == prefix
+                // in the order of their places; looked for last, and not from the front: a start may have many attributes
+                let of_one = || prefixed.binary_search_by_key(&place, |(number, _)| *number).ok();
+                one.local == local.into_inner() && of_one().map(|found| prefixed[found].1) == prefix
             };
             if attributes.iter().enumerate().any(same) {
                 return Err(self.malformed("an attribute that is there twice"));
