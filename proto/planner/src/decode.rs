@@ -512,8 +512,11 @@ fn saturating_number(text: &str) -> Option<i32> {
 }
 
 fn planner_fault(fault: proto_soap::Fault) -> PlannerFault {
-    let details =
-        fault.detail.iter().find_map(|node| node.find("FaultDetails")).filter(|node| node.namespace == FAULT);
+    let details = fault
+        .detail
+        .iter()
+        .find_map(|node| node.find("FaultDetails"))
+        .filter(|node| *node.namespace == *FAULT);
     let details = details.map(|node| {
         let text =
             |local| node.child(FAULT, local).map(|child| child.text.clone()).filter(|text| !text.is_empty());

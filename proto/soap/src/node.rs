@@ -1,5 +1,7 @@
 //! Small trees for the parts of a message whose form is open: the detail of a fault, lists of values.
 
+use std::sync::Arc;
+
 use crate::reader::Piece;
 use crate::{Element, Error, Reader, Writer};
 
@@ -9,8 +11,8 @@ mod tests;
 /// An attribute of a [`Node`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NodeAttribute {
-    /// Namespace, empty for none.
-    pub namespace: String,
+    /// Namespace, empty for none; shared by all of a tree that bear it.
+    pub namespace: Arc<str>,
     /// Name without prefix.
     pub local: String,
     /// Value.
@@ -20,8 +22,8 @@ pub struct NodeAttribute {
 /// An element with all that stands in it, within the reader's limits.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Node {
-    /// Namespace, empty for none.
-    pub namespace: String,
+    /// Namespace, empty for none; shared by all of a tree that bear it.
+    pub namespace: Arc<str>,
     /// Name without prefix.
     pub local: String,
     /// Attributes without namespace declarations.
@@ -35,26 +37,21 @@ pub struct Node {
 impl Node {
     /// An element with a text and nothing else.
     pub fn leaf(namespace: &str, local: &str, text: impl Into<String>) -> Self {
-        Self {
-            namespace: namespace.to_owned(),
-            local: local.to_owned(),
-            text: text.into(),
-            ..Self::default()
-        }
+        Self { namespace: namespace.into(), local: local.to_owned(), text: text.into(), ..Self::default() }
     }
 
     /// Adds an attribute without namespace.
     #[must_use]
     pub fn with_attribute(mut self, local: &str, value: impl Into<String>) -> Self {
         let attribute =
-            NodeAttribute { namespace: String::new(), local: local.to_owned(), value: value.into() };
+            NodeAttribute { namespace: Arc::default(), local: local.to_owned(), value: value.into() };
         self.attributes.push(attribute);
         self
     }
 
     /// Is this the element `local` of `namespace`?
     pub fn is(&self, namespace: &str, local: &str) -> bool {
-        self.namespace == namespace && self.local == local
+        *self.namespace == *namespace && self.local == local
     }
 
     /// The first child of that name.
@@ -81,7 +78,7 @@ impl Node {
     /// it as the default. `around` is the default namespace in scope ("" when there is none).
     pub fn write(&self, writer: &mut Writer, around: &str) {
         writer.element(&self.local, |w| {
-            if self.namespace != around {
+            if *self.namespace != *around {
                 w.attribute("xmlns", &self.namespace);
             }
             for (number, attribute) in self.attributes.iter().enumerate() {
@@ -97,7 +94,7 @@ impl Node {
 
 /// An attribute of a namespace needs a prefix; each gets one of its own.
 fn write_attribute(writer: &mut Writer, number: usize, attribute: &NodeAttribute) {
-    match attribute.namespace.as_str() {
+    match &*attribute.namespace {
         "" => writer.attribute(&attribute.local, &attribute.value),
         crate::XML_NS => writer.attribute(&format!("xml:{}", attribute.local), &attribute.value),
         namespace => {
@@ -112,13 +109,13 @@ impl Reader<'_> {
     /// depth.
     pub fn node(&mut self, element: &Element<'_>) -> Result<Node, Error> {
         let mut node = Node {
-            namespace: element.namespace().to_owned(),
+            namespace: self.shared(element.namespace()),
             local: element.local().to_owned(),
             ..Node::default()
         };
         for attribute in element.attributes() {
             node.attributes.push(NodeAttribute {
-                namespace: attribute.namespace().to_owned(),
+                namespace: self.shared(attribute.namespace()),
                 local: attribute.local.to_owned(),
                 value: attribute.value.to_string(),
             });

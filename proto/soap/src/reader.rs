@@ -7,7 +7,9 @@
 //! and not copied.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use quick_xml::Reader as XmlReader;
 use quick_xml::events::attributes::Attributes;
@@ -137,6 +139,8 @@ pub struct Reader<'i> {
     elements: usize,
     scope: Scope<'i>,
     names: Names<'i>,
+    /// The names of namespaces that trees bear, each once: all of them together are no longer than the message.
+    shared: HashSet<Arc<str>>,
 }
 
 impl<'i> Reader<'i> {
@@ -179,7 +183,17 @@ impl<'i> Reader<'i> {
         config.check_end_names = true;
         let limits = Limits { depth: limits.depth.min(Limits::DEPTH_MAX), ..limits };
         let is_tidy = escape::is_tidy(text);
-        Self { text, is_tidy, xml, limits, depth: 0, elements: 0, scope: Scope::new(), names: Names::new() }
+        Self {
+            text,
+            is_tidy,
+            xml,
+            limits,
+            depth: 0,
+            elements: 0,
+            scope: Scope::new(),
+            names: Names::new(),
+            shared: HashSet::new(),
+        }
     }
 
     /// The document's root element.
@@ -495,6 +509,13 @@ impl<'i> Reader<'i> {
             let Some(namespace) = self.scope.of_prefix(prefix) else {
                 return Err(self.malformed("undeclared prefix of an attribute"));
             };
+            // two prefixes may stand for one namespace
+            let twice = |one: &Attribute<'_>| {
+                one.local == attributes[number].local && one.namespace.as_ref() == Some(&namespace)
+            };
+            if attributes[..number].iter().any(twice) {
+                return Err(self.malformed("an attribute that is there twice"));
+            }
             attributes[number].namespace = Some(namespace);
         }
         Ok(attributes)
@@ -511,6 +532,16 @@ impl<'i> Reader<'i> {
             Some(Ok(_)) => Err(Error::NotUtf8 { at: self.at() }),
             Some(Err(_)) => Err(self.malformed("malformed XML declaration")),
         }
+    }
+
+    /// The name of a namespace as a tree keeps it.
+    pub(crate) fn shared(&mut self, namespace: &str) -> Arc<str> {
+        if let Some(known) = self.shared.get(namespace) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = namespace.into();
+        self.shared.insert(Arc::clone(&new));
+        new
     }
 
     fn over(&self, what: &'static str, limit: usize) -> Error {

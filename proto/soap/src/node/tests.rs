@@ -41,7 +41,7 @@ fn attributes() -> impl Strategy<Value = Vec<NodeAttribute>> {
     prop::collection::btree_map("[a-z]{1,4}", one, 0..3).prop_map(|map| {
         // The same name in two namespaces that are one would be a duplicate: the key makes names differ.
         let with_name = |(key, (namespace, _, value)): (String, (String, String, String))| NodeAttribute {
-            namespace,
+            namespace: namespace.into(),
             local: key,
             value,
         };
@@ -52,7 +52,7 @@ fn attributes() -> impl Strategy<Value = Vec<NodeAttribute>> {
 fn node() -> impl Strategy<Value = Node> {
     let leaf = (namespace(), "[A-Za-z_][A-Za-z0-9_.-]{0,6}", attributes(), text()).prop_map(
         |(namespace, local, attributes, text)| Node {
-            namespace,
+            namespace: namespace.into(),
             local,
             attributes,
             text,
@@ -62,7 +62,7 @@ fn node() -> impl Strategy<Value = Node> {
     leaf.prop_recursive(4, 24, 4, |inner| {
         let parts = (namespace(), "[A-Za-z]{1,5}", attributes(), prop::collection::vec(inner, 1..4));
         parts.prop_map(|(namespace, local, attributes, children)| Node {
-            namespace,
+            namespace: namespace.into(),
             local,
             attributes,
             text: String::new(),

@@ -74,7 +74,8 @@ impl<'i> Scope<'i> {
         }
     }
 
-    /// Declares what `prefix` (empty: no prefix) stands for, as it was written, with its references.
+    /// Declares what `prefix` (empty: no prefix) stands for, as it was written, with its references. The name of a namespace is
+    /// bounded, since trees bear it at each of their elements.
     pub(super) fn declare(
         &mut self,
         prefix: &'i str,
@@ -85,8 +86,13 @@ impl<'i> Scope<'i> {
         let malformed = Error::Malformed { what: "malformed namespace declaration", at };
         // what it says, not how that is written
         let namespace = escape::attribute_value(raw, at)?;
+        if namespace.len() > super::NAME_BYTES_MAX {
+            let what = "bytes in the name of a namespace";
+            return Err(Error::Limit { what, limit: super::NAME_BYTES_MAX, at });
+        }
         match prefix {
-            "xml" if namespace == crate::XML_NS => return Ok(()),
+            // says what holds anyway
+            "xml" if namespace == crate::XML_NS => {}
             "xml" | "xmlns" => return Err(malformed),
             "" => {}
             _ if namespace == crate::XML_NS || namespace == XMLNS_NS => return Err(malformed),

@@ -384,9 +384,14 @@ fn nested() -> impl Strategy<Value = String> {
         (name, declared.collect::<String>())
     });
     let leaf = start.clone().prop_map(|(name, declared)| format!("<{name}{declared}/>"));
-    leaf.prop_recursive(5, 40, 5, move |inner| {
+    let tree = leaf.prop_recursive(5, 40, 5, move |inner| {
         (start.clone(), prop::collection::vec(inner, 0..5))
             .prop_map(|((name, declared), inner)| format!("<{name}{declared}>{}</{name}>", inner.concat()))
+    });
+    // most trees use a prefix somewhere that nothing around declares: in half of them all are declared at the root
+    (tree, any::<bool>()).prop_map(|(tree, is_declared)| match is_declared {
+        true => format!("<r xmlns:p='urn:p' xmlns:q='urn:q'>{tree}</r>"),
+        false => tree,
     })
 }
 
@@ -455,6 +460,9 @@ fn what_is_there_twice_is_refused() {
         "<r xmlns='u' a='1' xmlns='v'/>",
         "<r><s a='1' a='2'/></r>",
         "<r xmlns:=''/>",
+        "<r xmlns:xml='http://www.w3.org/XML/1998/namespace' xmlns:xml='http://www.w3.org/XML/1998/namespace'/>",
+        "<r xmlns:p='u' xmlns:q='u' p:a='1' q:a='2'/>",
+        "<r p:a='1' q:b='2' q:a='3' xmlns:p='u' xmlns:q='&#117;'/>",
     ] {
         assert!(matches!(error_of(text), Error::Malformed { .. }), "{text}");
         assert!(Reader::check(text.as_bytes(), Limits::standard()).is_err(), "{text}");
@@ -462,6 +470,25 @@ fn what_is_there_twice_is_refused() {
     let good =
         "<r xmlns:p='u' a='1' p:a='2' xmlns='u' xmlns:q='v'><s xmlns:p='w' a='1' p:a='2' q:a='3'/></r>";
     assert_eq!(read_all(good.as_bytes(), Limits::standard()).unwrap().children.len(), 1);
+}
+
+/// Regression: each element of a tree bears the name of its namespace, so a long one, declared once, was written down a million
+/// times.
+#[test]
+fn the_name_of_a_namespace_is_bounded_and_shared() {
+    let tree = read_all(b"<r xmlns='u' xmlns:p='u' p:a='1'><s/></r>", Limits::standard()).unwrap();
+    assert!(Arc::ptr_eq(&tree.namespace, &tree.children[0].namespace));
+    assert!(Arc::ptr_eq(&tree.namespace, &tree.attributes[0].namespace));
+    let named = |bytes| format!("<r xmlns='{}'><s/></r>", "u".repeat(bytes));
+    assert_eq!(
+        read_all(named(1_024).as_bytes(), Limits::standard()).unwrap().children[0].namespace.len(),
+        1_024
+    );
+    for text in [named(1_025), format!("<r>{}</r>", named(1_025).replace("xmlns", "xmlns:p"))] {
+        let error = error_of(&text);
+        assert!(matches!(error, Error::Limit { limit: 1_024, .. }), "{error:?}");
+        assert!(Reader::check(text.as_bytes(), Limits::standard()).is_err());
+    }
 }
 
 /// What tells that nothing is to be replaced never says so wrongly.
