@@ -27,4 +27,4 @@ pub use event_code::{EventCode, Severity};
 pub use event_entry::CodeEntry;
 pub use id::Id;
 pub use trace_context::TraceContext;
-pub use turns::{Turn, Turns};
+pub use turns::{Turn, Turns, give_way};

@@ -1,4 +1,5 @@
-//! Turns: so much at one time and no more. Who waits longest is next.
+//! Turns: so much at one time and no more. Who waits longest is next; and who has much to compute lets those go first that have
+//! to answer.
 
 use std::sync::Arc;
 
@@ -19,7 +20,18 @@ impl Turn<'_> {
     pub async fn pass_on(self) {
         drop(self);
         tokio::task::yield_now().await;
+        give_way();
     }
+}
+
+/// Lets others have this processor for a moment, if any wait for it: called before a stretch of computing that nobody waits for,
+/// in work that is done in bulk.
+///
+/// A kernel puts who is asked on the processor of who asked, because that one is about to wait for the answer. One that goes on
+/// computing instead keeps the other from beginning: the database server and the one that is read, where they run on the same
+/// machine. Costs a call of the kernel (0.3 us) when nobody waits.
+pub fn give_way() {
+    std::thread::yield_now();
 }
 
 impl Turns {

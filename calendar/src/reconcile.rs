@@ -6,6 +6,7 @@
 //! overlaps some stretch of time was read, the key overlaps it, was decided before that reading began, and
 //! was not found.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
@@ -135,10 +136,10 @@ pub fn also_to_read(
         .collect()
 }
 
+/// What bears a name.
 struct Named<'a> {
     item: &'a Appointment,
     fact: Fact,
-    origin_id: OriginId,
 }
 
 /// Compares what was found with what is known.
@@ -155,15 +156,8 @@ pub fn reconcile(scene: &Scene<'_>) -> Reconciled {
         }
     }
     let named = name_all(scene, &window, items.values().copied().filter(|item| is_appointment(item)));
-    let mut decisions: Vec<Decision> = named
-        .iter()
-        .filter_map(|one| decide_found(scene.now, &window, one, by_origin.get(&one.origin_id).copied()))
-        .collect();
-    // of a mailbox of which nothing is known, nothing can be missing
-    let named_now = if scene.known.is_empty() { &[] } else { &named[..] };
-    let names: HashSet<&OriginId> = named_now.iter().map(|one| &one.origin_id).collect();
     let mut missing: BTreeMap<&OriginId, Decision> = BTreeMap::new();
-    for known in scene.known.iter().filter(|known| !names.contains(&known.origin_id)) {
+    for known in scene.known.iter().filter(|known| !named.contains_key(&known.origin_id)) {
         // An item of the calendar that is known under this key has another name now, or is a pattern.
         let elsewhere = |id: &ItemId| scene.gone.contains(id) || items.contains_key(id);
         let proven = known.item_id.as_ref().is_some_and(elsewhere);
@@ -171,6 +165,11 @@ pub fn reconcile(scene: &Scene<'_>) -> Reconciled {
             missing.insert(&known.origin_id, decision);
         }
     }
+    let mut decisions: Vec<Decision> = Vec::with_capacity(named.len() + missing.len());
+    decisions.extend(named.into_iter().filter_map(|(origin_id, one)| {
+        let known = by_origin.get(&origin_id).copied();
+        decide_found(scene.now, &window, origin_id, &one, known)
+    }));
     // each key is there once: names are given once, and none of them is missing
     decisions.extend(missing.into_values());
     decisions.sort_unstable_by(|a, b| a.origin_id.cmp(&b.origin_id));
@@ -183,7 +182,7 @@ fn name_all<'a>(
     scene: &Scene<'_>,
     window: &Window,
     items: impl Iterator<Item = &'a Appointment>,
-) -> Vec<Named<'a>> {
+) -> HashMap<OriginId, Named<'a>> {
     let zone = scene.policy.zones.configured();
     let mut held: HashMap<&ItemId, (&OriginId, Slot)> = HashMap::new();
     for key in scene.known {
@@ -195,8 +194,7 @@ fn name_all<'a>(
         }
     }
     let most = items.size_hint().1.unwrap_or_default();
-    let mut taken = HashSet::with_capacity(most);
-    let mut named = Vec::with_capacity(most);
+    let mut named: HashMap<OriginId, Named<'a>> = HashMap::with_capacity(most);
     let mut choosing: Vec<(bool, &Appointment, Fact)> = Vec::with_capacity(most);
     for item in items {
         let fact = Fact::of(item, scene.policy);
@@ -206,8 +204,7 @@ fn name_all<'a>(
             Some((origin_id, slot))
                 if !fact.is_wanted(window) && time_has_passed(&fact, *slot, window) && own(origin_id) =>
             {
-                taken.insert((*origin_id).clone());
-                named.push(Named { item, fact, origin_id: (*origin_id).clone() });
+                named.insert((*origin_id).clone(), Named { item, fact });
             }
             _ => choosing.push((!fact.is_wanted(window), item, fact)),
         }
@@ -215,18 +212,24 @@ fn name_all<'a>(
     choosing.sort_by(|a, b| (a.0, &a.1.item_id).cmp(&(b.0, &b.1.item_id)));
     for (_, item, fact) in choosing {
         let mut origin_id = first_choice(item, zone);
-        if taken.contains(&origin_id) {
+        if named.contains_key(&origin_id) {
             origin_id = second_choice(item, zone);
         }
         // A second choice can only be taken by a UID that imitates it; the item then has no name at all.
-        if taken.insert(origin_id.clone()) {
-            named.push(Named { item, fact, origin_id });
+        if let Entry::Vacant(free) = named.entry(origin_id) {
+            free.insert(Named { item, fact });
         }
     }
     named
 }
 
-fn decide_found(now: Timestamp, window: &Window, one: &Named<'_>, known: Option<&Known>) -> Option<Decision> {
+fn decide_found(
+    now: Timestamp,
+    window: &Window,
+    origin_id: OriginId,
+    one: &Named<'_>,
+    known: Option<&Known>,
+) -> Option<Decision> {
     let standing = known.map_or(Standing::Absent, Known::standing);
     let recurrence_time = recurrence_time(one.item);
     let change = match decide(now, window, Some(&one.fact), standing) {
@@ -247,7 +250,7 @@ fn decide_found(now: Timestamp, window: &Window, one: &Named<'_>, known: Option<
         }
     };
     Some(Decision {
-        origin_id: one.origin_id.clone(),
+        origin_id,
         uid: one.item.uid.clone(),
         recurrence_time,
         item_id: Some(one.item.item_id.clone()),

@@ -67,6 +67,8 @@ pub struct Claimed {
     pub trace: Option<TraceContext>,
     /// How often it has failed by itself.
     pub attempts: u32,
+    /// Was it put off, and is due again? Not so what was asked for anew since, or never tried.
+    pub due_again: bool,
 }
 
 /// What a notification is about.
@@ -99,6 +101,8 @@ pub enum Wanted<'a> {
     FullReads {
         /// What is in hand.
         in_hand: &'a [i64],
+        /// Mailboxes in a pause: of these what is not put off ([`Claimed::due_again`]).
+        pausing: &'a [MailAddress],
     },
 }
 
@@ -172,7 +176,9 @@ impl Store {
         let rows = match request.wanted {
             Wanted::New => claim_in_walks(&tx, request, Walked::Hints, limit).await,
             Wanted::LeftBehind { in_hand } => claim_left_behind(&tx, request, in_hand).await,
-            Wanted::FullReads { in_hand } => claim_full_reads(&tx, request, in_hand, limit).await,
+            Wanted::FullReads { in_hand, pausing } => {
+                claim_full_reads(&tx, request, in_hand, pausing, limit).await
+            }
         }
         .map_err(StoreError::query(operation))?;
         let mut claimed = Vec::with_capacity(rows.len());
@@ -244,7 +250,7 @@ enum Walked<'a> {
     /// Hints that nobody has claimed.
     Hints,
     /// Full reads that nobody has in hand.
-    FullReads { first: bool, in_hand: &'a [i64] },
+    FullReads { first: bool, in_hand: &'a [i64], pausing: &'a [MailAddress] },
 }
 
 /// Claims in walks. One that did not find enough is followed by another through the buckets
@@ -268,7 +274,9 @@ async fn claim_in_walks(
         let share = share(wanted, buckets.len());
         let walked = match walked {
             Walked::Hints => Walked::Hints,
-            Walked::FullReads { first, .. } => Walked::FullReads { first, in_hand: &in_hand },
+            Walked::FullReads { first, pausing, .. } => {
+                Walked::FullReads { first, in_hand: &in_hand, pausing }
+            }
         };
         let walk = walk(tx, request, walked, &buckets, (share, wanted)).await?;
         let mut found: HashMap<i16, usize> = HashMap::new();
@@ -287,23 +295,27 @@ async fn claim_full_reads(
     tx: &Transaction<'_>,
     request: &ClaimRequest<'_>,
     in_hand: &[i64],
+    pausing: &[MailAddress],
     limit: usize,
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let mut claimed = claim_in_walks(tx, request, Walked::FullReads { first: true, in_hand }, limit).await?;
+    let walked = |first| Walked::FullReads { first, in_hand, pausing };
+    let mut claimed = claim_in_walks(tx, request, walked(true), limit).await?;
     let rest = limit - claimed.len();
-    claimed.extend(claim_in_walks(tx, request, Walked::FullReads { first: false, in_hand }, rest).await?);
+    claimed.extend(claim_in_walks(tx, request, walked(false), rest).await?);
     Ok(claimed)
 }
 
 /// Walks through `buckets`, each to `share` rows, and claims the `most` oldest of these.
-async fn walk(
+async fn walk<'a>(
     tx: &Transaction<'_>,
-    request: &ClaimRequest<'_>,
-    walked: Walked<'_>,
+    request: &ClaimRequest<'a>,
+    walked: Walked<'a>,
     buckets: &[i16],
     (share, most): (usize, usize),
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let without: Vec<&str> = request.without.iter().map(MailAddress::as_str).collect();
+    let names =
+        |mails: &'a [MailAddress]| -> Vec<&'a str> { mails.iter().map(MailAddress::as_str).collect() };
+    let without = names(request.without);
     let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let (most, share) = (number(most), number(share));
     let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![
@@ -314,10 +326,18 @@ async fn walk(
         (&most, Type::INT8),
         (&share, Type::INT8),
     ];
+    let pausing = match &walked {
+        Walked::Hints => Vec::new(),
+        Walked::FullReads { pausing, .. } => names(pausing),
+    };
     let statement = match &walked {
         Walked::Hints => claim_new_sql(),
-        Walked::FullReads { first, in_hand } => {
-            parameters.extend([(first as _, Type::BOOL), (in_hand as _, Type::INT8_ARRAY)]);
+        Walked::FullReads { first, in_hand, .. } => {
+            parameters.extend([
+                (first as &(dyn ToSql + Sync), Type::BOOL),
+                (in_hand, Type::INT8_ARRAY),
+                (&pausing, Type::TEXT_ARRAY),
+            ]);
             claim_full_reads_sql()
         }
     };
@@ -356,7 +376,7 @@ const DUE: &str = "(n.next_attempt_at is null or n.next_attempt_at <= $3) and no
 
 /// SQL: the columns of a claimed row, for [`claimed_row`].
 const CLAIMED: &str = "n.bucket, n.id, n.mail, n.event_type, n.item_id, n.old_item_id, n.received_at, n.trace_context, \
-                       n.attempts";
+                       n.attempts, n.next_attempt_at is not null as due_again";
 
 /// SQL: the rows are found along the index of what is new and claimed by their ids, whatever else the table holds. What was
 /// claimed while the lock of a row was waited for is left.
@@ -390,7 +410,8 @@ fn claim_left_behind_sql() -> String {
     )
 }
 
-/// SQL: the same along the index of full reads, of which those that others left behind are claimed with the rest.
+/// SQL: the same along the index of full reads, of which those that others left behind are claimed with the rest. An
+/// operator who asks for one that is put off takes the time off it: what bears one was not asked for since.
 fn claim_full_reads_sql() -> String {
     format!(
         "update notification n set claim = $1 \
@@ -399,6 +420,7 @@ fn claim_full_reads_sql() -> String {
                  select n.id from notification n \
                  where n.bucket = b.bucket and n.first_read = $7 and n.set_aside_at is null \
                    and n.event_type = 'FullRead' and not (n.id = any ($8)) and {DUE} \
+                   and (n.next_attempt_at is null or not (n.mail = any ($9))) \
                  order by n.id limit $6) due \
              order by due.id limit $5)) \
            and n.set_aside_at is null \
@@ -495,6 +517,7 @@ fn claimed_row(row: &Row) -> Result<Result<Claimed, Failed>, tokio_postgres::Err
         received_at: row.try_get("received_at")?,
         trace: trace.and_then(|text| text.parse().ok()),
         attempts: u32::try_from(attempts).unwrap_or_default(),
+        due_again: row.try_get("due_again")?,
     }))
 }
 

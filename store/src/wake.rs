@@ -246,7 +246,10 @@ async fn run(store: Store, senders: Arc<Senders>, listens: watch::Sender<bool>) 
         let ended = tokio::select! {
             ended = listen(&store, &senders, &listens, &mut failures) => ended,
             // before an embedded server is stopped: its end is no outage then
-            () = store.closed().cancelled() => return,
+            () = store.closed().cancelled() => {
+                listens.send_replace(false);
+                return;
+            }
         };
         listens.send_replace(false);
         match ended {

@@ -81,6 +81,14 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Coded events alone: nothing is logged, and nothing counted beside the process's own metrics. For who wants to see which
+    /// events something raises.
+    pub fn events_alone(registry: &'static [CodeEntry]) -> Self {
+        Self { log_filter: "off".to_owned(), registry, metrics: Metrics::new(), ..Self::default() }
+    }
+}
+
 /// Running telemetry. Dropping it without [`Telemetry::shutdown`] still gives the last spans 2 s.
 #[derive(Debug)]
 pub struct Telemetry {

@@ -324,7 +324,8 @@ impl Shard {
         self.running += 1;
         self.child.busy(true);
         let batch = Arc::new(batch);
-        let task = handle(office, Arc::clone(&batch), permit);
+        // boxed: it is large, and is moved some five times on its way to the runtime
+        let task = Box::pin(handle(office, Arc::clone(&batch), permit));
         self.run(ctx, task, move |act, ctx, result| {
             act.running -= 1;
             let batch = Arc::unwrap_or_clone(batch);

@@ -117,6 +117,7 @@ async fn once(
         }
     };
     base::crash::point("qualifier.window-read");
+    base::give_way();
     let now = office.now();
     let (decisions, guarded) = decide(office, &mailbox.address, &facts, now);
     let mut effect = office.effect(&mailbox.address, facts.began, now);

@@ -100,7 +100,7 @@ pub struct Schedule {
     live: BTreeSet<(Instant, MailAddress)>,
     /// Mailboxes that could be read in full, by who asked first.
     full: BTreeSet<(i64, MailAddress)>,
-    /// Ends of pauses.
+    /// Ends of pauses, one a mailbox at most.
     pauses: BTreeSet<(Instant, MailAddress)>,
     running_live: usize,
     held: usize,
@@ -112,14 +112,26 @@ struct Mailbox {
     full: Vec<Claimed>,
     running: bool,
     in_hand: Vec<i64>,
-    paused_until: Option<Instant>,
+    pause: Option<Pause>,
     failures: u32,
     /// Where it stands in the orders.
     live_place: Option<Instant>,
     full_place: Option<i64>,
 }
 
+/// What could not be handled waits until then.
+#[derive(Debug, Clone, Copy)]
+struct Pause {
+    until: Instant,
+    /// A full read ended it before: nothing waits in memory any more, but what was put off in the database still does.
+    is_over: bool,
+}
+
 impl Mailbox {
+    fn is_pausing(&self) -> bool {
+        self.pause.is_some_and(|pause| !pause.is_over)
+    }
+
     fn waiting(&self) -> usize {
         self.full.len() + self.items.values().map(Item::waiting).sum::<usize>()
     }
@@ -133,7 +145,7 @@ impl Mailbox {
         self.items.is_empty()
             && self.full.is_empty()
             && !self.running
-            && self.paused_until.is_none()
+            && self.pause.is_none()
             && self.failures == 0
     }
 }
@@ -164,13 +176,17 @@ impl Schedule {
 
     /// Mailboxes of which no hints are to be claimed: in a pause, or with much in memory.
     pub fn closed(&self) -> Vec<MailAddress> {
-        self.mails(|mailbox| mailbox.paused_until.is_some() || self.is_crowded(mailbox))
+        self.mails(|mailbox| mailbox.is_pausing() || self.is_crowded(mailbox))
     }
 
-    /// Mailboxes of which no full reads are to be claimed: those with much in memory. One in a pause is not among them: of what
-    /// it paused for, the full read waits in the database as long as it does, so one that is due was asked for since.
-    pub fn closed_to_full_reads(&self) -> Vec<MailAddress> {
+    /// Mailboxes with much in memory: no full reads of them are to be claimed.
+    pub fn crowded(&self) -> Vec<MailAddress> {
         self.mails(|mailbox| self.is_crowded(mailbox))
+    }
+
+    /// Mailboxes in a pause: no full reads of them are to be claimed but those that are not put off.
+    pub fn pausing(&self) -> Vec<MailAddress> {
+        self.mails(Mailbox::is_pausing)
     }
 
     fn is_crowded(&self, mailbox: &Mailbox) -> bool {
@@ -201,9 +217,11 @@ impl Schedule {
         self.mailboxes.values().flat_map(rows).collect()
     }
 
-    /// Takes in what was claimed. A full read ends the pause of its mailbox: somebody asks for it now, who may have mended what it
-    /// paused for. Its failures stay counted, so that the next pause is the longer one.
-    pub fn arrive(&mut self, claimed: Vec<Claimed>, now: Instant) {
+    /// Takes in what was claimed. A full read that is not put off ends the pause of its mailbox: it was asked for since, by somebody
+    /// who may have mended what it paused for. Its failures stay counted, so that the next pause is the longer one. Answers
+    /// whether a pause ended: there may be something to claim that was left out because of it.
+    pub fn arrive(&mut self, claimed: Vec<Claimed>, now: Instant) -> bool {
+        let mut ended = false;
         let mut touched = BTreeSet::new();
         for notification in claimed {
             self.held += 1;
@@ -211,8 +229,9 @@ impl Schedule {
             let mailbox = self.mailboxes.entry(notification.mail.clone()).or_default();
             match &notification.subject {
                 Subject::FullRead => {
-                    if let Some(until) = mailbox.paused_until.take() {
-                        self.pauses.remove(&(until, notification.mail.clone()));
+                    if !notification.due_again {
+                        ended |= mailbox.is_pausing();
+                        mailbox.pause = mailbox.pause.map(|pause| Pause { is_over: true, ..pause });
                     }
                     mailbox.full.push(notification);
                 }
@@ -228,6 +247,7 @@ impl Schedule {
         for mail in touched {
             self.place(&mail);
         }
+        ended
     }
 
     /// Starts whatever is due at `now`, within the limits.
@@ -320,8 +340,7 @@ impl Schedule {
         self.mailboxes.get(mail).map_or(0, |mailbox| mailbox.failures).saturating_add(1)
     }
 
-    /// Ends pauses and forgets items that have been quiet. Answers whether a pause ended: then there may be
-    /// something to claim.
+    /// Ends pauses. Answers whether the time of one came: then there may be something to claim.
     pub fn tick(&mut self, now: Instant) -> bool {
         let mut ended = false;
         while let Some((until, mail)) = self.pauses.first().cloned() {
@@ -330,7 +349,7 @@ impl Schedule {
             }
             self.pauses.pop_first();
             if let Some(mailbox) = self.mailboxes.get_mut(&mail) {
-                mailbox.paused_until = None;
+                mailbox.pause = None;
             }
             self.place(&mail);
             ended = true;
@@ -373,8 +392,8 @@ impl Schedule {
     fn pause(&mut self, mail: &MailAddress, until: Instant) {
         let mailbox = self.mailboxes.entry(mail.clone()).or_default();
         mailbox.failures = mailbox.failures.saturating_add(1);
-        if let Some(previous) = mailbox.paused_until.replace(until) {
-            self.pauses.remove(&(previous, mail.clone()));
+        if let Some(previous) = mailbox.pause.replace(Pause { until, is_over: false }) {
+            self.pauses.remove(&(previous.until, mail.clone()));
         }
         self.pauses.insert((until, mail.clone()));
         self.place(mail);
@@ -383,7 +402,7 @@ impl Schedule {
     /// Puts a mailbox where it belongs in the orders.
     fn place(&mut self, mail: &MailAddress) {
         let Some(mailbox) = self.mailboxes.get_mut(mail) else { return };
-        let free = !mailbox.running && mailbox.paused_until.is_none();
+        let free = !mailbox.running && !mailbox.is_pausing();
         let live = mailbox.due(self.limits.timing).filter(|_| free);
         let full = mailbox.full.iter().map(|one| one.id).min().filter(|_| free);
         if mailbox.live_place != live {

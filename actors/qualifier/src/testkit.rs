@@ -168,7 +168,7 @@ impl Kit {
         let left_behind = is_first.then_some(Wanted::LeftBehind { in_hand: &[] });
         // nothing of it is claimed twice by one number
         let in_hand = self.full_reads_of(claim).await;
-        let full_reads = Wanted::FullReads { in_hand: &in_hand };
+        let full_reads = Wanted::FullReads { in_hand: &in_hand, pausing: &[] };
         for wanted in left_behind.into_iter().chain([Wanted::New, full_reads]) {
             let request = ClaimRequest {
                 fence: &self.office.fence,

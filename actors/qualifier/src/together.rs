@@ -178,6 +178,8 @@ async fn write(store: &Store, group: Vec<Waiting>) {
         return;
     }
     let effects: Vec<(&Fence, &Effect)> = group.iter().map(|one| (&one.fence, &*one.effect)).collect();
+    // some thousand rows are written down
+    base::give_way();
     match store.apply_together(&effects).await {
         Ok(true) => {
             for one in group {

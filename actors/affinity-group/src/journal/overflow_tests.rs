@@ -4,12 +4,7 @@ use super::*;
 
 #[test]
 fn a_batch_that_finds_no_room_is_told() {
-    let options = telemetry::Options {
-        log_filter: "off".to_owned(),
-        registry: codes::REGISTRY,
-        metrics: telemetry::Metrics::new(),
-        ..telemetry::Options::default()
-    };
+    let options = telemetry::Options::events_alone(codes::REGISTRY);
     let (_telemetry, dispatch, mut events) = telemetry::Telemetry::build(options).unwrap();
     let (batches, _nobody) = mpsc::channel(1);
     let journal = Journal::for_test(batches);

@@ -219,6 +219,43 @@ fn many_changes_go_in_bounded_calls_of_one_mailbox() {
     });
 }
 
+/// B9: as many calls as are allowed go side by side, and no more, of different keys. Method: Planner keeps each for a second,
+/// within which the next one comes.
+#[test]
+fn calls_go_side_by_side_up_to_the_limit_and_each_key_in_one_of_them() {
+    system(async {
+        let database = database().await;
+        let mails = [MAIL, "m0002@sim.test"];
+        for mail in mails {
+            resource(&database.store, mail).await;
+            for n in 0..40 {
+                decide(&database.store, mail, &format!("U{n}"), Some(slot(n))).await;
+            }
+        }
+        let patient = BatcherOptions { call_timeout: Duration::from_secs(20), ..options() };
+        // four calls of twenty wait
+        let running = Running::on(database, patient, limits(2)).await;
+        running.planner.script(vec![Behaviour::Slow(Duration::from_secs(1)); 4]);
+        wait_for(async || match running.planner.most_in_flight() {
+            2 => Ok(()),
+            most => Err(format!("{most} calls at a time")),
+        })
+        .await;
+        running.until("select count(*) from calendar_event where pending", 0).await;
+        assert_eq!(running.planner.most_in_flight(), 2);
+        let seen = running.planner.seen();
+        let sizes: Vec<usize> = seen.iter().map(|call| call.events.len()).collect();
+        assert_eq!(sizes, [20; 4]);
+        let first: BTreeSet<&str> = seen[..2].iter().map(|call| call.events[0].0.0.as_str()).collect();
+        assert_eq!(first, BTreeSet::from(mails), "each mailbox has one of the first two");
+        let keys: BTreeSet<_> = seen.iter().flat_map(|call| &call.events).map(|(key, _)| key).collect();
+        assert_eq!(keys.len(), 80, "each key is in one call");
+        assert_eq!(running.planner.held().len(), 80);
+        assert_eq!(running.planner.violations(), Vec::<String>::new());
+        running.tree.shutdown().await;
+    });
+}
+
 /// Each way in which a call can go wrong, alone, for a creation, an update and a deletion.
 #[test]
 fn every_failure_of_a_call_heals() {

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
+use crate::batch_size::BatchSize;
+use crate::config::BatcherOptions;
 
 fn key(mail: &str, id: &str, operation: Operation, decided_s: i64) -> PendingKey {
     PendingKey {
@@ -63,6 +65,29 @@ fn a_key_that_may_make_its_call_fail_is_sent_alone_and_last() {
     let planned: Vec<Vec<String>> =
         shape(&batches(page, Class::Live, 20)).into_iter().map(|(_, _, ids)| ids).collect();
     assert_eq!(planned, [vec!["2", "3"], vec!["1"], vec!["4"]]);
+}
+
+/// B9: by default no call has more than the 20 appointments that are agreed with the authority, however much waits; and there
+/// are no more calls than that takes.
+#[test]
+fn by_default_no_batch_has_more_than_twenty_however_much_waits() {
+    let most = BatcherOptions::default().max_events_per_call;
+    assert_eq!((most, BatchSize::new(most).get()), (20, 20));
+    for waiting in [1_usize, 19, 20, 21, 39, 40, 41, 400, 5_000] {
+        for operation in Operation::ALL {
+            let of = |mail: &str| -> Vec<PendingKey> {
+                let at = |n: usize| i64::try_from(n).unwrap();
+                (0..waiting).map(|n| key(mail, &n.to_string(), operation, at(n))).collect()
+            };
+            for class in [Class::Live, Class::Bulk] {
+                let planned = batches([of("a@x"), of("b@x")].concat(), class, most);
+                let sizes: Vec<usize> = planned.iter().map(|batch| batch.keys.len()).collect();
+                assert!(sizes.iter().all(|size| (1..=20).contains(size)), "{waiting}: {sizes:?}");
+                assert_eq!(sizes.len(), 2 * waiting.div_ceil(20), "{waiting}");
+                assert_eq!(sizes.iter().sum::<usize>(), 2 * waiting);
+            }
+        }
+    }
 }
 
 /// All that is planned of a class.

@@ -40,13 +40,14 @@ impl Shard {
         let ahead = if kinds.full { FULL_READS_AHEAD } else { 0 };
         let full_max = ahead.saturating_sub(self.schedule.full_waiting());
         self.claiming = true;
-        let without = self.schedule.closed();
+        let (without, pausing) = (self.schedule.closed(), self.schedule.pausing());
         let left_out = !without.is_empty();
         let request = Claim {
             number: incumbency.claim,
             buckets: self.options.buckets(self.n),
             live: Part { without, most: live_max },
-            full: Part { without: self.schedule.closed_to_full_reads(), most: full_max },
+            full: Part { without: self.schedule.crowded(), most: full_max },
+            pausing,
             live_in_hand: self.claim_uncertain.then(|| self.in_hand(self.schedule.rows())),
             full_in_hand: self.in_hand(self.schedule.full_rows()),
         };
@@ -63,9 +64,11 @@ impl Shard {
                     }
                     let more_live = Kinds { live: live > 0 && live == live_max, full: false };
                     let more = std::mem::take(&mut act.claim_again).with(more_live);
-                    act.schedule.arrive(claimed, act.services.clock.monotonic());
+                    let pause_ended = act.schedule.arrive(claimed, act.services.clock.monotonic());
                     act.proceed(ctx);
                     let more = more.with(Kinds { live: false, full: act.has_few_full() });
+                    // this claim left out what was to wait for that
+                    let more = if pause_ended { Kinds::ALL } else { more };
                     if is_worth_it(more, act.schedule.room()) {
                         act.claim(ctx, more);
                     }
@@ -129,6 +132,8 @@ struct Claim {
     live: Part,
     /// Of full reads.
     full: Part,
+    /// Mailboxes in a pause: of these those full reads that are not put off.
+    pausing: Vec<MailAddress>,
     /// While something may be left behind.
     live_in_hand: Option<Vec<i64>>,
     full_in_hand: Vec<i64>,
@@ -156,7 +161,7 @@ async fn claim(office: Arc<Office>, claim: Claim) -> Result<Brought, StoreError>
     }
     let left_behind = claimed.len();
     claimed.extend(claim_some(&office, &claim, Wanted::New, without, most - left_behind).await?);
-    let full_reads = Wanted::FullReads { in_hand: &claim.full_in_hand };
+    let full_reads = Wanted::FullReads { in_hand: &claim.full_in_hand, pausing: &claim.pausing };
     let Part { without, most } = &claim.full;
     claimed.extend(claim_some(&office, &claim, full_reads, without, *most).await?);
     Ok(Brought { left_behind, claimed })

@@ -11,12 +11,7 @@ use crate::testkit::{Kit, mail, notification, options, resources, services, slot
 
 /// Telemetry of its own, whose events this test takes.
 fn telemetry() -> (Telemetry, Dispatch, EventReceiver) {
-    let options = telemetry::Options {
-        log_filter: "off".to_owned(),
-        registry: codes::REGISTRY,
-        metrics: telemetry::Metrics::new(),
-        ..telemetry::Options::default()
-    };
+    let options = telemetry::Options::events_alone(codes::REGISTRY);
     Telemetry::build(options).unwrap()
 }
 

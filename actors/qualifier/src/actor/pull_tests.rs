@@ -1,13 +1,15 @@
 //! Goal: the pull runs once at each of its times, is made up when it was missed, yields to live changes, and a crash
 //! loses nothing of it. Method: the real tree, a real database, a calendar in memory, a clock that is set by hand where
 //! time matters.
+use std::collections::BTreeSet;
+
 use base::clock::ManualClock;
 use base::{DailyTimes, SystemClock};
 use calendar::testing::{FakeCalendar, failure, occurrence, single};
 use jiff::civil::time;
 use store::notifications::NotificationKind as Kind;
 use store::operations::Scope;
-use store::testing::database;
+use store::testing::{TestDatabase, database};
 use supervision::Tree;
 
 use super::tests::{Odd, start, system};
@@ -289,10 +291,14 @@ fn a_pull_that_was_interrupted_goes_on_where_it_was() {
         .await;
         source.close();
         drop(first);
-        let done = log(&database).await.len();
-        assert!((1..200).contains(&done), "{done}");
-        source.open();
         let client = database.store.client("test").await.unwrap();
+        let rows = client.query("select mail from notification_log", &[]).await.unwrap();
+        let done: BTreeSet<MailAddress> =
+            rows.iter().map(|row| MailAddress::parse(row.get(0)).unwrap()).collect();
+        assert!((1..200).contains(&done.len()), "{}", done.len());
+        // whatever is read from here on is read after these were stored
+        let before = source.calls().len();
+        source.open();
         client.batch_execute("update lease set expires_at = now() - interval '1 s'").await.unwrap();
         let leases = store::lease::LeaseBook::new(
             services.store.clone(),
@@ -308,7 +314,11 @@ fn a_pull_that_was_interrupted_goes_on_where_it_was() {
         .await;
         let never = "select count(*) from planner_resource where last_full_sync is null";
         assert_eq!(client.query_one(never, &[]).await.unwrap().get::<_, i64>(0), 0);
-        // what was read before the crash was not read again, but for what was in hand
+        // what was stored before the crash was not read again, and of the rest what was in hand
+        let after: Vec<MailAddress> = source.calls().into_iter().skip(before).map(|call| call.mail).collect();
+        assert!(!after.is_empty());
+        let again: BTreeSet<&MailAddress> = after.iter().filter(|mail| done.contains(*mail)).collect();
+        assert!(again.is_empty(), "read again: {again:?}");
         assert!(reads(&source) <= 200 + 1 + STORED_MEANWHILE, "{} readings", reads(&source));
         second.shutdown().await;
     });
@@ -415,32 +425,38 @@ fn full_reads_end_with_the_term_of_office() {
     });
 }
 
+/// So many mailboxes, in an outage of Exchange: each was tried in vain, and its full read put off for hours.
+async fn put_off(database: &TestDatabase, mailboxes: u32, shards: u8) -> (Arc<FakeCalendar>, Services, Tree) {
+    let hours = || Backoff::doubling(Duration::from_secs(3_600), Duration::from_secs(7_200));
+    resources(database, mailboxes).await;
+    let source = Arc::new(FakeCalendar::default());
+    let services = services(database, &source).await;
+    source.set_down(Some(failure(SourceErrorKind::Unavailable)));
+    let options = QualifierOptions {
+        shards,
+        full_read_at_start: true,
+        retry: hours(),
+        mailbox_retry: hours(),
+        ..options()
+    };
+    let tree = start(&services, options);
+    until_reads(&source, mailboxes as usize).await;
+    let client = database.store.client("test").await.unwrap();
+    let waiting = "select count(*) from notification where claim is null and next_attempt_at > now() + interval '30 min'";
+    wait_for(async || match client.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) {
+        waiting if waiting == i64::from(mailboxes) => Ok(()),
+        waiting => Err(format!("{waiting} wait")),
+    })
+    .await;
+    (source, services, tree)
+}
+
 /// Regression: a pull that an operator asked for after an outage of Exchange waited until the pauses of the mailboxes were over.
 #[test]
 fn a_pull_that_is_asked_for_does_not_wait_for_the_pause_of_its_mailbox() {
-    let hours = || Backoff::doubling(Duration::from_secs(3_600), Duration::from_secs(7_200));
     system(async {
         let database = database().await;
-        resources(&database, 3).await;
-        let source = Arc::new(FakeCalendar::default());
-        let services = services(&database, &source).await;
-        source.set_down(Some(failure(SourceErrorKind::Unavailable)));
-        let options = QualifierOptions {
-            full_read_at_start: true,
-            retry: hours(),
-            mailbox_retry: hours(),
-            ..options()
-        };
-        let tree = start(&services, options);
-        until_reads(&source, 3).await;
-        let client = database.store.client("test").await.unwrap();
-        // each was handed back to wait for hours
-        let waiting = "select count(*) from notification where claim is null and next_attempt_at > now() + interval '30 min'";
-        wait_for(async || match client.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) {
-            3 => Ok(()),
-            waiting => Err(format!("{waiting} wait")),
-        })
-        .await;
+        let (source, services, tree) = put_off(&database, 3, options().shards).await;
         source.set_down(None);
         assert_eq!(
             services.store.ask_for_full_reads(&Scope::One(mail(2)), services.clock.now()).await.unwrap(),
@@ -458,6 +474,36 @@ fn a_pull_that_is_asked_for_does_not_wait_for_the_pause_of_its_mailbox() {
             read => Err(format!("{read} read")),
         })
         .await;
+        tree.shutdown().await;
+    });
+}
+
+/// Regression: a full read that was put off and is due again was taken for one that somebody asks for now.
+#[test]
+fn what_is_due_again_waits_for_the_pause_of_its_mailbox() {
+    system(async {
+        let database = database().await;
+        let (source, services, tree) = put_off(&database, 2, 1).await;
+        let client = database.store.client("test").await.unwrap();
+        source.set_down(None);
+        // of the first mailbox, by the clock of who put it off
+        client
+            .execute(
+                "update notification set next_attempt_at = '2026-01-01' where mail = $1",
+                &[&mail(1).as_str()],
+            )
+            .await
+            .unwrap();
+        // one claim looks at both
+        services.store.ask_for_full_reads(&Scope::One(mail(2)), services.clock.now()).await.unwrap();
+        wait_for(async || match log(&database).await.len() {
+            0 => Err("not read yet".to_owned()),
+            _ => Ok(()),
+        })
+        .await;
+        let left = client.query_one("select mail, claim is null from notification", &[]).await.unwrap();
+        assert_eq!((left.get::<_, &str>(0), left.get(1)), (mail(1).as_str(), true), "left where it is");
+        assert_eq!(reads(&source), 3);
         tree.shutdown().await;
     });
 }

@@ -2,12 +2,14 @@
 //! leaving in order. Method: the real tree, a real database, a calendar in memory; conditions are waited for.
 use std::collections::BTreeSet;
 
-use base::SystemClock;
+use base::clock::ManualClock;
+use base::{DailyTimes, SystemClock};
 use calendar::source::{
     Affinity, CalendarFolder, ChangePage, HintStream, Location, Mailbox, Reading, Subscribed, WindowReading,
 };
 use calendar::testing::{FakeCalendar, failure, single};
 use calendar::{CalendarSource, ItemId, Slot, SourceError};
+use jiff::civil::time;
 use store::lease::LeaseBook;
 use store::notifications::{NewNotification, NotificationKind as Kind};
 use store::testing::{TestDatabase, database};
@@ -38,6 +40,19 @@ impl Running {
         let services = services(&database, &source).await;
         let tree = start(&services, options);
         Self { database, source, services, tree }
+    }
+
+    /// With one mailbox, and a clock that is moved by hand. No pull is due before one o'clock in the afternoon.
+    async fn at(now: &str) -> (Self, Arc<ManualClock>) {
+        let database = database().await;
+        resources(&database, 1).await;
+        let source = Arc::new(FakeCalendar::default());
+        let mut services = services(&database, &source).await;
+        let clock = ManualClock::at(now.parse().unwrap());
+        services.clock = clock.clone();
+        let full_reads_at = DailyTimes::once_at(time(13, 0, 0, 0));
+        let tree = start(&services, QualifierOptions { full_reads_at, ..options() });
+        (Self { database, source, services, tree }, clock)
     }
 
     async fn hint(&self, n: u32, hints: &[(Kind, &str)]) {
@@ -82,6 +97,24 @@ impl Running {
     fn calls(&self, operation: &str) -> usize {
         self.source.calls().iter().filter(|call| call.operation == operation).count()
     }
+
+    async fn until_calls(&self, operation: &str, count: usize) {
+        wait_for(async || {
+            let now = self.calls(operation);
+            if now == count { Ok(()) } else { Err(format!("{now} calls of {operation}")) }
+        })
+        .await;
+    }
+}
+
+/// The hour that begins then.
+fn hour(start: &str) -> Slot {
+    let start: Timestamp = start.parse().unwrap();
+    Slot { start, end: start + Duration::from_secs(3_600) }
+}
+
+fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
 }
 
 pub(super) fn start(services: &Services, options: QualifierOptions) -> Tree {
@@ -436,6 +469,142 @@ fn full_reads_at_start_and_when_settings_change() {
         wait_for(async || if log(&database).await.len() == 7 { Ok(()) } else { Err("not yet".into()) }).await;
         assert_eq!(reads(), 6);
         tree.shutdown().await;
+    });
+}
+
+/// B3, B4, B8: other months make the next start read everything anew. More of them bring what they reach. Fewer take nothing
+/// back by themselves, since a full read decides about what overlaps its window; what lies beyond it is taken back when it is
+/// told of. The guard has nothing against one appointment that is missing.
+#[test]
+fn more_months_reach_further_and_fewer_leave_what_lies_beyond_until_it_is_told_of() {
+    system(async {
+        let database = database().await;
+        resources(&database, 1).await;
+        let source = Arc::new(FakeCalendar::default());
+        // the third month begins after 62 days at the latest, and ends after 89 at the earliest
+        let far = slot(70, 9);
+        source.put(&mail(1), single("far", "FAR", far));
+        source.put(&mail(1), single("gone", "GONE", slot(3, 9)));
+        source.put(&mail(1), single("near", "NEAR", slot(2, 9)));
+        let services = services(&database, &source).await;
+        let client = database.store.client("test").await.unwrap();
+        let decided = async || -> Vec<(String, i64, Option<bool>)> {
+            let all =
+                "select origin_id, version, wanted from calendar_event order by origin_id collate \"C\"";
+            let rows = client.query(all, &[]).await.unwrap();
+            rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+        };
+        let key = |name: &str, version: i64, wanted: bool| (name.to_owned(), version, Some(wanted));
+        let until_handled = async |count: usize| {
+            wait_for(async || {
+                let handled = log(&database).await.len();
+                if handled == count { Ok(()) } else { Err(format!("{handled} handled")) }
+            })
+            .await;
+        };
+        let with = |months: u32, full_read_at_start: bool| {
+            let mut options = QualifierOptions { full_read_at_start, ..options() };
+            options.policy.months = months;
+            options
+        };
+        let tree = start(&services, with(1, true));
+        until_handled(1).await;
+        assert_eq!(decided().await, [key("GONE", 1, true), key("NEAR", 1, true)]);
+        tree.shutdown().await;
+        let tree = start(&services, with(3, false));
+        until_handled(2).await;
+        assert_eq!(decided().await, [key("FAR", 1, true), key("GONE", 1, true), key("NEAR", 1, true)]);
+        assert_eq!(there(&database, 1).await[0], ("FAR".to_owned(), far, "far".to_owned()));
+        tree.shutdown().await;
+        // of this nobody tells: one of the two that the window holds now is missing
+        source.remove(&mail(1), "gone");
+        let tree = start(&services, with(1, false));
+        until_handled(3).await;
+        assert_eq!(decided().await, [key("FAR", 1, true), key("GONE", 2, false), key("NEAR", 1, true)]);
+        // not wanted, known and there, and its time has not passed
+        services.store.append(&[notification(1, (Kind::Modified, "far", None))]).await.unwrap();
+        until_handled(4).await;
+        assert_eq!(decided().await, [key("FAR", 2, false), key("GONE", 2, false), key("NEAR", 1, true)]);
+        let runs = services.store.withheld_runs(true, services.clock.now()).await.unwrap();
+        assert_eq!(runs, [], "nothing was ever withheld");
+        tree.shutdown().await;
+    });
+}
+
+/// B4: "today" is taken when the decision is made. What a full read asked for before midnight and was told after it is
+/// decided about by the window of the new day.
+#[test]
+fn a_full_read_over_midnight_is_decided_about_by_the_new_day() {
+    system(async {
+        // ten minutes to midnight in Copenhagen
+        let (running, clock) = Running::at("2026-06-10T21:50:00Z").await;
+        running.source.put(&mail(1), single("eleventh", "ELEVENTH", hour("2026-06-11T07:00:00Z")));
+        running.source.put(&mail(1), single("twelfth", "TWELFTH", hour("2026-06-12T07:00:00Z")));
+        running.source.close();
+        let full_read = NewNotification::full_read(mail(1), running.services.clock.now(), None);
+        running.services.store.append(&[full_read]).await.unwrap();
+        running.until_calls("read_window", 1).await;
+        clock.advance(minutes(20));
+        running.source.open();
+        let log = running.until_log(1).await;
+        assert_eq!(log, [("FullRead".to_owned(), "full read".to_owned())]);
+        // both were found; the eleventh is today now
+        assert_eq!(running.keys(1).await, ["TWELFTH"]);
+        assert_eq!(running.calls("read_window"), 1);
+        running.tree.shutdown().await;
+    });
+}
+
+/// B4: the same of a change that is told: the window has lost a day at its begin and gained one at its end.
+#[test]
+fn a_change_that_is_read_over_midnight_is_decided_about_by_the_new_day() {
+    system(async {
+        // ten minutes to midnight in Copenhagen
+        let (running, clock) = Running::at("2026-06-10T21:50:00Z").await;
+        running.source.put(&mail(1), single("lost", "LOST", hour("2026-06-11T07:00:00Z")));
+        running.source.put(&mail(1), single("stays", "STAYS", hour("2026-06-12T07:00:00Z")));
+        running.source.put(&mail(1), single("won", "WON", hour("2026-09-11T07:00:00Z")));
+        running.source.close();
+        running.hint(1, &["lost", "stays", "won"].map(|item| (Kind::Created, item))).await;
+        running.until_calls("read_items", 1).await;
+        clock.advance(minutes(20));
+        running.source.open();
+        let log = running.until_log(3).await;
+        let outcomes: Vec<&str> = log.iter().map(|(_, outcome)| outcome.as_str()).collect();
+        assert_eq!(outcomes, ["unchanged", "created", "created"]);
+        assert_eq!(running.keys(1).await, ["STAYS", "WON"]);
+        assert_eq!(running.calls("read_items"), 1, "all of them were read before midnight");
+        running.tree.shutdown().await;
+    });
+}
+
+/// B4: "now" is taken when the decision is made. What has ended by then is history and is left alone, though it had not when
+/// its reading began.
+#[test]
+fn what_ends_while_it_is_read_is_history() {
+    system(async {
+        let (running, clock) = Running::at("2026-06-10T12:00:00Z").await;
+        running.source.put(&mail(1), single("ends", "ENDS", hour("2026-06-11T07:00:00Z")));
+        running.source.put(&mail(1), single("lasts", "LASTS", hour("2026-06-11T07:30:00Z")));
+        running.hint(1, &["ends", "lasts"].map(|item| (Kind::Created, item))).await;
+        running.until_log(2).await;
+        assert_eq!(running.keys(1).await, ["ENDS", "LASTS"]);
+        // ten minutes before the first one ends both are deleted
+        clock.advance(minutes(19 * 60 + 50));
+        running.source.remove(&mail(1), "ends");
+        running.source.remove(&mail(1), "lasts");
+        running.source.close();
+        let before = running.calls("read_items");
+        running.hint(1, &["ends", "lasts"].map(|item| (Kind::Deleted, item))).await;
+        running.until_calls("read_items", before + 1).await;
+        clock.advance(minutes(20));
+        running.source.open();
+        let log = running.until_log(4).await;
+        let outcomes: Vec<&str> = log[2..].iter().map(|(_, outcome)| outcome.as_str()).collect();
+        assert_eq!(outcomes, ["unchanged", "deleted"]);
+        assert_eq!(running.keys(1).await, ["ENDS"]);
+        assert_eq!(running.calls("read_items"), before + 1, "both were read before the end");
+        running.tree.shutdown().await;
     });
 }
 

@@ -16,6 +16,7 @@ fn notification(id: i64) -> Claimed {
         received_at: jiff::Timestamp::UNIX_EPOCH,
         trace: None,
         attempts: 0,
+        due_again: false,
     }
 }
 

@@ -26,6 +26,7 @@ fn hint(id: i64, mailbox: u8, item: u8) -> Claimed {
         received_at: jiff::Timestamp::UNIX_EPOCH,
         trace: None,
         attempts: 0,
+        due_again: false,
     }
 }
 
@@ -143,18 +144,38 @@ fn a_full_read_that_is_asked_for_ends_the_pause() {
     schedule.arrive(vec![full_read(1, 1)], t);
     let batch = Batch::Full(schedule.start_full().unwrap());
     schedule.release(&batch, seconds(t, 9));
-    assert_eq!((schedule.closed(), schedule.closed_to_full_reads()), (vec![mail(1)], Vec::new()));
+    assert_eq!(
+        (schedule.closed(), schedule.crowded(), schedule.pausing()),
+        (vec![mail(1)], vec![], vec![mail(1)])
+    );
     // hints do not end it
     schedule.arrive(vec![hint(2, 1, 1)], t);
     assert!(schedule.start_live(seconds(t, 8)).is_empty());
-    schedule.arrive(vec![full_read(3, 1)], seconds(t, 1));
+    // nor does one that is due again: nobody asked for it
+    assert!(!schedule.arrive(vec![Claimed { due_again: true, ..full_read(4, 1) }], t));
+    assert!(!schedule.can_start_full());
+    assert!(schedule.arrive(vec![full_read(3, 1)], seconds(t, 1)));
     assert!(schedule.closed().is_empty());
     let again = schedule.start_full().unwrap();
-    assert_eq!((again.failures, &again.notifications[0].id), (1, &3));
+    assert_eq!((again.failures, again.notifications.len()), (1, 2));
     schedule.release(&Batch::Full(again), seconds(t, 20));
     assert_eq!(schedule.failures(&mail(1)), 3);
     assert!(!schedule.tick(seconds(t, 19)), "the pause of before is over and forgotten");
+    assert_eq!(schedule.pausing(), [mail(1)]);
     assert!(schedule.tick(seconds(t, 20)));
+    assert!(schedule.pausing().is_empty());
+    // where it helped, what was put off in the database is looked for at the time that it waits for
+    let batch = Batch::Full({
+        schedule.arrive(vec![full_read(5, 1)], seconds(t, 20));
+        schedule.start_full().unwrap()
+    });
+    schedule.release(&batch, seconds(t, 30));
+    assert!(schedule.arrive(vec![full_read(6, 1)], seconds(t, 21)));
+    let helped = Batch::Full(schedule.start_full().unwrap());
+    schedule.done(&helped);
+    assert!(!schedule.tick(seconds(t, 29)));
+    assert!(schedule.tick(seconds(t, 30)));
+    assert_eq!(schedule.next(), None);
 }
 
 #[test]
@@ -184,7 +205,7 @@ fn a_noisy_mailbox_is_not_claimed_for() {
     let mut schedule = Schedule::new(LIMITS);
     schedule.arrive((1..=10).map(|id| hint(id, 1, 1)).collect(), t);
     assert_eq!(schedule.closed(), [mail(1)]);
-    assert_eq!(schedule.closed_to_full_reads(), [mail(1)]);
+    assert_eq!(schedule.crowded(), [mail(1)]);
     assert_eq!(schedule.room(), 90);
 }
 

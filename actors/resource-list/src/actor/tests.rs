@@ -100,6 +100,23 @@ fn system(test: impl Future<Output = ()>) {
     .block_on(test);
 }
 
+/// The same; answers the events that were raised on the runtime, where a fetch runs.
+fn system_telling(test: impl Future<Output = ()>) -> Vec<telemetry::RaisedEvent> {
+    let options = telemetry::Options::events_alone(codes::REGISTRY);
+    let (_telemetry, dispatch, mut events) = telemetry::Telemetry::build(options).unwrap();
+    actix::System::with_tokio_rt(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            // for as long as the thread lives
+            .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&dispatch)))
+            .build()
+            .unwrap()
+    })
+    .block_on(test);
+    std::iter::from_fn(|| events.try_recv()).collect()
+}
+
 #[test]
 fn the_list_is_fetched_until_it_works_once() {
     system(async {
@@ -573,7 +590,7 @@ fn database_now() -> Timestamp {
 
 #[test]
 fn ten_thousand_entries_with_duplicates_and_nonsense_are_taken_as_far_as_they_go() {
-    system(async {
+    let told = system_telling(async {
         let (database, planner) = (database().await, FakePlanner::start().await);
         let mut addresses: Vec<String> = (0..9_700).map(|n| format!(" M{n:05}@Kommune.DK ")).collect();
         addresses.extend((0..150).map(|n| format!("m{n:05}@kommune.dk")));
@@ -596,4 +613,16 @@ fn ten_thousand_entries_with_duplicates_and_nonsense_are_taken_as_far_as_they_go
         );
         running.tree.shutdown().await;
     });
+    // a hundred of each are told one by one, and all others in one event: bad lists come every night
+    let of = |code: u16| -> Vec<_> {
+        told.iter().filter(|event| event.code == code).map(|event| &event.fields).collect()
+    };
+    let (twice, skipped) = (of(codes::RESOURCE_ADDRESS_TWICE.id), of(codes::RESOURCE_ADDRESS_INVALID.id));
+    for events in [&twice, &skipped] {
+        assert_eq!(events.len(), 101, "{events:?}");
+        assert_eq!(events[100]["more"], 50, "{events:?}");
+    }
+    assert_eq!(twice[0]["mailbox"], "m00000@kommune.dk");
+    assert_eq!(skipped[0]["position"], 9_851);
+    assert!(skipped[0]["reason"].is_string(), "{skipped:?}");
 }

@@ -171,12 +171,7 @@ fn an_unassigned_receipt_code_is_told_once() {
 fn repeated_timeouts_make_the_next_call_smaller_also_what_was_planned_before() {
     system(async {
         // the actor's handlers run on this thread
-        let telemetry = telemetry::Options {
-            log_filter: "off".to_owned(),
-            registry: codes::REGISTRY,
-            metrics: telemetry::Metrics::new(),
-            ..telemetry::Options::default()
-        };
+        let telemetry = telemetry::Options::events_alone(codes::REGISTRY);
         let (_telemetry, dispatch, mut events) = telemetry::Telemetry::build(telemetry).unwrap();
         let _here = tracing::dispatcher::set_default(&dispatch);
         let database = database().await;
