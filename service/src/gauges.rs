@@ -64,7 +64,7 @@ impl Gauges {
     fn show_accounts(&mut self, capacity: &AccountCapacity, now: Timestamp) {
         gauge(
             "kommuneklient_mailboxes_not_covered",
-            "Located mailboxes for which no service account has room: nobody listens to them",
+            "Mailboxes that no service account covers: nobody listens to them",
         )
         .set(capacity.not_covered as f64);
         let gone: Vec<AccountId> = std::mem::take(&mut self.accounts).into_iter().collect();

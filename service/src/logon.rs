@@ -130,10 +130,16 @@ async fn until_usable(mut deps: Deps) {
                 return;
             }
         }
-        tracing::warn!(
-            accounts = answers.len(),
-            "exchange lets no service account in, this process is not ready: kommuneklient credential test"
-        );
+        if answers.is_empty() {
+            tracing::warn!(
+                "there is no service account, this process is not ready: kommuneklient credential add USER"
+            );
+        } else {
+            tracing::warn!(
+                accounts = answers.len(),
+                "exchange lets no service account in, this process is not ready: kommuneklient credential test"
+            );
+        }
         let pause = pauses.delay_jittered(failures);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

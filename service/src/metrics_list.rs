@@ -122,8 +122,8 @@ metrics! {
         "appointments in a call to Planner that is under way"
         "aftaler i et igangværende kald til Planner";
     "kommuneklient_mailboxes_not_covered" Gauge Installation []
-        "located mailboxes for which no service account has room: nobody listens to them"
-        "fundne postkasser, som ingen servicekonto har plads til: ingen lytter til dem";
+        "mailboxes that no service account covers: nobody listens to them"
+        "postkasser, som ingen servicekonto dækker: ingen lytter til dem";
     "kommuneklient_notifications_set_aside" Gauge Installation []
         "notifications that kept failing and are tried no more until somebody says so"
         "beskeder, der blev ved med at fejle og ikke prøves igen, før nogen siger til";

@@ -87,7 +87,7 @@ pub struct AccountCapacity {
     /// By account. The account of the configuration is among them while it carries something or there is no
     /// other.
     pub accounts: Vec<AccountLoad>,
-    /// Resources in use that are located and find no place in any group.
+    /// Resources in use that find no place in any group: those that are located, and all where there is no account that could.
     pub not_covered: usize,
 }
 
@@ -187,7 +187,8 @@ impl Store {
         let accounts = rows.iter().map(load).collect::<Result<_, _>>().map_err(&failed)?;
         let row = client
             .query_one(
-                "select count(*) from planner_resource r where deleted_date is null and endpoint is not null \
+                "select count(*) from planner_resource r \
+                 where deleted_date is null and (endpoint is not null or error_code = 'NotCovered') \
                  and not exists (select from planner_resource_subscription m where m.mail = r.mail)",
                 &[],
             )

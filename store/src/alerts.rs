@@ -79,23 +79,38 @@ pub struct Waiting {
     pub count: u64,
 }
 
-/// Whose notifications and keys were set aside, by address; the first [`MAILBOXES_MAX`] of each.
+/// The mailboxes of [`OpenMatters`], where these are about mailboxes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SetAsideMailboxes {
+pub struct WaitingMailboxes {
+    /// Of runs of full reads (9106).
+    pub full_reads_withheld: SomeMailboxes,
+    /// Of runs of comparisons (9404).
+    pub comparisons_withheld: SomeMailboxes,
     /// Of notifications (9101).
-    pub notifications: Vec<String>,
+    pub notifications_set_aside: SomeMailboxes,
     /// Of keys (9203).
-    pub keys: Vec<String>,
+    pub keys_set_aside: SomeMailboxes,
 }
 
-/// Most mailboxes of one kind that [`Store::set_aside_mailboxes`] answers.
-pub const MAILBOXES_MAX: usize = 1_000;
+/// The first mailboxes of some, by address, and how many they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SomeMailboxes {
+    /// As many as were asked for.
+    pub first: Vec<String>,
+    /// How many there are, these included.
+    pub in_all: usize,
+}
 
-/// SQL: for each field of [`SetAsideMailboxes`], its mailboxes.
-const SET_ASIDE_MAILBOXES: &str = "(select distinct true as of_notifications, mail from notification \
-                                    where set_aside_at is not null order by mail limit $1) \
-     union all (select distinct false, mail from calendar_event \
-                where version > 0 and set_aside_version = version order by mail limit $1)";
+/// SQL: for each field of [`WaitingMailboxes`], in that order, its first mailboxes, and how many there are.
+const WAITING_MAILBOXES: &str = "with waiting (place, mail) as ( \
+          select 1, mail from withheld_run where state = 'withheld' and source = 'full_read' \
+          union select 2, mail from withheld_run where state = 'withheld' and source = 'comparison' \
+          union select 3, mail from notification where set_aside_at is not null \
+          union select 4, mail from calendar_event where version > 0 and set_aside_version = version) \
+     select place, mail, in_all from ( \
+          select place, mail, count(*) over (partition by place) as in_all, \
+                 row_number() over (partition by place order by mail) as number from waiting) w \
+     where number <= $1 order by place, number";
 
 /// SQL: for each field of [`OpenMatters`], in that order, how many wait, since when the oldest and the latest do. A run that is
 /// found again keeps its number and `withheld_at`; the reading that found it last began later.
@@ -211,24 +226,35 @@ impl Store {
         })
     }
 
-    /// The mailboxes of what was set aside.
+    /// The mailboxes of what waits for an operator, the first `most` of each kind.
     ///
     /// # Errors
     /// The database cannot be asked.
-    pub async fn set_aside_mailboxes(&self) -> Result<SetAsideMailboxes, StoreError> {
-        let operation = "look whose notifications and appointments are set aside";
+    pub async fn waiting_mailboxes(&self, most: usize) -> Result<WaitingMailboxes, StoreError> {
+        let operation = "look whose matters wait for an operator";
         let client = self.client(operation).await?;
-        let limit = i64::try_from(MAILBOXES_MAX).unwrap_or(i64::MAX);
-        let rows =
-            client.query(SET_ASIDE_MAILBOXES, &[&limit]).await.map_err(StoreError::query(operation))?;
-        let mut mailboxes = SetAsideMailboxes::default();
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows = client.query(WAITING_MAILBOXES, &[&limit]).await.map_err(StoreError::query(operation))?;
+        let mut mailboxes = WaitingMailboxes::default();
         for row in &rows {
-            let of = |column| row.try_get::<_, bool>(column).map_err(StoreError::query(operation));
-            let kind = if of(0)? { &mut mailboxes.notifications } else { &mut mailboxes.keys };
-            kind.push(row.try_get(1).map_err(StoreError::query(operation))?);
+            let (place, mail, in_all) = read_mailbox(row).map_err(StoreError::query(operation))?;
+            let some = match place {
+                1 => &mut mailboxes.full_reads_withheld,
+                2 => &mut mailboxes.comparisons_withheld,
+                3 => &mut mailboxes.notifications_set_aside,
+                _ => &mut mailboxes.keys_set_aside,
+            };
+            some.first.push(mail);
+            some.in_all = in_all;
         }
         Ok(mailboxes)
     }
+}
+
+/// Reads a row of [`WAITING_MAILBOXES`].
+fn read_mailbox(row: &tokio_postgres::Row) -> Result<(i32, String, usize), tokio_postgres::Error> {
+    let in_all: i64 = row.try_get(2)?;
+    Ok((row.try_get(0)?, row.try_get(1)?, usize::try_from(in_all).unwrap_or_default()))
 }
 
 /// Reads a row of [`OPEN_MATTERS`]; `None` = nothing waits.

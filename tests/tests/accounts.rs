@@ -1,7 +1,7 @@
-//! Goal: the service accounts of the database carry the groups within their limits; too few are told, and adding or
-//! removing one while the product runs covers or moves mailboxes without touching other streams; a back-off holds
-//! over a restart. Method: the product as a process, accounts by its own commands, a simulated Exchange that counts
-//! streams by account.
+//! Goal: the service accounts of the database carry the groups within their limits; too few, or none, are told, and
+//! adding or removing one while the product runs covers or moves mailboxes without touching other streams; a back-off
+//! holds over a restart. Method: the product as a process, accounts by its own commands, a simulated Exchange that
+//! counts streams by account.
 #![allow(clippy::unwrap_used, reason = "all of this is test code")]
 
 use std::collections::BTreeMap;
@@ -84,6 +84,16 @@ async fn until(
     .await
 }
 
+/// Exchange knows so many accounts; the configuration names none, but a key for those of the database. Nothing runs yet.
+async fn without_configured_account(accounts: u32) -> Scene {
+    let mut scene = Scene::new(PROGRAM, Setting { accounts, ..Setting::default() }).await;
+    scene.leave_out("exchange", "user");
+    scene.leave_out("exchange", "password");
+    scene.configure("secrets", "key", &quote(&key()));
+    command(&scene, &["migrate"], "");
+    scene
+}
+
 /// Requests that Exchange has answered, by operation.
 async fn requests(scene: &Scene) -> Value {
     scene.exchange.get::<Value>("/admin/meter").await.unwrap()["meter"]["requests"].clone()
@@ -152,6 +162,46 @@ async fn accounts_are_added_and_removed_while_the_product_runs() {
     );
     scene.stop_service().await;
     assert!(!scene.log().contains(PASSWORD));
+}
+
+/// The last account of the database is removed, and the configuration has none that could take its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_any_account_that_is_told_and_the_next_one_covers_everybody() {
+    let mut scene = without_configured_account(3).await;
+    add_account(&scene, "svc2");
+    scene.start_service().await;
+    until(&scene, 3, 0, &[("svc2", 1)]).await;
+    assert_eq!(scene.raised(4933).await, Vec::<String>::new(), "there is one");
+
+    command(&scene, &["credential", "remove", "svc2", "--force"], "");
+    until(&scene, 0, 3, &[]).await;
+    let told = scene.until_raised(4933, "there is no service account").await;
+    assert!(told.contains("\"mailboxes\": 3"), "{told}");
+    // nobody listens
+    create(&scene, 1).await;
+
+    add_account(&scene, "svc3");
+    until(&scene, 3, 0, &[("svc3", 1)]).await;
+    assert_eq!(scene.until_in_step().await.len(), 1, "it is caught up with");
+    let told = (scene.raised(4933).await.len(), scene.raised(4934).await.len());
+    assert_eq!(told, (1, 0), "once, and not as too few accounts");
+}
+
+/// Regression: mailboxes that nobody had located yet failed to be located, each by itself, instead of waiting for an account; and
+/// when there was one, they waited for their next try.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn started_without_any_account_it_says_so_and_waits_for_one() {
+    let mut scene = without_configured_account(2).await;
+    scene.start_service().await;
+    until(&scene, 0, 3, &[]).await;
+    let told = scene.until_raised(4933, "there is no service account").await;
+    assert!(told.contains("\"mailboxes\": 3"), "{told}");
+    assert_eq!(scene.raised(4929).await, Vec::<String>::new(), "no mailbox is blamed");
+
+    add_account(&scene, "svc2");
+    until(&scene, 3, 0, &[("svc2", 1)]).await;
+    create(&scene, 1).await;
+    assert_eq!(scene.until_in_step().await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

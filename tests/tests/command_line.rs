@@ -91,6 +91,32 @@ fn every_mistake_in_the_file_is_refused_with_its_place() {
     }
 }
 
+/// Bad input: "schedules like `25:00` or an empty list; a months value of 0 or 1000". An empty list does not mean "never".
+#[test]
+fn schedules_and_months_that_cannot_be_are_refused_with_what_to_write() {
+    let with = |section: &str, line: &str| {
+        format!("[database]\nurl = \"postgres://127.0.0.1:1/k\"\n{REST}[{section}]\n{line}\n")
+    };
+    // (a section of its own behind that of planner, whose last line is the eleventh)
+    for times in ["[\"25:00\"]", "[\"02:00\", \"25:00\"]"] {
+        let number = times.matches(',').count();
+        let told = format!(
+            ":13: qualifier.full_appointment_pull_schedule[{number}]: must be a time of day like \"02:00\", not \"25:00\""
+        );
+        let line = format!("full_appointment_pull_schedule = {times}");
+        assert_refused(&with("qualifier", &line), &[], &[&told]);
+    }
+    let none =
+        ":13: qualifier.full_appointment_pull_schedule: needs at least one time of day, like [\"02:00\"]";
+    assert_refused(&with("qualifier", "full_appointment_pull_schedule = []"), &[], &[none]);
+    for months in [0, 1_000] {
+        let told =
+            format!(":13: calendar.calendar_events_period_in_months: must lie from 1 to 24, not {months}");
+        let line = format!("calendar_events_period_in_months = {months}");
+        assert_refused(&with("calendar", &line), &[], &[&told]);
+    }
+}
+
 #[test]
 fn the_good_file_is_good() {
     let folder = TempDir::new().unwrap();

@@ -37,7 +37,7 @@ pub struct Limits {
 pub struct Plan {
     /// The changes to be stored.
     pub changes: Regrouping,
-    /// Mailboxes that find no place.
+    /// Mailboxes that find no place: located ones, and all where there is no account.
     pub uncovered: Vec<MailAddress>,
 }
 
@@ -92,7 +92,12 @@ pub fn plan(
             .into_iter()
             .filter_map(|(location, members)| Some(NewGroup { location, account: free.take()?, members })),
     );
-    finish(groups, &drafts, dissolved, formed, newcomers)
+    let mut plan = finish(groups, &drafts, dissolved, formed, newcomers);
+    if accounts.is_empty() {
+        // also those of which the location is not known: nobody can ask for it
+        plan.uncovered = resources.keys().cloned().collect();
+    }
+    plan
 }
 
 /// Room for groups, by account.

@@ -65,7 +65,11 @@ impl Round<'_> {
         }
         let resources = self.store.active_resources().await.map_err(ListenerError::Read)?;
         let solves = !self.options.deactivate_solving_of_group_affinity;
-        let (wanted, more) = to_locate(&resources, self.options.locate_at_once, solves);
+        // without an account nobody can be asked where a mailbox lives, and it says so instead of failing by itself
+        let (wanted, more) = match self.accounts.is_empty() {
+            true => (Vec::new(), false),
+            false => to_locate(&resources, self.options.locate_at_once, solves),
+        };
         let resources = if wanted.is_empty() {
             resources
         } else {

@@ -44,8 +44,8 @@ codes! {
         "servicekontoen til Exchange er ikke konfigureret"
         ACCOUNTS .react(CorrectConfiguration)
         .told_as(&[4933],
-            "the start is refused without any account; when the last one is removed later, 4933 tells it",
-            "uden nogen konto afvises starten; fjernes den sidste senere, melder 4933 det");
+            "the start is refused without an account and a sealing key; where accounts can be in the database and there is none, 4933 tells it",
+            "uden konto og forseglingsnøgle afvises starten; kan der være konti i databasen, og er der ingen, melder 4933 det");
 
     // 90xx and 96xx: accounts and secrets
     LOGON_REFUSED = 9006 ELS Error

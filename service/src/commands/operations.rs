@@ -11,7 +11,7 @@ use store::operations::{NOT_SENT, Operation, OperationKind, Progress, Scope};
 
 use super::diff::{self, Sending};
 use super::show::{counted_in, moment, table_in, terminal};
-use super::{CommandError, Desk, LOOK_EVERY, stored, withheld as runs};
+use super::{CommandError, Desk, LOOK_EVERY, resources, stored, withheld as runs};
 use crate::acts::{self, state, value, words};
 use crate::cli::operators::{AskArgs, Follow, Who};
 use crate::texts::{Language, Text, operations as t, withheld, words as w};
@@ -190,7 +190,11 @@ fn reason(stored: &str, language: Language) -> String {
     match stored::receipt(word) {
         Some(text) if details.is_empty() => text.say(language).to_owned(),
         Some(text) => format!("{}: {}", text.say(language), stored::parts(details, language)),
-        None => stored::parts(stored, language),
+        // why it cannot be listened to is kept as a code
+        None => match resources::trouble(stored, language) {
+            words if words == stored => stored::parts(stored, language),
+            words => words,
+        },
     }
 }
 
@@ -400,6 +404,12 @@ mod tests {
             // what is known of the mailbox itself says more
             (waiting(Some("Exchange is away")), fails, "anna@x.dk: Exchange is away"),
             (waiting(Some("Exchange is away")), None, "anna@x.dk: Exchange is away"),
+            // regression: the bare code stood there
+            (
+                waiting(Some("NotCovered")),
+                None,
+                "anna@x.dk: no service account covers it (kommuneklient credential list shows the accounts and their room)",
+            ),
             (outcome(waiting(None), "confirmed"), fails, "confirmed; calls to Planner fail"),
             (Progress { done: 2, of: 2, ..Progress::default() }, None, ""),
         ] {

@@ -170,7 +170,7 @@ pub(crate) fn use_state(
 }
 
 /// Why a mailbox cannot be listened to, in words; a code of Exchange stands behind them, for who looks it up.
-fn trouble(code: &str, language: Language) -> String {
+pub(crate) fn trouble(code: &str, language: Language) -> String {
     let words = match code {
         "NotCovered" => return r::TROUBLE_NOT_COVERED.say(language).to_owned(),
         "NotSolved" => return r::TROUBLE_NOT_SOLVED.say(language).to_owned(),
@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn people_read_words_and_not_our_codes() {
         let in_english = |code| trouble(code, Language::En);
-        assert!(in_english("NotCovered").contains("no service account has room"));
+        assert!(in_english("NotCovered").contains("no service account covers it"));
         assert!(!in_english("NotSolved").contains("NotSolved"));
         assert_eq!(
             in_english("ErrorNonExistentMailbox"),

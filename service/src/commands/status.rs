@@ -152,9 +152,7 @@ async fn standing(desk: &Desk) -> Result<Vec<Alert>, CommandError> {
     if standing.iter().any(alerts::is_state) {
         // an event comes after what it is about: what is not there any more was settled
         alerts::drop_settled(&mut standing, &desk.store.open_matters().await?);
-        let runs = desk.store.withheld_runs(false, desk.now()).await?;
-        let set_aside = desk.store.set_aside_mailboxes().await?;
-        let mailboxes = alerts::WaitingMailboxes { runs: &runs, set_aside: &set_aside };
+        let mailboxes = desk.store.waiting_mailboxes(alerts::NAMED_MAX).await?;
         alerts::name_waiting(&mut standing, &mailboxes);
     }
     Ok(standing)

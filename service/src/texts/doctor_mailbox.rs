@@ -128,8 +128,8 @@ texts! {
     }
     LISTENED_NO_GROUP = "mailbox.listened.no_group" { en "it has no group" da "den har ingen gruppe" }
     LISTENED_NO_GROUP_NEXT = "mailbox.listened.no_group.next" {
-        en "no service account has room (4934), or it was not located yet: kommuneklient status"
-        da "ingen servicekonto har plads (4934), eller den er endnu ikke fundet: kommuneklient status"
+        en "no service account covers it (4933, 4934), or it was not located yet: kommuneklient status"
+        da "ingen servicekonto dækker den (4933, 4934), eller den er endnu ikke fundet: kommuneklient status"
     }
     LISTENED_FAILS = "mailbox.listened.fails" {
         en "the stream of group {group} fails since {at}: alert {codes}"

@@ -16,11 +16,11 @@ texts! {
         da "Planners seneste liste nævnte ikke postkassen, så den bruges ikke; når medarbejderen er oprettet der igen, bringer `kommuneklient resources refresh` den tilbage"
     }
     NOT_COVERED = "why.not_covered" {
-        en "no service account has room for it" da "ingen servicekonto har plads til den"
+        en "no service account covers it" da "ingen servicekonto dækker den"
     }
     NOT_COVERED_MEANS = "why.not_covered.means" {
-        en "each service account carries a limited number of affinity groups, and all are full, so the mailbox is not listened to; `kommuneklient credential list` shows the room, `kommuneklient credential add` adds an account"
-        da "hver servicekonto bærer et begrænset antal affinitetsgrupper, og alle er fulde, så der lyttes ikke til postkassen; `kommuneklient credential list` viser pladsen, `kommuneklient credential add` tilføjer en konto"
+        en "there is no service account, or each carries as many affinity groups as it may, so the mailbox is not listened to; `kommuneklient credential list` shows the accounts and their room, `kommuneklient credential add` adds one"
+        da "der er ingen servicekonto, eller hver bærer så mange affinitetsgrupper, som den må, så der lyttes ikke til postkassen; `kommuneklient credential list` viser kontiene og deres plads, `kommuneklient credential add` tilføjer en"
     }
     NOT_SOLVED = "why.not_solved" {
         en "its place is not known, and may not be asked for" da "dens placering er ukendt, og der må ikke spørges"
@@ -31,8 +31,8 @@ texts! {
     }
 
     TROUBLE_NOT_COVERED = "why.trouble.not_covered" {
-        en "no service account has room for it (kommuneklient credential list shows the room)"
-        da "ingen servicekonto har plads til den (kommuneklient credential list viser pladsen)"
+        en "no service account covers it (kommuneklient credential list shows the accounts and their room)"
+        da "ingen servicekonto dækker den (kommuneklient credential list viser kontiene og deres plads)"
     }
     TROUBLE_NOT_SOLVED = "why.trouble.not_solved" {
         en "its address is not known, and listener.deactivate_solving_of_group_affinity forbids to ask for it"

@@ -137,6 +137,10 @@ async fn what_the_accounts_carry_and_what_nobody_does_is_told() {
         [(accounts[0], None, 1, 1), (accounts[1], Some("one"), 2, 3), (accounts[2], Some("two"), 0, 0)]
     );
     assert_eq!(capacity.not_covered, 1, "m0005; m0006 is not located");
+    // regression: without any account nobody is located, and nobody was told to be without cover
+    let uncovered = "update planner_resource set error_code = 'NotCovered', error_description = '4933' where mail like 'm0006%'";
+    database.store.client("test").await.unwrap().batch_execute(uncovered).await.unwrap();
+    assert_eq!(database.store.account_capacity().await.unwrap().not_covered, 2);
     assert_eq!(capacity.accounts[2].waits.unwrap().1, BackOffReason::Refused);
     assert_eq!(capacity.accounts[1].waits, None);
 }

@@ -100,10 +100,17 @@ async fn a_call_leaves_its_log_entry_and_is_closed_once() {
     };
     book.end(start.id, &end).await.unwrap();
     book.end(start.id, &CallEnd { success: true, ..CallEnd::default() }).await.unwrap();
-    let kept = "select count(*) from service_call_reference_log where operation = 'GetEvents' and mail = 'a@x' \
-                and items = 1 and bulk and not success and event_id = 6904 and text = 'no answer in time' \
-                and service_call_response_reference_id is not null and ended_at >= started_at";
-    assert_eq!(number(store, kept).await, 1);
+    // it is found by our correlation id, and holds Planner's
+    let kept = format!(
+        "select count(*) from service_call_reference_log where call_id = '{}' \
+         and operation = 'GetEvents' and mail = 'a@x' \
+         and items = 1 and bulk and not success and event_id = 6904 and text = 'no answer in time' \
+         and service_call_response_reference_id = '{}' and ended_at >= started_at",
+        start.id,
+        Uuid::from_u128(3)
+    );
+    assert_eq!(number(store, &kept).await, 1);
+    assert_eq!(number(store, "select count(*) from service_call_reference_log").await, 1);
 }
 
 #[tokio::test]

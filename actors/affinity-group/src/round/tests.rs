@@ -258,12 +258,7 @@ async fn neither_a_good_round_nor_a_failed_one_makes_the_next_form_groups_anew()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mailbox_without_an_endpoint_is_told_as_such() {
-    let options = telemetry::Options {
-        log_filter: "off".to_owned(),
-        registry: codes::REGISTRY,
-        metrics: telemetry::Metrics::new(),
-        ..telemetry::Options::default()
-    };
+    let options = telemetry::Options::events_alone(codes::REGISTRY);
     let (_telemetry, dispatch, mut events) = telemetry::Telemetry::build(options).unwrap();
     // a round runs on this thread
     let _here = tracing::dispatcher::set_default(&dispatch);

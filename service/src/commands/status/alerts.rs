@@ -1,12 +1,9 @@
 //! The alerts that stand, of all instances together, and which of them a group or a mailbox is concerned by. Pure.
 
-use std::collections::BTreeSet;
-
 use base::event_entry::Clears;
 use calendar::codes;
 use serde_json::{Value, json};
-use store::alerts::{Alert, OpenMatters, SetAsideMailboxes, named, not_named};
-use store::withheld::{WithheldRun, WithheldSource};
+use store::alerts::{Alert, OpenMatters, SomeMailboxes, WaitingMailboxes, named, not_named};
 
 use crate::alert_keeper::states;
 use crate::texts::{Language, in_language, status as t};
@@ -63,37 +60,22 @@ pub(crate) fn drop_settled(alerts: &mut Vec<Alert>, matters: &OpenMatters) {
     alerts.retain(|alert| !settled(alert.code));
 }
 
-/// The mailboxes of what waits for an operator.
-#[derive(Debug)]
-pub(crate) struct WaitingMailboxes<'a> {
-    /// Runs that withhold deletions.
-    pub(crate) runs: &'a [WithheldRun],
-    /// Whose notifications and keys were set aside.
-    pub(crate) set_aside: &'a SetAsideMailboxes,
-}
-
-impl WaitingMailboxes<'_> {
-    /// Those that an alert of this code is about; `None` where it is about no mailboxes.
-    fn of(&self, code: u16) -> Option<BTreeSet<String>> {
-        let withheld_by = |source| {
-            let of_it = self.runs.iter().filter(|run| run.source == source);
-            of_it.map(|run| run.mail.to_string()).collect()
-        };
-        if code == codes::DELETES_WITHHELD.id {
-            Some(withheld_by(WithheldSource::FullRead))
-        } else if code == codes::COMPARISON_WITHHELD.id {
-            Some(withheld_by(WithheldSource::Comparison))
-        } else if code == codes::NOTIFICATION_SET_ASIDE.id {
-            Some(self.set_aside.notifications.iter().cloned().collect())
-        } else if code == codes::KEY_SET_ASIDE.id {
-            Some(self.set_aside.keys.iter().cloned().collect())
-        } else {
-            None
-        }
+/// The mailboxes that an alert of this code is about; `None` where it is about no mailboxes.
+fn waiting_of(code: u16, mailboxes: &WaitingMailboxes) -> Option<&SomeMailboxes> {
+    if code == codes::DELETES_WITHHELD.id {
+        Some(&mailboxes.full_reads_withheld)
+    } else if code == codes::COMPARISON_WITHHELD.id {
+        Some(&mailboxes.comparisons_withheld)
+    } else if code == codes::NOTIFICATION_SET_ASIDE.id {
+        Some(&mailboxes.notifications_set_aside)
+    } else if code == codes::KEY_SET_ASIDE.id {
+        Some(&mailboxes.keys_set_aside)
+    } else {
+        None
     }
 }
 
-/// States that are about mailboxes although their events are not counted by mailbox ([`WaitingMailboxes::of`]).
+/// States that are about mailboxes although their events are not counted by mailbox ([`waiting_of`]).
 const ABOUT_MAILBOXES: [u16; 4] = [
     codes::DELETES_WITHHELD.id,
     codes::COMPARISON_WITHHELD.id,
@@ -102,11 +84,11 @@ const ABOUT_MAILBOXES: [u16; 4] = [
 ];
 
 /// Names the mailboxes for which something waits.
-pub(crate) fn name_waiting(alerts: &mut [Alert], mailboxes: &WaitingMailboxes<'_>) {
+pub(crate) fn name_waiting(alerts: &mut [Alert], mailboxes: &WaitingMailboxes) {
     for alert in alerts {
-        let Some(mails) = mailboxes.of(alert.code) else { continue };
-        let more = not_named(mails.len().saturating_sub(NAMED_MAX));
-        alert.subjects = mails.into_iter().take(NAMED_MAX).chain(more).collect();
+        let Some(SomeMailboxes { first, in_all }) = waiting_of(alert.code, mailboxes) else { continue };
+        let more = not_named(in_all.saturating_sub(first.len()));
+        alert.subjects = first.iter().cloned().chain(more).collect();
     }
 }
 
@@ -217,25 +199,21 @@ mod tests {
         };
         drop_settled(&mut alerts, &matters);
         assert_eq!(alerts.iter().map(|alert| alert.code).collect::<Vec<_>>(), [4908, 9101, 9106, 9203]);
-        let run = |mail: &str, source| WithheldRun {
-            id: 1,
-            mail: calendar::MailAddress::parse(mail).unwrap(),
-            source,
-            withheld_at: Timestamp::UNIX_EPOCH,
-            keys: 20,
-            there: 30,
-            remaining: 20,
-            state: "withheld".to_owned(),
-            settled: None,
+        let some = |first: &[&str], in_all| SomeMailboxes {
+            first: first.iter().map(|mail| (*mail).to_owned()).collect(),
+            in_all,
         };
-        let runs = [run("b@x.dk", WithheldSource::FullRead), run("c@x.dk", WithheldSource::Comparison)];
-        let notifications = (1..=7).map(|n| format!("n{n}@x.dk")).collect();
-        let set_aside = SetAsideMailboxes { notifications, keys: vec!["k@x.dk".to_owned()] };
-        name_waiting(&mut alerts, &WaitingMailboxes { runs: &runs, set_aside: &set_aside });
+        let mailboxes = WaitingMailboxes {
+            full_reads_withheld: some(&["b@x.dk"], 1),
+            comparisons_withheld: some(&["c@x.dk"], 1),
+            notifications_set_aside: some(&["n1@x.dk", "n2@x.dk"], 3_000),
+            keys_set_aside: some(&["k@x.dk"], 1),
+        };
+        name_waiting(&mut alerts, &mailboxes);
         let subjects = |place: usize| alerts[place].subjects.join(" ");
         assert_eq!(subjects(0), "1");
         // regression: 9101 and 9203 named no mailbox
-        assert_eq!(subjects(1), "n1@x.dk n2@x.dk n3@x.dk n4@x.dk n5@x.dk +2");
+        assert_eq!(subjects(1), "n1@x.dk n2@x.dk +2998");
         assert_eq!(subjects(2), "b@x.dk");
         assert_eq!(subjects(3), "k@x.dk");
         let about = |alert: &Alert| value(alert)["about"].clone();
@@ -243,8 +221,7 @@ mod tests {
         assert!(alerts[1..].iter().all(|alert| about(alert) == json!("mailbox")));
         // which states are about mailboxes is said twice, and the same
         for code in codes::REGISTRY.iter().map(|entry| entry.code.id) {
-            let mailboxes = WaitingMailboxes { runs: &runs, set_aside: &set_aside };
-            assert_eq!(mailboxes.of(code).is_some(), ABOUT_MAILBOXES.contains(&code), "{code}");
+            assert_eq!(waiting_of(code, &mailboxes).is_some(), ABOUT_MAILBOXES.contains(&code), "{code}");
         }
     }
 

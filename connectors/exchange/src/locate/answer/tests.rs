@@ -171,6 +171,59 @@ fn circles_are_seen_at_once() {
     );
 }
 
+/// A sort of redirect: where a search begins, and what its redirect of this number leads to.
+type Redirects = (&'static str, fn() -> Search, fn(Search, u32) -> Result<Next, SourceError>);
+
+/// Goal: ten redirects are followed and no more, whatever they are. Method: each sort by itself, then all in turn; no
+/// two lead to the same question.
+#[test]
+fn ten_redirects_are_followed_and_the_eleventh_is_an_error() {
+    let sorts: [Redirects; 6] = [
+        ("SOAP, redirectAddress", search, |search, number| {
+            let outcome = UserOutcome::RedirectAddress(format!("to{number}@sim.test"));
+            search.after_soap(&with(outcome), TLS)
+        }),
+        ("SOAP, redirectUrl", search, |search, number| {
+            let url = format!("https://a{number}.sim.test/autodiscover/autodiscover.svc");
+            search.after_soap(&with(UserOutcome::RedirectUrl(url)), TLS)
+        }),
+        ("POX, redirectAddr", plain_search, |search, number| {
+            search.after_plain(&PoxResponse::RedirectAddress(format!("to{number}@sim.test")), TLS)
+        }),
+        ("POX, redirectUrl", plain_search, |search, number| {
+            let url = format!("https://a{number}.sim.test/autodiscover/autodiscover.xml");
+            search.after_plain(&PoxResponse::RedirectUrl(url), TLS)
+        }),
+        ("HTTP 302", search, |search, number| search.after_http_redirect(&format!("/elsewhere/{number}"))),
+        ("in turn", search, |search, number| match number % 3 {
+            0 => search.after_http_redirect(&format!("https://a{number}.sim.test/")),
+            1 => {
+                let outcome = UserOutcome::RedirectAddress(format!("to{number}@sim.test"));
+                search.after_soap(&with(outcome), TLS)
+            }
+            _ => {
+                let url = format!("https://a{number}.sim.test/autodiscover/autodiscover.xml");
+                search.after_plain(&PoxResponse::RedirectUrl(url), TLS)
+            }
+        }),
+    ];
+    for (sort, begin, redirect) in sorts {
+        let mut search = begin();
+        for number in 1..=10 {
+            search = match redirect(search, number) {
+                Ok(Next::Ask(on)) => on,
+                other => panic!("{sort}, redirect {number}: {other:?}"),
+            };
+        }
+        let eleventh = redirect(search, 11).unwrap_err();
+        assert_eq!(
+            (eleventh.kind, eleventh.code.as_str()),
+            (SourceErrorKind::Mailbox, "too many redirects"),
+            "{sort}"
+        );
+    }
+}
+
 proptest! {
     /// Whatever a server answers, a search ends after ten redirects and never asks without TLS.
     #[test]
