@@ -19,6 +19,7 @@ import argparse
 import concurrent.futures
 import gzip
 import http.server
+import os
 import signal
 import sys
 import threading
@@ -31,26 +32,30 @@ import otlp_trace
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
 
-
-class Told(Exception):
-    """A signal says that it is enough."""
+# Blocked in all threads and waited for, never handled. A handler of Python's runs between two steps of the main
+# thread: of a signal that comes when it has looked for the last time and is about to sleep, it hears on waking.
+ENOUGH, CHANGED = (signal.SIGTERM, signal.SIGINT), signal.SIGUSR1
 
 
 class Inbox:
     """Spans that several threads hand in."""
 
     def __init__(self, spans):
-        self.spans, self.changed = spans, threading.Condition()
+        self.spans, self.lock = spans, threading.Lock()
 
     def take(self, request):
-        with self.changed:
+        with self.lock:
             self.spans.add(request)
-            self.changed.notify_all()
+        os.kill(os.getpid(), CHANGED)
 
     def refuse(self, reason):
         print(f"refused a request: {reason}", file=sys.stderr)
-        with self.changed:
+        with self.lock:
             self.spans.refused.append(reason)
+
+    def has_whole(self):
+        with self.lock:
+            return bool(self.spans.whole())
 
 
 def http_handler(inbox):
@@ -142,19 +147,14 @@ def arguments():
     return parser.parse_args()
 
 
-def told(*_):
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    raise Told
-
-
 def wait(options, inbox):
     until = time.monotonic() + options.seconds
-    with inbox.changed:
-        while (left := until - time.monotonic()) > 0:
-            if options.until_whole and inbox.spans.whole():
-                return
-            inbox.changed.wait(left)
+    while (left := until - time.monotonic()) > 0:
+        if options.until_whole and inbox.has_whole():
+            return
+        came = signal.sigtimedwait([*ENOUGH, CHANGED], left)
+        if came is not None and came.si_signo in ENOUGH:
+            return
 
 
 def judge(options, spans):
@@ -179,16 +179,12 @@ def main():
     options = arguments()
     host, _, port = options.listen.rpartition(":")
     inbox = Inbox(otlp_trace.Spans(options.stages, options.linked, options.service))
-    try:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, told)
-        # The server must be held, or it ends.
-        url, _server = serve(options.protocol, host, int(port), inbox)
-        print(f"listening on {url}", flush=True)
-        wait(options, inbox)
-    except Told:
-        pass
-    with inbox.changed:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [*ENOUGH, CHANGED])  # before any thread is there: they inherit it
+    # The server must be held, or it ends.
+    url, _server = serve(options.protocol, host, int(port), inbox)
+    print(f"listening on {url}", flush=True)
+    wait(options, inbox)
+    with inbox.lock:
         return judge(options, inbox.spans)
 
 

@@ -6,6 +6,7 @@
 
 import gzip
 import pathlib
+import signal
 import subprocess
 import sys
 import unittest
@@ -189,6 +190,14 @@ class OverTheWire(unittest.TestCase):
             receiver.export(request(WHOLE[2:]))
             status, output = receiver.verdict(stop=False)
             self.assertEqual(status, 0, output)
+
+    def test_a_signal_is_waited_for_not_handled(self):
+        """One that is handled may come when the main thread has looked for the last time: it sleeps on to the end."""
+        for protocol in ("http", "grpc"):
+            with self.subTest(protocol), Receiver(protocol) as receiver:
+                status = pathlib.Path(f"/proc/{receiver.process.pid}/status").read_text()
+                (caught,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+                self.assertFalse(int(caught, 16) >> signal.SIGTERM - 1 & 1, caught)
 
     def test_what_is_missing_is_said(self):
         for protocol in ("http", "grpc"):
