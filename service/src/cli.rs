@@ -217,11 +217,15 @@ fn demo(arguments: DemoArgs) -> Result<(), ServiceError> {
 }
 
 fn run(arguments: &RunArgs) -> Result<(), ServiceError> {
-    let mut config = Config::load(&arguments.config.config)?;
-    if let Some(roles) = &arguments.roles {
-        config.node.roles.clone_from(roles);
-    }
-    crate::run::run(&config)
+    let file = &arguments.config.config;
+    let with_roles = |mut config: Config| {
+        if let Some(roles) = &arguments.roles {
+            config.node.roles.clone_from(roles);
+        }
+        config
+    };
+    let refused = |error: &ServiceError| crate::run::refused(&with_roles(Config::readable_part(file)), error);
+    crate::run::run(&with_roles(Config::load(file).inspect_err(refused)?))
 }
 
 fn credential(command: &CredentialCommand) -> Result<(), ServiceError> {

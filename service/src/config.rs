@@ -153,6 +153,17 @@ impl Config {
         Self::read(file, Self::environment(file)?)
     }
 
+    /// What can be read of a configuration that cannot be used; the defaults for the rest, and for all of it where the file is
+    /// away or no TOML. For telling so where and as it says, and for nothing else.
+    pub fn readable_part(file: &Path) -> Self {
+        let environment = Self::environment(file).unwrap_or_default();
+        let text = Self::text(file).unwrap_or_default();
+        Self::gather(file, &text, environment.clone())
+            .or_else(|_no_toml| Self::gather(file, "", environment))
+            .map(|(config, _problems)| config)
+            .unwrap_or_default()
+    }
+
     /// What this process's environment sets.
     ///
     /// # Errors

@@ -183,6 +183,18 @@ impl ServiceError {
         })
     }
 
+    /// Why, in one line: the error with its causes, and of a configuration the first thing that is wrong and how many more there
+    /// are.
+    pub fn first_cause(&self) -> String {
+        let Self::Configuration { file, problems } = self else { return telemetry::chain(self).to_string() };
+        let first = problems.iter().next().map(ToString::to_string).unwrap_or_default();
+        let more = match problems.iter().count().saturating_sub(1) {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        format!("the configuration {} cannot be used: {first}{more}", file.display())
+    }
+
     /// All of these end the command; the orchestrator decides about another attempt.
     pub const fn disposition(&self) -> Disposition {
         Disposition::Escalate

@@ -3,7 +3,8 @@
 //! Protocol: configuration → telemetry → the addresses of the listeners → the tree with them → the database (waited
 //! for) → its schema → what needs the schema: the log of coded events, the gauges, the stages. SIGTERM or SIGINT ends the tree in order, then telemetry, then the embedded database.
 //!
-//! Failure: a database that is away at start is waited for, with event 8901 and the pages saying so; so is a schema
+//! Failure: a configuration that cannot be used ends it before anything starts, with status 2 and the codes of the stages that
+//! do not start ([`refused`]). A database that is away at start is waited for, with event 8901 and the pages saying so; so is a schema
 //! that this process may not bring up to date (`database.migrate = false`, event 9310). The root's
 //! giving up ends the process with status 1, and the orchestrator starts it anew.
 
@@ -43,7 +44,7 @@ const SCHEMA_LOOK_EVERY: Duration = Duration::from_secs(2);
 /// # Errors
 /// A configuration that is not complete, telemetry or pages that cannot start, and an escalation of the root.
 pub fn run(config: &Config) -> Result<(), ServiceError> {
-    let required = config.for_run()?;
+    let required = config.for_run().inspect_err(|error| refused(config, error))?;
     let system = actix_rt::System::with_tokio_rt(|| {
         tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -91,13 +92,29 @@ async fn serve(config: &Config, required: &Required) -> Result<(), ServiceError>
     };
     if let Err(error) = &outcome {
         tell_not_started(config, error);
-        tracing::error!(event_id = codes::SERVICE_ENDED.id, error = %telemetry::chain(error), "the service ends with an error");
+        tell_ended(error);
     }
     // a collector that is away is no fault of the service
     if let Err(error) = telemetry.shutdown().await {
         tracing::warn!(error = %telemetry::chain(&error), "the last spans did not reach their collector");
     }
     outcome
+}
+
+/// Tells, in the codes that monitoring knows (B13), that nothing starts because of the configuration. `config` is what could be
+/// read of it: it says where log lines go and in which form, and where they cannot go there, standard error takes them.
+pub fn refused(config: &Config, error: &ServiceError) {
+    let alone = |options| telemetry::Options { registry: codes::REGISTRY, otlp_endpoint: None, ..options };
+    let started = telemetry::Telemetry::start(alone(config.telemetry_options()))
+        .or_else(|_unusable| telemetry::Telemetry::start(alone(telemetry::Options::default())));
+    // without a log the caller still tells the error itself
+    let Ok((_telemetry, _events)) = started else { return };
+    tell_not_started(config, error);
+    tell_ended(error);
+}
+
+fn tell_ended(error: &ServiceError) {
+    tracing::error!(event_id = codes::SERVICE_ENDED.id, error = %telemetry::chain(error), "the service ends with an error");
 }
 
 /// Looks whether the listeners can be had, with their certificates, so that who starts this is told at once.
@@ -125,10 +142,11 @@ fn tell_not_started(config: &Config, error: &ServiceError) {
         (Role::Communicate, codes::COMMUNICATOR_CANNOT_START),
     ];
     let stages = stages.into_iter().filter(|(role, _)| config.node.has(*role)).map(|(_, code)| code);
+    let cause = error.first_cause();
     for code in setup.into_iter().chain(stages) {
         tracing::error!(
             event_id = code.id,
-            error = %telemetry::chain(error),
+            error = %cause,
             "a stage does not start: {}",
             code.meaning
         );

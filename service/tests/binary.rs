@@ -40,9 +40,11 @@ fn run_refuses_to_guess() {
     let path = file(&folder, "[exchange]\nuser = \"svc\"\n");
     let (status, out, err) = run(&["run", "--config", &path], &[]);
     assert_eq!((status, out.as_str()), (2, ""));
-    assert!(err.starts_with("error: the configuration "), "{err}");
+    let (log, message) = err.split_once("\nerror: ").unwrap();
+    assert!(log.lines().all(|line| line.contains(" event_id=")), "{err}");
+    assert!(message.starts_with("the configuration "), "{err}");
     let line = format!("{path}: database.url: is missing; write url = \"embedded\"");
-    assert!(err.contains(&line), "{err}");
+    assert!(message.contains(&line), "{err}");
     assert!(!err.contains("exchange.user"), "{err}");
 }
 

@@ -48,17 +48,37 @@ fn file(folder: &TempDir, text: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// Asserts that `run` and `config check` both refuse the configuration with status 2 and say all of `words`.
+/// The codes with which `run` says that no stage starts, and that the service ends (B13).
+const NOT_STARTED: [u16; 4] = [1901, 2902, 3902, 9301];
+
+/// Takes the log off what `run` wrote to standard error: its coded events, and what follows.
+fn split_log(err: &str) -> (Vec<(u16, &str)>, &str) {
+    let at = err.find("\nerror: ").map_or(0, |at| at + 1);
+    let code = |line: &str| line.split_once(" event_id=")?.1.split_whitespace().next()?.parse().ok();
+    (err[..at].lines().map(|line| (code(line).unwrap_or(0), line)).collect(), &err[at..])
+}
+
+/// Asserts that `run` and `config check` both refuse the configuration with status 2 and say all of `words`, and that `run` raises
+/// the codes for it, each with the file and the first of `words`, or, where several settings are wrong, one of them.
 fn assert_refused(text: &str, environment: &[(&str, &str)], words: &[&str]) {
     let folder = TempDir::new().unwrap();
     let path = file(&folder, text);
     for arguments in [&["run", "--config", &path][..], &["config", "check", &path]] {
         let ended = run(arguments, environment);
         assert_eq!((ended.status, ended.out.as_str()), (2, ""), "{arguments:?} with\n{text}\n{}", ended.err);
-        assert!(ended.err.starts_with("error: "), "{}", ended.err);
-        assert!(ended.err.contains(&path), "the file is not named: {}", ended.err);
+        let (log, message) = split_log(&ended.err);
+        assert!(message.starts_with("error: "), "{}", ended.err);
+        assert!(message.contains(&path), "the file is not named: {}", ended.err);
         for word in words {
-            assert!(ended.err.contains(word), "{word:?} is missing in\n{}", ended.err);
+            assert!(message.contains(word), "{word:?} is missing in\n{}", ended.err);
+        }
+        let raised: Vec<_> = log.iter().map(|(code, _)| *code).collect();
+        assert_eq!(raised, if arguments[0] == "run" { &NOT_STARTED[..] } else { &[] }, "{}", ended.err);
+        for (code, line) in log {
+            // (a value with quotes in it is written with them escaped)
+            let line = line.replace("\\\"", "\"");
+            let is_told = words.is_empty() || words.iter().any(|word| line.contains(word));
+            assert!(line.contains(&path) && is_told, "{code} does not say what is wrong: {line}");
         }
         assert!(!ended.err.contains("marked-password"), "{}", ended.err);
     }
@@ -114,6 +134,46 @@ fn schedules_and_months_that_cannot_be_are_refused_with_what_to_write() {
             format!(":13: calendar.calendar_events_period_in_months: must lie from 1 to 24, not {months}");
         let line = format!("calendar_events_period_in_months = {months}");
         assert_refused(&with("calendar", &line), &[], &[&told]);
+    }
+}
+
+/// Where and how a configuration that cannot be used is told is what it says itself, as far as it can be read; and of the stages
+/// only those that were to start.
+#[test]
+fn what_is_wrong_is_told_where_the_log_goes() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("k.log");
+    let text = format!(
+        "[database]\nurl = \"oracle\"\n{REST}simultaneous_calls = 11\n[telemetry]\nlog_format = \"json\"\nlog_file = {}\n",
+        quote(log.to_str().unwrap())
+    );
+    let path = file(&folder, &text);
+    let ended = run(&["run", "--config", &path, "--roles", "communicate"], &[]);
+    assert_eq!(ended.status, 2, "{}", ended.err);
+    assert!(ended.err.starts_with("error: "), "{}", ended.err);
+    let told = fs::read_to_string(&log).unwrap();
+    let lines: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let codes: Vec<_> = lines.iter().map(|line| line["event_id"].as_u64().unwrap()).collect();
+    assert_eq!(codes, [3902, 9301], "{told}");
+    let first = lines[0]["fields"]["error"].as_str().unwrap();
+    assert!(first.contains(":2: database.url: must be") && first.ends_with("(and 1 more)"), "{first}");
+    let all = lines[1]["fields"]["error"].as_str().unwrap();
+    assert!(all.contains(":2: database.url: ") && all.contains("planner.simultaneous_calls: "), "{all}");
+    assert!(!told.contains("marked-password"), "{told}");
+
+    // no TOML, and no file at all: what the environment says counts
+    fs::write(&path, "[database\n").unwrap();
+    let json = [("KOMMUNEKLIENT__TELEMETRY__LOG_FORMAT", "json")];
+    for path in [path, folder.path().join("none.toml").to_str().unwrap().to_owned()] {
+        let ended = run(&["run", "--config", &path], &json);
+        let (log, message) = split_log(&ended.err);
+        assert_eq!((ended.status, log.len()), (2, NOT_STARTED.len()), "{}", ended.err);
+        for ((_, line), code) in log.iter().zip(NOT_STARTED) {
+            let line: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["event_id"], code, "{line}");
+            assert!(line["fields"]["error"].as_str().unwrap().contains(&path), "{line}");
+        }
+        assert!(message.starts_with("error: "), "{}", ended.err);
     }
 }
 
@@ -188,7 +248,9 @@ fn a_file_that_is_no_toml_is_refused_with_line_and_column() {
     let path = file(&folder, "[exchange]\npassword = \"marked-password-0d3e\nuser = \"x\"\n");
     let ended = run(&["run", "--config", &path], &[]);
     assert_eq!((ended.status, ended.out.as_str()), (2, ""));
-    assert!(ended.err.starts_with(&format!("error: {path}:2:")), "{}", ended.err);
+    let (log, message) = split_log(&ended.err);
+    assert!(message.starts_with(&format!("error: {path}:2:")), "{}", ended.err);
+    assert_eq!(log.iter().map(|(code, _)| *code).collect::<Vec<_>>(), NOT_STARTED, "{}", ended.err);
     assert!(!ended.err.contains("marked-password"), "{}", ended.err);
 }
 

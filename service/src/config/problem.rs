@@ -157,9 +157,10 @@ impl Problems {
         }
     }
 
-    /// Reports a list of times of day that is empty.
+    /// Reports a list of times of day that is empty, unless it is because none of its times can be read.
     pub(super) fn schedule(&mut self, key: &str, times: &[DailyTime]) {
-        if times.is_empty() {
+        let item = format!("{}.{key}[", self.section.unwrap_or_default());
+        if times.is_empty() && !self.found.iter().any(|problem| problem.key.starts_with(&item)) {
             self.add(key, "needs at least one time of day, like [\"02:00\"]");
         }
     }

@@ -497,6 +497,8 @@ fn a_schedule_without_a_time_is_refused() {
         assert_eq!(found, [format!("test.toml:2: {section}.{key}: {reason}")]);
         for text in ["25:00", "24:00", "1:00", "01:60", "", "01:00:00"] {
             let found = problems(parse(&format!("[{section}]\n{key} = [\"{text}\"]\n")));
+            // (and not that there is none, besides)
+            assert_eq!(found.len(), 1, "{found:?}");
             assert!(found[0].contains(&format!("{key}[0]: must be a time of day")), "{found:?}");
         }
     }

@@ -135,6 +135,10 @@ texts! {
         en "look into the log of an instance with that role: it says what it waits for"
         da "se i loggen for en instans med den rolle: der står, hvad den venter på"
     }
+    R_STAGE_ACCOUNT_NEXT = "status.r.stage.account.next" {
+        en "it waits for a service account: kommuneklient credential add USER"
+        da "det venter på en servicekonto: kommuneklient credential add BRUGER"
+    }
     R_STAGE_START_NEXT = "status.r.stage.start.next" {
         en "no instance with the role {role} runs; start one: kommuneklient run --roles {role}"
         da "ingen instans med rollen {role} kører; start en: kommuneklient run --roles {role}"

@@ -3,8 +3,15 @@
 use std::collections::BTreeSet;
 
 use end_to_end::command::operate;
+use end_to_end::scene::ZONE;
 use end_to_end::{Scene, Setting, mailbox, wait_for};
-use proto_ews::{CalendarItem, DeleteType, ItemId, TimeZoneDefinition, field};
+use jiff::ToSpan;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use kommuneklient::demo::changes::Horizon;
+use kommuneklient::demo::listing;
+use kommuneklient::demo::oracle::Listed;
+use proto_ews::{CalendarItem, DeleteType, ItemId, ItemRef, TimeZoneDefinition, field};
 use serde_json::json;
 
 use crate::PROGRAM;
@@ -68,6 +75,70 @@ async fn strange_appointments_are_brought_as_they_are_or_left_and_hold_up_nobody
     assert_eq!(scene.count(WAITING).await, 0, "the comparison found a difference");
     assert_eq!(changes_sent(&scene).await, before);
     assert_eq!(scene.until_in_step().await, held);
+    scene.assert_unharmed().await;
+}
+
+/// A daily series of which every one of 3,000 occurrences was moved by an hour, half of them gone by, as a calendar file.
+fn much_changed_series(scene_begins: Date) -> String {
+    let day = |n: i64| scene_begins.saturating_add((n - 1_500).days()).strftime("%Y%m%d").to_string();
+    let series = format!(
+        "BEGIN:VEVENT\r\nUID:MUCH-CHANGED\r\nDTSTART:{0}T080000Z\r\nDTEND:{0}T083000Z\r\nRRULE:FREQ=DAILY;COUNT=3000\r\n\
+         END:VEVENT\r\n",
+        day(0)
+    );
+    let exception = |n| {
+        format!(
+            "BEGIN:VEVENT\r\nUID:MUCH-CHANGED\r\nRECURRENCE-ID:{0}T080000Z\r\nDTSTART:{0}T090000Z\r\nDTEND:{0}T093000Z\r\n\
+             END:VEVENT\r\n",
+            day(n)
+        )
+    };
+    let exceptions: String = (0..3_000).map(exception).collect();
+    format!("BEGIN:VCALENDAR\r\n{series}{exceptions}END:VCALENDAR\r\n")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_series_with_3000_exceptions_is_brought_and_one_change_in_it_is_one_change_to_planner() {
+    let folder = tempfile::tempdir().unwrap();
+    let today = jiff::Zoned::now().date();
+    std::fs::write(folder.path().join("m0001.ics"), much_changed_series(today)).unwrap();
+    let setting = Setting { calendars: Some(folder.path().to_owned()), ..Setting::default() };
+    let mut scene = Scene::ready(PROGRAM, setting).await;
+    // three months of days, each with the name of its original start
+    let held = scene.until_in_step().await;
+    assert!((89..=93).contains(&held.len()), "{}", held.len());
+    assert!(
+        held.keys().all(|(mail, origin)| *mail == mailbox(1) && origin.starts_with("MUCH-CHANGED$")),
+        "{held:?}"
+    );
+    wait_for("all receipts", async || match scene.count(WAITING).await {
+        0 => Ok(()),
+        waiting => Err(format!("{waiting} wait")),
+    })
+    .await;
+    let before = changes_sent(&scene).await;
+
+    // one is moved, one is deleted, and the mailbox's other appointments and those of others go on
+    let horizon = Horizon::at(scene.clock.now(), &TimeZone::get(ZONE).unwrap(), 3);
+    let listed = listing::listed(&scene.exchange, &horizon).await.unwrap();
+    let on = |days: i64| {
+        let date = scene.at(days, 12).in_tz(ZONE).unwrap().date();
+        let there = |one: &&Listed| one.times.0.in_tz(ZONE).unwrap().date() == date;
+        ItemRef::from(ItemId::new(listed.iter().find(there).unwrap().item_id.clone()))
+    };
+    scene.outlook.update(&mailbox(1), on(10), scene.new_times(10)).await.unwrap();
+    scene.outlook.delete(&mailbox(1), on(20), DeleteType::MoveToDeletedItems).await.unwrap();
+    scene.outlook.create(&mailbox(1), scene.appointment("OWN", 30)).await.unwrap();
+    scene.outlook.create(&mailbox(2), scene.appointment("OTHER", 30)).await.unwrap();
+    let after = scene.until_in_step().await;
+    let moved = (scene.at(10, 13), scene.at(10, 14));
+    assert_eq!(after.values().filter(|times| **times == moved).count(), 1);
+    assert_eq!(after.len(), held.len() + 1);
+    let unchanged = held.iter().filter(|(key, times)| after.get(*key) == Some(*times)).count();
+    assert_eq!(unchanged, held.len() - 2);
+    let calls = changes_sent(&scene).await;
+    let more: Vec<_> = calls.iter().zip(before).map(|(after, before)| after - before).collect();
+    assert_eq!(more[1..], [1, 1], "updates and deletions");
     scene.assert_unharmed().await;
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use calendar::codes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::accounts::BackOffReason;
@@ -321,13 +322,16 @@ fn still(picture: &Picture) -> Vec<Remark> {
     }
     let (running, still): (Vec<Stage>, Vec<Stage>) =
         Stage::ALL.into_iter().partition(|one| stage(work, *one).runs());
+    // who has no account to read with takes no share of the work
+    let no_account = picture.alerts.iter().any(|alert| alert.code == codes::SERVICE_ACCOUNT_MISSING.id);
+    let next = |still: &Stage| match still {
+        _ if !still.is_staffed(work) => t::R_STAGE_START_NEXT,
+        Stage::Qualifier if no_account => t::R_STAGE_ACCOUNT_NEXT,
+        _ => t::R_STAGE_NEXT,
+    };
     let of_stage = |still: &Stage| Remark {
         words: vec![("stage", still.text())],
-        ..Remark::new(
-            t::R_STAGE,
-            if still.is_staffed(work) { t::R_STAGE_NEXT } else { t::R_STAGE_START_NEXT },
-            vec![("role", still.role().to_owned())],
-        )
+        ..Remark::new(t::R_STAGE, next(still), vec![("role", still.role().to_owned())])
     };
     let mut remarks: Vec<Remark> = still.iter().map(of_stage).collect();
     if running.contains(&Stage::Qualifier) {

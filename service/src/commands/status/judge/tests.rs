@@ -233,6 +233,27 @@ fn a_stage_without_an_instance_is_to_be_started_and_one_with_an_instance_tells_w
     assert!(told.starts_with("look into the log of an instance with that role"), "{told}");
 }
 
+/// Regression: without a service account one was to look into a log for why the qualifier stood still.
+#[test]
+fn a_qualifier_that_has_no_account_says_so() {
+    let next = |roles: &[&str]| {
+        let mut picture = well();
+        picture.work.leases.retain(|lease| lease.key != "qualifier/0");
+        let seen = |role: &&str| Instance { roles: vec![(*role).to_owned()], ..instance_seen(true, 0, 1) };
+        picture.work.instances = roles.iter().map(seen).collect();
+        picture.alerts =
+            vec![Alert { code: 4933, since: at(-9), last_at: at(0), occurrences: 1, subjects: Vec::new() }];
+        let remarks = remarks(&picture);
+        let stage =
+            remarks.iter().map(|one| one.text(Language::En)).find(|(what, _)| what.contains("stands still"));
+        stage.unwrap()
+    };
+    let (what, how) = next(&["listen", "qualify"]);
+    assert_eq!(what, "the qualifier stands still");
+    assert_eq!(how, "it waits for a service account: kommuneklient credential add USER");
+    assert!(next(&["listen"]).1.starts_with("no instance with the role qualify runs"), "nobody to have one");
+}
+
 #[test]
 fn a_group_without_an_owner_is_missed_while_there_is_such_a_group() {
     let mut picture = well();
