@@ -100,7 +100,7 @@ fn much_changed_series(scene_begins: Date) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_series_with_3000_exceptions_is_brought_and_one_change_in_it_is_one_change_to_planner() {
     let folder = tempfile::tempdir().unwrap();
-    let today = jiff::Zoned::now().date();
+    let today = base::Clock::now(&base::SystemClock).in_tz(ZONE).unwrap().date();
     std::fs::write(folder.path().join("m0001.ics"), much_changed_series(today)).unwrap();
     let setting = Setting { calendars: Some(folder.path().to_owned()), ..Setting::default() };
     let mut scene = Scene::ready(PROGRAM, setting).await;
